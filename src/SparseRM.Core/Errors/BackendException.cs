@@ -1,0 +1,18 @@
+namespace SparseRM.Errors;
+
+/// <summary>A backend could not be opened, or failed in an op.</summary>
+public class BackendException : SparseRMException
+{
+    /// <summary>The sentence is <c>{backend}: {problem}</c>.</summary>
+    public BackendException(string backend, string problem) : base($"{backend}: {problem}") => Backend = backend;
+
+    /// <summary>Name of the backend, such as <c>cpu</c>.</summary>
+    public string Backend { get; }
+}
+
+/// <summary>The native library that was found speaks another version of the internal ABI.</summary>
+public sealed class AbiMismatchException : BackendException
+{
+    /// <summary>Both versions and the command that mends it belong into <paramref name="problem"/>.</summary>
+    public AbiMismatchException(string backend, string problem) : base(backend, problem) { }
+}

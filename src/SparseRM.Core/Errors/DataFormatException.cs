@@ -1,0 +1,15 @@
+namespace SparseRM.Errors;
+
+/// <summary>A line or row of a data file (preference pairs, dialogues, ids) is not what its format asks for.</summary>
+public sealed class DataFormatException : SparseRMException
+{
+    /// <summary>The sentence is <c>{path}, line {line}: {problem}</c>; <paramref name="line"/> counts from 1 and is 0 for the file as a whole.</summary>
+    public DataFormatException(string path, long line, string problem)
+        : base(line > 0 ? $"{path}, line {line}: {problem}" : $"{path}: {problem}") => (Path, Line) = (path, line);
+
+    /// <summary>The file at fault ("-" is standard input).</summary>
+    public string Path { get; }
+
+    /// <summary>Line or row, from 1; 0 when the file as a whole is at fault.</summary>
+    public long Line { get; }
+}

@@ -1,0 +1,36 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace SparseRM.Weights;
+
+/// <summary>A read-only stream over one run of bytes of a file.</summary>
+internal sealed class FileSliceStream(string path, long offset, long length) : Stream
+{
+    private readonly SafeFileHandle _file = File.OpenHandle(path);
+    private long _position;
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => false;
+    public override long Length => length;
+    public override long Position { get => _position; set => throw new NotSupportedException(); }
+
+    public override int Read(Span<byte> buffer)
+    {
+        int wanted = (int)Math.Min(buffer.Length, length - _position);
+        int got = wanted <= 0 ? 0 : RandomAccess.Read(_file, buffer[..wanted], offset + _position);
+        _position += got;
+        return got;
+    }
+
+    public override int Read(byte[] buffer, int start, int count) => Read(buffer.AsSpan(start, count));
+    public override void Flush() { }
+    public override long Seek(long distance, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int start, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _file.Dispose();
+        base.Dispose(disposing);
+    }
+}

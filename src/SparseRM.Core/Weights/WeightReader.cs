@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using SparseRM.Errors;
+using SparseRM.Tensors;
+
+namespace SparseRM.Weights;
+
+/// <summary>Reads a slice into managed floats: for vectors, for small files and for the reference backend, never for a native matrix.</summary>
+public static class WeightReader
+{
+    /// <summary>All elements as floats (F64 is rounded).</summary>
+    /// <exception cref="ModelFormatException">The file ends early, or an element is NaN or infinite and <paramref name="requireFinite"/>.</exception>
+    public static float[] ReadSingles(this WeightSlice slice, bool requireFinite = true)
+    {
+        var values = new float[slice.ElementCount];
+        ReadRows(slice, values.Length, (_, row) => row.CopyTo(values), requireFinite);
+        return values;
+    }
+
+    /// <summary>All elements as 64-bit integers, for the integer types.</summary>
+    public static long[] ReadIntegers(this WeightSlice slice)
+    {
+        int size = slice.DType.ByteSize();
+        var bytes = new byte[checked((int)slice.ByteLength)];
+        using (var stream = slice.OpenRead()) ReadExactly(slice, stream, bytes);
+        var values = new long[slice.ElementCount];
+        for (int i = 0; i < values.Length; i++)
+        {
+            var at = bytes.AsSpan(i * size);
+            values[i] = slice.DType switch
+            {
+                DType.I64 => BinaryPrimitives.ReadInt64LittleEndian(at),
+                DType.I32 => BinaryPrimitives.ReadInt32LittleEndian(at),
+                DType.I16 => BinaryPrimitives.ReadInt16LittleEndian(at),
+                DType.I8 => (sbyte)at[0],
+                DType.U8 or DType.Bool => at[0],
+                _ => throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" is {slice.DType}, expected integers"),
+            };
+        }
+        return values;
+    }
+
+    /// <summary>Receives row <paramref name="index"/>; the span is only valid during the call.</summary>
+    public delegate void RowReader(long index, ReadOnlySpan<float> row);
+
+    /// <summary>Streams the tensor as rows of <paramref name="rowLength"/> floats, holding one row at a time.</summary>
+    public static void ReadRows(this WeightSlice slice, int rowLength, RowReader read, bool requireFinite = true)
+    {
+        if (slice.ElementCount == 0) return;
+        int size = slice.DType.ByteSize();
+        var bytes = new byte[(long)rowLength * size];
+        var row = new float[rowLength];
+        using var stream = new BufferedStream(slice.OpenRead(), 1 << 20);
+        for (long i = 0; i < slice.ElementCount / rowLength; i++)
+        {
+            ReadExactly(slice, stream, bytes);
+            Widen(slice, bytes, row);
+            if (requireFinite) RequireFinite(slice, i * rowLength, row);
+            read(i, row);
+        }
+    }
+
+    /// <summary>Refuses NaN and infinities, with the position of the first.</summary>
+    private static void RequireFinite(WeightSlice slice, long start, ReadOnlySpan<float> values)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!float.IsFinite(values[i]))
+                throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" has {values[i]} at element {start + i}; weights must be finite");
+        }
+    }
+
+    private static void ReadExactly(WeightSlice slice, Stream stream, Span<byte> bytes)
+    {
+        if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length)
+            throw new ModelFormatException(slice.Path, $"the file ends inside tensor \"{slice.Name}\"; copy or download it again");
+    }
+
+    private static void Widen(WeightSlice slice, ReadOnlySpan<byte> bytes, Span<float> row)
+    {
+        for (int i = 0; i < row.Length; i++)
+        {
+            row[i] = slice.DType switch
+            {
+                DType.F32 => BinaryPrimitives.ReadSingleLittleEndian(bytes[(i * 4)..]),
+                DType.BF16 => BFloat16.ToSingle(BinaryPrimitives.ReadUInt16LittleEndian(bytes[(i * 2)..])),
+                DType.F16 => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes[(i * 2)..]),
+                DType.F64 => (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(i * 8)..]),
+                _ => throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" is {slice.DType}, expected floating point"),
+            };
+        }
+    }
+}
