@@ -1,0 +1,119 @@
+using SparseRM.Tensors;
+using SparseRM.Weights;
+
+namespace SparseRM.Backends;
+
+/// <summary>Supplies memory, weights and ops on one device. The forward pass, the projection and the head are written once, over this class.</summary>
+/// <remarks>
+/// <para>Calls enqueue on the backend's stream and may return before the work is done; only <see cref="Download"/> waits. A backend is used by one thread at a time; it may use many itself.</para>
+/// <para>Every op computes each row by itself: a row's bits do not depend on the other rows, on their number or on the number of threads.
+/// This is what makes a score the same in any batch.</para>
+/// <para>Fused ops are virtual, with their meaning composed from the others; an override must equal it within the op's bound.</para>
+/// <para>All ops throw <see cref="Errors.ShapeMismatchException"/> for operands that do not fit, through <see cref="OpChecks"/>.</para>
+/// </remarks>
+public abstract class Backend : IDisposable
+{
+    /// <summary>The name by which it is asked for: <c>reference</c>, <c>cpu</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>One line for people: device, threads, instruction sets.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>Memory for <paramref name="length"/> floats, contents undefined.</summary>
+    /// <exception cref="Errors.BackendException">Out of memory; says how much was asked for.</exception>
+    public abstract DeviceBuffer Allocate(long length);
+
+    /// <summary>Copies rows, given densely, to the device.</summary>
+    public abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
+
+    /// <summary>Waits, then copies rows densely from the device.</summary>
+    public abstract void Download(Tensor source, Span<float> destination);
+
+    /// <summary>Loads matrices of equal inputs, stacked along their outputs, in the layout that <see cref="MatMul"/> wants.</summary>
+    /// <param name="parts">At least one; shapes [outputs_p, inputs].</param>
+    /// <param name="compute">F32 or BF16 (see <see cref="Matrix.Compute"/>).</param>
+    /// <exception cref="Errors.ModelFormatException">A weight is NaN or infinite, or the file ends early.</exception>
+    public abstract Matrix LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute);
+
+    /// <summary>Loads a vector (norm weight, bias) as a tensor [1, n] in F32; the caller disposes its buffer.</summary>
+    /// <exception cref="Errors.ModelFormatException">As <see cref="LoadMatrix"/>.</exception>
+    public abstract Tensor LoadVector(WeightSlice slice);
+
+    /// <summary>Opens an embedding table where it lies.</summary>
+    public abstract EmbeddingTable OpenEmbedding(WeightSlice slice);
+
+    /// <summary>y[i] = table[ids[i]] * scale.</summary>
+    /// <remarks>Shapes: y [n_tokens, d_model]. The product is rounded once, to F32; the caller rounds <paramref name="scale"/>.</remarks>
+    /// <exception cref="Errors.ModelFormatException">A row that is read holds NaN or an infinity.</exception>
+    public abstract void Embed(EmbeddingTable table, ReadOnlySpan<int> ids, float scale, Tensor y);
+
+    /// <summary>y[g] = x[g] / sqrt(mean(x[g]^2) + eps) * (weight + unitOffset), for every group g of n columns of every row.</summary>
+    /// <remarks>
+    /// Shapes: x, y [n_tokens, groups * n] (may be the same tensor); weight [1, n]. Groups are one for a block's norm, heads for a QK norm.
+    /// Sums in F32 or wider. Source: Zhang and Sennrich 2019; HF Gemma2RMSNorm for the offset (1 for Gemma, 0 for others).
+    /// </remarks>
+    public abstract void RmsNorm(Tensor x, Tensor weight, float eps, float unitOffset, Tensor y);
+
+    /// <summary>residual += delta; y = RmsNorm(residual).</summary>
+    /// <remarks>Shapes: residual, delta, y [n_tokens, d_model], all different tensors.</remarks>
+    public virtual void AddRmsNorm(Tensor residual, Tensor delta, Tensor weight, float eps, float unitOffset, Tensor y)
+    {
+        Add(residual, delta, residual);
+        RmsNorm(residual, weight, eps, unitOffset, y);
+    }
+
+    /// <summary>y = x · wᵀ + bias.</summary>
+    /// <remarks>
+    /// Shapes: x [n, inputs], w [outputs, inputs], bias [1, outputs] or null, y [n, outputs]; y overlaps nothing. Sums in F32 or wider, over
+    /// the whole of inputs in an order that depends on nothing but inputs. With <see cref="Matrix.Compute"/> BF16, x is rounded first.
+    /// </remarks>
+    public abstract void MatMul(Tensor x, Matrix w, Tensor? bias, Tensor y);
+
+    /// <summary>Rotates each head of each row in place by the angles of its position ("rotate half").</summary>
+    /// <remarks>
+    /// x [n_tokens, heads * d_head]; cosSin [positions, d_head]: the first half of row p is cos(p f_i), the second sin(p f_i), i &lt; d_head/2.
+    /// x'[i] = x[i] cos - x[i + d_head/2] sin; x'[i + d_head/2] = x[i + d_head/2] cos + x[i] sin. Source: Su et al. 2021; HF apply_rotary_pos_emb.
+    /// </remarks>
+    public abstract void Rope(Tensor x, ReadOnlySpan<int> positions, Tensor cosSin);
+
+    /// <summary>y = softmax(mask(softcap(scale · q kᵀ))) v, for each segment and head.</summary>
+    /// <remarks>
+    /// Shapes: q, y [queries, heads * d_head]; k, v [keys, kv_heads * d_head]; positions [queries]: index of each query in its own sequence.
+    /// The softmax is F32 or wider, subtracts the row's maximum; see <see cref="AttentionSegment"/> and <see cref="AttentionOptions"/>.
+    /// Query rows that no segment covers are not written. Sums run over the keys in order, however the sequence is split into prefix and own part.
+    /// </remarks>
+    public abstract void Attention(
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Tensor y);
+
+    /// <summary>y[i] = act(gateUp[i, :n]) * gateUp[i, n:].</summary>
+    /// <remarks>Shapes: gateUp [n_tokens, 2n], y [n_tokens, n]; y overlaps nothing.</remarks>
+    public abstract void GatedActivation(Tensor gateUp, GatedActivationKind kind, Tensor y);
+
+    /// <summary>y = a + b.</summary>
+    /// <remarks>Shapes: all [n, m]; y may be a or b.</remarks>
+    public abstract void Add(Tensor a, Tensor b, Tensor y);
+
+    /// <summary>y = max(x, 0).</summary>
+    /// <remarks>Shapes: x, y [n, m]; may be the same tensor.</remarks>
+    public abstract void Relu(Tensor x, Tensor y);
+
+    /// <summary>y[i] = x[rows[i]].</summary>
+    public abstract void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y);
+
+    /// <summary>y[i] = mean of x[starts[i]] .. x[starts[i + 1] - 1].</summary>
+    /// <remarks>starts has one more entry than y has rows and rises strictly. Sums in F32 or wider, in row order.</remarks>
+    public abstract void MeanRows(Tensor x, ReadOnlySpan<int> starts, Tensor y);
+
+    /// <summary>The ways in which this backend can compute an op, slowest first; one entry named <c>scalar</c> where there is no choice.</summary>
+    public virtual IReadOnlyList<KernelVariant> Variants(OpKind op) => [new("scalar", true, true)];
+
+    /// <summary>Chooses a variant by name.</summary>
+    /// <exception cref="Errors.BackendException">Unknown, or not supported by this machine; the message lists those that are.</exception>
+    public virtual void Select(OpKind op, string variant)
+    {
+        if (variant != "scalar") throw new Errors.BackendException(Name, $"{op} has no variant \"{variant}\"; it has: scalar");
+    }
+
+    /// <summary>Frees what the backend itself holds; buffers and weights are disposed by their owners, before.</summary>
+    public abstract void Dispose();
+}

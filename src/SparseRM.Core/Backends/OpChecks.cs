@@ -1,0 +1,136 @@
+using System.Diagnostics.CodeAnalysis;
+using SparseRM.Errors;
+using SparseRM.Tensors;
+
+namespace SparseRM.Backends;
+
+/// <summary>The shape rules of the ops, written once; every backend calls them at the entry of an op.</summary>
+public static class OpChecks
+{
+    /// <summary>See <see cref="Backend.Embed"/>.</summary>
+    public static void Embed(EmbeddingTable table, ReadOnlySpan<int> ids, Tensor y)
+    {
+        Require(y.Rows == ids.Length && y.Columns == table.DModel, nameof(Embed), $"y is {y}, expected [{ids.Length}, {table.DModel}]");
+        foreach (int id in ids)
+            if ((uint)id >= (uint)table.Vocabulary) Fail(nameof(Embed), $"token id {id} is outside the vocabulary of {table.Vocabulary} ({table.Slice})");
+    }
+
+    /// <summary>See <see cref="Backend.RmsNorm"/>.</summary>
+    public static void RmsNorm(Tensor x, Tensor weight, Tensor y)
+    {
+        SameShape(nameof(RmsNorm), x, y);
+        Require(weight is { Rows: 1, Columns: > 0 } && x.Columns % weight.Columns == 0, nameof(RmsNorm), $"weight {weight} does not divide the rows of x {x}");
+    }
+
+    /// <summary>See <see cref="Backend.AddRmsNorm"/>.</summary>
+    public static void AddRmsNorm(Tensor residual, Tensor delta, Tensor weight, Tensor y)
+    {
+        SameShape(nameof(AddRmsNorm), residual, delta);
+        RmsNorm(residual, weight, y);
+    }
+
+    /// <summary>See <see cref="Backend.MatMul"/>.</summary>
+    public static void MatMul(Tensor x, Matrix w, Tensor? bias, Tensor y)
+    {
+        Require(x.Columns == w.Inputs, nameof(MatMul), $"x is {x}, the matrix [{w.Outputs}, {w.Inputs}] takes {w.Inputs} columns");
+        Require(y.Rows == x.Rows && y.Columns == w.Outputs, nameof(MatMul), $"y is {y}, expected [{x.Rows}, {w.Outputs}]");
+        if (bias is { } b) Require(b.Rows == 1 && b.Columns == w.Outputs, nameof(MatMul), $"bias is {b}, expected [1, {w.Outputs}]");
+    }
+
+    /// <summary>See <see cref="Backend.LoadMatrix"/>.</summary>
+    public static void LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute)
+    {
+        Require(compute is DType.F32 or DType.BF16, nameof(LoadMatrix), $"computes in F32 or BF16, not {compute}");
+        Require(parts.Length > 0, nameof(LoadMatrix), "takes at least one part");
+        foreach (var part in parts)
+        {
+            Require(part.Slice.Shape.Count == 2, nameof(LoadMatrix), $"{part.Slice} has {part.Slice.Shape.Count} dimensions, expected 2");
+            Require(part.Inputs == parts[0].Inputs, nameof(LoadMatrix), $"{part.Slice} has {part.Inputs} inputs, {parts[0].Slice} has {parts[0].Inputs}");
+        }
+    }
+
+    /// <summary>See <see cref="Backend.Rope"/>.</summary>
+    public static void Rope(Tensor x, ReadOnlySpan<int> positions, Tensor cosSin)
+    {
+        Require(positions.Length == x.Rows, nameof(Rope), $"{positions.Length} positions for x {x}");
+        Require(cosSin.Columns > 0 && cosSin.Columns % 2 == 0 && x.Columns % cosSin.Columns == 0, nameof(Rope), $"heads of {cosSin.Columns} do not divide x {x}");
+        foreach (int position in positions)
+            if ((uint)position >= (uint)cosSin.Rows) Fail(nameof(Rope), $"position {position} is outside the table of {cosSin.Rows}");
+    }
+
+    /// <summary>See <see cref="Backend.Attention"/>.</summary>
+    public static void Attention(
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Tensor y)
+    {
+        const string Op = nameof(Attention);
+        var (heads, kvHeads, dHead) = (options.NHeads, options.NKvHeads, options.DHead);
+        Require(dHead > 0 && kvHeads > 0 && heads % kvHeads == 0, Op, $"{heads} heads of {dHead} cannot share {kvHeads} kv heads");
+        Require(q.Columns == heads * dHead && k.Columns == kvHeads * dHead, Op, $"q {q} and k {k} do not hold {heads} and {kvHeads} heads of {dHead}");
+        SameShape(Op, k, v);
+        SameShape(Op, q, y);
+        Require(positions.Length == q.Rows, Op, $"{positions.Length} positions for q {q}");
+        foreach (var s in segments)
+        {
+            bool inside = s.QueryStart >= 0 && s.QueryCount >= 0 && s.QueryStart + s.QueryCount <= q.Rows
+                && s.PrefixStart >= 0 && s.PrefixCount >= 0 && s.PrefixStart + s.PrefixCount <= k.Rows
+                && s.KeyStart >= 0 && s.KeyCount >= 0 && s.KeyStart + s.KeyCount <= k.Rows;
+            Require(inside, Op, $"{s} reaches outside q {q} or k {k}");
+            foreach (int position in positions.Slice(s.QueryStart, s.QueryCount))
+                if ((uint)position >= (uint)(s.PrefixCount + s.KeyCount)) Fail(Op, $"position {position} is outside its {s}");
+        }
+    }
+
+    /// <summary>See <see cref="Backend.GatedActivation"/>.</summary>
+    public static void GatedActivation(Tensor gateUp, Tensor y) =>
+        Require(gateUp.Columns == 2 * y.Columns && gateUp.Rows == y.Rows, nameof(GatedActivation), $"gate and up {gateUp} do not give y {y}");
+
+    /// <summary>See <see cref="Backend.GatherRows"/>.</summary>
+    public static void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y)
+    {
+        Require(y.Rows == rows.Length && y.Columns == x.Columns, nameof(GatherRows), $"y is {y}, expected [{rows.Length}, {x.Columns}]");
+        foreach (int row in rows)
+            if ((uint)row >= (uint)x.Rows) Fail(nameof(GatherRows), $"row {row} is outside x {x}");
+    }
+
+    /// <summary>See <see cref="Backend.MeanRows"/>.</summary>
+    public static void MeanRows(Tensor x, ReadOnlySpan<int> starts, Tensor y)
+    {
+        Require(starts.Length == y.Rows + 1 && y.Columns == x.Columns, nameof(MeanRows), $"{starts.Length} starts for y {y} of x {x}");
+        Require(starts[0] >= 0 && starts[^1] <= x.Rows, nameof(MeanRows), $"rows {starts[0]}..{starts[^1]} reach outside x {x}");
+        for (int i = 0; i < y.Rows; i++) Require(starts[i] < starts[i + 1], nameof(MeanRows), $"group {i} is empty");
+    }
+
+    /// <summary>Refuses two tensors of different shape.</summary>
+    public static void SameShape(string op, Tensor a, Tensor b) =>
+        Require(a.Rows == b.Rows && a.Columns == b.Columns, op, $"shapes {a} and {b} differ");
+
+    private static void Require(bool holds, string op, [System.Runtime.CompilerServices.InterpolatedStringHandlerArgument(nameof(holds))] ref ProblemHandler problem)
+    {
+        if (!holds) Fail(op, problem.ToString());
+    }
+
+    private static void Require(bool holds, string op, string problem)
+    {
+        if (!holds) Fail(op, problem);
+    }
+
+    [DoesNotReturn]
+    private static void Fail(string op, string problem) => throw new ShapeMismatchException(op, problem);
+
+    /// <summary>Builds the sentence only when the rule is broken, so that checks allocate nothing.</summary>
+    [System.Runtime.CompilerServices.InterpolatedStringHandler]
+    internal ref struct ProblemHandler
+    {
+        private System.Text.StringBuilder? _text;
+
+        public ProblemHandler(int literalLength, int formattedCount, bool holds, out bool isEnabled)
+        {
+            isEnabled = !holds;
+            _text = holds ? null : new(literalLength + 16 * formattedCount);
+        }
+
+        public readonly void AppendLiteral(string value) => _text!.Append(value);
+        public readonly void AppendFormatted<T>(T value) => _text!.Append(value);
+        public override readonly string ToString() => _text?.ToString() ?? "";
+    }
+}

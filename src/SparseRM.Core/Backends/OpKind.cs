@@ -1,0 +1,34 @@
+namespace SparseRM.Backends;
+
+/// <summary>The ops that a backend supplies: what tests, benchmarks and the command line enumerate.</summary>
+public enum OpKind
+{
+    /// <summary><see cref="Backend.Embed"/></summary>
+    Embed,
+    /// <summary><see cref="Backend.RmsNorm"/></summary>
+    RmsNorm,
+    /// <summary><see cref="Backend.AddRmsNorm"/></summary>
+    AddRmsNorm,
+    /// <summary><see cref="Backend.MatMul"/></summary>
+    MatMul,
+    /// <summary><see cref="Backend.Rope"/></summary>
+    Rope,
+    /// <summary><see cref="Backend.Attention"/></summary>
+    Attention,
+    /// <summary><see cref="Backend.GatedActivation"/></summary>
+    GatedActivation,
+    /// <summary><see cref="Backend.Add"/></summary>
+    Add,
+    /// <summary><see cref="Backend.Relu"/></summary>
+    Relu,
+    /// <summary><see cref="Backend.GatherRows"/></summary>
+    GatherRows,
+    /// <summary><see cref="Backend.MeanRows"/></summary>
+    MeanRows,
+}
+
+/// <summary>One way in which a backend can compute an op.</summary>
+/// <param name="Name">What it does or needs: <c>scalar</c>, <c>avx2</c>, <c>avx512_bf16</c>.</param>
+/// <param name="Supported">Whether this machine can run it.</param>
+/// <param name="Selected">Whether it is the one in use.</param>
+public readonly record struct KernelVariant(string Name, bool Supported, bool Selected);
