@@ -17,7 +17,8 @@ internal static class PrefixSharing
     {
         int n = sequences.Count;
         int[] order = [.. Enumerable.Range(0, n)];
-        Array.Sort(order, (a, b) => sequences[a].Ids.Span.SequenceCompareTo(sequences[b].Ids.Span) is var c and not 0 ? c : a.CompareTo(b));
+        // Descending, so that a sequence comes before those that it begins with and can lead them.
+        Array.Sort(order, (a, b) => sequences[b].Ids.Span.SequenceCompareTo(sequences[a].Ids.Span) is var c and not 0 ? c : a.CompareTo(b));
         var common = new int[n]; // with the sequence before, in sorted order
         for (int i = 1; i < n; i++) common[i] = sequences[order[i - 1]].Ids.Span.CommonPrefixLength(sequences[order[i]].Ids.Span);
 

@@ -4,7 +4,7 @@ using SparseRM.Tensors;
 namespace SparseRM.Models;
 
 /// <summary>cos and sin of every position and frequency of one rotary table, on a backend; grows with the longest sequence.</summary>
-internal sealed class RopeTable(Backend backend, RopeConfig config, int dHead) : IDisposable
+public sealed class RopeTable(Backend backend, RopeConfig config, int dHead) : IDisposable
 {
     private Tensor? _table;
 
@@ -54,6 +54,7 @@ internal sealed class RopeTable(Backend backend, RopeConfig config, int dHead) :
         return values;
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _table?.Buffer.Dispose();
