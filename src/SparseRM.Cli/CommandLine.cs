@@ -56,8 +56,31 @@ internal static class CommandLine
 
     private static string Sentence(ParseResult parsed)
     {
-        string path = string.Join(' ', parsed.CommandResult.Command.Parents.OfType<Command>().Select(parent => parent.Name).Reverse().Append(parsed.CommandResult.Command.Name));
-        string problem = parsed.Tokens.Count == 0 ? "no command was given" : parsed.Errors[0].Message.TrimEnd('.');
-        return $"{problem}; see `{path} --help`";
+        var command = parsed.CommandResult.Command;
+        string path = string.Join(' ', command.Parents.OfType<Command>().Reverse().Append(command).Select(part => part.Name));
+        return $"{Problem(parsed, command)}; see `{path} --help`";
+    }
+
+    private static string Problem(ParseResult parsed, Command command)
+    {
+        if (parsed.Tokens.Count == 0) return "no command was given";
+        if (parsed.UnmatchedTokens is not [var unknown, ..]) return parsed.Errors[0].Message.TrimEnd('.');
+        var known = command.Options.Select(option => option.Name).Concat(command.Subcommands.Select(part => part.Name));
+        string near = known.MinBy(name => Distance(name, unknown)) is { } name && Distance(name, unknown) <= 2 ? $", did you mean {name}" : "";
+        return $"'{unknown}' is not {(unknown.StartsWith('-') ? "an option" : "an argument")} of {command.Name}{near}";
+    }
+
+    // Levenshtein's distance: insertions, deletions and replacements of a character.
+    private static int Distance(string a, string b)
+    {
+        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
+        for (int i = 1; i <= a.Length; i++)
+        {
+            int corner = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.Length; j++)
+                (row[j], corner) = (Math.Min(Math.Min(row[j], row[j - 1]) + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1)), row[j]);
+        }
+        return row[^1];
     }
 }
