@@ -43,6 +43,6 @@ public class SaeGoldenTests
             sparse.Add((latents.ToArray(), activations.ToArray()));
         });
         TensorAssert.Close(expected, dense, bound, $"feature_acts of {what}");
-        TensorAssert.Close(golden.Take("recon").ReadSingles(), SaeDecoder.Reconstruct(sae, x, sparse), bound, $"recon of {what}");
+        if (golden.Contains("recon")) TensorAssert.Close(golden.Take("recon").ReadSingles(), SaeDecoder.Reconstruct(sae, x, sparse), bound, $"recon of {what}");
     }
 }
