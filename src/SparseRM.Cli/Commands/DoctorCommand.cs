@@ -1,16 +1,58 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using SparseRM.Cli.Terminal;
 
 namespace SparseRM.Cli.Commands;
 
-/// <summary><c>sparserm doctor</c>.</summary>
+/// <summary><c>sparserm doctor</c>: what to send along with a question.</summary>
 internal sealed class DoctorCommand : CliCommand
 {
     public DoctorCommand(Session session) : base("doctor", "Show the machine, the backends found and why others are not, and where caches lie", session,
-        new Example("sparserm doctor", "what to send along with a question"))
+        new Example("sparserm doctor", "what this machine has"),
+        new Example("sparserm doctor --json > machine.json", "the same for a bug report"))
+        => Options.Add(CommonOptions.Json);
+
+    protected override void Run(ParseResult args)
     {
-        Options.Add(CommonOptions.Json);
+        var facts = Facts();
+        var backends = BackendCatalog.Probe();
+        if (args.GetValue(CommonOptions.Json)) WriteJson(facts, backends);
+        else WriteTables(facts, backends);
     }
 
-    protected override void Run(ParseResult args) => Session.Out.WriteLine(Environment.OSVersion);
+    private static (string Key, string Value)[] Facts() =>
+    [
+        ("sparserm", typeof(BackendCatalog).Assembly.GetName().Version!.ToString(3)),
+        ("os", RuntimeInformation.OSDescription),
+        ("architecture", RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()),
+        ("runtime", RuntimeInformation.FrameworkDescription),
+        ("cores", Environment.ProcessorCount.ToString()),
+        ("memory", Tables.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)),
+        ("temporary_folder", Path.GetTempPath()),
+    ];
+
+    private void WriteTables((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends)
+    {
+        var machine = Tables.Of("Machine", "");
+        foreach (var (key, value) in facts) machine.Row(key.Replace('_', ' '), value);
+        Session.Tables.Write(machine);
+        var table = Tables.Of("Backend", "Here", "What it is, or why not");
+        foreach (var backend in backends) table.Row(backend.Name, backend.Available ? "yes" : "no", backend.Note);
+        Session.Tables.Write(table);
+    }
+
+    private void WriteJson((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends) => Session.WriteJson(json =>
+    {
+        foreach (var (key, value) in facts) json.WriteString(key, value);
+        json.WriteStartArray("backends");
+        foreach (var backend in backends)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", backend.Name);
+            json.WriteBoolean("available", backend.Available);
+            json.WriteString("note", backend.Note);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
 }
