@@ -61,7 +61,7 @@ internal static class CommonOptions
     public static bool Has(this ParseResult args, Option option) => args.GetResult(option) is { Implicit: false };
 
     /// <summary>Settings of <see cref="Running"/> and of those others that the command has.</summary>
-    public static ReaderOptions Reader(this ParseResult args, string model, int layer, DType? defaultType) => new()
+    public static ReaderOptions Reader(this ParseResult args, string model, int? layer, DType? defaultType) => new()
     {
         Model = model,
         Layer = layer,

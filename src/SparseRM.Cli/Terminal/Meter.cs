@@ -4,10 +4,11 @@ using Spectre.Console.Rendering;
 namespace SparseRM.Cli.Terminal;
 
 /// <summary>Bars with rate and time left on standard error while work goes on; silent where that is no terminal.</summary>
-internal sealed class Meter
+internal sealed class Meter : IProgress<WorkProgress>
 {
     private readonly ProgressContext? _bars;
     private ProgressTask? _last;
+    private string? _stage;
 
     private Meter(ProgressContext? bars) => _bars = bars;
 
@@ -19,42 +20,34 @@ internal sealed class Meter
         return session.Bars.Progress().AutoClear(true).Columns(columns).Start(bars => work(new Meter(bars)));
     }
 
-    /// <summary>A new bar; the one before it counts as done.</summary>
-    /// <param name="what">A word or two.</param>
-    /// <param name="total">What makes it full.</param>
-    public IProgress<int> Stage(string what, long total)
+    /// <summary>Moves the stage's bar; a new stage has a new bar, and the one before it counts as done.</summary>
+    public void Report(WorkProgress value)
     {
-        Finish();
-        _last = _bars?.AddTask(Markup.Escape(what), maxValue: Math.Max(1, total));
-        return new Bar(_last);
+        if (_bars is null) return;
+        if (_stage != value.Stage)
+        {
+            if (_last is not null)
+            {
+                _last.Value = _last.MaxValue;
+                _last.StopTask();
+            }
+            (_stage, _last) = (value.Stage, _bars.AddTask(Markup.Escape(value.Stage), maxValue: Math.Max(1, value.Total)));
+        }
+        _last!.Value = value.Done;
     }
 
-    /// <summary>A bar without an end in sight.</summary>
-    public void Stage(string what)
-    {
-        Stage(what, 1);
-        if (_last is not null) _last.IsIndeterminate = true;
-    }
-
-    private void Finish()
-    {
-        if (_last is null) return;
-        _last.Value = _last.MaxValue;
-        _last.StopTask();
-    }
+    /// <summary>The same as a number of units done.</summary>
+    public IProgress<int> Stage(string stage, long total) => new Units(this, stage, total);
 
     // Not System.Progress<T>, which would report from other threads and out of order.
-    private sealed class Bar(ProgressTask? task) : IProgress<int>
+    private sealed class Units(Meter meter, string stage, long total) : IProgress<int>
     {
-        public void Report(int value)
-        {
-            if (task is not null) task.Value = value;
-        }
+        public void Report(int value) => meter.Report(new WorkProgress(stage, value, total));
     }
 
     private sealed class CountColumn : ProgressColumn
     {
         public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
-            new Text(task.IsIndeterminate ? "" : FormattableString.Invariant($"{task.Value:N0}/{task.MaxValue:N0}  {task.Speed ?? 0:N0}/s"));
+            new Text(FormattableString.Invariant($"{task.Value:N0}/{task.MaxValue:N0}  {task.Speed ?? 0:N0}/s"));
     }
 }
