@@ -6,17 +6,12 @@ namespace SparseRM.Fitting;
 /// <summary>Makes the head's input for each <c>--input</c>: the paper's method and its ablations.</summary>
 public static class HeadInputs
 {
-    /// <summary>Writes the decoder row d_j [d_model] of a latent.</summary>
-    public delegate void DecoderRow(int latent, Span<float> row);
-
     /// <summary>The method: the chosen latents' decoder rows, positive ones first, each as the SAE has it (no centring, no scaling).</summary>
-    public static HeadInput Projection(LatentSelection selection, int dModel, DecoderRow decoderRow)
-    {
-        var latents = selection.All;
-        var directions = new float[latents.Count * dModel];
-        for (int j = 0; j < latents.Count; j++) decoderRow(latents[j].Latent, directions.AsSpan(j * dModel, dModel));
-        return new HeadInput(HeadInputKind.Projection, dModel, directions, latents, gates: null);
-    }
+    /// <param name="selection">The latents.</param>
+    /// <param name="dModel">Width of z.</param>
+    /// <param name="directions">Their decoder rows, [n, d_model], in the order of <see cref="LatentSelection.All"/>.</param>
+    public static HeadInput Projection(LatentSelection selection, int dModel, float[] directions) =>
+        new(HeadInputKind.Projection, dModel, directions, selection.All, gates: null);
 
     /// <summary>Ablation: the chosen latents' activations.</summary>
     /// <param name="selection">The latents.</param>

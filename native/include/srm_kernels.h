@@ -1,0 +1,166 @@
+// The internal C ABI between the .NET side and the kernels. Not a public API: both sides are built together and the
+// version is compared exactly. src/SparseRM.Interop/NativeMethods.cs mirrors the functions below in the same order; a
+// test compares the two.
+//
+// Rules for every function:
+//  - returns SRMK_OK or a status whose sentence srmk_last_error() gives on the same thread; nothing is thrown across;
+//  - one backend is used by one thread at a time; different backends are independent;
+//  - shapes were checked by the caller; the native side checks only what protects memory;
+//  - ops enqueue and may return early on other devices; on the CPU they have finished on return.
+#ifndef SRM_KERNELS_H
+#define SRM_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SRMK_ABI_VERSION 1
+
+#if defined(_WIN32)
+#define SRMK_API __declspec(dllexport)
+#else
+#define SRMK_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef int32_t srmk_status;
+enum {
+  SRMK_OK = 0,
+  SRMK_INVALID_ARGUMENT = 1,
+  SRMK_OUT_OF_MEMORY = 2,
+  SRMK_UNSUPPORTED = 3,
+  SRMK_NON_FINITE = 4,  // a weight is NaN or infinite; the function's bad_element says which
+  SRMK_INTERNAL = 5,
+};
+
+// Element types of weights; values equal those of SparseRM.Tensors.DType.
+enum { SRMK_F32 = 0, SRMK_BF16 = 1, SRMK_F16 = 2 };
+
+// Values equal those of SparseRM.Backends.OpKind.
+enum {
+  SRMK_OP_EMBED = 0,
+  SRMK_OP_RMS_NORM = 1,
+  SRMK_OP_ADD_RMS_NORM = 2,
+  SRMK_OP_MATMUL = 3,
+  SRMK_OP_ROPE = 4,
+  SRMK_OP_ATTENTION = 5,
+  SRMK_OP_GATED_ACTIVATION = 6,
+  SRMK_OP_ADD = 7,
+  SRMK_OP_RELU = 8,
+  SRMK_OP_GATHER_ROWS = 9,
+  SRMK_OP_MEAN_ROWS = 10,
+  SRMK_OP_COUNT = 11,
+};
+
+// Values equal those of SparseRM.Backends.GatedActivationKind.
+enum { SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2 };
+
+typedef struct srmk_backend srmk_backend;
+typedef struct srmk_buffer srmk_buffer;
+typedef struct srmk_matrix srmk_matrix;
+
+// A view of rows of f32: element (i, j) is buffer[offset + i * row_stride + j].
+typedef struct srmk_tensor {
+  srmk_buffer* buffer;
+  int64_t offset;
+  int64_t rows;
+  int64_t columns;
+  int64_t row_stride;
+} srmk_tensor;
+
+// Mirrors SparseRM.Backends.AttentionSegment.
+typedef struct srmk_segment {
+  int32_t query_start, query_count;
+  int32_t prefix_start, prefix_count;
+  int32_t key_start, key_count;
+} srmk_segment;
+
+// Mirrors SparseRM.Backends.AttentionOptions.
+typedef struct srmk_attention_options {
+  int32_t n_heads, n_kv_heads, d_head;
+  float scale, softcap;
+  int32_t window;
+} srmk_attention_options;
+
+// ---- versions and errors ----
+SRMK_API int32_t srmk_abi_version(void);
+SRMK_API int64_t srmk_sizeof_tensor(void);
+SRMK_API int64_t srmk_sizeof_segment(void);
+SRMK_API int64_t srmk_sizeof_attention_options(void);
+// The last failure of this thread, UTF-8; valid until the thread's next failure.
+SRMK_API const char* srmk_last_error(void);
+
+// ---- backend ----
+// device: "cpu". threads: 0 for one per processor that this process may run on.
+SRMK_API srmk_status srmk_backend_open(const char* device, int32_t threads, srmk_backend** backend);
+// Buffers and matrices may be freed before or after.
+SRMK_API void srmk_backend_close(srmk_backend* backend);
+// One line for people, cut to capacity (with its final zero).
+SRMK_API srmk_status srmk_backend_describe(srmk_backend* backend, char* text, int64_t capacity);
+
+// ---- memory ----
+SRMK_API srmk_status srmk_buffer_alloc(srmk_backend* backend, int64_t length, srmk_buffer** buffer);
+SRMK_API void srmk_buffer_free(srmk_buffer* buffer);
+// Dense rows to and from host memory; download waits for the work enqueued before.
+SRMK_API srmk_status srmk_upload(srmk_backend* backend, const float* source, const srmk_tensor* destination);
+SRMK_API srmk_status srmk_download(srmk_backend* backend, const srmk_tensor* source, float* destination);
+
+// ---- weights ----
+// compute, storage: SRMK_F32 or SRMK_BF16; storage BF16 under compute F32 is for weights that are bf16 in their file
+// (exact, half the memory). The packed layout depends on storage alone, so every variant of MatMul can use every
+// matrix, whenever it is selected.
+SRMK_API srmk_status srmk_matrix_create(srmk_backend* backend, int64_t outputs, int64_t inputs, int32_t compute,
+                                        int32_t storage, srmk_matrix** matrix);
+// Packs rows [first_row, first_row + row_count) of one stacked part, whose outputs begin at output_start. source: those
+// rows, dense, of dtype, unaligned; a row is one output (transposed 0, inputs elements) or one input (transposed 1,
+// part_outputs elements). SRMK_NON_FINITE: *bad_element is its index within source.
+SRMK_API srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* source, int32_t dtype,
+                                      int32_t transposed, int64_t output_start, int64_t part_outputs, int64_t first_row,
+                                      int64_t row_count, int64_t* bad_element);
+SRMK_API int64_t srmk_matrix_bytes(const srmk_matrix* matrix);
+SRMK_API void srmk_matrix_free(srmk_matrix* matrix);
+// Widens count elements of dtype into destination[start..]; SRMK_NON_FINITE as above.
+SRMK_API srmk_status srmk_load_vector(srmk_backend* backend, const void* source, int32_t dtype, int64_t count,
+                                      srmk_buffer* destination, int64_t start, int64_t* bad_element);
+// Tells the system that the pages of a mapped file are not needed any more; they are read again if they are touched.
+SRMK_API void srmk_release_pages(const void* start, int64_t bytes);
+
+// ---- ops: meaning, shapes and aliasing are those of SparseRM.Backends.Backend ----
+// table: [vocabulary, y.columns] of dtype, unaligned. SRMK_NON_FINITE: *bad_element is the index of the token whose row
+// it is.
+SRMK_API srmk_status srmk_embed(srmk_backend* backend, const void* table, int32_t dtype, const int32_t* ids,
+                                float scale, const srmk_tensor* y, int64_t* bad_element);
+SRMK_API srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* weight, float eps,
+                                   float unit_offset, const srmk_tensor* y);
+SRMK_API srmk_status srmk_add_rms_norm(srmk_backend* backend, const srmk_tensor* residual, const srmk_tensor* delta,
+                                       const srmk_tensor* weight, float eps, float unit_offset, const srmk_tensor* y);
+// bias: null for none.
+SRMK_API srmk_status srmk_matmul(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w,
+                                 const srmk_tensor* bias, const srmk_tensor* y);
+SRMK_API srmk_status srmk_rope(srmk_backend* backend, const srmk_tensor* x, const int32_t* positions,
+                               const srmk_tensor* cos_sin);
+SRMK_API srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q, const srmk_tensor* k,
+                                    const srmk_tensor* v, const int32_t* positions, const srmk_segment* segments,
+                                    int64_t segment_count, const srmk_attention_options* options, const srmk_tensor* y);
+SRMK_API srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate_up, int32_t kind,
+                                           const srmk_tensor* y);
+SRMK_API srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_tensor* b, const srmk_tensor* y);
+SRMK_API srmk_status srmk_relu(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* y);
+SRMK_API srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* rows,
+                                      const srmk_tensor* y);
+SRMK_API srmk_status srmk_mean_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* starts,
+                                    const srmk_tensor* y);
+
+// ---- variants: slowest first ----
+SRMK_API int32_t srmk_variant_count(srmk_backend* backend, int32_t op);
+SRMK_API const char* srmk_variant_name(srmk_backend* backend, int32_t op, int32_t index);
+SRMK_API int32_t srmk_variant_supported(srmk_backend* backend, int32_t op, int32_t index);
+SRMK_API int32_t srmk_variant_selected(srmk_backend* backend, int32_t op);
+SRMK_API srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,230 @@
+// The C boundary: every function resolves its operands, calls one op and turns what is thrown into a status.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "cpu/ops.h"
+#include "registry.h"
+
+namespace {
+
+thread_local std::string g_last_error;
+
+template <class Body>
+srmk_status guarded(Body&& body) noexcept {
+  try {
+    body();
+    return SRMK_OK;
+  } catch (const srm::Error& e) {
+    g_last_error = e.what();
+    return e.status;
+  } catch (const std::bad_alloc&) {
+    g_last_error = "out of memory";
+    return SRMK_OUT_OF_MEMORY;
+  } catch (const std::exception& e) {
+    g_last_error = e.what();
+    return SRMK_INTERNAL;
+  }
+}
+
+void report_finite(int64_t bad, int64_t* bad_element) {
+  if (bad < 0) return;
+  *bad_element = bad;
+  throw srm::Error(SRMK_NON_FINITE, "a weight is not finite");
+}
+
+}  // namespace
+
+int32_t srmk_abi_version(void) { return SRMK_ABI_VERSION; }
+int64_t srmk_sizeof_tensor(void) { return sizeof(srmk_tensor); }
+int64_t srmk_sizeof_segment(void) { return sizeof(srmk_segment); }
+int64_t srmk_sizeof_attention_options(void) { return sizeof(srmk_attention_options); }
+const char* srmk_last_error(void) { return g_last_error.c_str(); }
+
+srmk_status srmk_backend_open(const char* device, int32_t threads, srmk_backend** backend) {
+  return guarded([&] {
+    if (std::strcmp(device, "cpu") != 0)
+      throw srm::Error(SRMK_UNSUPPORTED, std::string("no device is named \"") + device + "\"; there is: cpu");
+    srm::require(threads >= 0 && threads <= 4096, "the number of threads must lie between 0 (all processors) and 4096");
+    auto opened = std::make_unique<srmk_backend>(threads);
+    srm::select_defaults(*opened);
+    *backend = opened.release();
+  });
+}
+
+void srmk_backend_close(srmk_backend* backend) { delete backend; }
+
+srmk_status srmk_backend_describe(srmk_backend* backend, char* text, int64_t capacity) {
+  return guarded([&] {
+    std::snprintf(text, static_cast<size_t>(capacity), "cpu: %d thread%s, %s", backend->pool.threads(),
+                  backend->pool.threads() == 1 ? "" : "s", srm::supported_names().c_str());
+  });
+}
+
+srmk_status srmk_buffer_alloc(srmk_backend*, int64_t length, srmk_buffer** buffer) {
+  return guarded([&] {
+    srm::require(length >= 0, "a buffer's length must not be negative");
+    if (length > std::numeric_limits<int64_t>::max() / 8) throw std::bad_alloc();
+    auto made = std::make_unique<srmk_buffer>();
+    made->length = length;
+    made->data = static_cast<float*>(srm::allocate_aligned(length * sizeof(float)));
+    *buffer = made.release();
+  });
+}
+
+void srmk_buffer_free(srmk_buffer* buffer) {
+  if (buffer == nullptr) return;
+  srm::free_aligned(buffer->data);
+  delete buffer;
+}
+
+srmk_status srmk_upload(srmk_backend*, const float* source, const srmk_tensor* destination) {
+  return guarded([&] {
+    srm::Rows to = srm::resolve(destination);
+    for (int64_t i = 0; i < to.rows; i++) std::memcpy(to.row(i), source + i * to.columns, to.columns * sizeof(float));
+  });
+}
+
+srmk_status srmk_download(srmk_backend*, const srmk_tensor* source, float* destination) {
+  return guarded([&] {
+    srm::Rows from = srm::resolve(source);
+    for (int64_t i = 0; i < from.rows; i++)
+      std::memcpy(destination + i * from.columns, from.row(i), from.columns * sizeof(float));
+  });
+}
+
+srmk_status srmk_matrix_create(srmk_backend*, int64_t outputs, int64_t inputs, int32_t compute, int32_t storage,
+                               srmk_matrix** matrix) {
+  return guarded([&] {
+    constexpr int64_t kMost = int64_t{1} << 31;
+    srm::require(outputs >= 0 && inputs >= 0 && outputs < kMost && inputs < kMost, "a matrix's shape is out of range");
+    srm::require((compute == SRMK_F32 || compute == SRMK_BF16) && (storage == SRMK_F32 || storage == SRMK_BF16),
+                 "f32 and bf16 alone");
+    srm::require(compute == SRMK_F32 || storage == SRMK_BF16, "a matrix that computes in bf16 is stored so");
+    auto made = std::make_unique<srmk_matrix>(srmk_matrix{outputs, inputs, compute, storage, nullptr});
+    made->data = srm::allocate_aligned(static_cast<size_t>(made->bytes()));
+    // Padding must be zeros: the columns of the last panel, and the odd input of every panel.
+    if (outputs % srm::kPanel != 0 || made->padded_inputs() != inputs)
+      std::memset(made->data, 0, static_cast<size_t>(made->bytes()));
+    *matrix = made.release();
+  });
+}
+
+srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* source, int32_t dtype,
+                             int32_t transposed, int64_t output_start, int64_t part_outputs, int64_t first_row,
+                             int64_t row_count, int64_t* bad_element) {
+  return guarded([&] {
+    report_finite(
+        srm::pack(*backend, *matrix, source, dtype, transposed != 0, output_start, part_outputs, first_row, row_count),
+        bad_element);
+  });
+}
+
+int64_t srmk_matrix_bytes(const srmk_matrix* matrix) { return matrix->bytes(); }
+
+void srmk_matrix_free(srmk_matrix* matrix) {
+  if (matrix == nullptr) return;
+  srm::free_aligned(matrix->data);
+  delete matrix;
+}
+
+srmk_status srmk_load_vector(srmk_backend*, const void* source, int32_t dtype, int64_t count, srmk_buffer* destination,
+                             int64_t start, int64_t* bad_element) {
+  return guarded([&] {
+    srm::require(count >= 0 && start >= 0 && start + count <= destination->length,
+                 "a vector reaches outside its buffer");
+    report_finite(srm::load_vector(source, dtype, count, destination->data + start), bad_element);
+  });
+}
+
+void srmk_release_pages(const void* start, int64_t bytes) {
+  // Only whole pages inside the range: its ends may share a page with a neighbour that is in use.
+  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t first = (reinterpret_cast<uintptr_t>(start) + page - 1) / page * page,
+            end = (reinterpret_cast<uintptr_t>(start) + bytes) / page * page;
+  if (end > first) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
+srmk_status srmk_embed(srmk_backend* backend, const void* table, int32_t dtype, const int32_t* ids, float scale,
+                       const srmk_tensor* y, int64_t* bad_element) {
+  return guarded([&] { report_finite(srm::embed(*backend, table, dtype, ids, scale, srm::resolve(y)), bad_element); });
+}
+
+srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* weight, float eps,
+                          float unit_offset, const srmk_tensor* y) {
+  return guarded(
+      [&] { srm::rms_norm(*backend, srm::resolve(x), srm::resolve(weight), eps, unit_offset, srm::resolve(y)); });
+}
+
+srmk_status srmk_add_rms_norm(srmk_backend* backend, const srmk_tensor* residual, const srmk_tensor* delta,
+                              const srmk_tensor* weight, float eps, float unit_offset, const srmk_tensor* y) {
+  return guarded([&] {
+    srm::add_rms_norm(*backend, srm::resolve(residual), srm::resolve(delta), srm::resolve(weight), eps, unit_offset,
+                      srm::resolve(y));
+  });
+}
+
+srmk_status srmk_matmul(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w, const srmk_tensor* bias,
+                        const srmk_tensor* y) {
+  return guarded([&] {
+    srm::matmul(*backend, srm::resolve(x), *w, bias == nullptr ? nullptr : srm::resolve(bias).data, srm::resolve(y));
+  });
+}
+
+srmk_status srmk_rope(srmk_backend* backend, const srmk_tensor* x, const int32_t* positions,
+                      const srmk_tensor* cos_sin) {
+  return guarded([&] { srm::rope(*backend, srm::resolve(x), positions, srm::resolve(cos_sin)); });
+}
+
+srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q, const srmk_tensor* k, const srmk_tensor* v,
+                           const int32_t* positions, const srmk_segment* segments, int64_t segment_count,
+                           const srmk_attention_options* options, const srmk_tensor* y) {
+  return guarded([&] {
+    srm::attention(*backend, srm::resolve(q), srm::resolve(k), srm::resolve(v), positions, segments, segment_count,
+                   *options, srm::resolve(y));
+  });
+}
+
+srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate_up, int32_t kind,
+                                  const srmk_tensor* y) {
+  return guarded([&] { srm::gated_activation(*backend, srm::resolve(gate_up), kind, srm::resolve(y)); });
+}
+
+srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_tensor* b, const srmk_tensor* y) {
+  return guarded([&] { srm::add(*backend, srm::resolve(a), srm::resolve(b), srm::resolve(y)); });
+}
+
+srmk_status srmk_relu(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* y) {
+  return guarded([&] { srm::relu(*backend, srm::resolve(x), srm::resolve(y)); });
+}
+
+srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* rows, const srmk_tensor* y) {
+  return guarded([&] { srm::gather_rows(*backend, srm::resolve(x), rows, srm::resolve(y)); });
+}
+
+srmk_status srmk_mean_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* starts, const srmk_tensor* y) {
+  return guarded([&] { srm::mean_rows(*backend, srm::resolve(x), starts, srm::resolve(y)); });
+}
+
+int32_t srmk_variant_count(srmk_backend*, int32_t op) { return srm::variants_of(op).count; }
+const char* srmk_variant_name(srmk_backend*, int32_t op, int32_t index) {
+  return srm::variants_of(op).items[index].name;
+}
+int32_t srmk_variant_supported(srmk_backend*, int32_t op, int32_t index) {
+  return srm::supports(srm::variants_of(op).items[index].needs) ? 1 : 0;
+}
+int32_t srmk_variant_selected(srmk_backend* backend, int32_t op) { return backend->selected[op]; }
+
+srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index) {
+  return guarded([&] {
+    srm::require(op >= 0 && op < SRMK_OP_COUNT && index >= 0 && index < srm::variants_of(op).count, "no such variant");
+    if (srmk_variant_supported(backend, op, index) == 0)
+      throw srm::Error(SRMK_UNSUPPORTED, "this machine cannot run the variant");
+    backend->selected[op] = index;
+  });
+}

@@ -1,0 +1,53 @@
+#include "backend.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace srm {
+namespace {
+constexpr size_t kHugePage = size_t{2} << 20;
+}
+
+void* allocate_aligned(size_t bytes) {
+  size_t alignment = bytes >= 4 * kHugePage ? kHugePage : 64;
+  size_t rounded = (std::max<size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+  if (rounded < bytes) throw std::bad_alloc();
+  void* memory = std::aligned_alloc(alignment, rounded);
+  if (memory == nullptr) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+  if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
+void free_aligned(void* memory) { std::free(memory); }
+
+void Scratch::Free::operator()(void* p) const { free_aligned(p); }
+
+void* Scratch::get(size_t bytes) {
+  if (bytes > capacity_) {
+    memory_.reset();
+    capacity_ = 0;
+    memory_.reset(allocate_aligned(bytes));
+    capacity_ = bytes;
+  }
+  return memory_.get();
+}
+
+Rows resolve(const srmk_tensor* t) {
+  require(t != nullptr && t->buffer != nullptr, "a tensor has no buffer");
+  bool fits = t->offset >= 0 && t->rows >= 0 && t->columns >= 0 && t->row_stride >= t->columns &&
+              (t->rows == 0 || t->offset + (t->rows - 1) * t->row_stride + t->columns <= t->buffer->length);
+  require(fits, "a tensor reaches outside its buffer");
+  return {t->buffer->data + t->offset, t->rows, t->columns, t->row_stride};
+}
+
+int64_t grain(int64_t units, int64_t elements_per_unit) {
+  constexpr int64_t kElements = 32768;
+  return std::clamp<int64_t>(kElements / std::max<int64_t>(elements_per_unit, 1), 1, std::max<int64_t>(units, 1));
+}
+
+}  // namespace srm

@@ -1,0 +1,37 @@
+#include "cpu/features.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace srm {
+
+#if defined(__x86_64__)
+bool supports(Cpu needed) {
+  // __builtin_cpu_supports also asks the operating system (xgetbv) whether it saves the registers.
+  switch (needed) {
+    case Cpu::kAny: return true;
+    case Cpu::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Cpu::kAvx512:
+      return supports(Cpu::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    case Cpu::kAvx512Bf16: {
+      unsigned a = 0, b = 0, c = 0, d = 0;
+      return supports(Cpu::kAvx512) && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 5)) != 0;
+    }
+  }
+  return false;
+}
+#else
+bool supports(Cpu needed) { return needed == Cpu::kAny; }
+#endif
+
+std::string supported_names() {
+  std::string names;
+  if (supports(Cpu::kAvx2)) names += " avx2";
+  if (supports(Cpu::kAvx512)) names += " avx512";
+  if (supports(Cpu::kAvx512Bf16)) names += " avx512_bf16";
+  return names.empty() ? "scalar" : names.substr(1);
+}
+
+}  // namespace srm

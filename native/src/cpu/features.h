@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+namespace srm {
+
+/// Instruction sets that variants ask for; each includes those before it.
+enum class Cpu { kAny, kAvx2, kAvx512, kAvx512Bf16 };
+
+/// Whether processor and operating system can run it.
+bool supports(Cpu needed);
+
+/// "avx2 avx512 avx512_bf16", as far as they are there.
+std::string supported_names();
+
+}  // namespace srm

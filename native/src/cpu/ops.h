@@ -1,0 +1,42 @@
+#pragma once
+
+#include "backend.h"
+#include "matrix.h"
+#include "variant.h"
+
+// One function per op and, where there is a choice, its list of variants. Meaning and shapes: include/srm_kernels.h.
+namespace srm {
+
+/// Index of the first non-finite element, or -1.
+int64_t pack(srmk_backend& backend, srmk_matrix& matrix, const void* source, int dtype, bool transposed,
+             int64_t output_start, int64_t part_outputs, int64_t first_row, int64_t row_count);
+int64_t load_vector(const void* source, int dtype, int64_t count, float* destination);
+
+/// Index of the first token whose row is not finite, or -1.
+int64_t embed(srmk_backend& backend, const void* table, int dtype, const int32_t* ids, float scale, Rows y);
+
+void rms_norm(srmk_backend& backend, Rows x, Rows weight, float eps, float unit_offset, Rows y);
+VariantList rms_norm_variants();
+
+void add_rms_norm(srmk_backend& backend, Rows residual, Rows delta, Rows weight, float eps, float unit_offset, Rows y);
+VariantList add_rms_norm_variants();
+
+void matmul(srmk_backend& backend, Rows x, const srmk_matrix& w, const float* bias, Rows y);
+VariantList matmul_variants();
+
+void rope(srmk_backend& backend, Rows x, const int32_t* positions, Rows cos_sin);
+VariantList rope_variants();
+
+void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* positions, const srmk_segment* segments,
+               int64_t segment_count, const srmk_attention_options& options, Rows y);
+VariantList attention_variants();
+
+void gated_activation(srmk_backend& backend, Rows gate_up, int kind, Rows y);
+VariantList gated_activation_variants();
+
+void add(srmk_backend& backend, Rows a, Rows b, Rows y);
+void relu(srmk_backend& backend, Rows x, Rows y);
+void gather_rows(srmk_backend& backend, Rows x, const int32_t* rows, Rows y);
+void mean_rows(srmk_backend& backend, Rows x, const int32_t* starts, Rows y);
+
+}  // namespace srm

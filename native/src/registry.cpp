@@ -1,0 +1,30 @@
+#include "registry.h"
+
+#include "cpu/ops.h"
+
+namespace srm {
+
+VariantList variants_of(int op) {
+  static constexpr VariantInfo kScalarOnly[] = {{"scalar", Cpu::kAny}};
+  switch (op) {
+    case SRMK_OP_RMS_NORM: return rms_norm_variants();
+    case SRMK_OP_ADD_RMS_NORM: return add_rms_norm_variants();
+    case SRMK_OP_MATMUL: return matmul_variants();
+    case SRMK_OP_ROPE: return rope_variants();
+    case SRMK_OP_ATTENTION: return attention_variants();
+    case SRMK_OP_GATED_ACTIVATION: return gated_activation_variants();
+    default:
+      // Memory sets their pace: no variant won anything.
+      return {kScalarOnly, 1};
+  }
+}
+
+void select_defaults(srmk_backend& backend) {
+  for (int op = 0; op < SRMK_OP_COUNT; op++) {
+    VariantList list = variants_of(op);
+    for (int i = 0; i < list.count; i++)
+      if (supports(list.items[i].needs)) backend.selected[op] = i;
+  }
+}
+
+}  // namespace srm

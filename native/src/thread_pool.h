@@ -1,0 +1,53 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace srm {
+
+/// Persistent workers that share out numbered tasks. A task's result may not depend on who runs it; then results are
+/// the same for any count.
+class ThreadPool {
+ public:
+  /// threads counts the caller; 0 for one per processor that this process may run on.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Runs body(task, worker) for tasks 0..tasks-1, worker < threads(), and returns when all are done. body must not
+  /// throw.
+  template <class Body>
+  void run(int64_t tasks, const Body& body) {
+    if (tasks <= 1 || workers_.empty()) {
+      for (int64_t task = 0; task < tasks; task++) body(task, 0);
+      return;
+    }
+    run_shared(
+        tasks, [](const void* b, int64_t task, int worker) { (*static_cast<const Body*>(b))(task, worker); }, &body);
+  }
+
+ private:
+  using Call = void (*)(const void* body, int64_t task, int worker);
+
+  void run_shared(int64_t tasks, Call call, const void* body);
+  void work(int worker);
+  void drain(int worker);
+
+  std::vector<std::thread> workers_;
+  // Written by run_shared before it raises epoch_, read by workers after they saw it.
+  Call call_ = nullptr;
+  const void* body_ = nullptr;
+  int64_t tasks_ = 0;
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<uint32_t> epoch_{0};
+  alignas(64) std::atomic<int> busy_{0};
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace srm
