@@ -44,6 +44,11 @@ internal static class CommandLine
     {
         var root = new RootCommand(Description)
         {
+            new FitCommand(session),
+            new InspectCommand(session),
+            new ActivationsCommand(session),
+            new EncodeCommand(session),
+            new TokenizeCommand(session),
             new DoctorCommand(session),
         };
         root.Options.Add(CommonOptions.Debug);

@@ -76,7 +76,7 @@ internal static class InspectReports
 
     private static void Text(Report report, string folder)
     {
-        if (!ModelTokenizer.Exists(folder))
+        if (!ModelTokenizer.ExistsIn(folder))
         {
             report.Add("tokenizer", null);
             return;

@@ -96,6 +96,7 @@ internal static class FitSettings
             Format = args.GetValue(CommonOptions.Format),
             Dimension = args.GetValue(CommonOptions.Dimension),
             SkipBad = args.GetValue(CommonOptions.SkipBad),
+            Limit = args.GetValue(Pairs),
         });
         if (data.Skipped.Count > 0) session.Warn($"{data.Skipped.Count} bad rows of {path} were left out; the first: {data.Skipped.FirstReasons[0]}");
         return data;
