@@ -45,6 +45,8 @@ internal static class CommandLine
         var root = new RootCommand(Description)
         {
             new FitCommand(session),
+            new ScoreCommand(session),
+            new EvaluateCommand(session),
             new InspectCommand(session),
             new ActivationsCommand(session),
             new EncodeCommand(session),

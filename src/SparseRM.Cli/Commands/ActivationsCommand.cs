@@ -39,7 +39,8 @@ internal sealed class ActivationsCommand : CliCommand
             for (int i = 0; i < lines.Count; i++)
             {
                 Session.Cancel.ThrowIfCancellationRequested();
-                ReadLine(reader, sequences[i], layers, lines[i].Line - 1, scratch);
+                long row = lines[i].Line - 1;
+                reader.ReadAllTokens(sequences[i], layers, (layer, states) => scratch.Add($"block.{layer}.resid_post.{row}", states, reader.DModel));
                 progress.Report(i + 1);
             }
             SafetensorsWriter.Write(args.GetRequiredValue(_output), scratch.Tensors, new Dictionary<string, string> { ["format"] = "pt" });
@@ -53,15 +54,6 @@ internal sealed class ActivationsCommand : CliCommand
         TextInput text => reader.Encoder.EncodeText(text.Text),
         _ => reader.Encoder.Encode(InputLines.Dialogue(line)!),
     };
-
-    private static void ReadLine(ResidualReader reader, TokenSequence sequence, int[] layers, long row, Scratch scratch)
-    {
-        var hooks = layers.ToDictionary(layer => $"blocks.{layer}.hook_resid_post", layer => $"block.{layer}.resid_post.{row}");
-        reader.ReadAllTokens(sequence, (hook, values) =>
-        {
-            if (hooks.TryGetValue(hook, out string? name)) scratch.Add(name, values, reader.DModel);
-        });
-    }
 
     /// <summary>Keeps states on disk until all shapes are known: a safetensors header comes first and orders tensors by name.</summary>
     private sealed class Scratch : IDisposable

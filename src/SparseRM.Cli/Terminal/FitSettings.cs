@@ -2,6 +2,7 @@ using System.CommandLine;
 using SparseRM.Data;
 using SparseRM.Fitting;
 using SparseRM.Scoring;
+using SparseRM.Tensors;
 
 namespace SparseRM.Cli.Terminal;
 
@@ -52,6 +53,10 @@ internal static class FitSettings
         .. CommonOptions.Reading, CommonOptions.Cache, CommonOptions.NoCache, .. CommonOptions.Running,
     ];
 
+    /// <summary>Those that mean nothing to a reward that is already fitted.</summary>
+    public static IReadOnlyList<Option> OfFitsAlone { get; } =
+        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, CommonOptions.Position];
+
     /// <summary>What the user asked for.</summary>
     public static FitOptions Read(ParseResult args) => new()
     {
@@ -78,6 +83,34 @@ internal static class FitSettings
             Threads = args.GetValue(CommonOptions.Threads) ?? 0,
         },
     };
+
+    /// <summary>What the user asked for, and for the rest what a reward model was fitted with.</summary>
+    public static FitOptions Of(ParseResult args, FitOptions asked, RewardModel reward)
+    {
+        var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
+        bool ownTemplate = asked.Reader.ChatTemplate is null && identity.TemplateFingerprint.Length > 0;
+        var options = asked with
+        {
+            Input = args.Has(Input) ? asked.Input : reward.Input.Kind,
+            K = args.GetValue(K) ?? metadata.K ?? asked.K,
+            Training = asked.Training with
+            {
+                Loss = args.Has(Loss) ? asked.Training.Loss : PreferenceLoss.Parse(metadata.Loss),
+                Margin = args.GetValue(Margin) ?? metadata.Margin,
+                HiddenUnits = args.GetValue(HiddenUnits) ?? reward.Head.HiddenUnits,
+                Seed = args.GetValue(Seed) ?? metadata.Seed,
+            },
+            Reader = asked.Reader with
+            {
+                Layer = asked.Reader.Layer ?? identity.Layer,
+                Position = args.Has(CommonOptions.Position) ? asked.Reader.Position : identity.Position,
+                Compute = args.Has(CommonOptions.DType) ? asked.Reader.Compute : metadata.DType == "bf16" ? DType.BF16 : DType.F32,
+                Template = ownTemplate ? (identity.TemplateName, metadata.TemplateSource) : null,
+            },
+        };
+        Check(options);
+        return options;
+    }
 
     /// <summary>Refuses what no file need be read for.</summary>
     public static void Check(FitOptions options)
