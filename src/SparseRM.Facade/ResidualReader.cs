@@ -118,23 +118,24 @@ public sealed class ResidualReader : IDisposable
         return states;
     }
 
-    /// <summary>The state of every token of one sequence, [n_tokens, d_model]; activations on the way go to <paramref name="hook"/>.</summary>
-    public float[] ReadAllTokens(TokenSequence sequence, Action<string, float[]>? hook = null)
+    /// <summary>The residual stream of every token of one sequence after some blocks, [n_tokens, d_model] each.</summary>
+    /// <param name="sequence">From <see cref="Encoder"/>.</param>
+    /// <param name="layers">Blocks, at most <see cref="Layer"/>.</param>
+    /// <param name="read">Told block and states, in rising order of blocks.</param>
+    /// <exception cref="SparseRMException">A state is not finite.</exception>
+    public void ReadAllTokens(TokenSequence sequence, IReadOnlyCollection<int> layers, Action<int, float[]> read)
     {
+        var hooks = layers.ToDictionary(layer => $"blocks.{layer}.hook_resid_post");
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            var states = _runner.RunAllTokens(sequence.Ids, Layer, hook is null ? null : (name, tensor) => hook(name, Downloaded(tensor)));
-            var values = new float[states.Rows * DModel];
-            ResidualRunner.DownloadFinite(Backend, states, values, Layer);
-            return values;
-        }
-
-        float[] Downloaded(Tensor tensor)
-        {
-            var values = new float[tensor.Rows * tensor.Columns];
-            Backend.Download(tensor, values);
-            return values;
+            _runner.RunAllTokens(sequence.Ids, Layer, (name, tensor) =>
+            {
+                if (!hooks.TryGetValue(name, out int layer)) return;
+                var states = new float[tensor.Rows * tensor.Columns];
+                ResidualRunner.DownloadFinite(Backend, tensor, states, layer);
+                read(layer, states);
+            });
         }
     }
 

@@ -6,6 +6,7 @@ using SparseRM.Models.Architectures;
 using SparseRM.Models;
 using SparseRM.Sae;
 using SparseRM.Scoring;
+using SparseRM.Tensors;
 
 namespace SparseRM;
 

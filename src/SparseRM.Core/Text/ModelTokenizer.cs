@@ -55,6 +55,10 @@ public sealed class ModelTokenizer
     /// <summary>SHA-256, in hexadecimal, over all that determines ids: vocabulary, merges, settings, special tokens; not over paths or files.</summary>
     public string Fingerprint => _fingerprint.Value;
 
+    /// <summary>Whether a folder has a tokenizer at all; <see cref="Load"/> tells whether it can be read.</summary>
+    public static bool ExistsIn(string folder) =>
+        new[] { "tokenizer.json", "tokenizer.model", "vocab.json" }.Any(name => File.Exists(Path.Combine(folder, name)));
+
     /// <summary>Reads the tokenizer of a folder.</summary>
     /// <exception cref="ModelFormatException">A file is missing or corrupt, or asks for what is not supported; names file and field.</exception>
     public static ModelTokenizer Load(string folder)
