@@ -44,6 +44,7 @@ internal static class CommandLine
     {
         var root = new RootCommand(Description)
         {
+            new DemoCommand(session),
             new FitCommand(session),
             new ScoreCommand(session),
             new EvaluateCommand(session),

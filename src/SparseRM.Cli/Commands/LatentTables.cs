@@ -8,21 +8,19 @@ namespace SparseRM.Cli.Commands;
 /// <summary>The latents behind a reward, as they were counted.</summary>
 internal static class LatentTables
 {
-    private const int RowsASide = 8;
-
     /// <summary>The leading latents of each side.</summary>
-    public static Table Of(IReadOnlyList<DirectionLatent> latents)
+    public static Table Of(IReadOnlyList<DirectionLatent> latents, int rowsASide = 8)
     {
         var table = Tables.Of(">Latent", "Prefers", ">Chosen", ">Rejected", ">Separation");
         foreach (int sign in (ReadOnlySpan<int>)[1, -1])
         {
             var side = latents.Where(latent => latent.Sign == sign).ToArray();
-            foreach (var latent in side.Take(RowsASide))
+            foreach (var latent in side.Take(rowsASide))
             {
                 table.Row($"{latent.Latent}", sign > 0 ? "chosen" : "rejected", $"{Tables.Count(latent.ChosenCount)} of {Tables.Count(latent.ChosenSamples)}",
                     $"{Tables.Count(latent.RejectedCount)} of {Tables.Count(latent.RejectedSamples)}", Tables.Percent(latent.Separation));
             }
-            if (side.Length > RowsASide) table.Row("...", $"{side.Length - RowsASide} more", "", "", "");
+            if (side.Length > rowsASide) table.Row("...", $"{side.Length - rowsASide} more", "", "", "");
         }
         return table;
     }

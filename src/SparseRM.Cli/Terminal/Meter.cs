@@ -48,6 +48,6 @@ internal sealed class Meter : IProgress<WorkProgress>
     private sealed class CountColumn : ProgressColumn
     {
         public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
-            new Text(FormattableString.Invariant($"{task.Value:N0}/{task.MaxValue:N0}  {task.Speed ?? 0:N0}/s"));
+            new Spectre.Console.Text(FormattableString.Invariant($"{task.Value:N0}/{task.MaxValue:N0}  {task.Speed ?? 0:N0}/s"));
     }
 }

@@ -21,9 +21,9 @@ internal static class Tables
     /// <summary>A row of plain text: brackets in it are no markup.</summary>
     public static void Row(this Table table, params ReadOnlySpan<string> cells)
     {
-        var row = new Text[cells.Length];
-        for (int i = 0; i < row.Length; i++) row[i] = new Text(cells[i]);
-        table.AddRow(row);
+        var row = new Spectre.Console.Text[cells.Length];
+        for (int i = 0; i < row.Length; i++) row[i] = new Spectre.Console.Text(cells[i]);
+        TableExtensions.AddRow(table, row);
     }
 
     /// <summary>0.9735 as <c>97.4 %</c>.</summary>
