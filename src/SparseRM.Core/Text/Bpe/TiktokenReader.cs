@@ -23,7 +23,7 @@ internal static class TiktokenReader
         int end = content.IndexOf((byte)'\n');
         var line = end < 0 ? content : content[..end];
         int space = line.IndexOf((byte)' ');
-        return space > 0 && Base64.IsValid(line[..space]);
+        return space > 0 && space + 1 < line.Length && char.IsAsciiDigit((char)line[space + 1]) && Base64.IsValid(line[..space]);
     }
 
     /// <summary>Reads and checks the file.</summary>
