@@ -37,6 +37,9 @@ public class ChatTemplateTests
     [InlineData("{% raw %}{{ x }}{% endraw %}{{ '{{' }}{{ \"\\n\\u00e9\" }}", "{{ x }}{{\né")]
     [InlineData("{{ strftime_now('%d %b %Y') }}{{ strftime_now('%Y-%m-%d') }}", "26 Jul 20242024-07-26")]
     [InlineData("{% generation %}a{% endgeneration %}{{ tools is none }}{{ 'a' 'b' }}{{ (1, 2) | length }}{{ 1.5 }}{{ 2.0 }}", "aTrueab21.52.0")]
+    [InlineData("{{ '  a b  c '.split(none, 1) | join('|') }}{{ -1 | abs }}{{ 1e3 }}", "a|b  c 11000.0")]
+    [InlineData("{% for i in [1, 2] %}{% macro h() %}{{ i }}{% endmacro %}{{ h() }}{% endfor %}", "12")]
+    [InlineData("{% raw %}\n{% if %}{% endraw %}\nx{% raw -%}  a {{ }} {%- endraw %} b", "\n{% if %}xa {{ }} b")]
     [InlineData("{{ 'a\nb' | indent(2) }}{{ '3' | int + 1 }}{{ 'x y'.title() }}{{ 'AB'.lower() | capitalize }}", "a\n  b4X YAb")]
     public void Renders_what_jinja_renders(string source, string expected) =>
         Assert.Equal(expected, ChatTemplate.Parse("t", source).Render(s_dialogue).Text);

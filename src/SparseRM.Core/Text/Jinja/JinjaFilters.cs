@@ -29,7 +29,7 @@ internal static class JinjaFilters
         ["string"] = (value, _) => JinjaValues.Print(value), ["safe"] = (value, _) => JinjaValues.Print(value),
         ["int"] = (value, a) => ToInteger(value, a.Take("default", 0L)),
         ["float"] = (value, a) => ToFloat(value, a.Take("default", 0.0)),
-        ["abs"] = (value, _) => value is double number ? Math.Abs(number) : Math.Abs(Math.Max(JinjaValues.Integer(value, "the value of abs"), -long.MaxValue)),
+        ["abs"] = (value, _) => value is double number ? (object)Math.Abs(number) : Math.Abs(Math.Max(JinjaValues.Integer(value, "the value of abs"), -long.MaxValue)),
         ["indent"] = Indent,
         ["map"] = Map,
         ["select"] = (value, a) => Select(value, a, byAttribute: false, keep: true), ["reject"] = (value, a) => Select(value, a, byAttribute: false, keep: false),

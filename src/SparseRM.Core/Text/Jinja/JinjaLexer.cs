@@ -95,7 +95,9 @@ internal sealed class JinjaLexer
             int inner = open + 2 + (open + 2 < _source.Length && _source[open + 2] is '-' or '+' ? 1 : 0);
             if (!TryBareTag(inner, "endraw", out int after, out strip)) continue;
             string data = _source[body..open];
-            Add(Verbatim, stripBody ? data.TrimStart() : data.StartsWith('\n') ? data[1..] : data, _line);
+            if (_source[open + 2] == '-') data = data.TrimEnd();
+            else if (_source[open + 2] != '+') data = StripLineStart(data, open);
+            Add(Verbatim, stripBody ? data.TrimStart() : data, _line);
             _line += _source.AsSpan(_at, after - _at).Count('\n');
             _at = after;
             return true;
@@ -166,6 +168,13 @@ internal sealed class JinjaLexer
         bool point = _at + 1 < _source.Length && _source[_at] == '.' && char.IsAsciiDigit(_source[_at + 1]);
         if (point)
             for (_at++; _at < _source.Length && char.IsAsciiDigit(_source[_at]);) _at++;
+        if (_at < _source.Length && _source[_at] is 'e' or 'E')
+        {
+            int exponent = _at + 1 < _source.Length && _source[_at + 1] is '+' or '-' ? _at + 2 : _at + 1;
+            int end = exponent;
+            while (end < _source.Length && char.IsAsciiDigit(_source[end])) end++;
+            if (end > exponent) (_at, point) = (end, true);
+        }
         string digits = _source[start.._at].Replace("_", "", StringComparison.Ordinal);
         if (!point && !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out _)) throw Error($"the number {digits} is too large");
         Add(point ? Float : Integer, digits, _line);

@@ -178,7 +178,7 @@ internal static class JinjaMethods
             int end = at;
             if (most-- == 0)
             {
-                parts.Add(Strip(text.Slice(at, text.Text.Length), null, left: false, right: true));
+                parts.Add(text.Slice(at, text.Text.Length));
                 return parts;
             }
             while (end < text.Text.Length && !IsBlank(text.Text[end])) end++;
