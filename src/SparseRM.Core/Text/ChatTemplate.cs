@@ -121,7 +121,7 @@ public sealed class ChatTemplate
     private static string? FromConfig(JsonElement config, string path)
     {
         if (!config.TryGet("chat_template", out var template)) return null;
-        if (template.ValueKind == JsonValueKind.String) return JsonFile.String(template, path);
+        if (template.ValueKind == JsonValueKind.String) return template.GetString();
         if (template.ValueKind != JsonValueKind.Array) throw new ModelFormatException(path, "chat_template is neither a string nor a list");
         foreach (var entry in template.EnumerateArray())
             if (entry.ValueKind == JsonValueKind.Object && entry.Text("name", path) == "default")

@@ -113,6 +113,7 @@ public class ModelTokenizerRefusalTests
     [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"9": {"content": "ab"}}}""", "'ab' has id 9")]
     [InlineData("added_tokens.json", """{"<x>": "7"}""", "'<x>'")]
     [InlineData("special_tokens_map.json", "{", "JSON")]
+    [InlineData("added_tokens.json", """{"\ud800": 7}""", "surrogate")]
     public void Refuses_the_files_beside_it_by_what_is_wrong_in_them(string file, string content, string named)
     {
         string folder = TokenizerFiles.Folder(("tokenizer.json", "{" + Bpe + "}"), (file, content));

@@ -23,7 +23,7 @@ internal sealed class BpeModelReader
         var vocabulary = model.Member("vocab", JsonValueKind.Object, path) ?? throw new ModelFormatException(path, "model has no vocab");
         foreach (var entry in vocabulary.EnumerateObject())
         {
-            string piece = Name(entry);
+            string piece = entry.Name;
             if (!_vocabulary.TryAdd(piece, JsonFile.Id(entry.Value, piece, path))) throw new ModelFormatException(path, $"vocab has '{piece}' twice");
         }
         var ids = new HashSet<int>();
@@ -90,8 +90,8 @@ internal sealed class BpeModelReader
         {
             string[] pair = merge.ValueKind switch
             {
-                JsonValueKind.String => JsonFile.String(merge, _path).Split(' '),
-                JsonValueKind.Array when merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String) => [.. merge.EnumerateArray().Select(part => JsonFile.String(part, _path))],
+                JsonValueKind.String => merge.GetString()!.Split(' '),
+                JsonValueKind.Array when merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String) => [.. merge.EnumerateArray().Select(part => part.GetString()!)],
                 _ => [],
             };
             if (pair.Length != 2) throw new ModelFormatException(_path, $"merge {index} is not a pair of pieces");
@@ -99,18 +99,6 @@ internal sealed class BpeModelReader
                 if (!_vocabulary.ContainsKey(piece)) throw new ModelFormatException(_path, $"merge {index} uses '{piece}', which is not in the vocab");
             yield return (pair[0], pair[1]);
             index++;
-        }
-    }
-
-    private string Name(JsonProperty entry)
-    {
-        try
-        {
-            return entry.Name;
-        }
-        catch (InvalidOperationException error)
-        {
-            throw new ModelFormatException(_path, "vocab has a key with half of a surrogate pair", error);
         }
     }
 }

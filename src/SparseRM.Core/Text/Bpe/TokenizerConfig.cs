@@ -75,7 +75,7 @@ internal sealed class TokenizerConfig
 
     private static string Content(JsonElement value, string field, string path)
     {
-        if (value.ValueKind == JsonValueKind.String) return JsonFile.String(value, path);
+        if (value.ValueKind == JsonValueKind.String) return value.GetString()!;
         if (value.ValueKind == JsonValueKind.Object && value.Text("content", path) is { } content) return content;
         throw new ModelFormatException(path, $"{field} is neither a string nor an object with content");
     }
