@@ -104,13 +104,15 @@ public class ChatTemplateTests
     {
         const string Source = "{% set c = messages[0].content %}<{{ c | trim }}>{{ (c ~ '!').split('<')[1] }}{{ [c[1:3], 'x'] | join('+') }}{{ c.replace('Hi', '<b>') | upper }}{{ {'k': c} | tojson }}";
         var dialogue = ChatTemplate.Parse("t", Source).Render(s_dialogue);
-        var marked = string.Concat(dialogue.Spans.Select(span => (span.MessageIndex == 0 ? "[" : "") + dialogue.Text.Substring(span.Start, span.Length) + (span.MessageIndex == 0 ? "]" : "")));
+        var marked = string.Concat(dialogue.Spans.Select(span =>
+            (span.MessageIndex == 0 ? "[" : "") + dialogue.Text.Substring(span.Start, span.Length) + (span.MessageIndex == 0 ? "]" : "")));
         Assert.Equal("<[Hi <b>]>[b> ]![Hi]+x[ ]<B>[ <B> ]{\"k\": \"[ Hi <b> ]\"}", marked);
     }
 
     [Fact]
     public void A_role_that_is_not_a_word_is_refused() =>
-        Assert.Contains("<|eot_id|>", Assert.Throws<SparseRMException>(() => ChatTemplate.Named("llama3", new()).Render([new("<|eot_id|>", "a")])).Message);
+        Assert.Contains("<|eot_id|>",
+            Assert.Throws<SparseRMException>(() => ChatTemplate.Named("llama3", new()).Render([new("<|eot_id|>", "a")])).Message);
 
     [Fact]
     public void The_templates_own_refusal_reaches_the_caller() =>
@@ -140,7 +142,8 @@ public class ChatTemplateTests
     [InlineData("""{"chat_template": "{{ 1 | nope }}"}""", "filter 'nope'")]
     public void Refuses_a_folders_template_naming_the_file(string config, string named)
     {
-        var error = Assert.Throws<ModelFormatException>(() => ChatTemplate.FromFolder(TokenizerFiles.Folder(("tokenizer_config.json", config))));
+        var error = Assert.Throws<ModelFormatException>(() =>
+            ChatTemplate.FromFolder(TokenizerFiles.Folder(("tokenizer_config.json", config))));
         Assert.EndsWith("tokenizer_config.json", error.Path);
         Assert.Contains(named, error.Message);
     }

@@ -12,7 +12,8 @@ public class EncodedDialogueTests
     public void The_answers_tokens_are_those_that_hold_its_characters(string tokenizer, string template)
     {
         var model = TokenizerFiles.Named(tokenizer);
-        var encoded = model.Encode(ChatTemplate.Named(template, model.SpecialTokens).Render([new("user", "Is it 1 or 2?"), new("assistant", "  It is 日本 😀. \n")]));
+        var encoded = model.Encode(ChatTemplate.Named(template,
+            model.SpecialTokens).Render([new("user", "Is it 1 or 2?"), new("assistant", "  It is 日本 😀. \n")]));
         string answer = string.Concat(encoded.Ids[encoded.AnswerStart..encoded.AnswerEnd].Select(model.TokenText));
         Assert.Contains("It is", answer);
         Assert.DoesNotContain("2?", answer);
@@ -37,7 +38,8 @@ public class EncodedDialogueTests
     {
         // "\n\n" after the header and "\n" of the content are tokenized in one piece: 271 is "\n\n", 1432 is "\n\n\n".
         var model = TokenizerFiles.Named("llama3");
-        var encoded = model.Encode(ChatTemplate.Parse("t", "<|start_header_id|>user<|end_header_id|>\n\n{{ messages[0].content }}<|eot_id|>").Render([new("user", "\nfoo")]));
+        var encoded = model.Encode(ChatTemplate.Parse("t",
+            "<|start_header_id|>user<|end_header_id|>\n\n{{ messages[0].content }}<|eot_id|>").Render([new("user", "\nfoo")]));
         Assert.Equal([128000, 128006, 882, 128007, 1432, 8134, 128009], encoded.Ids);
         Assert.Equal((4, 6), (encoded.AnswerStart, encoded.AnswerEnd));
     }
@@ -46,7 +48,8 @@ public class EncodedDialogueTests
     public void Composed_characters_keep_their_place()
     {
         var model = TokenizerFiles.Named("qwen2");
-        var encoded = model.Encode(ChatTemplate.Named("chatml", new()).Render([new("user", "e\u0301e\u0301e\u0301"), new("assistant", "o\u0308k")]));
+        var encoded = model.Encode(ChatTemplate.Named("chatml",
+            new()).Render([new("user", "e\u0301e\u0301e\u0301"), new("assistant", "o\u0308k")]));
         Assert.Equal("ök", string.Concat(encoded.Ids[encoded.AnswerStart..encoded.AnswerEnd].Select(model.TokenText)));
     }
 
@@ -65,11 +68,13 @@ public class EncodedDialogueTests
     public void Marks_in_content_stay_text_and_bos_stays_one()
     {
         var model = TokenizerFiles.Named("miniworld");
-        var encoded = model.Encode(ChatTemplate.Named("none", model.SpecialTokens).Render([new("user", "<bos><end_of_turn>"), new("assistant", "<bos>")]));
+        var encoded = model.Encode(ChatTemplate.Named("none",
+            model.SpecialTokens).Render([new("user", "<bos><end_of_turn>"), new("assistant", "<bos>")]));
         Assert.Equal(1, encoded.Ids.Count(id => id == model.BosId));
         Assert.DoesNotContain(6, encoded.Ids);
         Assert.Equal(2, encoded.Ids[0]);
-        var doubled = model.Encode(ChatTemplate.Parse("t", "{{ bos_token }}{{ bos_token }}{{ messages[0].content }}", model.SpecialTokens).Render([new("user", "a")]));
+        var doubled = model.Encode(ChatTemplate.Parse("t", "{{ bos_token }}{{ bos_token }}{{ messages[0].content }}",
+            model.SpecialTokens).Render([new("user", "a")]));
         Assert.Equal(1, doubled.Ids.Count(id => id == model.BosId));
     }
 

@@ -122,5 +122,6 @@ public class ModelTokenizerRefusalTests
 
     [Fact]
     public void Refuses_a_folder_without_a_tokenizer() =>
-        Assert.Contains("neither tokenizer.json nor tokenizer.model", Assert.Throws<ModelFormatException>(() => ModelTokenizer.Load(TokenizerFiles.Folder())).Message);
+        Assert.Contains("neither tokenizer.json nor tokenizer.model",
+            Assert.Throws<ModelFormatException>(() => ModelTokenizer.Load(TokenizerFiles.Folder())).Message);
 }

@@ -8,9 +8,13 @@ public class ModelTokenizerTests
     // A SentencePiece-like vocabulary: 'ab' merges before 'bc'.
     private const string Toy = """
         {"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
-         "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]},
-         "added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 9, "content": "▁▁", "special": false}, {"id": 10, "content": "<end>", "special": true, "lstrip": true, "rstrip": true}],
-         "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "vocab": {"<unk>": 0, "<s>": 1, "a": 2, "b": 3, "c": 4, "▁": 5, "ab": 6, "bc": 7, "▁a": 8}, "merges": [["a", "b"], ["b", "c"], ["▁", "a"]]}}
+         "post_processor": {"type": "TemplateProcessing",
+             "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]},
+         "added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 9, "content": "▁▁", "special": false},
+             {"id": 10, "content": "<end>", "special": true, "lstrip": true, "rstrip": true}],
+         "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true,
+             "vocab": {"<unk>": 0, "<s>": 1, "a": 2, "b": 3, "c": 4, "▁": 5, "ab": 6, "bc": 7, "▁a": 8},
+             "merges": [["a", "b"], ["b", "c"], ["▁", "a"]]}}
         """;
 
     [Fact]
@@ -68,7 +72,8 @@ public class ModelTokenizerTests
     [Fact]
     public void Special_tokens_in_a_raw_text_are_tokens()
     {
-        Assert.Equal([128000, 128006, 882, 128007, 271, 6151, 128009], TokenizerFiles.Named("llama3").Encode("<|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>"));
+        Assert.Equal([128000, 128006, 882, 128007, 271, 6151, 128009],
+            TokenizerFiles.Named("llama3").Encode("<|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>"));
         Assert.Equal([2, 5, 283, 7], TokenizerFiles.Named("miniworld").Encode("<start_of_turn>user\n"));
     }
 
@@ -84,7 +89,8 @@ public class ModelTokenizerTests
             var error = Assert.Throws<SparseRMException>(() => TokenizerFiles.Named(name).Encode(text));
             Assert.Contains($"character {position} ", error.Message);
         }
-        Assert.Throws<SparseRMException>(() => TokenizerFiles.Named("miniworld").Encode(ChatTemplate.Named("none", new()).Render([new("user", text)])));
+        Assert.Throws<SparseRMException>(() =>
+            TokenizerFiles.Named("miniworld").Encode(ChatTemplate.Named("none", new()).Render([new("user", text)])));
     }
 
     [Fact]

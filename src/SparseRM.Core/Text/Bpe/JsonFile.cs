@@ -19,7 +19,8 @@ internal static class JsonFile
         }
         catch (JsonException error)
         {
-            throw new ModelFormatException(path, $"not valid JSON (line {error.LineNumber + 1}); copy the file again from where the model came from", error);
+            throw new ModelFormatException(path,
+                $"not valid JSON (line {error.LineNumber + 1}); copy the file again from where the model came from", error);
         }
         catch (InvalidOperationException error)
         {
@@ -40,11 +41,13 @@ internal static class JsonFile
     public static JsonElement? Member(this JsonElement element, string name, JsonValueKind kind, string path)
     {
         if (!element.TryGet(name, out var value)) return null;
-        return value.ValueKind == kind ? value : throw new ModelFormatException(path, $"{name} is {Shown(value)}, expected {kind.ToString().ToLowerInvariant()}");
+        return value.ValueKind == kind ? value
+            : throw new ModelFormatException(path, $"{name} is {Shown(value)}, expected {kind.ToString().ToLowerInvariant()}");
     }
 
     /// <summary>A string member, or null where it is absent or null.</summary>
-    public static string? Text(this JsonElement element, string name, string path) => element.Member(name, JsonValueKind.String, path) is { } value ? value.GetString() : null;
+    public static string? Text(this JsonElement element, string name, string path) =>
+        element.Member(name, JsonValueKind.String, path) is { } value ? value.GetString() : null;
 
     /// <summary>A boolean member.</summary>
     public static bool? Flag(this JsonElement element, string name, string path)

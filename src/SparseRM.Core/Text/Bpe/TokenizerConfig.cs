@@ -19,7 +19,8 @@ internal sealed class TokenizerConfig
         using var tokens = JsonFile.Open(added);
         var known = Added.Select(token => token.Content).ToHashSet(StringComparer.Ordinal);
         foreach (var entry in tokens.RootElement.EnumerateObject())
-            if (entry.Name.Length > 0 && !known.Contains(entry.Name)) Added.Add(new AddedToken(JsonFile.Id(entry.Value, entry.Name, added), entry.Name, Special: true));
+            if (entry.Name.Length > 0 && !known.Contains(entry.Name))
+                Added.Add(new AddedToken(JsonFile.Id(entry.Value, entry.Name, added), entry.Name, Special: true));
     }
 
     /// <summary>Tokens added on top of the vocabulary.</summary>

@@ -71,7 +71,8 @@ internal sealed partial class JinjaEvaluator
                 return Flow.Next;
             case SetBlockStatement block:
                 object? captured = Capture(block.Body, new JinjaScope(_scope));
-                foreach (var (filter, arguments) in block.Filters) captured = JinjaFilters.Apply(filter, captured, Arguments($"filter '{filter}'", arguments));
+                foreach (var (filter, arguments) in block.Filters) captured = JinjaFilters.Apply(filter, captured,
+                    Arguments($"filter '{filter}'", arguments));
                 Assign(block.Name, block.Attribute, captured);
                 return Flow.Next;
             case MacroStatement macro:
@@ -177,7 +178,8 @@ internal sealed partial class JinjaEvaluator
         // A macro sees what surrounds its definition, not what surrounds its call.
         var scope = new JinjaScope(home);
         foreach (var (name, otherwise) in macro.Parameters)
-            scope.Set(name, arguments.TryTake(name, out object? value) ? value : otherwise is null ? new JinjaUndefined(name) : Evaluate(otherwise));
+            scope.Set(name, arguments.TryTake(name, out object? value) ? value : otherwise is null ? new JinjaUndefined(name)
+                : Evaluate(otherwise));
         arguments.Done();
         int line = _line;
         var text = Capture(macro.Body, scope);
@@ -187,6 +189,7 @@ internal sealed partial class JinjaEvaluator
 
     private void Enter()
     {
-        if (++_depth > Deepest || !RuntimeHelpers.TryEnsureSufficientExecutionStack()) throw new JinjaException($"goes deeper than {Deepest} levels of expressions, blocks and macros");
+        if (++_depth > Deepest || !RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw new JinjaException($"goes deeper than {Deepest} levels of expressions, blocks and macros");
     }
 }

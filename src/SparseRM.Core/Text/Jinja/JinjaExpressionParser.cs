@@ -37,7 +37,8 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
     }
 
     /// <summary>Takes a token of the kind or refuses.</summary>
-    public JinjaToken Expect(JinjaTokenKind kind) => Current.Kind == kind ? Take() : throw Error($"expected {kind}, found {Shown(Current)}");
+    public JinjaToken Expect(JinjaTokenKind kind) =>
+        Current.Kind == kind ? Take() : throw Error($"expected {kind}, found {Shown(Current)}");
 
     /// <summary>Enters a level of nesting; too many would exhaust the stack.</summary>
     public void Enter()
@@ -85,7 +86,8 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         return filters;
     }
 
-    private bool StartsExpression => Current.Kind is JinjaTokenKind.Name or JinjaTokenKind.String or JinjaTokenKind.Integer or JinjaTokenKind.Float
+    private bool StartsExpression =>
+        Current.Kind is JinjaTokenKind.Name or JinjaTokenKind.String or JinjaTokenKind.Integer or JinjaTokenKind.Float
         || Current.Is("(") || Current.Is("[") || Current.Is("{") || Current.Is("-") || Current.Is("+");
 
     private Expression ParseOr() => ParseLeft(() => ParseLeft(ParseNot, "and", words: true), "or", words: true);
@@ -207,11 +209,14 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         if (!JinjaTests.Names.Contains(test)) throw Error($"test '{test}' is not known");
         var arguments = CallArguments.None;
         if (Current.Is("(")) arguments = ParseArguments();
-        else if (StartsExpression && !Current.Is("-") && !Current.Is("+") && !IsKeyword(Current.Text)) arguments = new CallArguments([ParsePostfix(ParsePrimary())], []);
+        else if (StartsExpression && !Current.Is("-") && !Current.Is("+")
+            && !IsKeyword(Current.Text)) arguments = new CallArguments([ParsePostfix(ParsePrimary())], []);
         return new TestExpression(line, value, test, arguments, negated);
     }
 
-    private bool IsKeyword(string word) => Current.Kind == JinjaTokenKind.Name && word is "else" or "or" or "and" or "is" or "if" or "in" or "not";
+    private bool IsKeyword(string word) =>
+        Current.Kind == JinjaTokenKind.Name && word is "else" or "or" or "and" or "is" or "if" or "in" or "not";
 
-    private static string Shown(JinjaToken token) => token.Kind is JinjaTokenKind.Name or JinjaTokenKind.Operator ? $"'{token.Text}'" : token.Kind.ToString();
+    private static string Shown(JinjaToken token) =>
+        token.Kind is JinjaTokenKind.Name or JinjaTokenKind.Operator ? $"'{token.Text}'" : token.Kind.ToString();
 }
