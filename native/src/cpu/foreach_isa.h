@@ -17,8 +17,8 @@
 #define SRM_INLINE inline __attribute__((always_inline))
 
 namespace srm::scalar {
-#include "cpu/simd/math.inc"
 #include "cpu/simd/vec_scalar.inc"
+
 #include SRM_KERNEL_FILE
 }  // namespace srm::scalar
 
@@ -26,8 +26,8 @@ namespace srm::scalar {
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 namespace srm::avx2 {
-#include "cpu/simd/math.inc"
 #include "cpu/simd/vec_avx2.inc"
+
 #include SRM_KERNEL_FILE
 }  // namespace srm::avx2
 #pragma GCC pop_options
@@ -35,8 +35,8 @@ namespace srm::avx2 {
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq")
 namespace srm::avx512 {
-#include "cpu/simd/math.inc"
 #include "cpu/simd/vec_avx512.inc"
+
 #include SRM_KERNEL_FILE
 }  // namespace srm::avx512
 #pragma GCC pop_options

@@ -1,0 +1,101 @@
+using SparseRM.Backends;
+using SparseRM.Errors;
+using SparseRM.Tensors;
+using SparseRM.Weights;
+
+namespace SparseRM.Interop;
+
+/// <summary>Aligned native memory.</summary>
+internal sealed class NativeBuffer(BufferHandle handle, long length) : DeviceBuffer(length)
+{
+    public BufferHandle Handle { get; } = handle;
+    public override void Dispose() => Handle.Dispose();
+}
+
+/// <summary>Weights packed in native memory.</summary>
+internal sealed class NativeMatrix(MatrixHandle handle, int outputs, int inputs, DType compute) : Matrix(outputs, inputs, compute)
+{
+    public MatrixHandle Handle { get; } = handle;
+    public override long ResidentBytes { get; } = NativeMethods.srmk_matrix_bytes(handle);
+    public override void Dispose() => Handle.Dispose();
+}
+
+/// <summary>A table that stays in its file; one that is deflated there is inflated once, into native memory.</summary>
+internal sealed unsafe class NativeEmbedding : EmbeddingTable
+{
+    private MappedFile? _file;
+    private NativeBlock? _copy;
+
+    public NativeEmbedding(WeightSlice slice) : base(slice)
+    {
+        if (slice.FileOffset >= 0)
+        {
+            _file = MappedFile.Acquire(slice);
+            return;
+        }
+        var copy = new NativeBlock(slice.ByteLength);
+        try
+        {
+            using var stream = slice.OpenRead();
+            copy.Fill(slice, stream, slice.ByteLength);
+        }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+        _copy = copy;
+    }
+
+    ~NativeEmbedding() => Close();
+
+    /// <summary>The first element of row 0.</summary>
+    public byte* Start
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_file is null && _copy is null, typeof(EmbeddingTable));
+            return _file is not null ? _file.At(Slice) : _copy!.Start;
+        }
+    }
+
+    public override void Dispose()
+    {
+        Close();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Close()
+    {
+        Interlocked.Exchange(ref _file, null)?.Release();
+        Interlocked.Exchange(ref _copy, null)?.Dispose();
+    }
+}
+
+/// <summary>A tensor as the native side sees it; holds the buffer's memory until it is disposed.</summary>
+internal ref struct TensorScope : IDisposable
+{
+    public readonly TensorDesc Desc;
+    private readonly BufferHandle _handle;
+
+    /// <exception cref="ArgumentException">The tensor lies in another backend's buffer.</exception>
+    /// <exception cref="ShapeMismatchException">It reaches outside its buffer.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public TensorScope(in Tensor tensor)
+    {
+        if (tensor.Buffer is not NativeBuffer buffer)
+            throw new ArgumentException($"the tensor {tensor} lies in a {tensor.Buffer?.GetType().Name ?? "null"}, not in a buffer of the native backend");
+        bool fits = tensor.Offset >= 0 && tensor.Rows >= 0 && tensor.Columns >= 0 && tensor.RowStride >= tensor.Columns
+            && (tensor.Rows == 0 || tensor.Offset + (tensor.Rows - 1L) * tensor.RowStride + tensor.Columns <= buffer.Length);
+        if (!fits) throw new ShapeMismatchException("Tensor", $"the view {tensor} reaches outside its buffer of {buffer.Length} floats");
+        bool held = false;
+        buffer.Handle.DangerousAddRef(ref held);
+        _handle = buffer.Handle;
+        Desc = new TensorDesc
+        {
+            Buffer = buffer.Handle.DangerousGetHandle(), Offset = tensor.Offset, Rows = tensor.Rows, Columns = tensor.Columns, RowStride = tensor.RowStride,
+        };
+    }
+
+    public readonly void Dispose() => _handle?.DangerousRelease();
+}

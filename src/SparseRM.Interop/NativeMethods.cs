@@ -1,0 +1,143 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+[assembly: DisableRuntimeMarshalling]
+
+namespace SparseRM.Interop;
+
+/// <summary>What the native functions return.</summary>
+internal enum SrmkStatus
+{
+    Ok = 0,
+    InvalidArgument = 1,
+    OutOfMemory = 2,
+    Unsupported = 3,
+    NonFinite = 4,
+    Internal = 5,
+}
+
+/// <summary>Mirrors srmk_tensor.</summary>
+internal struct TensorDesc
+{
+    public nint Buffer;
+    public long Offset, Rows, Columns, RowStride;
+}
+
+/// <summary>The functions of native/include/srm_kernels.h, in its order; a test compares the two. On the CPU all of them have finished on return.</summary>
+internal static unsafe partial class NativeMethods
+{
+    public const string Library = "sparserm_kernels";
+
+    /// <summary>The version that this assembly was written for.</summary>
+    public const int AbiVersion = 1;
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int srmk_abi_version();
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_sizeof_tensor();
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_sizeof_segment();
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_sizeof_attention_options();
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial byte* srmk_last_error();
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_backend_open(string device, int threads, out nint backend);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void srmk_backend_close(nint backend);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_backend_describe(BackendHandle backend, byte* text, long capacity);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_buffer_alloc(BackendHandle backend, long length, out nint buffer);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void srmk_buffer_free(nint buffer);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_upload(BackendHandle backend, float* source, in TensorDesc destination);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_download(BackendHandle backend, in TensorDesc source, float* destination);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_matrix_create(BackendHandle backend, long outputs, long inputs, int compute, int storage, out nint matrix);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_matrix_pack(
+        BackendHandle backend, MatrixHandle matrix, void* source, int dtype, int transposed, long outputStart, long partOutputs, long firstRow,
+        long rowCount, out long badElement);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_matrix_bytes(MatrixHandle matrix);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void srmk_matrix_free(nint matrix);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_load_vector(
+        BackendHandle backend, void* source, int dtype, long count, BufferHandle destination, long start, out long badElement);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void srmk_release_pages(void* start, long bytes);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_embed(
+        BackendHandle backend, void* table, int dtype, int* ids, float scale, in TensorDesc y, out long badElement);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_rms_norm(
+        BackendHandle backend, in TensorDesc x, in TensorDesc weight, float eps, float unitOffset, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_add_rms_norm(
+        BackendHandle backend, in TensorDesc residual, in TensorDesc delta, in TensorDesc weight, float eps, float unitOffset, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_matmul(BackendHandle backend, in TensorDesc x, MatrixHandle w, TensorDesc* bias, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_rope(BackendHandle backend, in TensorDesc x, int* positions, in TensorDesc cosSin);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_attention(
+        BackendHandle backend, in TensorDesc q, in TensorDesc k, in TensorDesc v, int* positions, Backends.AttentionSegment* segments,
+        long segmentCount, in Backends.AttentionOptions options, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_gated_activation(BackendHandle backend, in TensorDesc gateUp, int kind, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_add(BackendHandle backend, in TensorDesc a, in TensorDesc b, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_relu(BackendHandle backend, in TensorDesc x, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_gather_rows(BackendHandle backend, in TensorDesc x, int* rows, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_mean_rows(BackendHandle backend, in TensorDesc x, int* starts, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int srmk_variant_count(BackendHandle backend, int op);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial byte* srmk_variant_name(BackendHandle backend, int op, int index);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int srmk_variant_supported(BackendHandle backend, int op, int index);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int srmk_variant_selected(BackendHandle backend, int op);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_variant_select(BackendHandle backend, int op, int index);
+}

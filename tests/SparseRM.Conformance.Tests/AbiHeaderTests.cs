@@ -1,0 +1,63 @@
+using System.Text.RegularExpressions;
+using SparseRM.Backends;
+using SparseRM.Interop;
+
+namespace SparseRM.Conformance;
+
+/// <summary>The header and its C# mirror are kept by hand; here they are compared.</summary>
+public class AbiHeaderTests
+{
+    private static readonly string s_header = File.ReadAllText(Path.Combine(SharedData.Root, "native", "include", "srm_kernels.h"));
+    private static readonly string s_mirror = File.ReadAllText(Path.Combine(SharedData.Root, "src", "SparseRM.Interop", "NativeMethods.cs"));
+
+    [Fact]
+    public void NativeMethods_declares_the_functions_of_the_header_in_its_order()
+    {
+        var header = Regex.Matches(s_header, @"SRMK_API [^;(]*?\b(srmk_\w+)\(([^)]*)\)").Select(Signature);
+        var mirror = Regex.Matches(s_mirror, @"internal static partial [^;(]*?\b(srmk_\w+)\(([^)]*)\)").Select(Signature);
+        Assert.Equal(header, mirror);
+        Assert.NotEmpty(header);
+
+        static string Signature(Match m)
+        {
+            string parameters = m.Groups[2].Value.Trim();
+            return $"{m.Groups[1].Value}/{(parameters is "" or "void" ? 0 : parameters.Split(',').Length)}";
+        }
+    }
+
+    [Fact]
+    public void Every_import_names_its_calling_convention() =>
+        Assert.Equal(Regex.Count(s_mirror, @"static partial"), Regex.Count(s_mirror, @"CallConvs = \[typeof\(CallConvCdecl\)\]"));
+
+    [Fact]
+    public void Versions_are_equal() =>
+        Assert.Equal(Regex.Match(s_header, @"SRMK_ABI_VERSION (\d+)").Groups[1].Value, Regex.Match(s_mirror, @"AbiVersion = (\d+)").Groups[1].Value);
+
+    [Fact]
+    public void Ops_and_kinds_have_the_numbers_of_the_enums()
+    {
+        foreach (var op in Enum.GetValues<OpKind>())
+        {
+            string name = op == OpKind.MatMul ? "MATMUL" : Regex.Replace(op.ToString(), "(?<!^)([A-Z])", "_$1").ToUpperInvariant();
+            Assert.Contains($"SRMK_OP_{name} = {(int)op},", s_header);
+        }
+        Assert.Contains($"SRMK_OP_COUNT = {Enum.GetValues<OpKind>().Length},", s_header);
+        Assert.Contains("SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2", s_header);
+        Assert.Equal((0, 1, 2), ((int)GatedActivationKind.Silu, (int)GatedActivationKind.GeluTanh, (int)GatedActivationKind.GeluErf));
+    }
+
+    [Fact]
+    public void The_library_beside_the_tests_fits()
+    {
+        NativeAbi.Require();
+        Assert.True(NativeAbi.IsUsable);
+    }
+
+    [Fact]
+    public void Another_version_or_another_size_is_a_sentence_with_both_and_the_command()
+    {
+        Assert.Null(NativeAbi.Compare(1, 40, 24, 24));
+        Assert.Equal("cpu: libsparserm_kernels speaks ABI 7, this build needs 1; run `dotnet build` to build it anew", NativeAbi.Compare(7, 40, 24, 24)!.Message);
+        Assert.Contains("has structs of 48, 24 and 24 bytes, this build needs 40, 24 and 24", NativeAbi.Compare(1, 48, 24, 24)!.Message);
+    }
+}

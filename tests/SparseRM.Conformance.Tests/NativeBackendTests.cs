@@ -1,0 +1,101 @@
+using SparseRM.Backends;
+using SparseRM.Backends.Reference;
+using SparseRM.Errors;
+using SparseRM.Interop;
+using SparseRM.Tensors;
+
+namespace SparseRM.Conformance;
+
+public class NativeBackendTests
+{
+    [Fact]
+    public void Says_what_it_runs_on()
+    {
+        using var backend = NativeBackend.Open(3);
+        Assert.Equal("cpu", backend.Name);
+        Assert.StartsWith("cpu: 3 threads, ", backend.Description);
+    }
+
+    [Fact]
+    public void Selects_the_last_supported_variant_and_begins_with_scalar()
+    {
+        using var backend = NativeBackend.Open(1);
+        foreach (var op in Enum.GetValues<OpKind>())
+        {
+            var variants = backend.Variants(op);
+            Assert.Equal(("scalar", true), (variants[0].Name, variants[0].Supported));
+            Assert.Equal(variants.Last(v => v.Supported), Assert.Single(variants, v => v.Selected));
+        }
+    }
+
+    [Fact]
+    public void Refuses_an_unknown_variant_and_lists_those_it_has()
+    {
+        using var backend = NativeBackend.Open(1);
+        var error = Assert.Throws<BackendException>(() => backend.Select(OpKind.MatMul, "sse9"));
+        Assert.StartsWith("cpu: MatMul has no variant \"sse9\"; it can run: scalar", error.Message);
+    }
+
+    [Fact]
+    public void Refuses_a_senseless_number_of_threads() => Assert.Contains("number of threads", Assert.Throws<BackendException>(() => NativeBackend.Open(-1)).Message);
+
+    [Fact]
+    public void Refuses_more_memory_than_there_is() =>
+        Assert.Contains("floats were asked for", Assert.Throws<BackendException>(() => NativeBackend.Open(1).Allocate(long.MaxValue / 2)).Message);
+
+    [Fact]
+    public void Refuses_operands_that_do_not_fit_or_belong_to_another_backend()
+    {
+        using var rig = new Rig(OpKind.Add, "scalar", false, 1);
+        var (a, b) = (rig.Random(2, 3), rig.Random(2, 4));
+        Assert.Throws<ShapeMismatchException>(() => rig.Native.Add(a.Actual, b.Actual, b.Actual));
+        Assert.Throws<ArgumentException>(() => rig.Native.Add(a.Expected, a.Actual, a.Actual));
+        Assert.Throws<ShapeMismatchException>(() => rig.Native.Upload(new float[5], a.Actual));
+        var outside = a.Actual with { Rows = 1000 };
+        Assert.Contains("reaches outside its buffer", Assert.Throws<ShapeMismatchException>(() => rig.Native.Add(outside, outside, outside)).Message);
+        var matrix = new ReferenceBackend().LoadMatrix([new(rig.Files.Write([1, 2, 3], DType.F32, 1, 3))], DType.F32);
+        Assert.Throws<ArgumentException>(() => rig.Native.MatMul(a.Actual, matrix, null, rig.Guarded(2, 1)));
+    }
+
+    [Fact]
+    public void Says_so_when_something_disposed_is_used()
+    {
+        using var files = new WeightFiles();
+        var backend = NativeBackend.Open(2);
+        var buffer = backend.Allocate(4);
+        var x = new Tensor(buffer, 0, 2, 2, 2);
+        var matrix = backend.LoadMatrix([new(files.Write([1, 2, 3, 4], DType.F32, 2, 2))], DType.F32);
+        var table = backend.OpenEmbedding(files.Write([1, 2, 3, 4], DType.F32, 2, 2));
+        matrix.Dispose();
+        table.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.MatMul(x, matrix, null, x));
+        Assert.Throws<ObjectDisposedException>(() => backend.Embed(table, [0, 0], 1, x));
+        buffer.Dispose();
+        buffer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.Relu(x, x));
+        var later = backend.Allocate(4);
+        backend.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.Allocate(4));
+        Assert.Throws<ObjectDisposedException>(() => backend.Relu(new Tensor(later, 0, 2, 2, 2), new Tensor(later, 0, 2, 2, 2)));
+        later.Dispose();  // a buffer may outlive its backend
+    }
+
+    [Fact]
+    public void An_op_allocates_nothing()
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 2);
+        var w = rig.Load(DType.F32, new MatrixPart(rig.Files.Write(rig.Random(12), DType.F32, 3, 4))).Actual;
+        var (x, y, bias) = (rig.Random(2, 4), rig.Empty(2, 3), rig.Random(1, 3));
+        var segment = new AttentionSegment(0, 2, 0, 0, 0, 2);
+        void Run()
+        {
+            rig.Native.MatMul(x.Actual, w, bias.Actual, y.Actual);
+            rig.Native.Add(x.Actual, x.Actual, x.Actual);
+            rig.Native.Attention(x.Actual, x.Actual, x.Actual, [0, 1], [segment], new(1, 1, 4, 1, 0, 0), x.Actual);
+        }
+        for (int i = 0; i < 50; i++) Run();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++) Run();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+}

@@ -1,0 +1,115 @@
+using SparseRM.Backends;
+using SparseRM.Tensors;
+
+namespace SparseRM.Conformance.Ops;
+
+public class AttentionTests
+{
+    private static double LargestNorm(TensorPair x, int dHead)
+    {
+        double largest = 0;
+        for (int start = 0; start < x.Values.Length; start += dHead)
+        {
+            double squares = 0;
+            foreach (float value in x.Values.AsSpan(start, dHead)) squares += (double)value * value;
+            largest = Math.Max(largest, Math.Sqrt(squares));
+        }
+        return largest;
+    }
+
+    private static int[] Positions(params AttentionSegment[] segments) =>
+        [.. segments.SelectMany(s => Enumerable.Range(s.PrefixCount + s.KeyCount - s.QueryCount, s.QueryCount))];
+
+    private static void Compare(Rig rig, AttentionOptions o, int queries, int keys, params AttentionSegment[] segments)
+    {
+        var (q, k, v) = (rig.Random(queries, o.NHeads * o.DHead), rig.Random(keys, o.NKvHeads * o.DHead), rig.Random(keys, o.NKvHeads * o.DHead));
+        var y = rig.Empty(queries, o.NHeads * o.DHead);
+        var positions = Positions(segments);
+        rig.Oracle.Attention(q.Expected, k.Expected, v.Expected, positions, segments, o, y.Expected);
+        rig.Native.Attention(q.Actual, k.Actual, v.Actual, positions, segments, o, y.Actual);
+        var sizes = rig.Empty(queries, o.NHeads * o.DHead);
+        var absolute = rig.Pair(keys, o.NKvHeads * o.DHead, [.. v.Values.Select(Math.Abs)]);
+        rig.Oracle.Attention(q.Expected, k.Expected, absolute.Expected, positions, segments, o, sizes.Expected);
+        var means = rig.Expected(sizes);
+        double normQ = LargestNorm(q, o.DHead), normK = LargestNorm(k, o.DHead);
+        rig.Check(y, i => Tolerance.Attention(o.DHead, keys, o.Scale, normQ, normK, means[i]));
+    }
+
+    private static AttentionSegment Whole(int count) => new(0, count, 0, 0, 0, count);
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_for_every_length_of_head_and_sequence(OpCase c)
+    {
+        using var rig = c.Open();
+        foreach (int length in OpCases.Lengths)
+        {
+            Compare(rig, new(2, 1, length, 0.7f, 0, 0), 9, 9, Whole(9));
+            Compare(rig, new(4, 2, 8, 0.7f, 0, 0), length, length, Whole(length));
+        }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_with_softcap_window_and_large_scores(OpCase c)
+    {
+        using var rig = c.Open();
+        foreach (int window in new[] { 0, 1, 5, 64, 70, 300 })
+        {
+            Compare(rig, new(2, 1, 16, 1, 5, window), 150, 150, Whole(150));
+            Compare(rig, new(2, 2, 16, 30, 0, window), 150, 150, Whole(150));
+        }
+        Compare(rig, new(8, 4, 256, 0.0625f, 50, 100), 130, 130, Whole(130));  // Gemma-2-2B
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_for_packed_sequences_shared_prefixes_and_few_queries(OpCase c)
+    {
+        using var rig = c.Open();
+        // Rows: a prompt of 70, two answers of 13 and 66 that share it, a sequence of 3; the last asks with one row only.
+        Compare(rig, new(4, 2, 24, 0.5f, 0, 0), 70 + 13 + 66 + 1, 70 + 13 + 66 + 3,
+            new(0, 70, 0, 0, 0, 70), new(70, 13, 0, 70, 70, 13), new(83, 66, 0, 70, 83, 66), new(149, 1, 0, 0, 149, 3));
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void A_row_has_the_same_bits_alone_in_any_batch_with_any_split_and_on_any_threads(OpCase c)
+    {
+        using var one = c.Open(1);
+        using var three = c.Open(3);
+        foreach (int window in new[] { 0, 20, 100 })
+        {
+            const int T = 173;
+            var o = new AttentionOptions(6, 2, 20, 0.9f, 30, window);
+            var (q, k, v) = (one.Random(T, 120), one.Random(T, 40), one.Random(T, 40));
+            var y = one.Guarded(T, 120);
+            one.Native.Attention(q.Actual, k.Actual, v.Actual, Positions(Whole(T)), [Whole(T)], o, y);
+            var all = Rig.Read(one.Native, y);
+
+            var (q3, k3, v3) = (three.Pair(T, 120, q.Values), three.Pair(T, 40, k.Values), three.Pair(T, 40, v.Values));
+            foreach (int split in new[] { 1, 50, 64, 65, 128, 172 })
+            {
+                // The same keys as prefix and own part, in two segments: the prompt's queries, then the rest's.
+                AttentionSegment[] segments = [new(0, split, 0, 0, 0, split), new(split, T - split, 0, split, split, T - split)];
+                var parts = three.Guarded(T, 120);
+                three.Native.Attention(q3.Actual, k3.Actual, v3.Actual, Positions(segments), segments, o, parts);
+                TensorAssert.SameBits(all, Rig.Read(three.Native, parts));
+            }
+            for (int row = 0; row < T; row += 9)
+            {
+                var alone = three.Guarded(1, 120);
+                // Keys after the row are there too: they must not matter.
+                three.Native.Attention(q3.Actual.RowRange(row, 1), k3.Actual, v3.Actual, [row], [new(0, 1, 0, 0, 0, T)], o, alone);
+                TensorAssert.SameBits(all.AsSpan(row * 120, 120), Rig.Read(three.Native, alone));
+            }
+        }
+    }
+
+    [Fact]
+    public void Rows_that_no_segment_covers_are_not_written()
+    {
+        using var rig = new Rig(OpKind.Attention, OpCases.Supported(OpKind.Attention).Last(), false, 2);
+        var (q, k, y) = (rig.Random(5, 8), rig.Random(5, 8), rig.Pair(5, 8, [.. Enumerable.Repeat(7f, 40)]));
+        rig.Native.Attention(q.Actual, k.Actual, k.Actual, new int[5], [new(1, 2, 0, 0, 0, 5)], new(1, 1, 8, 1, 0, 0), y.Actual);
+        var after = rig.Actual(y);
+        Assert.All(after[..8].Concat(after[24..]), value => Assert.Equal(7, value));
+        Assert.Equal(k.Values[..8], after[8..16]);  // position 0 sees key 0 alone: the mean of one value is the value
+    }
+}

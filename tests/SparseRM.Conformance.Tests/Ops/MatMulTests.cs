@@ -1,0 +1,133 @@
+using SparseRM.Backends;
+using SparseRM.Tensors;
+
+namespace SparseRM.Conformance.Ops;
+
+public class MatMulTests
+{
+    /// <summary>x, w and the bias random; the bound is c sqrt(n) u sum|x||w|, with x and w rounded as the oracle rounds them.</summary>
+    private static void Compare(Rig rig, int rows, int inputs, int outputs, DType weights, DType compute, bool transposed, bool bias)
+    {
+        var values = rig.Random(inputs * outputs, 0.5f);
+        var slice = transposed ? rig.Files.Write(values, weights, inputs, outputs) : rig.Files.Write(values, weights, outputs, inputs);
+        var (expected, actual) = rig.Load(compute, new MatrixPart(slice, transposed));
+        var x = rig.Random(rows, inputs);
+        var y = rig.Empty(rows, outputs);
+        var b = bias ? rig.Random(1, outputs) : null;
+        rig.Oracle.MatMul(x.Expected, expected, b?.Expected, y.Expected);
+        rig.Native.MatMul(x.Actual, actual, b?.Actual, y.Actual);
+        var sizes = Sizes(x.Values, values, rows, inputs, outputs, transposed);
+        rig.Check(y, i => Tolerance.Reduction(inputs, 1.02 * sizes[i] + (b is null ? 0 : Math.Abs(b.Values[i % outputs]))));
+    }
+
+    /// <summary>sum|x||w| of every output, before rounding to 8 bits, which 1.02 covers.</summary>
+    private static float[] Sizes(float[] x, float[] w, int rows, int inputs, int outputs, bool transposed)
+    {
+        var sizes = new float[rows * outputs];
+        for (int r = 0; r < rows; r++)
+            for (int o = 0; o < outputs; o++)
+                for (int i = 0; i < inputs; i++)
+                    sizes[r * outputs + o] += Math.Abs(x[r * inputs + i] * w[transposed ? i * outputs + o : o * inputs + i]);
+        return sizes;
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_for_every_length_and_dtype(OpCase c)
+    {
+        foreach (var weights in new[] { DType.F32, DType.BF16, DType.F16 })
+            foreach (var compute in new[] { DType.F32, DType.BF16 })
+            {
+                using var rig = c.Open();
+                int rows = 1;
+                foreach (int length in OpCases.Lengths)
+                {
+                    Compare(rig, rows, length, 3, weights, compute, false, true);
+                    Compare(rig, rows, 5, length, weights, compute, true, false);
+                    rows = rows % 13 + 1;
+                }
+            }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_at_real_sizes(OpCase c)
+    {
+        foreach (var compute in new[] { DType.F32, DType.BF16 })
+        {
+            using var rig = c.Open();
+            Compare(rig, 7, 2304, 576, DType.BF16, compute, false, false);  // part of Gemma-2-2B's up projection
+            Compare(rig, 1, 9216, 256, DType.F32, compute, false, true);    // its down projection
+        }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
+    public void Stacks_parts_along_their_outputs(OpCase c)
+    {
+        using var rig = c.Open();
+        var (a, b, d) = (rig.Random(30 * 21), rig.Random(70 * 21), rig.Random(5 * 21));
+        MatrixPart[] parts =
+        [
+            new(rig.Files.Write(a, DType.BF16, 30, 21)), new(rig.Files.Write(b, DType.F32, 21, 70), true), new(WeightFiles.Stream(d, DType.F16, 5, 21)),
+        ];
+        foreach (var compute in new[] { DType.F32, DType.BF16 })
+        {
+            var (expected, actual) = rig.Load(compute, parts);
+            var x = rig.Random(8, 21);
+            var y = rig.Empty(8, 105);
+            rig.Oracle.MatMul(x.Expected, expected, null, y.Expected);
+            rig.Native.MatMul(x.Actual, actual, null, y.Actual);
+            rig.Check(y, _ => Tolerance.Reduction(21, 21));
+        }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
+    public void A_row_has_the_same_bits_alone_in_any_batch_and_on_any_threads(OpCase c)
+    {
+        foreach (var (weights, compute) in new[] { (DType.BF16, DType.BF16), (DType.BF16, DType.F32), (DType.F32, DType.F32) })
+        {
+            using var one = c.Open(1);
+            using var three = c.Open(3);
+            const int Rows = 23, Inputs = 301, Outputs = 200;
+            var slice = one.Files.Write(one.Random(Inputs * Outputs), weights, Outputs, Inputs);
+            var (x, y) = (one.Random(Rows, Inputs), one.Guarded(Rows, Outputs));
+            one.Native.MatMul(x.Actual, one.Load(compute, new MatrixPart(slice)).Actual, null, y);
+            var all = Rig.Read(one.Native, y);
+            var w = three.Load(compute, new MatrixPart(slice)).Actual;
+            var copy = three.Pair(Rows, Inputs, x.Values);
+            for (int count = 1; count <= Rows; count += count < 8 ? 1 : 5)
+            {
+                for (int first = 0; first + count <= Rows; first += count)
+                {
+                    var part = three.Guarded(count, Outputs);
+                    three.Native.MatMul(copy.Actual.RowRange(first, count), w, null, part);
+                    TensorAssert.SameBits(all.AsSpan(first * Outputs, count * Outputs), Rig.Read(three.Native, part));
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Every_variant_serves_a_matrix_that_was_loaded_before_it_was_selected()
+    {
+        foreach (string variant in OpCases.Supported(OpKind.MatMul))
+        {
+            using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+            var (expected, actual) = rig.Load(DType.BF16, new MatrixPart(rig.Files.Write(rig.Random(40 * 70), DType.BF16, 70, 40)));
+            rig.Native.Select(OpKind.MatMul, variant);
+            var (x, y) = (rig.Random(4, 40), rig.Empty(4, 70));
+            rig.Oracle.MatMul(x.Expected, expected, null, y.Expected);
+            rig.Native.MatMul(x.Actual, actual, null, y.Actual);
+            rig.Check(y, _ => Tolerance.Reduction(40, 40));
+        }
+    }
+
+    [Fact]
+    public void Bf16_weights_stay_bf16_under_f32_compute()
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        var values = rig.Random(64 * 32);
+        var halves = rig.Load(DType.F32, new MatrixPart(rig.Files.Write(values, DType.BF16, 64, 32))).Actual;
+        var singles = rig.Load(DType.F32, new MatrixPart(rig.Files.Write(values, DType.F32, 64, 32))).Actual;
+        Assert.Equal(64 * 32 * 2, halves.ResidentBytes);
+        Assert.Equal(64 * 32 * 4, singles.ResidentBytes);
+    }
+}

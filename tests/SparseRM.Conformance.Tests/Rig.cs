@@ -1,0 +1,114 @@
+using SparseRM.Backends;
+using SparseRM.Backends.Reference;
+using SparseRM.Interop;
+using SparseRM.Tensors;
+using SparseRM.Weights;
+
+namespace SparseRM.Conformance;
+
+/// <summary>A tensor on both backends, with the values that it had at first.</summary>
+public sealed record TensorPair(Tensor Expected, Tensor Actual, float[] Values)
+{
+    public int Rows => Expected.Rows;
+    public int Columns => Expected.Columns;
+}
+
+/// <summary>The oracle and the native backend with one variant selected, tensors in guarded memory, and weights in temporary files.</summary>
+public sealed class Rig : IDisposable
+{
+    private const float Guard = -12345.678f;
+    private const int Margin = 67;  // odd, so that views are misaligned
+    private readonly bool _strided;
+    private readonly Random _random = new(42);
+    private readonly List<IDisposable> _owned = [];
+    private readonly List<Tensor> _guarded = [];
+
+    public Rig(OpKind op, string variant, bool strided, int threads)
+    {
+        _strided = strided;
+        Native = NativeBackend.Open(threads);
+        Native.Select(op, variant);
+    }
+
+    public ReferenceBackend Oracle { get; } = new();
+    public NativeBackend Native { get; }
+    public WeightFiles Files { get; } = new();
+
+    public float[] Random(int count, float size = 1)
+    {
+        var values = new float[count];
+        for (int i = 0; i < count; i++) values[i] = (float)(_random.NextDouble() * 2 - 1) * size;
+        return values;
+    }
+
+    public TensorPair Random(int rows, int columns, float size = 1) => Pair(rows, columns, Random(rows * columns, size));
+
+    public TensorPair Empty(int rows, int columns) => Pair(rows, columns, new float[rows * columns]);
+
+    public TensorPair Pair(int rows, int columns, float[] values)
+    {
+        var expected = new Tensor(Oracle.Allocate((long)rows * columns), 0, rows, columns, columns);
+        var actual = Guarded(rows, columns);
+        Oracle.Upload(values, expected);
+        Native.Upload(values, actual);
+        return new TensorPair(expected, actual, [.. values]);
+    }
+
+    /// <summary>A native tensor in a buffer that is otherwise filled with a mark.</summary>
+    public Tensor Guarded(int rows, int columns)
+    {
+        int stride = _strided ? columns + 5 : columns, offset = _strided ? Margin : 64;
+        long length = offset + (long)rows * stride + 64;
+        var buffer = Native.Allocate(length);
+        _owned.Add(buffer);
+        Native.Upload(Enumerable.Repeat(Guard, (int)length).ToArray(), new Tensor(buffer, 0, 1, (int)length, (int)length));
+        var tensor = new Tensor(buffer, offset, rows, columns, stride);
+        _guarded.Add(tensor);
+        return tensor;
+    }
+
+    public (Matrix Expected, Matrix Actual) Load(DType compute, params MatrixPart[] parts)
+    {
+        var pair = (Oracle.LoadMatrix(parts, compute), Native.LoadMatrix(parts, compute));
+        _owned.Add(pair.Item2);
+        return pair;
+    }
+
+    public float[] Expected(TensorPair pair) => Read(Oracle, pair.Expected);
+    public float[] Actual(TensorPair pair) => Read(Native, pair.Actual);
+
+    public static float[] Read(Backend backend, Tensor tensor)
+    {
+        var values = new float[tensor.Rows * tensor.Columns];
+        backend.Download(tensor, values);
+        return values;
+    }
+
+    /// <summary>Both agree within the bound, and no byte outside any tensor has changed.</summary>
+    public void Check(TensorPair y, Func<int, double> bound)
+    {
+        TensorAssert.Within(Expected(y), Actual(y), bound);
+        CheckGuards();
+    }
+
+    public void CheckGuards()
+    {
+        foreach (var tensor in _guarded)
+        {
+            var all = Read(Native, new Tensor(tensor.Buffer, 0, 1, (int)tensor.Buffer.Length, (int)tensor.Buffer.Length));
+            for (int i = 0; i < all.Length; i++)
+            {
+                long at = i - tensor.Offset;
+                bool inside = at >= 0 && at / tensor.RowStride < tensor.Rows && at % tensor.RowStride < tensor.Columns;
+                if (!inside && all[i] != Guard) Assert.Fail($"element {at} relative to a tensor {tensor} of stride {tensor.RowStride} was overwritten with {all[i]}");
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var item in _owned) item.Dispose();
+        Native.Dispose();
+        Files.Dispose();
+    }
+}

@@ -1,0 +1,88 @@
+using SparseRM.Backends;
+using SparseRM.Errors;
+using SparseRM.Interop;
+using SparseRM.Tensors;
+using SparseRM.Weights;
+
+namespace SparseRM.Conformance;
+
+public class WeightErrorTests
+{
+    public static TheoryData<DType, bool> DTypesAndLayouts => new()
+    {
+        { DType.F32, false }, { DType.F32, true }, { DType.BF16, false }, { DType.BF16, true }, { DType.F16, false }, { DType.F16, true },
+    };
+
+    [Theory, MemberData(nameof(DTypesAndLayouts))]
+    public void Refuses_a_weight_that_is_not_finite_with_its_place(DType dtype, bool transposed)
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 2);
+        var values = rig.Random(70 * 90);
+        values[4321] = float.PositiveInfinity;
+        foreach (var slice in new[] { rig.Files.Write(values, dtype, 70, 90), WeightFiles.Stream(values, dtype, 70, 90) })
+        {
+            var error = Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new MatrixPart(slice, transposed)], DType.F32));
+            Assert.Contains($"tensor \"{slice.Name}\"", error.Message);
+            Assert.Contains("at element 4321", error.Message);
+        }
+    }
+
+    [Fact]
+    public void Refuses_a_vector_with_NaN_and_reads_a_good_one()
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        var good = rig.Native.LoadVector(rig.Files.Write([1, -2, 3], DType.BF16, 3));
+        Assert.Equal([1, -2, 3], Rig.Read(rig.Native, good));
+        good.Buffer.Dispose();
+        var error = Assert.Throws<ModelFormatException>(() => rig.Native.LoadVector(rig.Files.Write([1, float.NaN, 3], DType.F16, 3)));
+        Assert.Contains("has NaN at element 1", error.Message);
+    }
+
+    [Fact]
+    public void Refuses_a_file_that_ends_inside_the_tensor()
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        var whole = rig.Files.Write(rig.Random(64), DType.F32, 8, 8);
+        var slice = new WeightSlice(whole.Path, "short", DType.F32, [8, 9], 3);
+        Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(slice)], DType.F32)).Message);
+        Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.OpenEmbedding(slice)).Message);
+        var streamed = new WeightSlice("a.npz", "short", DType.F32, [8, 9], () => new MemoryStream(new byte[100]));
+        Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(streamed)], DType.F32)).Message);
+    }
+
+    [Fact]
+    public void Refuses_a_table_whose_file_shrank_after_it_was_opened()
+    {
+        using var rig = new Rig(OpKind.Embed, "scalar", false, 1);
+        var slice = rig.Files.Write(rig.Random(64), DType.F32, 8, 8);
+        using var table = rig.Native.OpenEmbedding(slice);
+        using (var file = new FileStream(slice.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(100);
+        var y = rig.Empty(1, 8);
+        Assert.Contains("ends inside tensor", Assert.Throws<ModelFormatException>(() => rig.Native.Embed(table, [7], 1, y.Actual)).Message);
+    }
+
+    [Fact]
+    public void Refuses_a_missing_file_and_integers()
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        var gone = new WeightSlice("/nowhere/w.bin", "gone", DType.F32, [2, 2], 0);
+        Assert.Contains("the file with tensor \"gone\" is missing", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(gone)], DType.F32)).Message);
+        var integers = new WeightSlice("/nowhere/w.bin", "ids", DType.I64, [2, 2], 0);
+        Assert.Contains("weights must be F32, BF16 or F16", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(integers)], DType.F32)).Message);
+    }
+
+    [Fact]
+    public void Reads_a_file_that_was_replaced_under_the_same_name()
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        var slice = rig.Files.Write([1, 2], DType.F32, 1, 2);
+        using var table = rig.Native.OpenEmbedding(slice);
+        byte[] bytes = File.ReadAllBytes(slice.Path);
+        File.Delete(slice.Path);
+        bytes[6] = 0x40;  // 1 becomes 2^k: another value
+        File.WriteAllBytes(slice.Path, [.. bytes, 0]);
+        var vector = rig.Native.LoadVector(slice);
+        Assert.NotEqual(1, Rig.Read(rig.Native, vector)[0]);
+        vector.Buffer.Dispose();
+    }
+}
