@@ -92,10 +92,12 @@ internal sealed class DemoCommand : CliCommand
         foreach (var (share, tokens) in example.Explanation.Top)
         {
             table.Row($"{share.Latent?.Latent}", share.Latent is { Sign: > 0 } ? "chosen" : "rejected", Tables.Signed(share.Value), Tables.Signed(share.Mean), Tables.Signed(share.Share),
-                string.Join("  ", tokens.Select(token => $"{token.Text.Trim()} {Tables.Signed(token.Push)}")));
+                string.Join("  ", tokens.Select(token => $"{Shown(token.Text)} {Tables.Signed(token.Push)}")));
         }
         Session.Tables.Write(table);
     }
+
+    private static string Shown(string token) => token.Trim(' ') is { Length: > 0 } text ? text.Replace("\n", "\\n") : "' '";
 
     private static string Shown(IReadOnlyList<AccuracyCount> draws) => draws.Count == 1
         ? Tables.Percent(draws[0].Accuracy)

@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 using SparseRM.Cli.Terminal;
+using SparseRM.Models;
 
 namespace SparseRM.Cli.Commands;
 
@@ -15,7 +18,7 @@ internal sealed class DoctorCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         var facts = Facts();
-        var backends = BackendCatalog.Probe();
+        IReadOnlyList<BackendEntry> backends = [.. BackendCatalog.Probe(), new BackendEntry("cuda", false, "not in this build")];
         if (args.GetValue(CommonOptions.Json)) WriteJson(facts, backends);
         else WriteTables(facts, backends);
     }
@@ -28,8 +31,23 @@ internal sealed class DoctorCommand : CliCommand
         ("runtime", RuntimeInformation.FrameworkDescription),
         ("cores", Environment.ProcessorCount.ToString()),
         ("memory", Tables.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)),
+        ("instruction_sets", string.Join(" ", InstructionSets())),
+        ("state_cache", Place(CacheFolder.Default)),
+        ("hugging_face_cache", Place(ModelFolder.HubCache())),
         ("temporary_folder", Path.GetTempPath()),
     ];
+
+    private static string Place(string folder) => Directory.Exists(folder) ? folder : $"{folder} (does not exist yet)";
+
+    // What the managed runtime sees; the cpu backend tells below what its kernels use.
+    private static IEnumerable<string> InstructionSets() =>
+        from entry in new (string Name, bool Supported)[]
+        {
+            ("sse4.2", Sse42.IsSupported), ("avx", Avx.IsSupported), ("avx2", Avx2.IsSupported), ("fma", Fma.IsSupported), ("avx512f", Avx512F.IsSupported),
+            ("avx512bw", Avx512BW.IsSupported), ("avx512vbmi", Avx512Vbmi.IsSupported), ("neon", AdvSimd.IsSupported), ("dotprod", Dp.IsSupported),
+        }
+        where entry.Supported
+        select entry.Name;
 
     private void WriteTables((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends)
     {
