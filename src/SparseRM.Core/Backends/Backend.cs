@@ -1,3 +1,4 @@
+using SparseRM.Sae;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
@@ -5,7 +6,8 @@ namespace SparseRM.Backends;
 
 /// <summary>Supplies memory, weights and ops on one device. The forward pass, the projection and the head are written once, over this class.</summary>
 /// <remarks>
-/// <para>Calls enqueue on the backend's stream and may return before the work is done; only <see cref="Download"/> waits. A backend is used by one thread at a time; it may use many itself.</para>
+/// <para>Calls enqueue on the backend's stream and may return before the work is done; only <see cref="Download"/> and
+/// <see cref="SaeEncode"/> wait. A backend is used by one thread at a time; it may use many itself.</para>
 /// <para>Every op computes each row by itself: a row's bits do not depend on the other rows, on their number or on the number of threads.
 /// This is what makes a score the same in any batch.</para>
 /// <para>Fused ops are virtual, with their meaning composed from the others; an override must equal it within the op's bound.</para>
@@ -103,6 +105,34 @@ public abstract class Backend : IDisposable
     /// <summary>y[i] = mean of x[starts[i]] .. x[starts[i + 1] - 1].</summary>
     /// <remarks>starts has one more entry than y has rows and rises strictly. Sums in F32 or wider, in row order.</remarks>
     public abstract void MeanRows(Tensor x, ReadOnlySpan<int> starts, Tensor y);
+
+    /// <summary>The sparse latents of each row: pre = (x · wEncᵀ) * scale + bias, then the activation. Waits.</summary>
+    /// <remarks>
+    /// Shapes: x [n, d_in] (already normalised where the SAE asks for it), the encoder's matrix [d_sae, d_in]; <paramref name="latents"/> is
+    /// overwritten with n rows, ids rising in each row, only values above zero. The default goes through a dense block of a few rows and
+    /// <see cref="SaeGate"/>; an override may fuse.
+    /// </remarks>
+    public virtual void SaeEncode(Tensor x, SaeEncoder encoder, SparseLatents latents)
+    {
+        OpChecks.SaeEncode(x, encoder);
+        latents.Clear();
+        var sae = encoder.Sae;
+        int blockRows = Math.Clamp((1 << 20) / sae.DSae, 1, 64), capacity = SaeGate.Capacity(sae.Activation, sae.DSae);
+        var pre = new float[(long)blockRows * sae.DSae];
+        for (int start = 0; start < x.Rows; start += blockRows)
+        {
+            int rows = Math.Min(blockRows, x.Rows - start);
+            var dense = encoder.DenseBlock(rows);
+            MatMul(x.RowRange(start, rows), encoder.WEnc, null, dense);
+            Download(dense, pre);
+            for (int row = 0; row < rows; row++)
+            {
+                var p = pre.AsMemory(row * sae.DSae, sae.DSae);
+                for (int j = 0; j < sae.DSae; j++) p.Span[j] = p.Span[j] * (sae.EncoderScale?[j] ?? 1) + sae.BEnc[j];
+                latents.AddRow(capacity, (indices, values) => SaeGate.Apply(sae.Activation, p.Span, indices, values));
+            }
+        }
+    }
 
     /// <summary>The ways in which this backend can compute an op, slowest first; one entry named <c>scalar</c> where there is no choice.</summary>
     public virtual IReadOnlyList<KernelVariant> Variants(OpKind op) => [new("scalar", true, true)];

@@ -100,6 +100,10 @@ public static class OpChecks
         for (int i = 0; i < y.Rows; i++) Require(starts[i] < starts[i + 1], nameof(MeanRows), $"group {i} is empty");
     }
 
+    /// <summary>See <see cref="Backend.SaeEncode"/>.</summary>
+    public static void SaeEncode(Tensor x, Sae.SaeEncoder encoder) =>
+        Require(x.Columns == encoder.Sae.DIn, nameof(SaeEncode), $"x is {x}, the SAE takes d_in = {encoder.Sae.DIn}");
+
     /// <summary>Refuses two tensors of different shape.</summary>
     public static void SameShape(string op, Tensor a, Tensor b) =>
         Require(a.Rows == b.Rows && a.Columns == b.Columns, op, $"shapes {a} and {b} differ");

@@ -25,6 +25,8 @@ public enum OpKind
     GatherRows,
     /// <summary><see cref="Backend.MeanRows"/></summary>
     MeanRows,
+    /// <summary><see cref="Backend.SaeEncode"/></summary>
+    SaeEncode,
 }
 
 /// <summary>One way in which a backend can compute an op.</summary>

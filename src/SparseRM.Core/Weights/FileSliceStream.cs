@@ -5,7 +5,7 @@ namespace SparseRM.Weights;
 /// <summary>A read-only stream over one run of bytes of a file.</summary>
 internal sealed class FileSliceStream(string path, long offset, long length) : Stream
 {
-    private readonly SafeFileHandle _file = File.OpenHandle(path);
+    private readonly SafeFileHandle _file = InputFile.Open(path);
     private long _position;
 
     public override bool CanRead => true;

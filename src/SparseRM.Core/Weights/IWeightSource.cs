@@ -13,6 +13,10 @@ public interface IWeightSource
     /// <exception cref="Errors.ModelFormatException">No such tensor, or its file is missing or broken.</exception>
     WeightSlice Take(string name);
 
+    /// <summary>The matrix, marked as taken; unlike <see cref="Take"/>, sources that can hold a matrix in either order give it as it lies.</summary>
+    /// <exception cref="Errors.ModelFormatException">As <see cref="Take"/>.</exception>
+    WeightMatrix TakeMatrix(string name) => new(Take(name), IsTransposed: false);
+
     /// <summary>Names not taken so far.</summary>
     IEnumerable<string> Untaken { get; }
 }

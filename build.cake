@@ -1,0 +1,42 @@
+// Tasks for people; each only calls dotnet, cmake or clang-format. Run: dotnet tool restore && dotnet cake --target=Test
+var target = Argument("target", "Test");
+var configuration = Argument("configuration", "Release");
+const string Cli = "src/SparseRM.Cli/SparseRM.Cli.csproj";
+
+void Run(string command, string arguments)
+{
+    Information($"> {command} {arguments}");
+    int exit = StartProcess(command, arguments);
+    if (exit != 0) throw new CakeException($"{command} {arguments}: exit code {exit}");
+}
+
+IEnumerable<string> Sources(params string[] extensions) =>
+    new[] { "src", "native", "kernels", "tests", "benchmarks" }
+        .Where(System.IO.Directory.Exists)
+        .SelectMany(folder => System.IO.Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
+        .Where(file => extensions.Contains(System.IO.Path.GetExtension(file)))
+        .Where(file => !file.Contains("/obj/") && !file.Contains("/bin/"));
+
+Task("Native").Does(() => Run("dotnet", $"build src/SparseRM.Interop/SparseRM.Interop.csproj -c {configuration}"));
+
+Task("Build").Does(() => Run("dotnet", $"build SparseRM.sln -c {configuration}"));
+
+Task("Test").Does(() => Run("dotnet", "test"));
+
+Task("Demo").Does(() => Run("dotnet", $"run --project {Cli} -- demo"));
+
+Task("Doctor").Does(() => Run("dotnet", $"run --project {Cli} -- doctor"));
+
+Task("Bench").Does(() => Run("dotnet", "run -c Release --project benchmarks/SparseRM.Benchmarks -- --filter *"));
+
+Task("Lint").Does(() =>
+{
+    var long_ = Sources(".cs", ".cpp", ".h", ".cu", ".cuh").Where(file => System.IO.File.ReadLines(file).Count() > 500).ToArray();
+    if (long_.Length > 0) throw new CakeException($"over 500 lines: {string.Join(", ", long_)}");
+    Run("dotnet", "format SparseRM.sln --verify-no-changes --severity warn");
+    Run("clang-format", $"--dry-run --Werror {string.Join(' ', Sources(".cpp", ".h", ".cu", ".cuh"))}");
+});
+
+Task("Pack").Does(() => Run("dotnet", $"publish {Cli} -c Release -o artifacts/sparserm"));
+
+RunTarget(target);

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using SparseRM.Errors;
+
+namespace SparseRM.Data.Containers;
+
+/// <summary>Tells which container a file is, by its first bytes and then by its name, and reads its rows.</summary>
+internal static class ContainerCatalog
+{
+    /// <summary>The container's name and its rows.</summary>
+    public static (string Name, IEnumerable<DataRow> Rows) Open(DataSource source)
+    {
+        byte[] head = Head(source);
+        bool parquet = head.AsSpan().StartsWith("PAR1"u8);
+        if (parquet && source.IsGzip) throw new DataFormatException(source.Path, 0, "is parquet inside gzip; unpack it first (gunzip)");
+        if (parquet) return ("parquet", ParquetRows.Read(source.Path, source.Rewind()));
+        if (source.Extension == ".parquet") throw new DataFormatException(source.Path, 0, "does not begin with PAR1, so it is no parquet file");
+
+        ReadOnlySpan<byte> text = head.AsSpan().StartsWith("\uFEFF"u8) ? head.AsSpan(3) : head;
+        text = text.TrimStart(" \t\r\n"u8);
+        if (text.IsEmpty) throw new DataFormatException(source.Path, 0, "is empty");
+        if (source.Extension == ".csv") return ("csv", CsvRows.Read(source.Path, source.Rewind()));
+        if (text[0] == '[') return ("json", JsonArrayRows.Read(source.Path, source.Rewind()));
+        bool jsonLines = source.Extension is ".jsonl" or ".ndjson" || (text[0] == '{' && FirstLineIsARow(source));
+        if (jsonLines) return ("jsonl", JsonLines.Read(source.Path, source.Rewind()));
+        if (text[0] == '{' || source.Extension == ".json") return ("json", JsonArrayRows.Read(source.Path, source.Rewind()));
+        return ("csv", CsvRows.Read(source.Path, source.Rewind()));
+    }
+
+    private static byte[] Head(DataSource source)
+    {
+        var head = new byte[1 << 12];
+        int n = source.Rewind().ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        return head[..n];
+    }
+
+    // A .json file is jsonl more often than its name says; a pretty-printed document has an unfinished first line.
+    private static bool FirstLineIsARow(DataSource source)
+        => JsonLines.Read(source.Path, source.Rewind()).FirstOrDefault() is { Problem: null } row && row.KindOf("data") != JsonValueKind.Array;
+}

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using SparseRM.Errors;
+
+namespace SparseRM.Data.Containers;
+
+/// <summary>One row of any container: its columns as JSON values, or the reason why it could not be read.</summary>
+internal sealed class DataRow
+{
+    private static readonly IReadOnlyDictionary<string, JsonElement> s_none = new Dictionary<string, JsonElement>();
+    private readonly string _path;
+    private readonly string _unit;
+
+    private DataRow(string path, long line, string unit, JsonElement source, IReadOnlyDictionary<string, JsonElement> columns, string? problem)
+        => (_path, Line, _unit, Source, Columns, Problem) = (path, line, unit, source, columns, problem);
+
+    /// <summary>Line or row, from 1.</summary>
+    public long Line { get; }
+
+    /// <summary>The whole row; undefined for a bad one.</summary>
+    public JsonElement Source { get; }
+
+    /// <summary>Values by column name.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Columns { get; }
+
+    /// <summary>Why the row is unreadable; null for a good row.</summary>
+    public string? Problem { get; }
+
+    public static DataRow Bad(string path, long line, string problem, string unit = "line") => new(path, line, unit, default, s_none, problem);
+
+    /// <summary>Takes a JSON value as a row; a row that is no object, or repeats a field, becomes a bad one.</summary>
+    public static DataRow Of(string path, long line, JsonElement value, string unit = "line")
+    {
+        if (value.ValueKind != JsonValueKind.Object) return Bad(path, line, $"expected a JSON object, found {Kind(value)}", unit);
+        var columns = new Dictionary<string, JsonElement>();
+        try
+        {
+            foreach (JsonProperty field in value.EnumerateObject())
+                if (!columns.TryAdd(field.Name, field.Value)) return Bad(path, line, $"field '{field.Name}' occurs twice", unit);
+        }
+        catch (InvalidOperationException)
+        {
+            return Bad(path, line, "a field's name holds a lone surrogate, which is not text", unit);
+        }
+        return new DataRow(path, line, unit, value, columns, null);
+    }
+
+    /// <summary>True where the column is there and not null.</summary>
+    public bool Has(string name) => Columns.TryGetValue(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
+
+    /// <summary>True where every column is there and not null.</summary>
+    public bool HasAll(params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+            if (!Has(name)) return false;
+        return true;
+    }
+
+    /// <summary>The column's kind of value; <see cref="JsonValueKind.Undefined"/> where it is absent.</summary>
+    public JsonValueKind KindOf(string name) => Columns.TryGetValue(name, out JsonElement value) ? value.ValueKind : JsonValueKind.Undefined;
+
+    public DataFormatException Refuse(string problem) => new(_path, Line, problem, _unit);
+
+    public JsonElement Field(string name) => Has(name) ? Columns[name] : throw Refuse($"field '{name}' is missing");
+
+    public string Text(string name) => Text(Field(name), name);
+
+    /// <summary>The value as a string; <paramref name="name"/> is what an error calls it.</summary>
+    public string Text(JsonElement value, string name)
+    {
+        if (value.ValueKind != JsonValueKind.String) throw Refuse($"field '{name}' must be text, found {Kind(value)}");
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Refuse($"field '{name}' holds a lone surrogate, which is not text");
+        }
+    }
+
+    /// <summary>The items of a JSON array.</summary>
+    public IReadOnlyList<JsonElement> Items(JsonElement value, string name)
+        => value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : throw Refuse($"field '{name}' must be a list, found {Kind(value)}");
+
+    /// <summary>A yes or no: a boolean, 0 or 1, or one of these as text (csv).</summary>
+    public bool Flag(JsonElement value, string name)
+    {
+        string text = value.ValueKind == JsonValueKind.String ? Text(value, name) : value.GetRawText();
+        return text.ToLowerInvariant() switch
+        {
+            "true" or "1" => true,
+            "false" or "0" => false,
+            _ => throw Refuse($"field '{name}' must be true, false, 1 or 0, found {Kind(value)}"),
+        };
+    }
+
+    /// <summary>The first of the columns that is there, as text; numbers as they are written.</summary>
+    public string? Label(params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            if (!Has(name)) continue;
+            JsonElement value = Columns[name];
+            if (value.ValueKind == JsonValueKind.Number) return value.GetRawText();
+            if (value.ValueKind == JsonValueKind.String) return Text(value, name);
+        }
+        return null;
+    }
+
+    internal static string Kind(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "a list",
+        JsonValueKind.String => "text",
+        JsonValueKind.Number => $"the number {Clip(value.GetRawText())}",
+        JsonValueKind.True or JsonValueKind.False => "a boolean",
+        _ => "null",
+    };
+
+    private static string Clip(string text) => text.Length <= 30 ? text : text[..30] + "...";
+}

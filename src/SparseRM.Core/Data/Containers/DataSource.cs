@@ -1,0 +1,85 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+using SparseRM.Errors;
+
+namespace SparseRM.Data.Containers;
+
+/// <summary>The bytes of a data file or of standard input, opened once, hashed, and unpacked on the fly where they are gzip.</summary>
+internal sealed class DataSource : IDisposable
+{
+    private readonly Stream _raw;
+    private readonly bool _gzip;
+
+    private DataSource(string path, Stream raw)
+    {
+        Path = path;
+        _raw = raw;
+        Hash = Convert.ToHexStringLower(SHA256.HashData(raw));
+        raw.Position = 0;
+        _gzip = raw.ReadByte() == 0x1F && raw.ReadByte() == 0x8B;
+        if (_gzip) Gzip.RefuseTruncated(path, raw);
+        string name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
+        Extension = System.IO.Path.GetExtension(name).ToLowerInvariant();
+    }
+
+    /// <summary>The path as the user gave it; "-" is standard input.</summary>
+    public string Path { get; }
+
+    /// <summary>Lower-case extension with its dot, without <c>.gz</c>.</summary>
+    public string Extension { get; }
+
+    /// <summary>SHA-256 of the bytes as they lie in the file, packed or not, in lower-case hex.</summary>
+    public string Hash { get; }
+
+    /// <summary>True where the bytes are gzip.</summary>
+    public bool IsGzip => _gzip;
+
+    /// <summary>Opens <paramref name="path"/>; what cannot be sought in (standard input, a pipe) is read into memory.</summary>
+    public static DataSource Open(string path)
+    {
+        if (path != "-" && Directory.Exists(path)) throw new DataFormatException(path, 0, "is a folder; give the data file in it");
+        Stream? raw = null;
+        try
+        {
+            raw = path == "-" ? Console.OpenStandardInput() : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            if (!raw.CanSeek) raw = InMemory(path, raw);
+            return new DataSource(path, raw);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            raw?.Dispose();
+            string problem = e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : $"cannot be read ({e.Message.TrimEnd('.')})";
+            throw new DataFormatException(path, 0, problem);
+        }
+        catch
+        {
+            raw?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The unpacked bytes from the start; good until the next call.</summary>
+    public Stream Rewind()
+    {
+        _raw.Position = 0;
+        return _gzip ? new GZipStream(_raw, CompressionMode.Decompress, leaveOpen: true) : _raw;
+    }
+
+    public void Dispose() => _raw.Dispose();
+
+    private static MemoryStream InMemory(string path, Stream pipe)
+    {
+        using (pipe)
+        {
+            var copy = new MemoryStream();
+            var block = new byte[1 << 16];
+            for (int n; (n = pipe.Read(block)) > 0;)
+            {
+                if (copy.Length + n > Limits.WholeFileBytes) throw new DataFormatException(path, 0, "is over 1 GiB; give a file instead of a pipe");
+                copy.Write(block, 0, n);
+            }
+            copy.Position = 0;
+            return copy;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using SparseRM.Data.Containers;
+using SparseRM.Data.Formats;
+using SparseRM.Errors;
+using SparseRM.Text;
+
+namespace SparseRM.Data;
+
+/// <summary>Reads preference data of any known format from jsonl, json, csv (each also .gz) or parquet.</summary>
+public static class PreferenceFile
+{
+    private const int ReasonsKept = 5;
+
+    /// <summary>Names for <see cref="PreferenceReadOptions.Format"/>, the most specific first.</summary>
+    public static IReadOnlyList<string> FormatNames { get; } = [.. FormatCatalog.All.Select(format => format.Name)];
+
+    /// <summary>Reads the whole file into memory; "-" is standard input.</summary>
+    /// <remarks>
+    /// An answer without text, a prompt column without text, and two equal answers are bad rows, as are wrong types and lone surrogates.
+    /// </remarks>
+    /// <exception cref="DataFormatException">
+    /// The file is missing, a folder, empty, damaged or of no known format; or a row is bad and <see cref="PreferenceReadOptions.SkipBad"/> is not set.
+    /// </exception>
+    /// <exception cref="ArgumentException">An unknown format name, or a limit below 1.</exception>
+    public static PreferenceSet Read(string path, PreferenceReadOptions? options = null)
+    {
+        options ??= new PreferenceReadOptions();
+        if (options.Limit is < 1) throw new ArgumentException("Limit must be at least 1", nameof(options));
+        PreferenceFormat? format = options.Format is { } name ? FormatCatalog.Named(name) : null;
+        try
+        {
+            using DataSource source = DataSource.Open(path);
+            (string container, IEnumerable<DataRow> rows) = ContainerCatalog.Open(source);
+            return ReadItems(source, container, rows, format, options);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or OutOfMemoryException)
+        {
+            throw new DataFormatException(path, 0, $"cannot be read to its end ({e.Message.TrimEnd('.')})");
+        }
+    }
+
+    private static PreferenceSet ReadItems(DataSource source, string container, IEnumerable<DataRow> rows, PreferenceFormat? format, PreferenceReadOptions options)
+    {
+        var items = new List<PreferenceItem>();
+        var reasons = new List<string>();
+        long skipped = 0, seen = 0;
+        foreach (DataRow row in rows)
+        {
+            seen++;
+            Attempt(() =>
+            {
+                if (row.Problem is { } problem) throw row.Refuse(problem);
+                format ??= FormatCatalog.Detect(source.Path, row);
+                PreferenceItem item = format.Read(row, options);
+                if (format.IsPaired) Check(item, format, row.Refuse);
+                items.Add(item);
+            });
+            if (format is { IsPaired: true } && items.Count == options.Limit) break;
+        }
+        if (format is { IsPaired: false })
+        {
+            (List<PreferenceItem> halves, items) = (items, []);
+            string unit = container is "json" or "parquet" ? "row" : "line";
+            foreach (PreferenceItem item in TrlUnpaired.Gather(halves).TakeWhile(_ => items.Count != options.Limit))
+                Attempt(() =>
+                {
+                    Check(item, format, problem => new DataFormatException(source.Path, item.Line, problem, unit));
+                    items.Add(item);
+                });
+        }
+        if (seen == 0) throw new DataFormatException(source.Path, 0, "holds no rows");
+        if (items.Count == 0) throw new DataFormatException(source.Path, 0, $"none of its {seen} rows is usable; the first says: {reasons[0]}");
+        return new PreferenceSet(source.Path, format!.Name, container, items, new SkippedRows(skipped, reasons), source.Hash);
+
+        void Attempt(Action read)
+        {
+            try
+            {
+                read();
+            }
+            // Line 0 is the file as a whole: nothing to skip.
+            catch (DataFormatException e) when (options.SkipBad && e.Line > 0)
+            {
+                skipped++;
+                if (reasons.Count < ReasonsKept) reasons.Add(e.Message);
+            }
+        }
+    }
+
+    private static void Check(PreferenceItem item, PreferenceFormat format, Func<string, DataFormatException> refuse)
+    {
+        if (item.Prompt.Count > 0 ? IsBlank(item.Prompt) : format.HasPrompt) throw refuse("the prompt is empty");
+        if (item.Chosen.Count == 0) throw refuse($"no chosen answer belongs to this prompt ({format.Name} needs one)");
+        if (item.Rejected.Count == 0) throw refuse($"no rejected answer belongs to this prompt ({format.Name} needs one)");
+        if (item.Chosen.Any(IsBlank)) throw refuse("the chosen answer is empty");
+        if (item.Rejected.Any(IsBlank)) throw refuse("the rejected answer is empty");
+        foreach (IReadOnlyList<Message> chosen in item.Chosen)
+            if (item.Rejected.Any(rejected => rejected.SequenceEqual(chosen)))
+                throw refuse("the chosen and the rejected answer are equal");
+    }
+
+    private static bool IsBlank(IReadOnlyList<Message> messages) => messages.Count == 0 || string.IsNullOrWhiteSpace(messages[^1].Content);
+}

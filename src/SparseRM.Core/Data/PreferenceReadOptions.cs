@@ -1,0 +1,27 @@
+namespace SparseRM.Data;
+
+/// <summary>Which of PKU-SafeRLHF's two judgements says what is chosen; they often disagree.</summary>
+public enum PreferenceDimension
+{
+    /// <summary><c>better_response_id</c>: the more helpful answer.</summary>
+    Better,
+
+    /// <summary><c>safer_response_id</c>: the safer answer.</summary>
+    Safer,
+}
+
+/// <summary>How a preference file is read.</summary>
+public sealed record PreferenceReadOptions
+{
+    /// <summary>One of <see cref="PreferenceFile.FormatNames"/>; null: recognised by the columns.</summary>
+    public string? Format { get; init; }
+
+    /// <summary>For PKU-SafeRLHF; ignored elsewhere.</summary>
+    public PreferenceDimension Dimension { get; init; } = PreferenceDimension.Better;
+
+    /// <summary>Count bad lines and go on (<see cref="PreferenceSet.Skipped"/>) where the default is to refuse the file at the first one.</summary>
+    public bool SkipBad { get; init; }
+
+    /// <summary>Stop after this many items; null: read all.</summary>
+    public int? Limit { get; init; }
+}

@@ -1,0 +1,62 @@
+using System.Buffers;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace SparseRM.Data;
+
+/// <summary>Writes input lines back with a result added.</summary>
+public static class ScoreOutput
+{
+    /// <summary>The line's fields in their order, byte for byte, then <paramref name="name"/> and the score in shortest round-trip digits; one line feed.</summary>
+    /// <remarks>A field of that name in the input is left out, so that a file can be scored again.</remarks>
+    /// <exception cref="ArgumentException">The score is NaN or infinite, which JSON cannot say.</exception>
+    /// <exception cref="IOException">The output cannot be written.</exception>
+    public static void WriteWith(Stream output, ScoreInput line, string name, float score)
+        => Write(output, line, name, buffer => Number(buffer, score));
+
+    /// <summary>The same with a list of scores, in the order of the answers.</summary>
+    /// <exception cref="ArgumentException">A score is NaN or infinite.</exception>
+    /// <exception cref="IOException">The output cannot be written.</exception>
+    public static void WriteWith(Stream output, ScoreInput line, string name, IReadOnlyList<float> scores)
+        => Write(output, line, name, buffer =>
+        {
+            for (int i = 0; i < scores.Count; i++)
+            {
+                buffer.Write(i == 0 ? "["u8 : ","u8);
+                Number(buffer, scores[i]);
+            }
+            buffer.Write(scores.Count == 0 ? "[]"u8 : "]"u8);
+        });
+
+    private static void Write(Stream output, ScoreInput line, string name, Action<ArrayBufferWriter<byte>> writeValue)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(line);
+        var buffer = new ArrayBufferWriter<byte>();
+        buffer.Write("{"u8);
+        foreach (JsonProperty field in line.Source.EnumerateObject())
+        {
+            if (field.NameEquals(name)) continue;
+            // The raw bytes: a writer of JSON would escape anew and change numbers' spelling.
+            buffer.Write("\""u8);
+            buffer.Write(JsonMarshal.GetRawUtf8PropertyName(field));
+            buffer.Write("\": "u8);
+            buffer.Write(JsonMarshal.GetRawUtf8Value(field.Value));
+            buffer.Write(", "u8);
+        }
+        buffer.Write("\""u8);
+        buffer.Write(JsonEncodedText.Encode(name).EncodedUtf8Bytes);
+        buffer.Write("\": "u8);
+        writeValue(buffer);
+        buffer.Write("}\n"u8);
+        output.Write(buffer.WrittenSpan);
+    }
+
+    private static void Number(ArrayBufferWriter<byte> buffer, float value)
+    {
+        if (!float.IsFinite(value)) throw new ArgumentException($"a score is {value.ToString(CultureInfo.InvariantCulture)}", nameof(value));
+        value.TryFormat(buffer.GetSpan(32), out int written, "R", CultureInfo.InvariantCulture);
+        buffer.Advance(written);
+    }
+}

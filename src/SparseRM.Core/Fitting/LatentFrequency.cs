@@ -1,0 +1,53 @@
+namespace SparseRM.Fitting;
+
+/// <summary>Counts in how many chosen and rejected samples each latent is active: exact integers, O(d_sae) memory whatever the number of samples.</summary>
+/// <remarks>
+/// The method's mu_w[j] and mu_l[j] are these counts over the number of samples (arXiv 2511.07896, activation frequency analysis).
+/// Not thread-safe: feed the samples from one thread, in any order.
+/// </remarks>
+public sealed class LatentFrequency
+{
+    private readonly int[] _chosen;
+    private readonly int[] _rejected;
+    private readonly int[] _lastSample;
+    private int _sample;
+
+    /// <summary>Counters for an SAE of <paramref name="dSae"/> latents, all zero.</summary>
+    public LatentFrequency(int dSae)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(dSae);
+        (_chosen, _rejected, _lastSample) = (new int[dSae], new int[dSae], new int[dSae]);
+    }
+
+    /// <summary>Number of latents.</summary>
+    public int DSae => _chosen.Length;
+
+    /// <summary>Chosen samples added so far.</summary>
+    public int ChosenSamples { get; private set; }
+
+    /// <summary>Rejected samples added so far.</summary>
+    public int RejectedSamples { get; private set; }
+
+    /// <summary>[d_sae]: chosen samples in which the latent is active.</summary>
+    public ReadOnlySpan<int> ChosenCounts => _chosen;
+
+    /// <summary>[d_sae]: rejected samples in which the latent is active.</summary>
+    public ReadOnlySpan<int> RejectedCounts => _rejected;
+
+    /// <summary>Adds one sample: the ids of its latents with f_j &gt; 0, in any order, each once.</summary>
+    /// <exception cref="ArgumentException">An id is out of range or given twice; then nothing of the sample is counted.</exception>
+    public void Add(bool chosen, ReadOnlySpan<int> activeLatents)
+    {
+        _sample = checked(_sample + 1);
+        foreach (int latent in activeLatents)
+        {
+            if ((uint)latent >= (uint)DSae) throw new ArgumentException($"latent {latent} is not in 0..{DSae - 1}", nameof(activeLatents));
+            if (_lastSample[latent] == _sample) throw new ArgumentException($"latent {latent} is given twice", nameof(activeLatents));
+            _lastSample[latent] = _sample;
+        }
+        int[] counts = chosen ? _chosen : _rejected;
+        foreach (int latent in activeLatents) counts[latent]++;
+        if (chosen) ChosenSamples++;
+        else RejectedSamples++;
+    }
+}

@@ -1,0 +1,92 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace SparseRM.Fitting;
+
+/// <summary>The one dense product that training needs, in float64.</summary>
+/// <remarks>
+/// Vectors are four doubles wide on every machine and each output element is summed in one fixed order by one thread, so the bits depend neither on the
+/// processor's vector width nor on the number of threads.
+/// </remarks>
+internal static class MatrixProduct
+{
+    /// <summary>Every dimension must be a multiple of this.</summary>
+    public const int Unit = 4;
+
+    private const int TileRows = 32, TileColumns = 64, DepthBlock = 512;
+    private const long SequentialBelow = 1 << 17;
+
+    /// <summary>The next multiple of <see cref="Unit"/>.</summary>
+    public static int Pad(int size) => checked(size + Unit - 1) / Unit * Unit;
+
+    /// <summary>c[i, j] = sum_k a[i, k] * b[j, k]; a [rows, depth], b [columns, depth], c [rows, columns], all row after row and padded.</summary>
+    public static void TimesTransposed(double[] a, double[] b, double[] c, int rows, int columns, int depth, ParallelOptions parallel)
+    {
+        if (rows % Unit != 0 || columns % Unit != 0 || depth % Unit != 0
+            || a.Length < (long)rows * depth || b.Length < (long)columns * depth || c.Length < (long)rows * columns)
+        {
+            throw new ArgumentException($"a [{rows}, {depth}] times b [{columns}, {depth}] transposed: not padded, or an array is too short");
+        }
+        int tilesDown = (rows + TileRows - 1) / TileRows, tilesAcross = (columns + TileColumns - 1) / TileColumns;
+        void Tile(int tile)
+        {
+            int row = tile / tilesAcross * TileRows, column = tile % tilesAcross * TileColumns;
+            int rowEnd = Math.Min(row + TileRows, rows), columnEnd = Math.Min(column + TileColumns, columns);
+            for (int k = 0; k == 0 || k < depth; k += DepthBlock)
+            {
+                int length = Math.Min(DepthBlock, depth - k);
+                for (int i = row; i < rowEnd; i += 4)
+                    for (int j = column; j < columnEnd; j += 2)
+                        Block(a, b, c, i, j, k, length, depth, columns);
+            }
+        }
+        if ((long)rows * columns * depth < SequentialBelow)
+            for (int tile = 0; tile < tilesDown * tilesAcross; tile++) Tile(tile);
+        else
+            Parallel.For(0, tilesDown * tilesAcross, parallel, Tile);
+    }
+
+    /// <summary>Four rows of a against two of b over one run of the depth: eight independent sums, enough to hide the latency of the multiply-add.</summary>
+    private static void Block(double[] a, double[] b, double[] c, int i, int j, int start, int length, int depth, int columns)
+    {
+        // Padded sizes make every load full; bounds were checked once for the whole product.
+        ref double a0 = ref At(a, ((long)i * depth) + start), a1 = ref At(a, ((i + 1L) * depth) + start);
+        ref double a2 = ref At(a, ((i + 2L) * depth) + start), a3 = ref At(a, ((i + 3L) * depth) + start);
+        ref double b0 = ref At(b, ((long)j * depth) + start), b1 = ref At(b, ((j + 1L) * depth) + start);
+        Vector256<double> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
+        for (nuint k = 0; k < (nuint)length; k += Unit)
+        {
+            var x = Vector256.LoadUnsafe(ref b0, k);
+            var y = Vector256.LoadUnsafe(ref b1, k);
+            var row = Vector256.LoadUnsafe(ref a0, k);
+            c00 = Vector256.FusedMultiplyAdd(row, x, c00);
+            c01 = Vector256.FusedMultiplyAdd(row, y, c01);
+            row = Vector256.LoadUnsafe(ref a1, k);
+            c10 = Vector256.FusedMultiplyAdd(row, x, c10);
+            c11 = Vector256.FusedMultiplyAdd(row, y, c11);
+            row = Vector256.LoadUnsafe(ref a2, k);
+            c20 = Vector256.FusedMultiplyAdd(row, x, c20);
+            c21 = Vector256.FusedMultiplyAdd(row, y, c21);
+            row = Vector256.LoadUnsafe(ref a3, k);
+            c30 = Vector256.FusedMultiplyAdd(row, x, c30);
+            c31 = Vector256.FusedMultiplyAdd(row, y, c31);
+        }
+        bool first = start == 0;
+        int at = (i * columns) + j;
+        Put(c.AsSpan(at, 2), c00, c01, first);
+        Put(c.AsSpan(at + columns, 2), c10, c11, first);
+        Put(c.AsSpan(at + (2 * columns), 2), c20, c21, first);
+        Put(c.AsSpan(at + (3 * columns), 2), c30, c31, first);
+    }
+
+    private static void Put(Span<double> target, Vector256<double> left, Vector256<double> right, bool first)
+    {
+        target[0] = (first ? 0 : target[0]) + Sum(left);
+        target[1] = (first ? 0 : target[1]) + Sum(right);
+    }
+
+    /// <summary>The four lanes in a written-down order; the library's own sum promises none.</summary>
+    public static double Sum(Vector256<double> v) => (v[0] + v[1]) + (v[2] + v[3]);
+
+    private static ref double At(double[] array, long index) => ref MemoryMarshal.GetReference(array.AsSpan((int)index));
+}

@@ -1,0 +1,19 @@
+namespace SparseRM.Models.Architectures;
+
+/// <summary>Mistral: Llama's maths with one sliding window for all layers, or none (transformers MistralForCausalLM).</summary>
+internal static class Mistral
+{
+    public static readonly Architecture Architecture = new("mistral", Read);
+
+    private static ModelConfig Read(HfConfig hf)
+    {
+        var config = HfFields.Common(hf, "mistral");
+        int window = hf.Has("sliding_window") ? hf.Int("sliding_window") : 0;
+        hf.Ignore("sliding_window"); // null means none
+        return config with
+        {
+            Ropes = [HfFields.Rope(hf)], Activation = HfFields.Activation(hf, "hidden_act", "silu"),
+            LayerWindows = HfFields.Windows(hf, config.NLayers, window, _ => window > 0),
+        };
+    }
+}

@@ -1,0 +1,53 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using SparseRM.Weights;
+
+namespace SparseRM.Models;
+
+/// <summary>Tells one model's blocks 0..L from another's without reading gigabytes.</summary>
+/// <remarks>
+/// SHA-256 over the config's behaviour and, for every tensor that was taken: name, type, shape and three samples of 4 KiB (begin, middle,
+/// end). A fine-tune changes all of its weights a little, so samples see it; a single changed weight between them would be missed.
+/// </remarks>
+internal static class ModelFingerprint
+{
+    private const int Sample = 4096;
+
+    public static string Compute(ModelConfig config, WeightIndex weights, int layer)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Text(hash, Behaviour(config, layer));
+        var taken = weights.Names.Except(weights.Untaken).Order(StringComparer.Ordinal);
+        foreach (string name in taken)
+        {
+            var slice = weights.Take(name);
+            Text(hash, $"{name} {slice.DType} {string.Join(',', slice.Shape)}");
+            Samples(hash, slice);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static string Behaviour(ModelConfig c, int layer) => string.Join('|',
+        c.Family, layer, c.DModel, c.NHeads, c.NKvHeads, c.DHead, c.DMlp, c.DVocab, c.RmsNormEps, c.RmsNormUnitOffset, c.PostNorms, c.ScaleEmbedding,
+        c.QueryScale, c.AttnLogitSoftcap, string.Join(',', c.LayerWindows.Take(layer + 1)), string.Join(',', c.LayerRopes.Take(layer + 1)),
+        string.Join(',', c.Ropes), c.Activation, c.QkNorm, c.QkvBias, c.OutputBias);
+
+    private static void Samples(IncrementalHash hash, WeightSlice slice)
+    {
+        Span<byte> bytes = stackalloc byte[Sample];
+        using var file = File.OpenHandle(slice.Path);
+        int length = (int)Math.Min(Sample, slice.ByteLength);
+        foreach (long start in (ReadOnlySpan<long>)[0, (slice.ByteLength - length) / 2, slice.ByteLength - length])
+            hash.AppendData(bytes[..RandomAccess.Read(file, bytes[..length], slice.FileOffset + start)]);
+    }
+
+    private static void Text(IncrementalHash hash, string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        Span<byte> length = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
+        hash.AppendData(length);
+        hash.AppendData(bytes);
+    }
+}

@@ -1,0 +1,37 @@
+using SparseRM.Errors;
+
+namespace SparseRM.Models;
+
+/// <summary>Finds the folder of a model: a path, or a hub id in the local Hugging Face cache. Nothing is downloaded.</summary>
+public static class ModelFolder
+{
+    /// <summary>The folder that holds config.json.</summary>
+    /// <param name="model">A folder, or an id such as <c>google/gemma-2-2b-it</c>.</param>
+    /// <exception cref="ModelFormatException">Neither is there; the message says where was looked.</exception>
+    public static string Resolve(string model)
+    {
+        if (Directory.Exists(model)) return Path.GetFullPath(model);
+        if (File.Exists(model)) throw new ModelFormatException(model, "is a file; give the folder that holds config.json");
+        string[] parts = model.Split('/');
+        if (parts.Length != 2 || parts.Any(part => part.Length == 0 || part.StartsWith('.')))
+            throw new ModelFormatException(model, "there is no such folder; give a model folder or a hub id such as google/gemma-2-2b-it");
+        string repository = Path.Combine(HubCache(), $"models--{parts[0]}--{parts[1]}");
+        string reference = Path.Combine(repository, "refs", "main");
+        string snapshots = Path.Combine(repository, "snapshots");
+        if (File.Exists(reference) && Snapshot(snapshots, File.ReadAllText(reference).Trim()) is { } main) return main;
+        if (Directory.Exists(snapshots) && Directory.EnumerateDirectories(snapshots).ToArray() is [var only]) return only;
+        throw new ModelFormatException(model,
+            $"is neither a folder nor in the local Hugging Face cache ({repository}); nothing is downloaded here, so run `huggingface-cli download {model}` first");
+    }
+
+    private static string? Snapshot(string snapshots, string commit) =>
+        commit.All(char.IsAsciiHexDigit) && Path.Combine(snapshots, commit) is var path && Directory.Exists(path) ? path : null;
+
+    private static string HubCache()
+    {
+        if (Environment.GetEnvironmentVariable("HF_HUB_CACHE") is { Length: > 0 } hub) return hub;
+        string home = Environment.GetEnvironmentVariable("HF_HOME") is { Length: > 0 } set ? set
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "huggingface");
+        return Path.Combine(home, "hub");
+    }
+}

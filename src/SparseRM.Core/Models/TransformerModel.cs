@@ -1,0 +1,96 @@
+using SparseRM.Backends;
+using SparseRM.Errors;
+using SparseRM.Models.Architectures;
+using SparseRM.Tensors;
+using SparseRM.Weights;
+
+namespace SparseRM.Models;
+
+/// <summary>A model's embedding and its blocks 0..L on a backend. Shards that hold only later blocks are never opened.</summary>
+public sealed class TransformerModel : IDisposable
+{
+    private readonly List<BlockWeights> _blocks = [];
+    private readonly ModelTensors _tensors;
+
+    private TransformerModel(Backend backend, string folder, ModelConfig config, DType? compute)
+    {
+        (Backend, Folder, Config) = (backend, folder, config);
+        Weights = WeightIndex.Open(folder);
+        _tensors = new ModelTensors(Weights, config);
+        var embedding = _tensors.Embedding();
+        WeightType = embedding.DType;
+        Compute = compute ?? (WeightType == DType.BF16 ? DType.BF16 : DType.F32);
+        Embedding = backend.OpenEmbedding(embedding);
+    }
+
+    /// <summary>Opens a model folder and loads blocks 0..<paramref name="layer"/>.</summary>
+    /// <param name="backend">Where the weights go; must outlive the model.</param>
+    /// <param name="folder">A folder with config.json and safetensors.</param>
+    /// <param name="layer">Last block, 0-based.</param>
+    /// <param name="compute">F32 or BF16; null takes the weights' own type (F16 weights compute in F32).</param>
+    /// <param name="progress">Told the number of blocks loaded.</param>
+    /// <param name="cancel">Checked between blocks.</param>
+    /// <exception cref="ModelFormatException">The folder is not a model that this engine can represent, or has no such layer.</exception>
+    public static TransformerModel Open(
+        Backend backend, string folder, int layer, DType? compute = null, IProgress<int>? progress = null, CancellationToken cancel = default)
+    {
+        var config = ArchitectureCatalog.Read(folder);
+        if (layer < 0 || layer >= config.NLayers)
+            throw new ModelFormatException(folder, $"has layers 0 to {config.NLayers - 1}; layer {layer} is out of range");
+        var model = new TransformerModel(backend, folder, config, compute);
+        try
+        {
+            for (int block = 0; block <= layer; block++)
+            {
+                cancel.ThrowIfCancellationRequested();
+                model._blocks.Add(new BlockWeights(backend, model._tensors, config, block, model.Compute));
+                progress?.Report(block + 1);
+            }
+            model.Fingerprint = ModelFingerprint.Compute(config, model.Weights, layer);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Where the weights are.</summary>
+    public Backend Backend { get; }
+
+    /// <summary>The model's folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>The model's behaviour.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Element type of the weights in the file.</summary>
+    public DType WeightType { get; }
+
+    /// <summary>F32 or BF16: see <see cref="Matrix.Compute"/>.</summary>
+    public DType Compute { get; }
+
+    /// <summary>Last block loaded.</summary>
+    public int LastLayer => _blocks.Count - 1;
+
+    /// <summary>See <see cref="ModelFingerprint"/>.</summary>
+    public string Fingerprint { get; private set; } = "";
+
+    /// <summary>Bytes of the matrices that the backend keeps.</summary>
+    public long ResidentBytes => _blocks.Sum(block => block.ResidentBytes);
+
+    internal WeightIndex Weights { get; }
+
+    internal EmbeddingTable Embedding { get; }
+
+    internal BlockWeights Block(int layer) => _blocks[layer];
+
+    /// <summary>Frees the weights; the backend lives on.</summary>
+    public void Dispose()
+    {
+        foreach (var block in _blocks) block.Dispose();
+        _blocks.Clear();
+        Embedding.Dispose();
+    }
+}

@@ -1,0 +1,29 @@
+using SparseRM.Backends;
+using SparseRM.Tensors;
+
+namespace SparseRM.Models;
+
+/// <summary>The activations of one run. Buffers grow to the largest batch seen and are then reused: steady state allocates nothing.</summary>
+internal sealed class Workspace(Backend backend) : IDisposable
+{
+    private readonly Dictionary<string, DeviceBuffer> _buffers = [];
+
+    /// <summary>A dense tensor on the buffer of that name; contents are those of its last use.</summary>
+    public Tensor Get(string name, int rows, int columns)
+    {
+        long length = (long)rows * columns;
+        if (!_buffers.TryGetValue(name, out var buffer) || buffer.Length < length)
+        {
+            buffer?.Dispose();
+            _buffers.Remove(name);
+            _buffers[name] = buffer = backend.Allocate(length);
+        }
+        return new Tensor(buffer, 0, rows, columns, columns);
+    }
+
+    public void Dispose()
+    {
+        foreach (var buffer in _buffers.Values) buffer.Dispose();
+        _buffers.Clear();
+    }
+}

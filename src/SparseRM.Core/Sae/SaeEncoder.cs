@@ -1,0 +1,110 @@
+using SparseRM.Backends;
+using SparseRM.Errors;
+using SparseRM.Tensors;
+
+namespace SparseRM.Sae;
+
+/// <summary>An SAE's encoder on a backend. Not thread-safe.</summary>
+public sealed class SaeEncoder : IDisposable
+{
+    private const int MaxRows = 512;
+    private readonly Backend _backend;
+    private readonly List<DeviceBuffer> _vectors = [];
+    private readonly float[] _normed;
+    private DeviceBuffer? _input, _dense;
+
+    /// <summary>Loads the encoder.</summary>
+    /// <param name="backend">Where it goes; must outlive this.</param>
+    /// <param name="sae">The description.</param>
+    /// <param name="compute">F32 or BF16 (see <see cref="Matrix.Compute"/>); F32 is what SAEs were trained and gated in.</param>
+    /// <exception cref="ModelFormatException">A weight is not finite or the file ends early.</exception>
+    public SaeEncoder(Backend backend, SparseAutoencoder sae, DType compute = DType.F32)
+    {
+        (_backend, Sae) = (backend, sae);
+        _normed = new float[(long)MaxRows * sae.DIn];
+        WEnc = backend.LoadMatrix([new MatrixPart(sae.WEnc, IsTransposed: !sae.EncoderIsTransposed)], compute);
+        Bias = Vector(sae.BEnc);
+        Scale = sae.EncoderScale is null ? null : Vector(sae.EncoderScale);
+        switch (sae.Activation)
+        {
+            case SaeActivation.JumpRelu jump:
+                Threshold = Vector(jump.Threshold);
+                break;
+            case SaeActivation.Gated gated:
+                (GateBias, MagnitudeScale, MagnitudeBias) = (Vector(gated.GateBias), Vector(gated.MagnitudeScale), Vector(gated.MagnitudeBias));
+                break;
+        }
+    }
+
+    /// <summary>The description.</summary>
+    public SparseAutoencoder Sae { get; }
+    /// <summary>[d_sae, d_in]</summary>
+    public Matrix WEnc { get; }
+    /// <summary>Factor of each product, [1, d_sae], or null.</summary>
+    public Tensor? Scale { get; }
+    /// <summary>Added to each scaled product, [1, d_sae].</summary>
+    public Tensor Bias { get; }
+    /// <summary>JumpReLU's thresholds, [1, d_sae], else null.</summary>
+    public Tensor? Threshold { get; }
+    /// <summary>The gated SAE's vectors, [1, d_sae], else null.</summary>
+    public Tensor? GateBias { get; }
+    /// <summary>As <see cref="GateBias"/>.</summary>
+    public Tensor? MagnitudeScale { get; }
+    /// <summary>As <see cref="GateBias"/>.</summary>
+    public Tensor? MagnitudeBias { get; }
+
+    /// <summary>Encodes raw residual states.</summary>
+    /// <param name="x">[n, d_in], dense.</param>
+    /// <param name="row">Called for each row in order with its active latents and their activations.</param>
+    public void Encode(ReadOnlySpan<float> x, RowReader row)
+    {
+        int dIn = Sae.DIn, rows = x.Length / dIn;
+        if (rows * dIn != x.Length) throw new ShapeMismatchException("SaeEncode", $"{x.Length} values are not rows of d_in {dIn}");
+        var latents = new SparseLatents();
+        for (int start = 0; start < rows; start += MaxRows)
+        {
+            int count = Math.Min(MaxRows, rows - start);
+            var block = _normed.AsSpan(0, count * dIn);
+            x.Slice(start * dIn, count * dIn).CopyTo(block);
+            for (int i = 0; i < count; i++) SaeNorm.Apply(Sae.InputNorm, block.Slice(i * dIn, dIn));
+            _input ??= _backend.Allocate((long)MaxRows * dIn);
+            var input = new Tensor(_input, 0, count, dIn, dIn);
+            _backend.Upload(block, input);
+            _backend.SaeEncode(input, this, latents);
+            for (int i = 0; i < count; i++) row(start + i, latents.Indices(i), latents.Values(i));
+        }
+    }
+
+    /// <summary>Receives one row's active latents.</summary>
+    public delegate void RowReader(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations);
+
+    /// <summary>A dense block [rows, d_sae] for backends that gate behind a dense product.</summary>
+    internal Tensor DenseBlock(int rows)
+    {
+        long length = (long)rows * Sae.DSae;
+        if (_dense is null || _dense.Length < length)
+        {
+            _dense?.Dispose();
+            _dense = null;
+            _dense = _backend.Allocate(length);
+        }
+        return new Tensor(_dense, 0, rows, Sae.DSae, Sae.DSae);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var vector in _vectors) vector.Dispose();
+        _input?.Dispose();
+        _dense?.Dispose();
+        WEnc.Dispose();
+    }
+
+    private Tensor Vector(float[] values)
+    {
+        var tensor = new Tensor(_backend.Allocate(values.Length), 0, 1, values.Length, values.Length);
+        _vectors.Add(tensor.Buffer);
+        _backend.Upload(values, tensor);
+        return tensor;
+    }
+}

@@ -1,0 +1,96 @@
+using SparseRM.Errors;
+using SparseRM.Models;
+
+namespace SparseRM.Scoring;
+
+/// <summary>What the hidden states of a reward model depend on: scoring with anything else would be silently wrong.</summary>
+public sealed record ScoringIdentity
+{
+    /// <summary>Fingerprint of the model's weights and config.</summary>
+    public required string ModelFingerprint { get; init; }
+
+    /// <summary>The model's name, for messages.</summary>
+    public required string ModelName { get; init; }
+
+    /// <summary>0-based block after which the residual stream is read.</summary>
+    public required int Layer { get; init; }
+
+    /// <summary>Where it is read.</summary>
+    public required ReadOutPosition Position { get; init; }
+
+    /// <summary>Name of the chat template (<c>gemma</c>, <c>none</c>, <c>model</c>, a file's name), for messages.</summary>
+    public required string TemplateName { get; init; }
+
+    /// <summary>Fingerprint of the template's source.</summary>
+    public required string TemplateFingerprint { get; init; }
+
+    /// <summary>Fingerprint of the tokenizer.</summary>
+    public required string TokenizerFingerprint { get; init; }
+
+    /// <summary>Refuses to score with anything but what the reward model was fitted with.</summary>
+    /// <param name="path">The reward file, for the message.</param>
+    /// <param name="current">What scoring would use.</param>
+    /// <exception cref="SparseRMException">The first difference, with both values.</exception>
+    public void RequireMatches(string path, ScoringIdentity current)
+    {
+        Require(path, "model", Both(ModelName, ModelFingerprint), Both(current.ModelName, current.ModelFingerprint), ModelFingerprint == current.ModelFingerprint);
+        Require(path, "tokenizer", TokenizerFingerprint, current.TokenizerFingerprint, TokenizerFingerprint == current.TokenizerFingerprint);
+        Require(path, "layer", $"{Layer}", $"{current.Layer}", Layer == current.Layer);
+        Require(path, "position", $"{Position}".ToLowerInvariant(), $"{current.Position}".ToLowerInvariant(), Position == current.Position);
+        Require(path, "chat template", Both(TemplateName, TemplateFingerprint), Both(current.TemplateName, current.TemplateFingerprint),
+            TemplateFingerprint == current.TemplateFingerprint);
+    }
+
+    private static string Both(string name, string fingerprint) => $"{name} ({fingerprint})";
+
+    private static void Require(string path, string what, string fitted, string found, bool same)
+    {
+        if (!same) throw new SparseRMException($"{path}: the reward model was fitted with {what} {fitted}, but scoring uses {what} {found}; use the same or fit again.");
+    }
+}
+
+/// <summary>How a reward model came about: everything that a reader needs to judge and to repeat it.</summary>
+public sealed record RewardModelMetadata
+{
+    /// <summary>What scoring must agree with.</summary>
+    public required ScoringIdentity Identity { get; init; }
+
+    /// <summary>The template's source, so that scoring needs no guess; empty for <c>none</c>.</summary>
+    public required string TemplateSource { get; init; }
+
+    /// <summary>Arithmetic of the forward pass: <c>f32</c> or <c>bf16</c>.</summary>
+    public required string DType { get; init; }
+
+    /// <summary>The SAE's id, or null (dense, random).</summary>
+    public string? SaeId { get; init; }
+
+    /// <summary>How the SAE was gated where its format leaves a choice (<c>official</c>, <c>saelens</c>), or null.</summary>
+    public string? GatingMode { get; init; }
+
+    /// <summary>Name of the loss.</summary>
+    public required string Loss { get; init; }
+
+    /// <summary>gamma of the margin loss.</summary>
+    public required double Margin { get; init; }
+
+    /// <summary>K as asked for (fewer latents may separate), or null (dense).</summary>
+    public int? K { get; init; }
+
+    /// <summary>Seed of the fit.</summary>
+    public required long Seed { get; init; }
+
+    /// <summary>Hash of the preference data.</summary>
+    public required string DataHash { get; init; }
+
+    /// <summary>Pairs in the data, held-out ones included.</summary>
+    public required int Pairs { get; init; }
+
+    /// <summary>Pairs held out of training.</summary>
+    public required int HeldOutPairs { get; init; }
+
+    /// <summary>Share of held-out pairs ordered rightly, or null where none were held out.</summary>
+    public double? HeldOutAccuracy { get; init; }
+
+    /// <summary>Version of the engine that fitted it.</summary>
+    public required string EngineVersion { get; init; }
+}

@@ -1,0 +1,143 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using SparseRM.Errors;
+using SparseRM.Text.Bpe;
+using SparseRM.Text.Jinja;
+
+namespace SparseRM.Text;
+
+/// <summary>A chat template: Jinja that writes a dialogue as the text that a model was trained on. Executed by an interpreter of ours; thread-safe.</summary>
+/// <remarks>
+/// Blocks are trimmed as transformers does (trim_blocks, lstrip_blocks). Variables: <c>messages</c> (role and content), <c>bos_token</c>,
+/// <c>eos_token</c>, <c>pad_token</c>, <c>unk_token</c> where the tokenizer has them, <c>add_generation_prompt</c>, <c>tools</c> and <c>documents</c> (none).
+/// <c>strftime_now</c> always gives 26 July 2024, so that a reward does not depend on the day. Filters, tests, tags and functions that are not known are refused by name.
+/// </remarks>
+public sealed class ChatTemplate
+{
+    /// <summary>Names that <see cref="Named"/> knows beside files.</summary>
+    public static readonly IReadOnlyList<string> Names = ["gemma", "gemma3", "llama3", "llama3_1", "qwen2_5", "qwen3", "chatml", "none"];
+
+    private const int LargestSource = 1 << 20;
+    private readonly string _origin;
+    private readonly List<Statement> _statements;
+    private readonly SpecialTokenNames _tokens;
+
+    private ChatTemplate(string name, string source, SpecialTokenNames tokens, string origin)
+    {
+        if (source.Length > LargestSource) throw new ModelFormatException(origin, $"the chat template has {source.Length:N0} characters, more than {LargestSource:N0}");
+        (Name, Source, _tokens, _origin) = (name, source, tokens, origin);
+        _statements = JinjaParser.Parse(origin, source);
+        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)));
+    }
+
+    /// <summary>What the template is called: a built-in name, a file's name, or <c>model</c> for a model's own.</summary>
+    public string Name { get; }
+
+    /// <summary>The Jinja source.</summary>
+    public string Source { get; }
+
+    /// <summary>SHA-256 of the source as UTF-8, in hexadecimal.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>Parses a source; <paramref name="name"/> appears in refusals.</summary>
+    /// <exception cref="ModelFormatException">The source is not Jinja, or uses what is not known.</exception>
+    public static ChatTemplate Parse(string name, string source, SpecialTokenNames? tokens = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(source);
+        return new ChatTemplate(name, source, tokens ?? new SpecialTokenNames(), name);
+    }
+
+    /// <summary>A model's own template: chat_template.jinja, else <c>chat_template</c> of tokenizer_config.json (a string, or a list of which <c>default</c> is taken).</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="tokens">Texts of the special tokens; null takes them from tokenizer_config.json and special_tokens_map.json.</param>
+    /// <returns>The template, or null where the folder has none.</returns>
+    /// <exception cref="ModelFormatException">A file is corrupt, or the template uses what is not known.</exception>
+    public static ChatTemplate? FromFolder(string folder, SpecialTokenNames? tokens = null)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        if (tokens is null)
+        {
+            var config = TokenizerConfig.Read(folder);
+            tokens = new SpecialTokenNames(config.Name("bos_token", null), config.Name("eos_token", null), config.Name("pad_token", null), config.Name("unk_token", null));
+        }
+        string file = Path.Combine(folder, "chat_template.jinja");
+        if (File.Exists(file)) return new ChatTemplate("model", ReadFile(file), tokens, file);
+        string path = Path.Combine(folder, "tokenizer_config.json");
+        if (!File.Exists(path)) return null;
+        using var document = JsonFile.Open(path);
+        return FromConfig(document.RootElement, path) is { } source ? new ChatTemplate("model", source, tokens, path) : null;
+    }
+
+    /// <summary>A template by name (<see cref="Names"/>) or the path of a file.</summary>
+    /// <param name="nameOrFile">One of <see cref="Names"/>, or a file with Jinja source. <c>none</c> writes the contents with newlines between them.</param>
+    /// <param name="tokens">Texts of the tokenizer's special tokens.</param>
+    /// <exception cref="SparseRMException">Neither a name nor a file.</exception>
+    public static ChatTemplate Named(string nameOrFile, SpecialTokenNames tokens)
+    {
+        ArgumentNullException.ThrowIfNull(nameOrFile);
+        ArgumentNullException.ThrowIfNull(tokens);
+        if (Names.Contains(nameOrFile))
+        {
+            using var stream = typeof(ChatTemplate).Assembly.GetManifestResourceStream($"SparseRM.Text.Templates.{nameOrFile}.jinja")!;
+            using var reader = new StreamReader(stream);
+            return new ChatTemplate(nameOrFile, reader.ReadToEnd(), tokens, nameOrFile);
+        }
+        if (File.Exists(nameOrFile)) return new ChatTemplate(Path.GetFileName(nameOrFile), ReadFile(nameOrFile), tokens, nameOrFile);
+        throw new SparseRMException($"'{nameOrFile}' is neither a chat template that is known ({string.Join(", ", Names)}) nor a file");
+    }
+
+    /// <summary>Writes a dialogue as text, with the origin of every character.</summary>
+    /// <param name="messages">The turns, oldest first; the last one's content is the answer.</param>
+    /// <param name="addGenerationPrompt">Whether the template is asked to open an assistant's turn at the end.</param>
+    /// <exception cref="SparseRMException">The template refuses the dialogue (its own words are in the message), or a role is not a plain word.</exception>
+    /// <exception cref="ModelFormatException">The template uses what is not known, or takes too many steps.</exception>
+    public RenderedDialogue Render(IReadOnlyList<Message> messages, bool addGenerationPrompt = false)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        var variables = new Dictionary<string, object?>
+        {
+            ["messages"] = messages.Select((message, index) => (object?)ToValue(message, index)).ToList(),
+            ["add_generation_prompt"] = addGenerationPrompt,
+            ["tools"] = null,
+            ["documents"] = null,
+        };
+        foreach (var (name, token) in (ReadOnlySpan<(string, string?)>)[("bos_token", _tokens.Bos), ("eos_token", _tokens.Eos), ("pad_token", _tokens.Pad), ("unk_token", _tokens.Unk)])
+            if (token is not null) variables[name] = TracedText.Of(token);
+        var text = JinjaEvaluator.Render(_origin, _statements, variables);
+        return new RenderedDialogue(text.Text, [.. text.Spans()], messages.Count - 1);
+    }
+
+    // The role is written by the template as its own text, where a mark would be a token: so it must be a word.
+    private static JinjaDict ToValue(Message message, int index)
+    {
+        if (string.IsNullOrEmpty(message.Role) || !message.Role.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or ' '))
+            throw new SparseRMException($"message {index} has the role '{message.Role}', expected a word such as user, assistant or system");
+        if (message.Content is null) throw new SparseRMException($"message {index} has no content");
+        return new JinjaDict { ["role"] = TracedText.Of(message.Role), ["content"] = TracedText.Of(message.Content, index) };
+    }
+
+    private static string? FromConfig(JsonElement config, string path)
+    {
+        if (!config.TryGet("chat_template", out var template)) return null;
+        if (template.ValueKind == JsonValueKind.String) return JsonFile.String(template, path);
+        if (template.ValueKind != JsonValueKind.Array) throw new ModelFormatException(path, "chat_template is neither a string nor a list");
+        foreach (var entry in template.EnumerateArray())
+            if (entry.ValueKind == JsonValueKind.Object && entry.Text("name", path) == "default")
+                return entry.Text("template", path) ?? throw new ModelFormatException(path, "chat_template 'default' has no template");
+        throw new ModelFormatException(path, "chat_template is a list without an entry named 'default'");
+    }
+
+    private static string ReadFile(string path)
+    {
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or DecoderFallbackException)
+        {
+            throw new ModelFormatException(path, $"the chat template cannot be read ({error.Message})", error);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+namespace SparseRM.Text;
+
+/// <summary>Token ids of a rendered dialogue, and where the answer lies among them.</summary>
+/// <remarks>Tokens [<paramref name="AnswerStart"/>, <paramref name="AnswerEnd"/>) run from the first to the last token that holds a character of the last
+/// message's own content. Where nothing of that content is in the text, both are the number of ids.</remarks>
+/// <param name="Ids">Token ids, with exactly one BOS where the tokenizer uses one.</param>
+/// <param name="Text">The rendered text.</param>
+/// <param name="AnswerStart">Index of the answer's first token.</param>
+/// <param name="AnswerEnd">One past the index of the answer's last token.</param>
+public sealed record EncodedDialogue(int[] Ids, string Text, int AnswerStart, int AnswerEnd);

@@ -1,0 +1,316 @@
+using System.Globalization;
+using SparseRM.Errors;
+
+namespace SparseRM.Text.Jinja;
+
+/// <summary>Parses expressions with Jinja's precedence; shares its position with the statement parser.</summary>
+internal sealed class JinjaExpressionParser(string name, List<JinjaToken> tokens)
+{
+    private const int DeepestNesting = 100;
+    private int _at, _depth;
+
+    /// <summary>The token at hand.</summary>
+    public JinjaToken Current => tokens[_at];
+
+    /// <summary>Takes the token at hand; the end is never passed.</summary>
+    public JinjaToken Take() => Current.Kind == JinjaTokenKind.End ? Current : tokens[_at++];
+
+    /// <summary>Takes the operator if it is at hand.</summary>
+    public bool Accept(string op)
+    {
+        if (!Current.Is(op)) return false;
+        _at++;
+        return true;
+    }
+
+    /// <summary>Takes the keyword if it is at hand.</summary>
+    public bool AcceptName(string word)
+    {
+        if (!Current.IsName(word)) return false;
+        _at++;
+        return true;
+    }
+
+    /// <summary>Takes the operator or refuses.</summary>
+    public void Expect(string op)
+    {
+        if (!Accept(op)) throw Error($"expected '{op}', found {Shown(Current)}");
+    }
+
+    /// <summary>Takes a token of the kind or refuses.</summary>
+    public JinjaToken Expect(JinjaTokenKind kind) => Current.Kind == kind ? Take() : throw Error($"expected {kind}, found {Shown(Current)}");
+
+    /// <summary>Enters a level of nesting; too many would exhaust the stack.</summary>
+    public void Enter()
+    {
+        if (++_depth > DeepestNesting) throw Error($"is nested deeper than {DeepestNesting} levels");
+    }
+
+    /// <summary>Leaves a level of nesting.</summary>
+    public void Leave() => _depth--;
+
+    /// <summary>The refusal of the token at hand.</summary>
+    public ModelFormatException Error(string problem) => new(name, $"chat template, line {Current.Line}: {problem}");
+
+    /// <summary>A whole expression; a comma at the top makes a tuple only in <see cref="ParseTuple"/>.</summary>
+    public Expression Parse(bool conditional = true)
+    {
+        Enter();
+        var value = ParseOr();
+        while (conditional && Current.IsName("if"))
+        {
+            int line = Take().Line;
+            var test = ParseOr();
+            value = new ConditionalExpression(line, test, value, AcceptName("else") ? Parse() : null);
+        }
+        Leave();
+        return value;
+    }
+
+    /// <summary>An expression, or several with commas between them.</summary>
+    public Expression ParseTuple(bool conditional = true)
+    {
+        int line = Current.Line;
+        var first = Parse(conditional);
+        if (!Current.Is(",")) return first;
+        var items = new List<Expression> { first };
+        while (Accept(",") && StartsExpression) items.Add(Parse(conditional));
+        return new ListExpression(line, items);
+    }
+
+    /// <summary>Filters after <c>|</c>, as in a set block.</summary>
+    public List<(string, CallArguments)> ParseFilters()
+    {
+        var filters = new List<(string, CallArguments)>();
+        while (Accept("|")) filters.Add(ParseFilter());
+        return filters;
+    }
+
+    private bool StartsExpression => Current.Kind is JinjaTokenKind.Name or JinjaTokenKind.String or JinjaTokenKind.Integer or JinjaTokenKind.Float
+        || Current.Is("(") || Current.Is("[") || Current.Is("{") || Current.Is("-") || Current.Is("+");
+
+    private Expression ParseOr() => ParseLeft(() => ParseLeft(ParseNot, "and", words: true), "or", words: true);
+
+    private Expression ParseNot()
+    {
+        if (!Current.IsName("not")) return ParseCompare();
+        int line = Take().Line;
+        Enter();
+        var operand = ParseNot();
+        Leave();
+        return new UnaryExpression(line, "not", operand);
+    }
+
+    private Expression ParseCompare()
+    {
+        int line = Current.Line;
+        var first = ParseSum();
+        var rest = new List<(string, Expression)>();
+        while (ComparisonOperator() is { } op) rest.Add((op, ParseSum()));
+        return rest.Count == 0 ? first : new CompareExpression(line, first, rest);
+    }
+
+    private string? ComparisonOperator()
+    {
+        if (Current.Kind == JinjaTokenKind.Operator && Current.Text is "==" or "!=" or "<" or "<=" or ">" or ">=") return Take().Text;
+        if (AcceptName("in")) return "in";
+        if (!Current.IsName("not") || !tokens[_at + 1].IsName("in")) return null;
+        _at += 2;
+        return "not in";
+    }
+
+    private Expression ParseSum() => ParseLeft(ParseConcat, "+ -");
+
+    private Expression ParseConcat() => ParseLeft(ParseProduct, "~");
+
+    private Expression ParseProduct() => ParseLeft(ParsePower, "* / // %");
+
+    private Expression ParsePower() => ParseLeft(() => ParseUnary(filters: true), "**");
+
+    private Expression ParseLeft(Func<Expression> operand, string operators, bool words = false)
+    {
+        var left = operand();
+        while (words ? Current.IsName(operators) : Current.Kind == JinjaTokenKind.Operator && operators.Split(' ').Contains(Current.Text))
+        {
+            var op = Take();
+            left = new BinaryExpression(op.Line, op.Text, left, operand());
+        }
+        return left;
+    }
+
+    private Expression ParseUnary(bool filters)
+    {
+        Expression value;
+        if (Current.Is("-") || Current.Is("+"))
+        {
+            var op = Take();
+            Enter();
+            value = new UnaryExpression(op.Line, op.Text, ParseUnary(filters: false));
+            Leave();
+        }
+        else value = ParsePostfix(ParsePrimary());
+        return filters ? ParseFiltersAndTests(value) : value;
+    }
+
+    private Expression ParsePostfix(Expression value)
+    {
+        while (true)
+        {
+            int line = Current.Line;
+            if (Accept("."))
+                value = Current.Kind == JinjaTokenKind.Integer
+                    ? new IndexExpression(line, value, ParsePrimary())
+                    : new AttributeExpression(line, value, Expect(JinjaTokenKind.Name).Text);
+            else if (Accept("[")) value = ParseSubscript(value, line);
+            else if (Current.Is("(")) value = new CallExpression(line, value, ParseArguments());
+            else return value;
+        }
+    }
+
+    private Expression ParseSubscript(Expression target, int line)
+    {
+        Expression? start = Current.Is(":") ? null : ParseTuple();
+        if (Accept("]")) return start is null ? throw Error("an index is empty") : new IndexExpression(line, target, start);
+        Expect(":");
+        Expression? stop = Current.Is(":") || Current.Is("]") ? null : Parse();
+        Expression? step = Accept(":") && !Current.Is("]") ? Parse() : null;
+        Expect("]");
+        return new SliceExpression(line, target, start, stop, step);
+    }
+
+    private Expression ParseFiltersAndTests(Expression value)
+    {
+        while (true)
+        {
+            int line = Current.Line;
+            if (Accept("|"))
+            {
+                var (filter, arguments) = ParseFilter();
+                value = new FilterExpression(line, value, filter, arguments);
+            }
+            else if (AcceptName("is")) value = ParseTest(value, line);
+            else if (Current.Is("(")) value = new CallExpression(line, value, ParseArguments());
+            else return value;
+        }
+    }
+
+    private (string Name, CallArguments Arguments) ParseFilter()
+    {
+        string filter = Expect(JinjaTokenKind.Name).Text;
+        if (!JinjaFilters.Names.Contains(filter)) throw Error($"filter '{filter}' is not known");
+        return (filter, Current.Is("(") ? ParseArguments() : CallArguments.None);
+    }
+
+    private Expression ParseTest(Expression value, int line)
+    {
+        bool negated = AcceptName("not");
+        string test = Expect(JinjaTokenKind.Name).Text;
+        if (!JinjaTests.Names.Contains(test)) throw Error($"test '{test}' is not known");
+        var arguments = CallArguments.None;
+        if (Current.Is("(")) arguments = ParseArguments();
+        else if (StartsExpression && !Current.Is("-") && !Current.Is("+") && !IsKeyword(Current.Text)) arguments = new CallArguments([ParsePostfix(ParsePrimary())], []);
+        return new TestExpression(line, value, test, arguments, negated);
+    }
+
+    private bool IsKeyword(string word) => Current.Kind == JinjaTokenKind.Name && word is "else" or "or" or "and" or "is" or "if" or "in" or "not";
+
+    private CallArguments ParseArguments()
+    {
+        Enter();
+        Expect("(");
+        var arguments = new CallArguments([], []);
+        while (!Accept(")"))
+        {
+            if (arguments.Positional.Count + arguments.Named.Count > 0)
+            {
+                Expect(",");
+                if (Accept(")")) break;
+            }
+            if (Current.Is("*") || Current.Is("**")) throw Error("arguments with * are not supported");
+            if (Current.Kind == JinjaTokenKind.Name && tokens[_at + 1].Is("="))
+            {
+                string argument = Take().Text;
+                Expect("=");
+                arguments.Named.Add((argument, Parse()));
+            }
+            else if (arguments.Named.Count > 0) throw Error("a positional argument follows a named one");
+            else arguments.Positional.Add(Parse());
+        }
+        Leave();
+        return arguments;
+    }
+
+    private Expression ParsePrimary()
+    {
+        var token = Take();
+        switch (token.Kind)
+        {
+            case JinjaTokenKind.Name:
+                return token.Text switch
+                {
+                    "true" or "True" => new LiteralExpression(token.Line, true),
+                    "false" or "False" => new LiteralExpression(token.Line, false),
+                    "none" or "None" => new LiteralExpression(token.Line, null),
+                    _ => new NameExpression(token.Line, token.Text),
+                };
+            case JinjaTokenKind.String:
+                string text = token.Text;
+                while (Current.Kind == JinjaTokenKind.String) text += Take().Text;
+                return new LiteralExpression(token.Line, TracedText.Of(text));
+            case JinjaTokenKind.Integer:
+                return new LiteralExpression(token.Line, long.Parse(token.Text, CultureInfo.InvariantCulture));
+            case JinjaTokenKind.Float:
+                return new LiteralExpression(token.Line, double.Parse(token.Text, CultureInfo.InvariantCulture));
+            case JinjaTokenKind.Operator when token.Text == "(":
+                return ParseParenthesis(token.Line);
+            case JinjaTokenKind.Operator when token.Text == "[":
+                return new ListExpression(token.Line, ParseItems("]"));
+            case JinjaTokenKind.Operator when token.Text == "{":
+                return ParseDict(token.Line);
+            default:
+                throw Error($"expected a value, found {Shown(token)}");
+        }
+    }
+
+    private Expression ParseParenthesis(int line)
+    {
+        if (Accept(")")) return new ListExpression(line, []);
+        var value = ParseTuple();
+        Expect(")");
+        return value;
+    }
+
+    private List<Expression> ParseItems(string close)
+    {
+        var items = new List<Expression>();
+        while (!Accept(close))
+        {
+            if (items.Count > 0)
+            {
+                Expect(",");
+                if (Accept(close)) break;
+            }
+            items.Add(Parse());
+        }
+        return items;
+    }
+
+    private DictExpression ParseDict(int line)
+    {
+        var items = new List<(Expression, Expression)>();
+        while (!Accept("}"))
+        {
+            if (items.Count > 0)
+            {
+                Expect(",");
+                if (Accept("}")) break;
+            }
+            var key = Parse();
+            Expect(":");
+            items.Add((key, Parse()));
+        }
+        return new DictExpression(line, items);
+    }
+
+    private static string Shown(JinjaToken token) => token.Kind is JinjaTokenKind.Name or JinjaTokenKind.Operator ? $"'{token.Text}'" : token.Kind.ToString();
+}

@@ -1,0 +1,80 @@
+namespace SparseRM.Text.Jinja;
+
+/// <summary>An expression; <paramref name="Line"/> is where it begins.</summary>
+internal abstract record Expression(int Line);
+
+/// <summary>A literal string, number, boolean or none.</summary>
+internal sealed record LiteralExpression(int Line, object? Value) : Expression(Line);
+
+/// <summary>A variable.</summary>
+internal sealed record NameExpression(int Line, string Name) : Expression(Line);
+
+/// <summary><c>[a, b]</c> or <c>(a, b)</c>.</summary>
+internal sealed record ListExpression(int Line, List<Expression> Items) : Expression(Line);
+
+/// <summary><c>{a: b}</c>.</summary>
+internal sealed record DictExpression(int Line, List<(Expression Key, Expression Value)> Items) : Expression(Line);
+
+/// <summary><c>target.name</c>.</summary>
+internal sealed record AttributeExpression(int Line, Expression Target, string Name) : Expression(Line);
+
+/// <summary><c>target[index]</c>.</summary>
+internal sealed record IndexExpression(int Line, Expression Target, Expression Index) : Expression(Line);
+
+/// <summary><c>target[start:stop:step]</c>.</summary>
+internal sealed record SliceExpression(int Line, Expression Target, Expression? Start, Expression? Stop, Expression? Step) : Expression(Line);
+
+/// <summary>Arguments of a call, filter or test.</summary>
+internal sealed record CallArguments(List<Expression> Positional, List<(string Name, Expression Value)> Named)
+{
+    /// <summary>No arguments.</summary>
+    public static readonly CallArguments None = new([], []);
+}
+
+/// <summary><c>target(arguments)</c>.</summary>
+internal sealed record CallExpression(int Line, Expression Target, CallArguments Arguments) : Expression(Line);
+
+/// <summary><c>target | name(arguments)</c>.</summary>
+internal sealed record FilterExpression(int Line, Expression Target, string Name, CallArguments Arguments) : Expression(Line);
+
+/// <summary><c>target is name(arguments)</c>.</summary>
+internal sealed record TestExpression(int Line, Expression Target, string Name, CallArguments Arguments, bool Negated) : Expression(Line);
+
+/// <summary><c>not</c>, <c>-</c> or <c>+</c>.</summary>
+internal sealed record UnaryExpression(int Line, string Operator, Expression Operand) : Expression(Line);
+
+/// <summary>Arithmetic, <c>~</c>, <c>and</c>, <c>or</c>.</summary>
+internal sealed record BinaryExpression(int Line, string Operator, Expression Left, Expression Right) : Expression(Line);
+
+/// <summary>A chain of comparisons, as in Python.</summary>
+internal sealed record CompareExpression(int Line, Expression First, List<(string Operator, Expression Operand)> Rest) : Expression(Line);
+
+/// <summary><c>a if test else b</c>.</summary>
+internal sealed record ConditionalExpression(int Line, Expression Test, Expression Then, Expression? Else) : Expression(Line);
+
+/// <summary>A statement; <paramref name="Line"/> is where it begins.</summary>
+internal abstract record Statement(int Line);
+
+/// <summary>Template text.</summary>
+internal sealed record DataStatement(int Line, TracedText Text) : Statement(Line);
+
+/// <summary><c>{{ value }}</c>.</summary>
+internal sealed record OutputStatement(int Line, Expression Value) : Statement(Line);
+
+/// <summary><c>{% if %}</c> with its branches; the last may be without a test.</summary>
+internal sealed record IfStatement(int Line, List<(Expression? Test, List<Statement> Body)> Branches) : Statement(Line);
+
+/// <summary><c>{% for targets in items if filter %}</c>.</summary>
+internal sealed record ForStatement(int Line, List<string> Targets, Expression Items, Expression? Filter, List<Statement> Body, List<Statement> Else) : Statement(Line);
+
+/// <summary><c>{% set targets = value %}</c>; a target may be <c>name.attribute</c>.</summary>
+internal sealed record SetStatement(int Line, List<(string Name, string? Attribute)> Targets, Expression Value) : Statement(Line);
+
+/// <summary><c>{% set name %}body{% endset %}</c>, through filters.</summary>
+internal sealed record SetBlockStatement(int Line, string Name, string? Attribute, List<(string Name, CallArguments Arguments)> Filters, List<Statement> Body) : Statement(Line);
+
+/// <summary><c>{% macro name(parameters) %}</c>.</summary>
+internal sealed record MacroStatement(int Line, string Name, List<(string Name, Expression? Default)> Parameters, List<Statement> Body) : Statement(Line);
+
+/// <summary><c>{% break %}</c> or <c>{% continue %}</c>.</summary>
+internal sealed record LoopControlStatement(int Line, bool Breaks) : Statement(Line);

@@ -1,0 +1,52 @@
+using SparseRM.Errors;
+
+namespace SparseRM.Weights;
+
+/// <summary>Writes a file so that a reader sees the old one or the whole new one, never a part.</summary>
+public static class AtomicFile
+{
+    /// <summary>Writes to a temporary name in the same folder, flushes to the disk, then renames over <paramref name="path"/>.</summary>
+    /// <param name="path">The file to make or replace; its folder must exist.</param>
+    /// <param name="write">Writes the content; may throw, which removes the temporary file and leaves the old one.</param>
+    /// <exception cref="SparseRMException">The disk is full, the folder missing or read-only, or the target cannot be replaced.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        string? temporary = null;
+        try
+        {
+            string full = System.IO.Path.GetFullPath(path);
+            temporary = $"{full}.{Guid.NewGuid():N}.tmp";
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, full, overwrite: true);
+        }
+        catch (DirectoryNotFoundException error)
+        {
+            throw new SparseRMException($"{path}: cannot be written: its folder does not exist; make the folder first", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException { ParamName: "path" })
+        {
+            throw new SparseRMException($"{path}: cannot be written ({error.Message}); nothing was left behind, free space or choose another place", error);
+        }
+        finally
+        {
+            // After a successful rename the name is gone and this does nothing.
+            if (temporary is not null) TryDelete(temporary);
+        }
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The first error is the one to report.
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using SparseRM.Data.Evaluation;
+using SparseRM.Tensors;
+
+namespace SparseRM.Demo;
+
+/// <summary>How the demo runs.</summary>
+public sealed record DemoOptions
+{
+    /// <summary>truthfulness, safety or red-teaming.</summary>
+    public string Task { get; init; } = "truthfulness";
+    /// <summary>Latents a side.</summary>
+    public int K { get; init; } = 32;
+    /// <summary>Uses only the first training pairs; null for all.</summary>
+    public int? Pairs { get; init; }
+    /// <summary>Seed of the fits.</summary>
+    public long Seed { get; init; } = 1;
+    /// <summary>A backend's name.</summary>
+    public string Backend { get; init; } = "auto";
+    /// <summary>Threads; 0 for all cores.</summary>
+    public int Threads { get; init; }
+    /// <summary>F32 or BF16; null takes the weights' own type.</summary>
+    public DType? Compute { get; init; }
+    /// <summary>How many directions the explanation names.</summary>
+    public int ExplainedDirections { get; init; } = 6;
+}
+
+/// <summary>One line of the demo's table: a head input and its accuracies, one a draw.</summary>
+/// <param name="Input">What the head saw, for people.</param>
+/// <param name="K">Latents or random directions a side.</param>
+/// <param name="Pairs">Training pairs.</param>
+/// <param name="Test">Counts on the test pairs; several where directions were drawn at random.</param>
+/// <param name="Shift">Likewise on the pairs with other wordings.</param>
+public sealed record DemoRow(string Input, int K, int Pairs, IReadOnlyList<AccuracyCount> Test, IReadOnlyList<AccuracyCount> Shift);
+
+/// <summary>One question with a right and a wrong answer.</summary>
+/// <param name="Question">The prompt.</param>
+/// <param name="Right">The preferred answer.</param>
+/// <param name="Wrong">The rejected answer.</param>
+/// <param name="RightScore">Its score.</param>
+/// <param name="WrongScore">Its score.</param>
+/// <param name="Explanation">Why the wrong answer scores as it does.</param>
+public sealed record DemoExample(string Question, string Right, string Wrong, float RightScore, float WrongScore, RewardExplanation Explanation);
+
+/// <summary>What the demo found.</summary>
+/// <param name="Options">How it ran.</param>
+/// <param name="Fit">The fit on the top-K directions.</param>
+/// <param name="Rows">The method beside its ablations.</param>
+/// <param name="FewPairs">One direction a side from 32 pairs, where choosing well counts most.</param>
+/// <param name="TrainingItems">Training pairs in the file.</param>
+/// <param name="Example">A score and its reasons.</param>
+public sealed record DemoResult(
+    DemoOptions Options, FitResult Fit, IReadOnlyList<DemoRow> Rows, IReadOnlyList<DemoRow> FewPairs, int TrainingItems, DemoExample Example);

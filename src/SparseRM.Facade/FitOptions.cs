@@ -1,0 +1,39 @@
+using SparseRM.Fitting;
+using SparseRM.Sae;
+using SparseRM.Scoring;
+
+namespace SparseRM;
+
+/// <summary>How a reward model is fitted.</summary>
+public sealed record FitOptions
+{
+    /// <summary>The model and how its states are read.</summary>
+    public required ReaderOptions Reader { get; init; }
+
+    /// <summary>SAE file or folder; needed for the inputs projection and activations.</summary>
+    public string? Sae { get; init; }
+
+    /// <summary>How Llama Scope checkpoints gate.</summary>
+    public LlamaScopeMode LlamaScopeMode { get; init; } = LlamaScopeMode.Official;
+
+    /// <summary>What the head sees.</summary>
+    public HeadInputKind Input { get; init; } = HeadInputKind.Projection;
+
+    /// <summary>Latents a side, 2K directions in all.</summary>
+    public int K { get; init; } = 128;
+
+    /// <summary>How the head is trained; its seed also draws random directions.</summary>
+    public HeadTrainingOptions Training { get; init; } = new();
+
+    /// <summary>Uses only the first pairs of the data; null for all.</summary>
+    public int? Pairs { get; init; }
+
+    /// <summary>Folder of the cache of hidden states; null for none.</summary>
+    public string? CacheFolder { get; init; }
+}
+
+/// <summary>A fitted reward model and what a user should see of the fit.</summary>
+/// <param name="Reward">The reward model.</param>
+/// <param name="Head">Training history and accuracies.</param>
+/// <param name="Warnings">One sentence each.</param>
+public sealed record FitResult(RewardModel Reward, TrainedHead Head, IReadOnlyList<string> Warnings);

@@ -1,0 +1,165 @@
+using SparseRM.Backends;
+using SparseRM.Errors;
+using SparseRM.Fitting;
+using SparseRM.Models;
+using SparseRM.Scoring;
+using SparseRM.Tensors;
+using SparseRM.Text;
+
+namespace SparseRM;
+
+/// <summary>Texts in, residual states out: backend, model, tokenizer and chat template of one layer. Thread-safe; runs one call at a time.</summary>
+public sealed class ResidualReader : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly ResidualRunner _runner;
+    private bool _disposed;
+
+    private ResidualReader(ReaderOptions options, Backend backend, TransformerModel model, ModelTokenizer? tokenizer, ChatTemplate? template)
+    {
+        (Options, Backend, Model, Tokenizer, Template) = (options, backend, model, tokenizer, template);
+        Encoder = new InputEncoder(tokenizer, template, options.Position, options.Truncation, model.Config.NCtx, model.Config.DVocab);
+        _runner = new ResidualRunner(model, options.MaxBatchTokens);
+    }
+
+    /// <summary>Opens everything; blocks after the layer are not loaded.</summary>
+    /// <exception cref="SparseRMException">The model, its tokenizer, the template or the backend cannot be had; one sentence says what to do.</exception>
+    public static ResidualReader Open(ReaderOptions options, IProgress<int>? progress = null, CancellationToken cancel = default)
+    {
+        string folder = ModelFolder.Resolve(options.Model);
+        int layer = options.Layer ?? throw new ArgumentException("the layer is not set", nameof(options));
+        var tokenizer = ModelTokenizer.ExistsIn(folder) ? ModelTokenizer.Load(folder) : null;
+        var template = TemplateOf(options, folder, tokenizer);
+        var backend = BackendCatalog.Open(options.Backend, options.Threads);
+        TransformerModel? model = null;
+        try
+        {
+            model = TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel);
+            // Embeddings are often padded to a round number of rows; a tokenizer that reaches beyond them belongs to another model.
+            if (tokenizer is not null && tokenizer.VocabularySize > model.Config.DVocab)
+            {
+                throw new ModelFormatException(folder,
+                    $"the tokenizer has ids up to {tokenizer.VocabularySize - 1}, the embedding has {model.Config.DVocab} rows; tokenizer and weights are of different models");
+            }
+            return new ResidualReader(options, backend, model, tokenizer, template);
+        }
+        catch
+        {
+            model?.Dispose();
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What was asked for.</summary>
+    public ReaderOptions Options { get; }
+
+    /// <summary>Where the model runs.</summary>
+    public Backend Backend { get; }
+
+    /// <summary>Blocks 0..Layer.</summary>
+    public TransformerModel Model { get; }
+
+    /// <summary>The model's tokenizer, or null where its folder has none.</summary>
+    public ModelTokenizer? Tokenizer { get; }
+
+    /// <summary>The chat template in use, or null.</summary>
+    public ChatTemplate? Template { get; }
+
+    /// <summary>Makes sequences of dialogues, texts and ids.</summary>
+    public InputEncoder Encoder { get; }
+
+    /// <summary>Block after which the residual stream is read.</summary>
+    public int Layer => Options.Layer!.Value;
+
+    /// <summary>What the states depend on: reward models keep it and refuse another.</summary>
+    public ScoringIdentity Identity => new()
+    {
+        ModelFingerprint = Model.Fingerprint, ModelName = Path.GetFileName(Model.Folder), Layer = Layer, Position = Options.Position,
+        TemplateName = Template?.Name ?? "", TemplateFingerprint = Template?.Fingerprint ?? "", TokenizerFingerprint = Tokenizer?.Fingerprint ?? "",
+    };
+
+    /// <summary>Width of a state.</summary>
+    public int DModel => Model.Config.DModel;
+
+    /// <summary>One state a sequence, [n, d_model], in the order of the sequences.</summary>
+    /// <param name="sequences">From <see cref="Encoder"/>.</param>
+    /// <param name="cache">Where states are looked up, and kept as they are computed; null for none.</param>
+    /// <param name="progress">Told of the sequences done.</param>
+    /// <param name="cancel">Checked between micro-batches.</param>
+    /// <exception cref="SparseRMException">A state is not finite.</exception>
+    public float[] Read(
+        IReadOnlyList<TokenSequence> sequences, HiddenStateCache? cache = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var states = new float[checked(sequences.Count * DModel)];
+        var missing = new List<int>();
+        for (int i = 0; i < sequences.Count; i++)
+            if (cache is null || !cache.TryGet(KeyOf(sequences[i]), states.AsSpan(i * DModel, DModel))) missing.Add(i);
+        int found = sequences.Count - missing.Count;
+        var stage = new StageProgress(progress, "reading states", sequences.Count, found);
+        stage.Report(0);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _runner.Run([.. missing.Select(i => sequences[i])], Layer, (batch, numbers) =>
+            {
+                var block = new float[batch.Rows * DModel];
+                ResidualRunner.DownloadFinite(Backend, batch, block, Layer);
+                for (int i = 0; i < numbers.Length; i++)
+                {
+                    var state = block.AsSpan(i * DModel, DModel);
+                    int row = missing[numbers[i]];
+                    state.CopyTo(states.AsSpan(row * DModel));
+                    cache?.Add(KeyOf(sequences[row]), state);
+                }
+            }, stage, cancel);
+        }
+        cache?.Flush();
+        return states;
+    }
+
+    /// <summary>The residual stream of every token of one sequence after some blocks, [n_tokens, d_model] each.</summary>
+    /// <param name="sequence">From <see cref="Encoder"/>.</param>
+    /// <param name="layers">Blocks, at most <see cref="Layer"/>.</param>
+    /// <param name="read">Told block and states, in rising order of blocks.</param>
+    /// <exception cref="SparseRMException">A state is not finite.</exception>
+    public void ReadAllTokens(TokenSequence sequence, IReadOnlyCollection<int> layers, Action<int, float[]> read)
+    {
+        var hooks = layers.ToDictionary(layer => $"blocks.{layer}.hook_resid_post");
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _runner.RunAllTokens(sequence.Ids, Layer, (name, tensor) =>
+            {
+                if (!hooks.TryGetValue(name, out int layer)) return;
+                var states = new float[tensor.Rows * tensor.Columns];
+                ResidualRunner.DownloadFinite(Backend, tensor, states, layer);
+                read(layer, states);
+            });
+        }
+    }
+
+    private HiddenStateKey KeyOf(TokenSequence sequence) => HiddenStateKey.Of(
+        Model.Fingerprint, Tokenizer?.Fingerprint ?? "", Template?.Fingerprint ?? "", $"{Model.Compute.Name()} {Backend.Name}", Layer,
+        $"{Options.Position} {sequence.ReadStart} {sequence.ReadEnd}", "", sequence.Ids.Span);
+
+    private static ChatTemplate? TemplateOf(ReaderOptions options, string folder, ModelTokenizer? tokenizer)
+    {
+        if (tokenizer is null) return null;
+        if (options.Template is { } source) return ChatTemplate.Parse(source.Name, source.Source, tokenizer.SpecialTokens);
+        return options.ChatTemplate is { } named ? ChatTemplate.Named(named, tokenizer.SpecialTokens) : ChatTemplate.FromFolder(folder, tokenizer.SpecialTokens);
+    }
+
+    /// <summary>Frees the model and the backend, after a running call has ended.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            _runner.Dispose();
+            Model.Dispose();
+            Backend.Dispose();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using SparseRM.Models;
+using SparseRM.Scoring;
+
+namespace SparseRM;
+
+/// <summary>One direction's part in a score, and the tokens at which its projection is pushed most.</summary>
+/// <param name="Share">Value, mean, slope and share of the score.</param>
+/// <param name="Tokens">The strongest tokens, strongest first.</param>
+public sealed record ExplainedDirection(DirectionShare Share, IReadOnlyList<TokenPush> Tokens);
+
+/// <summary>What a direction reads at one token, in units of the score.</summary>
+/// <param name="Position">The token's position.</param>
+/// <param name="Text">The token.</param>
+/// <param name="Push">See <see cref="DirectionShare.Push"/>.</param>
+public readonly record struct TokenPush(int Position, string Text, double Push);
+
+/// <summary>Why a text got its score: shares of all directions, and tokens for the largest.</summary>
+/// <param name="Parts">The score, the mean's score and every direction's share.</param>
+/// <param name="Top">The largest shares with their tokens.</param>
+public sealed record RewardExplanation(ScoreExplanation Parts, IReadOnlyList<ExplainedDirection> Top)
+{
+    /// <summary>Explains one sequence.</summary>
+    /// <param name="scorer">The open scorer.</param>
+    /// <param name="sequence">From its encoder.</param>
+    /// <param name="directions">How many directions get tokens.</param>
+    /// <param name="tokens">How many tokens each.</param>
+    public static RewardExplanation Of(RewardScorer scorer, TokenSequence sequence, int directions, int tokens)
+    {
+        var reader = scorer.Reader;
+        var parts = ScoreExplanation.Of(scorer.Reward, scorer.Inputs(reader.Read([sequence])));
+        float[] states = [];
+        reader.ReadAllTokens(sequence, [reader.Layer], (_, read) => states = read);
+        int width = scorer.Reward.Input.Count;
+        var inputs = scorer.Inputs(states);
+        var ids = sequence.Ids.ToArray();
+        // The state at BOS is an outlier by design of these models: it says nothing of the text.
+        int first = reader.Tokenizer?.BosId is { } bos && ids[0] == bos ? 1 : 0;
+        return new RewardExplanation(parts, [.. parts.Top(directions).Select(share => new ExplainedDirection(share,
+            [.. Enumerable.Range(first, ids.Length - first)
+                .Select(t => new TokenPush(t, reader.Tokenizer?.TokenText(ids[t]) ?? $"{ids[t]}", share.Push(inputs[t * width + share.Index])))
+                .OrderByDescending(token => Math.Abs(token.Push)).ThenBy(token => token.Position).Take(tokens)]))]);
+    }
+}

@@ -1,0 +1,174 @@
+using SparseRM.Data;
+using SparseRM.Errors;
+using SparseRM.Models;
+using SparseRM.Sae;
+using SparseRM.Scoring;
+using SparseRM.Tensors;
+using SparseRM.Text;
+
+namespace SparseRM;
+
+/// <summary>Scores answers with a fitted reward model. Thread-safe: calls from several threads wait for each other.</summary>
+/// <remarks>
+/// score = head(projection(z)), z the residual state of the prompt with its answer at the reward model's layer and position. The same text has
+/// the same bits of score alone, in any batch and order, on any number of threads. No SAE is in memory, unless the reward model reads
+/// activations of a top-k SAE.
+/// </remarks>
+public sealed class RewardScorer : IDisposable
+{
+    private readonly SaeEncoder? _sae;
+
+    private RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae) => (Reader, Reward, _sae) = (reader, reward, sae);
+
+    /// <summary>Opens a model with a reward file.</summary>
+    /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
+    /// <param name="options">
+    /// The model and how it runs. Layer, position, dtype and chat template are the reward model's where the options leave them; a layer or
+    /// template that differs is refused. (An explicit <see cref="ReaderOptions.Compute"/> is obeyed: scores then differ by its rounding.)
+    /// </param>
+    /// <param name="sae">The SAE that the reward model was fitted with: only for activations of a top-k SAE.</param>
+    /// <param name="progress">Told of the blocks loaded.</param>
+    /// <param name="cancel">Checked between blocks.</param>
+    /// <exception cref="SparseRMException">A file cannot be read, or model, tokenizer, layer or template are not those of the fit (both are named).</exception>
+    public static RewardScorer Open(
+        string rewardPath, ReaderOptions options, SparseAutoencoder? sae = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var reward = RewardModelFile.Load(rewardPath);
+        var reader = OpenReader(reward, options, progress, cancel);
+        try
+        {
+            reward.Metadata.Identity.RequireMatches(rewardPath, reader.Identity);
+            return new RewardScorer(reader, reward, reward.Input.NeedsSae ? Encoder(rewardPath, reward, sae, reader) : null);
+        }
+        catch
+        {
+            reader.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The model that gives the states, and the encoder of inputs.</summary>
+    public ResidualReader Reader { get; }
+
+    /// <summary>The reward model.</summary>
+    public RewardModel Reward { get; }
+
+    /// <summary>The score of an answer to a prompt.</summary>
+    /// <exception cref="SparseRMException">The chat template refuses the dialogue, or it is too long.</exception>
+    public float Score(string prompt, string answer) => Score([new("user", prompt), new("assistant", answer)]);
+
+    /// <summary>The score of a dialogue's last message.</summary>
+    public float Score(IReadOnlyList<Message> dialogue) => ScoreBatch([Reader.Encoder.Encode(dialogue)])[0];
+
+    /// <summary>The score of a text that was rendered already (special tokens in it are tokens).</summary>
+    public float ScoreText(string rendered) => ScoreBatch([Reader.Encoder.EncodeText(rendered)])[0];
+
+    /// <summary>The score of token ids, used as they are.</summary>
+    public float ScoreIds(int[] ids) => ScoreBatch([Reader.Encoder.EncodeIds(ids)])[0];
+
+    /// <summary>Scores of many answers to one prompt; the prompt is computed once.</summary>
+    public float[] ScoreGroup(IReadOnlyList<Message> prompt, IReadOnlyList<string> answers, CancellationToken cancel = default) =>
+        ScoreBatch([.. answers.Select(answer => Reader.Encoder.Encode([.. prompt, new("assistant", answer)]))], null, cancel);
+
+    /// <summary>Scores of sequences that <see cref="InputEncoder"/> made, in their order.</summary>
+    public float[] ScoreBatch(IReadOnlyList<TokenSequence> sequences, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var states = Reader.Read(sequences, null, progress, cancel);
+        return ScoreStates(states);
+    }
+
+    /// <summary>Scores of lines of a score file: one for a line, or one for each of its responses.</summary>
+    /// <exception cref="DataFormatException">A line cannot be encoded; names it.</exception>
+    public float[][] ScoreLines(
+        IReadOnlyList<ScoreInput> lines, string path, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var encoded = lines.Select(line => Encoded(line, path)).ToArray();
+        var scores = ScoreBatch([.. encoded.SelectMany(sequences => sequences)], progress, cancel);
+        int next = 0;
+        return [.. encoded.Select(sequences => scores[next..(next += sequences.Length)])];
+    }
+
+    /// <summary>Counts by the data's own rules over scores of all completions.</summary>
+    public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var states = PreferenceStates.Read(Reader, data, null, progress, cancel);
+        var scores = ScoreStates(states.States.Span);
+        return Data.Evaluation.PreferenceEvaluation.Evaluate(data, states.Scores(row => scores[row]));
+    }
+
+    /// <summary>Why a dialogue got its score.</summary>
+    public RewardExplanation Explain(IReadOnlyList<Message> dialogue, int directions = 8, int tokens = 5) =>
+        RewardExplanation.Of(this, Reader.Encoder.Encode(dialogue), directions, tokens);
+
+    /// <summary>The head's inputs v of states [n, d_model], as rows [n, inputs].</summary>
+    internal float[] Inputs(ReadOnlySpan<float> states)
+    {
+        var input = Reward.Input;
+        var inputs = new float[states.Length / Reader.DModel * input.Count];
+        if (_sae is not null)
+        {
+            lock (_sae) _sae.Encode(states, (row, latents, activations) => input.Gather(latents, activations, inputs.AsSpan(row * input.Count, input.Count)));
+            return inputs;
+        }
+        for (int row = 0; row < states.Length / Reader.DModel; row++)
+            input.Compute(states.Slice(row * Reader.DModel, Reader.DModel), inputs.AsSpan(row * input.Count, input.Count));
+        return inputs;
+    }
+
+    /// <summary>Frees everything, after a running call has ended.</summary>
+    public void Dispose()
+    {
+        _sae?.Dispose();
+        Reader.Dispose();
+    }
+
+    private float[] ScoreStates(ReadOnlySpan<float> states)
+    {
+        var inputs = Inputs(states);
+        int width = Reward.Input.Count;
+        var scores = new float[inputs.Length / width];
+        for (int i = 0; i < scores.Length; i++) scores[i] = (float)Reward.Head.Score(inputs.AsSpan(i * width, width));
+        return scores;
+    }
+
+    private TokenSequence[] Encoded(ScoreInput line, string path)
+    {
+        try
+        {
+            return line switch
+            {
+                AnswerInput answer => [Reader.Encoder.Encode([.. answer.Prompt, .. answer.Response])],
+                AnswersInput answers => [.. answers.Responses.Select(response => Reader.Encoder.Encode([.. answers.Prompt, .. response]))],
+                DialogueInput dialogue => [Reader.Encoder.Encode(dialogue.Messages)],
+                TextInput text => [Reader.Encoder.EncodeText(text.Text)],
+                IdsInput ids => [Reader.Encoder.EncodeIds([.. ids.Ids])],
+                _ => throw new ArgumentException($"unknown kind of line {line.GetType().Name}"),
+            };
+        }
+        catch (SparseRMException e) when (e is not ModelFormatException)
+        {
+            throw new DataFormatException(path, line.Line, e.Message);
+        }
+    }
+
+    private static ResidualReader OpenReader(RewardModel reward, ReaderOptions options, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        var identity = reward.Metadata.Identity;
+        bool ownTemplate = options.ChatTemplate is null && options.Template is null && identity.TemplateFingerprint.Length > 0;
+        return ResidualReader.Open(options with
+        {
+            Layer = options.Layer ?? identity.Layer,
+            Position = identity.Position,
+            Compute = options.Compute ?? (reward.Metadata.DType == "bf16" ? DType.BF16 : DType.F32),
+            Template = ownTemplate ? (identity.TemplateName, reward.Metadata.TemplateSource) : options.Template,
+        }, new StageProgress(progress, "loading blocks", (options.Layer ?? identity.Layer) + 1), cancel);
+    }
+
+    private static SaeEncoder Encoder(string rewardPath, RewardModel reward, SparseAutoencoder? sae, ResidualReader reader)
+    {
+        if (sae is null) throw new SparseRMException($"{rewardPath}: this head reads activations of the top-k SAE {reward.Metadata.SaeId}; give that SAE with --sae");
+        if (sae.Id != reward.Metadata.SaeId)
+            throw new SparseRMException($"{rewardPath}: the reward model was fitted with SAE {reward.Metadata.SaeId}, but {sae.Id} was given; use the same");
+        return new SaeEncoder(reader.Backend, sae);
+    }
+}

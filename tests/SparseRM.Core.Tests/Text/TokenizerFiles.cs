@@ -1,0 +1,45 @@
+using System.Text.Json;
+using SparseRM.Text;
+
+namespace SparseRM.Core.Tests.Text;
+
+/// <summary>Tokenizers of the goldens, loaded once, and readers of the goldens' lines.</summary>
+internal static class TokenizerFiles
+{
+    private static readonly Dictionary<string, ModelTokenizer> s_loaded = [];
+
+    public static ModelTokenizer Named(string name)
+    {
+        string folder = name switch
+        {
+            "miniworld" => SharedData.MiniWorld("model"),
+            "stories260k" => SharedData.Shared("models", name),
+            _ => SharedData.Shared("tokenizers", name),
+        };
+        lock (s_loaded) return s_loaded.TryGetValue(name, out var tokenizer) ? tokenizer : s_loaded[name] = ModelTokenizer.Load(folder);
+    }
+
+    public static IEnumerable<JsonElement> Lines(string path)
+    {
+        foreach (string line in File.ReadLines(path))
+        {
+            using var document = JsonDocument.Parse(line);
+            yield return document.RootElement.Clone();
+        }
+    }
+
+    public static int[] Ids(this JsonElement line) => [.. line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
+
+    public static string Text(this JsonElement line) => line.GetProperty("text").GetString()!;
+
+    public static Message[] Messages(this JsonElement line) =>
+        [.. line.GetProperty("messages").EnumerateArray().Select(m => new Message(m.GetProperty("role").GetString()!, m.GetProperty("content").GetString()!))];
+
+    /// <summary>A new folder with the given files.</summary>
+    public static string Folder(params (string Name, string Content)[] files)
+    {
+        string folder = Directory.CreateTempSubdirectory("sparserm-text-").FullName;
+        foreach (var (name, content) in files) File.WriteAllText(Path.Combine(folder, name), content);
+        return folder;
+    }
+}
