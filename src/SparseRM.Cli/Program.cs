@@ -1,1 +1,5 @@
-return 0;
+using SparseRM.Cli;
+using SparseRM.Cli.Terminal;
+
+using var session = Session.Start();
+return CommandLine.Run(args, session);

@@ -1,6 +1,7 @@
 using SparseRM.Backends;
 using SparseRM.Backends.Reference;
 using SparseRM.Errors;
+using SparseRM.Interop;
 
 namespace SparseRM;
 
@@ -15,6 +16,7 @@ public static class BackendCatalog
 {
     private static readonly (string Name, Func<int, Backend> Open)[] s_all =
     [
+        ("cpu", NativeBackend.Open),
         ("reference", _ => new ReferenceBackend()),
     ];
 

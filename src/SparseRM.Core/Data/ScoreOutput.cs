@@ -23,7 +23,7 @@ public static class ScoreOutput
         {
             for (int i = 0; i < scores.Count; i++)
             {
-                buffer.Write(i == 0 ? "["u8 : ","u8);
+                buffer.Write(i == 0 ? "["u8 : ", "u8);
                 Number(buffer, scores[i]);
             }
             buffer.Write(scores.Count == 0 ? "[]"u8 : "]"u8);

@@ -27,7 +27,8 @@ public static class ModelFolder
     private static string? Snapshot(string snapshots, string commit) =>
         commit.All(char.IsAsciiHexDigit) && Path.Combine(snapshots, commit) is var path && Directory.Exists(path) ? path : null;
 
-    private static string HubCache()
+    /// <summary>The local Hugging Face cache: <c>HF_HUB_CACHE</c>, else <c>HF_HOME</c>/hub, else ~/.cache/huggingface/hub. It need not exist.</summary>
+    public static string HubCache()
     {
         if (Environment.GetEnvironmentVariable("HF_HUB_CACHE") is { Length: > 0 } hub) return hub;
         string home = Environment.GetEnvironmentVariable("HF_HOME") is { Length: > 0 } set ? set

@@ -7,11 +7,14 @@ using SparseRM.Text.Jinja;
 
 namespace SparseRM.Text;
 
-/// <summary>A chat template: Jinja that writes a dialogue as the text that a model was trained on. Executed by an interpreter of ours; thread-safe.</summary>
+/// <summary>A chat template: Jinja that writes a dialogue as the text that a model was trained on. Executed by an interpreter of ours;
+/// thread-safe.</summary>
 /// <remarks>
 /// Blocks are trimmed as transformers does (trim_blocks, lstrip_blocks). Variables: <c>messages</c> (role and content), <c>bos_token</c>,
-/// <c>eos_token</c>, <c>pad_token</c>, <c>unk_token</c> where the tokenizer has them, <c>add_generation_prompt</c>, <c>tools</c> and <c>documents</c> (none).
-/// <c>strftime_now</c> always gives 26 July 2024, so that a reward does not depend on the day. Filters, tests, tags and functions that are not known are refused by name.
+/// <c>eos_token</c>, <c>pad_token</c>, <c>unk_token</c> where the tokenizer has them, <c>add_generation_prompt</c>, <c>tools</c> and
+/// <c>documents</c> (none).
+/// <c>strftime_now</c> always gives 26 July 2024, so that a reward does not depend on the day. Filters, tests, tags and functions that are
+/// not known are refused by name.
 /// </remarks>
 public sealed class ChatTemplate
 {
@@ -25,7 +28,8 @@ public sealed class ChatTemplate
 
     private ChatTemplate(string name, string source, SpecialTokenNames tokens, string origin)
     {
-        if (source.Length > LargestSource) throw new ModelFormatException(origin, $"the chat template has {source.Length:N0} characters, more than {LargestSource:N0}");
+        if (source.Length > LargestSource)
+            throw new ModelFormatException(origin, $"the chat template has {source.Length:N0} characters, more than {LargestSource:N0}");
         (Name, Source, _tokens, _origin) = (name, source, tokens, origin);
         _statements = JinjaParser.Parse(origin, source);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)));
@@ -49,7 +53,8 @@ public sealed class ChatTemplate
         return new ChatTemplate(name, source, tokens ?? new SpecialTokenNames(), name);
     }
 
-    /// <summary>A model's own template: chat_template.jinja, else <c>chat_template</c> of tokenizer_config.json (a string, or a list of which <c>default</c> is taken).</summary>
+    /// <summary>A model's own template: chat_template.jinja, else <c>chat_template</c> of tokenizer_config.json (a string, or a list of
+    /// which <c>default</c> is taken).</summary>
     /// <param name="folder">The model's folder.</param>
     /// <param name="tokens">Texts of the special tokens; null takes them from tokenizer_config.json and special_tokens_map.json.</param>
     /// <returns>The template, or null where the folder has none.</returns>
@@ -60,7 +65,8 @@ public sealed class ChatTemplate
         if (tokens is null)
         {
             var config = TokenizerConfig.Read(folder);
-            tokens = new SpecialTokenNames(config.Name("bos_token", null), config.Name("eos_token", null), config.Name("pad_token", null), config.Name("unk_token", null));
+            tokens = new SpecialTokenNames(config.Name("bos_token", null), config.Name("eos_token", null), config.Name("pad_token", null),
+                config.Name("unk_token", null));
         }
         string file = Path.Combine(folder, "chat_template.jinja");
         if (File.Exists(file)) return new ChatTemplate("model", ReadFile(file), tokens, file);
@@ -71,7 +77,8 @@ public sealed class ChatTemplate
     }
 
     /// <summary>A template by name (<see cref="Names"/>) or the path of a file.</summary>
-    /// <param name="nameOrFile">One of <see cref="Names"/>, or a file with Jinja source. <c>none</c> writes the contents with newlines between them.</param>
+    /// <param name="nameOrFile">One of <see cref="Names"/>, or a file with Jinja source. <c>none</c> writes the contents with newlines
+    /// between them.</param>
     /// <param name="tokens">Texts of the tokenizer's special tokens.</param>
     /// <exception cref="SparseRMException">Neither a name nor a file.</exception>
     public static ChatTemplate Named(string nameOrFile, SpecialTokenNames tokens)
@@ -91,7 +98,8 @@ public sealed class ChatTemplate
     /// <summary>Writes a dialogue as text, with the origin of every character.</summary>
     /// <param name="messages">The turns, oldest first; the last one's content is the answer.</param>
     /// <param name="addGenerationPrompt">Whether the template is asked to open an assistant's turn at the end.</param>
-    /// <exception cref="SparseRMException">The template refuses the dialogue (its own words are in the message), or a role is not a plain word.</exception>
+    /// <exception cref="SparseRMException">The template refuses the dialogue (its own words are in the message), or a role is not a plain
+    /// word.</exception>
     /// <exception cref="ModelFormatException">The template uses what is not known, or takes too many steps.</exception>
     public RenderedDialogue Render(IReadOnlyList<Message> messages, bool addGenerationPrompt = false)
     {
@@ -103,7 +111,8 @@ public sealed class ChatTemplate
             ["tools"] = null,
             ["documents"] = null,
         };
-        foreach (var (name, token) in (ReadOnlySpan<(string, string?)>)[("bos_token", _tokens.Bos), ("eos_token", _tokens.Eos), ("pad_token", _tokens.Pad), ("unk_token", _tokens.Unk)])
+        foreach (var (name, token) in (ReadOnlySpan<(string, string?)>)[("bos_token", _tokens.Bos), ("eos_token", _tokens.Eos),
+            ("pad_token", _tokens.Pad), ("unk_token", _tokens.Unk)])
             if (token is not null) variables[name] = TracedText.Of(token);
         var text = JinjaEvaluator.Render(_origin, _statements, variables);
         return new RenderedDialogue(text.Text, [.. text.Spans()], messages.Count - 1);
@@ -121,7 +130,7 @@ public sealed class ChatTemplate
     private static string? FromConfig(JsonElement config, string path)
     {
         if (!config.TryGet("chat_template", out var template)) return null;
-        if (template.ValueKind == JsonValueKind.String) return JsonFile.String(template, path);
+        if (template.ValueKind == JsonValueKind.String) return template.GetString();
         if (template.ValueKind != JsonValueKind.Array) throw new ModelFormatException(path, "chat_template is neither a string nor a list");
         foreach (var entry in template.EnumerateArray())
             if (entry.ValueKind == JsonValueKind.Object && entry.Text("name", path) == "default")

@@ -6,6 +6,7 @@ namespace SparseRM.Weights;
 public static class AtomicFile
 {
     /// <summary>Writes to a temporary name in the same folder, flushes to the disk, then renames over <paramref name="path"/>.</summary>
+    /// <remarks>A link is followed, so that its target is replaced and not the link. What lies below <c>/dev</c> or <c>/proc</c> is written straight on.</remarks>
     /// <param name="path">The file to make or replace; its folder must exist.</param>
     /// <param name="write">Writes the content; may throw, which removes the temporary file and leaves the old one.</param>
     /// <exception cref="SparseRMException">The disk is full, the folder missing or read-only, or the target cannot be replaced.</exception>
@@ -15,6 +16,13 @@ public static class AtomicFile
         try
         {
             string full = System.IO.Path.GetFullPath(path);
+            if (!IsDevice(full) && new FileInfo(full).LinkTarget is not null) full = File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName;
+            if (IsDevice(full))
+            {
+                using var device = new FileStream(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1 << 16);
+                write(device);
+                return;
+            }
             temporary = $"{full}.{Guid.NewGuid():N}.tmp";
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
             {
@@ -37,6 +45,10 @@ public static class AtomicFile
             if (temporary is not null) TryDelete(temporary);
         }
     }
+
+    // A rename would replace the device itself by a plain file.
+    private static bool IsDevice(string full) => !OperatingSystem.IsWindows() && File.Exists(full)
+        && (full.StartsWith("/proc/", StringComparison.Ordinal) || (full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal)));
 
     private static void TryDelete(string path)
     {

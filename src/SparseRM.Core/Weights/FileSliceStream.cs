@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using SparseRM.Errors;
 
 namespace SparseRM.Weights;
 
@@ -17,9 +18,21 @@ internal sealed class FileSliceStream(string path, long offset, long length) : S
     public override int Read(Span<byte> buffer)
     {
         int wanted = (int)Math.Min(buffer.Length, length - _position);
-        int got = wanted <= 0 ? 0 : RandomAccess.Read(_file, buffer[..wanted], offset + _position);
+        int got = wanted <= 0 ? 0 : ReadFile(buffer[..wanted]);
         _position += got;
         return got;
+    }
+
+    private int ReadFile(Span<byte> buffer)
+    {
+        try
+        {
+            return RandomAccess.Read(_file, buffer, offset + _position);
+        }
+        catch (IOException error)
+        {
+            throw new ModelFormatException(path, $"cannot be read ({error.Message})", error);
+        }
     }
 
     public override int Read(byte[] buffer, int start, int count) => Read(buffer.AsSpan(start, count));

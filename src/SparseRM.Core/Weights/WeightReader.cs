@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using SparseRM.Errors;
 using SparseRM.Tensors;
 
@@ -77,16 +78,25 @@ public static class WeightReader
 
     private static void Widen(WeightSlice slice, ReadOnlySpan<byte> bytes, Span<float> row)
     {
-        for (int i = 0; i < row.Length; i++)
+        switch (slice.DType)
         {
-            row[i] = slice.DType switch
-            {
-                DType.F32 => BinaryPrimitives.ReadSingleLittleEndian(bytes[(i * 4)..]),
-                DType.BF16 => BFloat16.ToSingle(BinaryPrimitives.ReadUInt16LittleEndian(bytes[(i * 2)..])),
-                DType.F16 => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes[(i * 2)..]),
-                DType.F64 => (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(i * 8)..]),
-                _ => throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" is {slice.DType}, expected floating point"),
-            };
+            case DType.F32:
+                MemoryMarshal.Cast<byte, float>(bytes).CopyTo(row);
+                break;
+            case DType.BF16:
+                var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
+                for (int i = 0; i < row.Length; i++) row[i] = BFloat16.ToSingle(halves[i]);
+                break;
+            case DType.F16:
+                var singles = MemoryMarshal.Cast<byte, Half>(bytes);
+                for (int i = 0; i < row.Length; i++) row[i] = (float)singles[i];
+                break;
+            case DType.F64:
+                var doubles = MemoryMarshal.Cast<byte, double>(bytes);
+                for (int i = 0; i < row.Length; i++) row[i] = (float)doubles[i];
+                break;
+            default:
+                throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" is {slice.DType}, expected floating point");
         }
     }
 }

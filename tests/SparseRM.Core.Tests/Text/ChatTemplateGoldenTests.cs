@@ -7,7 +7,8 @@ public class ChatTemplateGoldenTests
 {
     public static TheoryData<string, string> Families => new()
     {
-        { "gemma", "miniworld" }, { "gemma3", "miniworld" }, { "llama3", "llama3-hf" }, { "llama3_1", "llama3-hf" }, { "qwen2_5", "qwen2" }, { "qwen3", "qwen2" },
+        { "gemma", "miniworld" }, { "gemma3", "miniworld" }, { "llama3", "llama3-hf" }, { "llama3_1", "llama3-hf" },
+            { "qwen2_5", "qwen2" }, { "qwen3", "qwen2" },
     };
 
     [Theory, MemberData(nameof(Families))]
@@ -17,7 +18,8 @@ public class ChatTemplateGoldenTests
     [Theory, MemberData(nameof(Families))]
     public void The_families_own_templates_write_their_text(string family, string tokenizer)
     {
-        var template = ChatTemplate.Named(SharedData.Shared("chat-templates", family + ".jinja"), TokenizerFiles.Named(tokenizer).SpecialTokens);
+        var template = ChatTemplate.Named(SharedData.Shared("chat-templates", family + ".jinja"),
+            TokenizerFiles.Named(tokenizer).SpecialTokens);
         AssertText(template, family);
         AssertIds(template, family, tokenizer);
     }

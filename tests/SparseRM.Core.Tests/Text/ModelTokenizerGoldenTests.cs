@@ -41,7 +41,8 @@ public class ModelTokenizerGoldenTests
         var model = TokenizerFiles.Named(tokenizer);
         Assert.True(expected.Length is >= 46 && texts.Length >= expected.Length);
         for (int i = 0; i < expected.Length; i++)
-            Assert.True(expected[i].Trim() == string.Join(' ', model.Encode(texts[i], addBos: false)), $"case {i}: '{texts[i]}' expected {expected[i]}, found {string.Join(' ', model.Encode(texts[i], addBos: false))}");
+            Assert.True(expected[i].Trim() == string.Join(' ', model.Encode(texts[i], addBos: false)),
+                $"case {i}: '{texts[i]}' expected {expected[i]}, found {string.Join(' ', model.Encode(texts[i], addBos: false))}");
     }
 
     [Fact]
@@ -67,7 +68,8 @@ public class ModelTokenizerGoldenTests
         foreach (var line in TokenizerFiles.Lines(path))
         {
             int[] found = tokenizer.Encode(line.Text(), addBos: false);
-            Assert.True(line.Ids().SequenceEqual(found), $"line {++count}: '{line.Text()}' expected {string.Join(' ', line.Ids())}, found {string.Join(' ', found)}");
+            Assert.True(line.Ids().SequenceEqual(found),
+                $"line {++count}: '{line.Text()}' expected {string.Join(' ', line.Ids())}, found {string.Join(' ', found)}");
         }
     }
 }

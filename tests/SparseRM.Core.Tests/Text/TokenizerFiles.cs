@@ -33,7 +33,8 @@ internal static class TokenizerFiles
     public static string Text(this JsonElement line) => line.GetProperty("text").GetString()!;
 
     public static Message[] Messages(this JsonElement line) =>
-        [.. line.GetProperty("messages").EnumerateArray().Select(m => new Message(m.GetProperty("role").GetString()!, m.GetProperty("content").GetString()!))];
+        [.. line.GetProperty("messages").EnumerateArray().Select(m =>
+            new Message(m.GetProperty("role").GetString()!, m.GetProperty("content").GetString()!))];
 
     /// <summary>A new folder with the given files.</summary>
     public static string Folder(params (string Name, string Content)[] files)

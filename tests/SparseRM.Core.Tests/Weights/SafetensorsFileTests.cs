@@ -194,6 +194,6 @@ public sealed class SafetensorsFileTests : IDisposable
             {
                 return;
             }
-        }, iter: 3000, threads: 1);
+        }, iter: 500, threads: 1);
     }
 }

@@ -29,6 +29,16 @@ public sealed class SafetensorsWriterTests : IDisposable
     }
 
     [Fact]
+    public void Rewriting_a_file_of_the_owner_s_library_gives_its_bytes()
+    {
+        string golden = SharedData.Shipped("goldens", "saes", "saelens-gated", "sae_weights.safetensors");
+        var file = SafetensorsFile.Open(golden);
+        string copy = _folder.File("copy.safetensors");
+        SafetensorsWriter.Write(copy, [.. file.Names.Select(name => file.Take(name)).Select(slice => TensorToWrite.Singles(slice.Name, slice.ReadSingles(), [.. slice.Shape]))], file.Metadata);
+        Assert.Equal(File.ReadAllBytes(golden), File.ReadAllBytes(copy));
+    }
+
+    [Fact]
     public void Rows_are_asked_for_in_order_and_equal_a_whole_tensor()
     {
         SafetensorsWriter.Write(_folder.File("rows"), [TensorToWrite.Rows("x", 3, 2, (i, row) => { row[0] = i; row[1] = -i; })]);

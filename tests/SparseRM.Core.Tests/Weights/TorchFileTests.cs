@@ -187,6 +187,6 @@ public sealed class TorchFileTests : IDisposable
             {
                 return;
             }
-        }, iter: 3000, threads: 1);
+        }, iter: 500, threads: 1);
     }
 }

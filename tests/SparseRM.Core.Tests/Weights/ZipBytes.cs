@@ -41,6 +41,24 @@ internal static class ZipBytes
         return edited;
     }
 
+    /// <summary>A zip of one stored member whose sizes and directory stand only in zip64 fields.</summary>
+    public static byte[] Zip64(byte[] zip)
+    {
+        int central = Central(zip), end = End(zip), nameLength = BitConverter.ToUInt16(zip, central + 28);
+        byte[] extra = [1, 0, 24, 0, .. Wide(zip, central + 24), .. Wide(zip, central + 20), .. Wide(zip, central + 42)];
+        byte[] entry = [.. zip[central..(central + 46 + nameLength)], .. extra];
+        entry.AsSpan(20, 8).Fill(0xFF);
+        entry.AsSpan(42, 4).Fill(0xFF);
+        entry[30] = (byte)extra.Length;
+        byte[] wideEnd = [0x50, 0x4B, 6, 6, 44, .. new byte[27], 1, .. new byte[7], .. BitConverter.GetBytes((long)entry.Length), .. BitConverter.GetBytes((long)central)];
+        byte[] locator = [0x50, 0x4B, 6, 7, 0, 0, 0, 0, .. BitConverter.GetBytes((long)(central + entry.Length)), 1, 0, 0, 0];
+        byte[] narrowEnd = zip[end..];
+        narrowEnd.AsSpan(8, 12).Fill(0xFF);
+        return [.. zip[..central], .. entry, .. wideEnd, .. locator, .. narrowEnd];
+    }
+
+    private static byte[] Wide(byte[] bytes, int at) => BitConverter.GetBytes((long)BitConverter.ToUInt32(bytes, at));
+
     private static int Find(byte[] zip, byte[] signature, int skip)
     {
         int at = zip.AsSpan().IndexOf(signature);

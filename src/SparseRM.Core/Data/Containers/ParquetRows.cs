@@ -13,12 +13,16 @@ internal static class ParquetRows
     /// <summary>Rows of every row group in order, counted from 1.</summary>
     public static IEnumerable<DataRow> Read(string path, Stream stream)
     {
-        ParquetReader reader = Guard(path, () => ParquetReader.CreateAsync(stream).GetAwaiter().GetResult());
+        ParquetReader reader = Guard(path, () =>
+        {
+            ParquetFooter.Check(stream);
+            return ParquetReader.CreateAsync(stream).GetAwaiter().GetResult();
+        });
         long row = 0;
         try
         {
-            Field[] fields = [.. reader.Schema.Fields.Where(IsReadable)];
-            for (int group = 0; group < reader.RowGroupCount; group++)
+            (Field[] fields, int groups) = Guard(path, () => (reader.Schema.Fields.Where(IsReadable).ToArray(), reader.RowGroupCount));
+            for (int group = 0; group < groups; group++)
                 foreach (JsonElement value in Guard(path, () => ReadGroup(reader, group, fields)))
                     yield return DataRow.Of(path, ++row, value, "row");
         }

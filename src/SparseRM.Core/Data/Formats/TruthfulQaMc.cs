@@ -6,7 +6,8 @@ namespace SparseRM.Data.Formats;
 
 /// <summary>
 /// TruthfulQA's mc_task.json: <c>mc1_targets</c> as {answer: 0 or 1}, or as the parallel <c>choices</c> and <c>labels</c> of the
-/// hub's copy. One answer is true; each false one is rejected. Texts are taken as they are.
+/// hub's copy. One answer is true; each false one is rejected. Texts are taken as they are; a false answer without text, of which
+/// the owner's file has 17, is dropped, as the owner drops it from the csv.
 /// </summary>
 internal static class TruthfulQaMc
 {
@@ -18,7 +19,8 @@ internal static class TruthfulQaMc
         var targets = Targets(row, row.Field("mc1_targets")).ToLookup(target => target.IsTrue, target => target.Answer);
         if (targets[true].Count() != 1) throw row.Refuse($"field 'mc1_targets' must have one true answer, found {targets[true].Count()}");
         return new PreferenceItem(
-            [new Message("user", row.Text("question"))], [.. targets[true]], [.. targets[false]], Dialogue.Subset(row), Dialogue.Id(row), row.Line);
+            [new Message("user", row.Text("question"))], [.. targets[true]],
+            [.. targets[false].Where(answer => !string.IsNullOrWhiteSpace(answer[0].Content))], Dialogue.Subset(row), Dialogue.Id(row), row.Line);
     }
 
     private static List<(IReadOnlyList<Message> Answer, bool IsTrue)> Targets(DataRow row, JsonElement value)

@@ -9,8 +9,10 @@ internal static class AddedTokens
     /// <summary>The flags of an entry whose id and content are known.</summary>
     public static AddedToken Read(JsonElement entry, int id, string content, string path)
     {
-        if (entry.Flag("single_word", path) ?? false) throw new ModelFormatException(path, $"added token '{content}' has single_word, which is not supported");
-        return new AddedToken(id, content, entry.Flag("special", path) ?? false, entry.Flag("lstrip", path) ?? false, entry.Flag("rstrip", path) ?? false);
+        if (entry.Flag("single_word", path) ?? false)
+            throw new ModelFormatException(path, $"added token '{content}' has single_word, which is not supported");
+        return new AddedToken(id, content, entry.Flag("special", path) ?? false, entry.Flag("lstrip", path) ?? false,
+            entry.Flag("rstrip", path) ?? false);
     }
 
     /// <summary>Adds what a second file says to <paramref name="known"/>; a token or id that the two give differently is refused.</summary>
@@ -22,7 +24,8 @@ internal static class AddedTokens
         {
             int existing = byContent.TryGetValue(token.Content, out var same) ? same.Id : encoder.FindId(token.Content);
             if (existing >= 0 && existing != token.Id)
-                throw new ModelFormatException(path, $"'{token.Content}' has id {token.Id} here and {existing} in the vocabulary; take both files from one place");
+                throw new ModelFormatException(path,
+                    $"'{token.Content}' has id {token.Id} here and {existing} in the vocabulary; take both files from one place");
             if (same is not null || byId.ContainsKey(token.Id)) CheckSame(byId, token, path);
             else if (existing < 0 || token.Special)
             {
@@ -36,6 +39,7 @@ internal static class AddedTokens
     private static void CheckSame(Dictionary<int, AddedToken> byId, AddedToken token, string path)
     {
         if (byId.TryGetValue(token.Id, out var other) && other.Content != token.Content)
-            throw new ModelFormatException(path, $"id {token.Id} is '{token.Content}' here and '{other.Content}' in the vocabulary; take both files from one place");
+            throw new ModelFormatException(path,
+                $"id {token.Id} is '{token.Content}' here and '{other.Content}' in the vocabulary; take both files from one place");
     }
 }

@@ -2,11 +2,13 @@ using System.Text;
 
 namespace SparseRM.Text.Bpe;
 
-/// <summary>The printable alphabet in which byte-level vocabularies spell bytes (GPT-2's <c>bytes_to_unicode</c>): space is Ġ, newline is Ċ.</summary>
+/// <summary>The printable alphabet in which byte-level vocabularies spell bytes (GPT-2's <c>bytes_to_unicode</c>): space is Ġ, newline is
+/// Ċ.</summary>
 internal static class ByteAlphabet
 {
     private static readonly char[] s_charOfByte = Build();
-    private static readonly Dictionary<char, byte> s_byteOfChar = s_charOfByte.Select((c, b) => (c, b)).ToDictionary(p => p.c, p => (byte)p.b);
+    private static readonly Dictionary<char, byte> s_byteOfChar =
+        s_charOfByte.Select((c, b) => (c, b)).ToDictionary(p => p.c, p => (byte)p.b);
 
     /// <summary>The bytes that a vocabulary entry spells, or null where a character is not of the alphabet.</summary>
     public static byte[]? TryDecode(string piece)

@@ -3,8 +3,10 @@ using Microsoft.ML.Tokenizers;
 
 namespace SparseRM.Text.Bpe;
 
-/// <summary>Byte-level BPE: pieces of the pre-tokenizer, merged as bytes in the order of ranks; a piece that is a token of its own is that token.</summary>
-/// <remarks>Short pieces go through <see cref="TiktokenTokenizer"/>. Its time grows with the square of a piece's length, so longer ones take
+/// <summary>Byte-level BPE: pieces of the pre-tokenizer, merged as bytes in the order of ranks; a piece that is a token of its own is that
+/// token.</summary>
+/// <remarks>Short pieces go through <see cref="TiktokenTokenizer"/>. Its time grows with the square of a piece's length, so longer ones
+/// take
 /// <see cref="PairMerger"/> over the same ranks, which gives the same ids.</remarks>
 internal sealed class ByteLevelEncoder : ISegmentEncoder
 {
@@ -19,7 +21,8 @@ internal sealed class ByteLevelEncoder : ISegmentEncoder
     private readonly Dictionary<byte[], int> _rankOfBytes;
     private readonly int _longestToken;
 
-    /// <summary>Rank r is the token <paramref name="bytesOfRank"/>[r] with id <paramref name="idOfRank"/>[r]; all 256 single bytes must be there.</summary>
+    /// <summary>Rank r is the token <paramref name="bytesOfRank"/>[r] with id <paramref name="idOfRank"/>[r]; all 256 single bytes must be
+    /// there.</summary>
     public ByteLevelEncoder(byte[][] bytesOfRank, int[] idOfRank, PreTokenizerPattern pattern, bool normalizes)
     {
         (_bytesOfRank, _idOfRank, _pattern, _normalizes) = (bytesOfRank, idOfRank, pattern, normalizes);
@@ -53,8 +56,8 @@ internal sealed class ByteLevelEncoder : ISegmentEncoder
         {
             ranks.Clear();
             var piece = text.AsSpan(offset, length);
-            if (length <= LongPiece) ranks.AddRange(_tiktoken.EncodeToIds(piece, considerPreTokenization: false, considerNormalization: false));
-            else MergeLong(piece, ranks);
+            if (length > LongPiece) MergeLong(piece, ranks);
+            else ranks.AddRange(_tiktoken.EncodeToIds(piece, considerPreTokenization: false, considerNormalization: false));
             AddTokens(piece, offset, ranks, tokens);
         }
         if (origin is null) return;
@@ -106,7 +109,8 @@ internal sealed class ByteLevelEncoder : ISegmentEncoder
             int begin = byteEnd;
             byteEnd += _bytesOfRank[rank].Length;
             int chars, bytes;
-            while (byteStart + (bytes = Utf8Length(piece, charStart, out chars)) <= begin) (charStart, byteStart) = (charStart + chars, byteStart + bytes);
+            while (byteStart + (bytes = Utf8Length(piece, charStart, out chars)) <= begin)
+                (charStart, byteStart) = (charStart + chars, byteStart + bytes);
             int charEnd = charStart, reached = byteStart;
             while (reached < byteEnd)
             {
@@ -129,7 +133,8 @@ internal sealed class ByteLevelEncoder : ISegmentEncoder
         {
             rank = id = -1;
             if (right.End - left.Start > encoder._longestToken) return false;
-            if (!encoder._rankOfBytes.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(bytes.AsSpan(left.Start, right.End - left.Start), out rank)) return false;
+            var lookup = encoder._rankOfBytes.GetAlternateLookup<ReadOnlySpan<byte>>();
+            if (!lookup.TryGetValue(bytes.AsSpan(left.Start, right.End - left.Start), out rank)) return false;
             id = rank;
             return true;
         }

@@ -11,13 +11,20 @@ internal static class JsonFile
     {
         try
         {
-            var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            byte[] content = File.ReadAllBytes(path);
+            CheckStrings(content);
+            var document = JsonDocument.Parse(content);
             if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
             document.Dispose();
         }
         catch (JsonException error)
         {
-            throw new ModelFormatException(path, $"not valid JSON (line {error.LineNumber + 1}); copy the file again from where the model came from", error);
+            throw new ModelFormatException(path,
+                $"not valid JSON (line {error.LineNumber + 1}); copy the file again from where the model came from", error);
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new ModelFormatException(path, "a string holds half of a surrogate pair or bytes that are not UTF-8", error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -34,24 +41,13 @@ internal static class JsonFile
     public static JsonElement? Member(this JsonElement element, string name, JsonValueKind kind, string path)
     {
         if (!element.TryGet(name, out var value)) return null;
-        return value.ValueKind == kind ? value : throw new ModelFormatException(path, $"{name} is {Shown(value)}, expected {kind.ToString().ToLowerInvariant()}");
+        return value.ValueKind == kind ? value
+            : throw new ModelFormatException(path, $"{name} is {Shown(value)}, expected {kind.ToString().ToLowerInvariant()}");
     }
 
     /// <summary>A string member, or null where it is absent or null.</summary>
-    public static string? Text(this JsonElement element, string name, string path) => element.Member(name, JsonValueKind.String, path) is { } value ? String(value, path) : null;
-
-    /// <summary>A string value; a lone surrogate in an escape is refused.</summary>
-    public static string String(JsonElement value, string path)
-    {
-        try
-        {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException error)
-        {
-            throw new ModelFormatException(path, $"a string holds half of a surrogate pair: {Shown(value)}", error);
-        }
-    }
+    public static string? Text(this JsonElement element, string name, string path) =>
+        element.Member(name, JsonValueKind.String, path) is { } value ? value.GetString() : null;
 
     /// <summary>A boolean member.</summary>
     public static bool? Flag(this JsonElement element, string name, string path)
@@ -66,6 +62,14 @@ internal static class JsonFile
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id is >= 0 and < 1 << 24
             ? id
             : throw new ModelFormatException(path, $"the id of '{token}' is {Shown(value)}, expected an integer from 0 to {(1 << 24) - 1}");
+
+    // Decodes every string once, so that no later access to a name or value can fail.
+    private static void CheckStrings(byte[] content)
+    {
+        var reader = new Utf8JsonReader(content);
+        while (reader.Read())
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName) _ = reader.GetString();
+    }
 
     private static string Shown(JsonElement value)
     {

@@ -16,7 +16,8 @@ internal sealed class MarkFinder
         }
     }
 
-    /// <summary>Appends the marks of <paramref name="text"/>[<paramref name="start"/>..<paramref name="end"/>] in order, with the blanks that they swallow.</summary>
+    /// <summary>Appends the marks of <paramref name="text"/>[<paramref name="start"/>..<paramref name="end"/>] in order, with the blanks
+    /// that they swallow.</summary>
     public void Find(string text, int start, int end, List<TokenRange> marks)
     {
         if (_trie.IsEmpty) return;

@@ -4,10 +4,12 @@ using System.Text;
 namespace SparseRM.Text.Bpe;
 
 /// <summary>Unicode normalisation form C with the way back: which original characters each normalised one comes from.</summary>
-/// <remarks>Ours, because <see cref="string.Normalize()"/> leaves text as it is under invariant globalization, which the command line runs in.</remarks>
+/// <remarks>Ours, because <see cref="string.Normalize()"/> leaves text as it is under invariant globalization, which the command line runs
+/// in.</remarks>
 internal static class Nfc
 {
-    private const int HangulBase = 0xAC00, LBase = 0x1100, VBase = 0x1161, TBase = 0x11A7, LCount = 19, VCount = 21, TCount = 28, SCount = LCount * VCount * TCount;
+    private const int HangulBase = 0xAC00, LBase = 0x1100, VBase = 0x1161, TBase = 0x11A7, LCount = 19, VCount = 21, TCount = 28,
+        SCount = LCount * VCount * TCount;
     private static readonly Dictionary<int, byte> s_class = [];
     private static readonly Dictionary<int, (int First, int Second)> s_decomposition = [];
     private static readonly Dictionary<(int First, int Second), int> s_composition = [];
@@ -35,7 +37,8 @@ internal static class Nfc
         }
     }
 
-    /// <summary>The normalised text; <paramref name="origin"/> is null where nothing changed, else the original range of each normalised character.</summary>
+    /// <summary>The normalised text; <paramref name="origin"/> is null where nothing changed, else the original range of each normalised
+    /// character.</summary>
     public static string Normalize(string text, out (int Start, int End)[]? origin)
     {
         origin = null;
@@ -72,7 +75,8 @@ internal static class Nfc
         int code = rune.Value;
         if (code < 0x300) return true;
         while (s_decomposition.TryGetValue(code, out var pair)) code = pair.First;
-        return Class(code) == 0 && !s_seconds.Contains(code) && code is not (>= VBase and < VBase + VCount) and not (> TBase and < TBase + TCount);
+        return Class(code) == 0 && !s_seconds.Contains(code) && code is not (>= VBase and < VBase + VCount)
+            and not (> TBase and < TBase + TCount);
     }
 
     private static void Decompose(int code, List<(int, int)> chunk)
@@ -134,7 +138,8 @@ internal static class Nfc
         composed = 0;
         if (first is >= LBase and < LBase + LCount && second is >= VBase and < VBase + VCount)
             composed = HangulBase + ((first - LBase) * VCount + second - VBase) * TCount;
-        else if (first is >= HangulBase and < HangulBase + SCount && (first - HangulBase) % TCount == 0 && second is > TBase and < TBase + TCount)
+        else if (first is >= HangulBase and < HangulBase + SCount && (first - HangulBase) % TCount == 0 && second is > TBase
+            and < TBase + TCount)
             composed = first + second - TBase;
         else return s_composition.TryGetValue((first, second), out composed);
         return true;

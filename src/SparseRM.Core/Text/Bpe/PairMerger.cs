@@ -1,6 +1,7 @@
 namespace SparseRM.Text.Bpe;
 
-/// <summary>One symbol of a text under merging: characters or bytes [Start, End), its id (-1: not in the vocabulary), links to its neighbours.</summary>
+/// <summary>One symbol of a text under merging: characters or bytes [Start, End), its id (-1: not in the vocabulary), links to its
+/// neighbours.</summary>
 internal struct Symbol
 {
     /// <summary>First character or byte.</summary>
@@ -46,7 +47,8 @@ internal static class PairMerger
         {
             ref var left = ref symbols[priority.Left];
             // A stale candidate: one of its two symbols has since been merged. Ends only grow and starts stay, so equal ends mean the same symbols.
-            if (left.Start == left.End || left.End != candidate.Middle || left.Next < 0 || symbols[left.Next].End != candidate.End) continue;
+            if (left.Start == left.End || left.End != candidate.Middle || left.Next < 0
+                || symbols[left.Next].End != candidate.End) continue;
             ref var right = ref symbols[left.Next];
             left.End = right.End;
             left.Id = candidate.Id;

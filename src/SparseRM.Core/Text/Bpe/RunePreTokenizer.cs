@@ -57,7 +57,8 @@ internal sealed class RunePreTokenizer(PreTokenizerPattern pattern) : PreTokeniz
         if (end > at) return end;
         var kind = Next(text, at, out int length);
         if (kind == Kind.Letter) return EndOfRun(text, at, Kind.Letter);
-        if (kind is Kind.Other or Kind.Space && Next(text, at + length, out _) == Kind.Letter) return EndOfRun(text, at + length, Kind.Letter);
+        if (kind is Kind.Other or Kind.Space && Next(text, at + length, out _) == Kind.Letter)
+            return EndOfRun(text, at + length, Kind.Letter);
         if (kind == Kind.Number)
             return pattern == PreTokenizerPattern.Qwen2 ? at + length : EndOfRun(text, at, Kind.Number, most: 3);
         int body = text[at] == ' ' ? at + 1 : at;
@@ -108,7 +109,8 @@ internal sealed class RunePreTokenizer(PreTokenizerPattern pattern) : PreTokeniz
     }
 
     // U+017F (long s) folds to s in a case-insensitive pattern; no other character beyond ASCII folds to a letter of the contractions.
-    private static char Fold(char c, bool ignoreCase) => !ignoreCase ? c : c == '\u017F' ? 's' : char.IsAsciiLetterUpper(c) ? (char)(c | 0x20) : c;
+    private static char Fold(char c, bool ignoreCase) =>
+        !ignoreCase ? c : c == '\u017F' ? 's' : char.IsAsciiLetterUpper(c) ? (char)(c | 0x20) : c;
 
     private static Kind Next(ReadOnlySpan<char> text, int at, out int length)
     {

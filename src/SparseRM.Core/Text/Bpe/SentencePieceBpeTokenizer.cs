@@ -5,7 +5,8 @@ using SparseRM.Errors;
 
 namespace SparseRM.Text.Bpe;
 
-/// <summary>SentencePiece BPE: characters merged by rank, the leftmost among equals; user-defined pieces first; bytes where a character is unknown.</summary>
+/// <summary>SentencePiece BPE: characters merged by rank, the leftmost among equals; user-defined pieces first; bytes where a character is
+/// unknown.</summary>
 /// <remarks>Ours, because the package's takes merges of equal score right to left and does not know user-defined pieces.</remarks>
 internal sealed class SentencePieceBpeTokenizer : Tokenizer, ISegmentEncoder
 {
@@ -46,7 +47,8 @@ internal sealed class SentencePieceBpeTokenizer : Tokenizer, ISegmentEncoder
             var (start, end) = (Math.Max(symbols[i].Start - shift, 0), symbols[i].End - shift);
             if (symbols[i].Id >= 0) tokens.Add(new TokenRange(symbols[i].Id, start, end));
             else if (_model.ByteIds is { } byteIds)
-                foreach (byte b in Encoding.UTF8.GetBytes(text, symbols[i].Start, symbols[i].End - symbols[i].Start)) tokens.Add(new TokenRange(byteIds[b], start, end));
+                foreach (byte b in Encoding.UTF8.GetBytes(text, symbols[i].Start, symbols[i].End - symbols[i].Start))
+                    tokens.Add(new TokenRange(byteIds[b], start, end));
             else AddUnknown(text, symbols[i], new TokenRange(_model.UnknownId ?? -1, start, end), afterUnknown, tokens);
             afterUnknown = symbols[i].Id < 0 && _model.ByteIds is null;
         }
@@ -101,8 +103,10 @@ internal sealed class SentencePieceBpeTokenizer : Tokenizer, ISegmentEncoder
         string segment = text ?? textSpan.ToString();
         var ranges = new List<TokenRange>();
         Encode(segment, atStart: true, ranges);
-        var tokens = ranges.Take(settings.MaxTokenCount).Select(range => new EncodedToken(range.Id, TextOf(range.Id) ?? "", range.Start..range.End)).ToList();
-        return new EncodeResults<EncodedToken> { Tokens = tokens, NormalizedText = null, CharsConsumed = tokens.Count == ranges.Count ? segment.Length : ranges[tokens.Count].Start };
+        var tokens = ranges.Take(settings.MaxTokenCount).Select(range =>
+            new EncodedToken(range.Id, TextOf(range.Id) ?? "", range.Start..range.End)).ToList();
+        int consumed = tokens.Count == ranges.Count ? segment.Length : ranges[tokens.Count].Start;
+        return new EncodeResults<EncodedToken> { Tokens = tokens, NormalizedText = null, CharsConsumed = consumed };
     }
 
     private Symbol[] Symbols(string text)

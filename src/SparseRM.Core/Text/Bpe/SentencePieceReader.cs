@@ -28,15 +28,19 @@ internal sealed class SentencePieceReader
         }
         catch (Exception error) when (error is InvalidProtocolBufferException or IOException or ArgumentException)
         {
-            throw new ModelFormatException(path, "neither lines of 'base64 rank' nor a whole SentencePiece model; copy the file again from where the model came from", error);
+            throw new ModelFormatException(path,
+                "neither lines of 'base64 rank' nor a whole SentencePiece model; copy the file again from where the model came from",
+                error);
         }
         return reader.Build(isMark);
     }
 
     private TokenizerParts Build(Func<string, bool> isMark)
     {
-        if (_pieces.Count == 0) throw new ModelFormatException(_path, "neither lines of 'base64 rank' nor a SentencePiece model with pieces");
-        if (_modelType != 2) throw new ModelFormatException(_path, $"SentencePiece model type '{TypeName(_modelType)}' is not supported; BPE is");
+        if (_pieces.Count == 0)
+            throw new ModelFormatException(_path, "neither lines of 'base64 rank' nor a SentencePiece model with pieces");
+        if (_modelType != 2)
+            throw new ModelFormatException(_path, $"SentencePiece model type '{TypeName(_modelType)}' is not supported; BPE is");
         if (_hasCharsMap) throw new ModelFormatException(_path, $"SentencePiece normaliser '{_normalizer}' is not supported; identity is");
         if (_removesExtra) throw new ModelFormatException(_path, "SentencePiece setting remove_extra_whitespaces is not supported");
         if (_suffixBlank) throw new ModelFormatException(_path, "SentencePiece setting treat_whitespace_as_suffix is not supported");
@@ -49,7 +53,8 @@ internal sealed class SentencePieceReader
         {
             var (text, score, type) = _pieces[id];
             if (text.Length == 0 || float.IsNaN(score)) throw new ModelFormatException(_path, $"piece {id} has no text or no score");
-            if (type is Normal or UserDefined && !vocabulary.TryAdd(text, id)) throw new ModelFormatException(_path, $"piece '{text}' is there twice");
+            if (type is Normal or UserDefined && !vocabulary.TryAdd(text, id))
+                throw new ModelFormatException(_path, $"piece '{text}' is there twice");
             if (type is Control or Unknown || (type == UserDefined && isMark(text))) marks.Add(new AddedToken(id, text, Special: true));
             else if (type == UserDefined) userDefined.Add(new AddedToken(id, text, Special: false));
             else if (type == Byte) byteIds[ByteOf(text)] = id;
@@ -74,7 +79,8 @@ internal sealed class SentencePieceReader
     private Dictionary<long, (int, int)> Merges(Dictionary<string, int> vocabulary)
     {
         var rankOfScore = new Dictionary<float, int>();
-        foreach (float score in _pieces.Where(piece => piece.Type == Normal).Select(piece => piece.Score).Distinct().OrderDescending()) rankOfScore.Add(score, rankOfScore.Count);
+        foreach (float score in _pieces.Where(piece => piece.Type == Normal).Select(piece =>
+            piece.Score).Distinct().OrderDescending()) rankOfScore.Add(score, rankOfScore.Count);
         var lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         var merges = new Dictionary<long, (int, int)>();
         foreach (var (text, id) in vocabulary)
@@ -91,7 +97,8 @@ internal sealed class SentencePieceReader
 
     private int ByteOf(string text)
     {
-        if (text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>' && Convert.FromHexString(text.AsSpan(3, 2), new byte[1], out _, out _) == System.Buffers.OperationStatus.Done)
+        if (text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>'
+            && Convert.FromHexString(text.AsSpan(3, 2), new byte[1], out _, out _) == System.Buffers.OperationStatus.Done)
             return Convert.FromHexString(text.AsSpan(3, 2))[0];
         throw new ModelFormatException(_path, $"byte piece '{text}' is not <0xHH>");
     }

@@ -23,7 +23,7 @@ internal static class TiktokenReader
         int end = content.IndexOf((byte)'\n');
         var line = end < 0 ? content : content[..end];
         int space = line.IndexOf((byte)' ');
-        return space > 0 && Base64.IsValid(line[..space]);
+        return space > 0 && space + 1 < line.Length && char.IsAsciiDigit((char)line[space + 1]) && Base64.IsValid(line[..space]);
     }
 
     /// <summary>Reads and checks the file.</summary>
@@ -35,7 +35,8 @@ internal static class TiktokenReader
         {
             if (line.Length == 0) continue;
             string[] parts = line.TrimEnd('\r').Split(' ');
-            if (parts.Length != 2 || parts[0].Length == 0 || !Base64.IsValid(parts[0]) || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int rank) || rank != tokens.Count)
+            if (parts.Length != 2 || parts[0].Length == 0 || !Base64.IsValid(parts[0])
+                || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int rank) || rank != tokens.Count)
                 throw new ModelFormatException(path, $"line {tokens.Count + 1} is not 'base64 {tokens.Count}'");
             if (!seen.Add(parts[0])) throw new ModelFormatException(path, $"line {tokens.Count + 1} repeats a token");
             tokens.Add(Convert.FromBase64String(parts[0]));
@@ -45,8 +46,10 @@ internal static class TiktokenReader
         var marks = new List<AddedToken>();
         int unnamed = 0;
         for (int i = 0; i < Reserved; i++)
-            marks.Add(new AddedToken(tokens.Count + i, s_names.TryGetValue(i, out string? name) ? name : $"<|reserved_special_token_{unnamed++}|>", Special: true));
-        var encoder = new ByteLevelEncoder([.. tokens], [.. Enumerable.Range(0, tokens.Count)], PreTokenizerPattern.Llama3, normalizes: false);
+            marks.Add(new AddedToken(tokens.Count + i, s_names.TryGetValue(i, out string? name) ? name
+                : $"<|reserved_special_token_{unnamed++}|>", Special: true));
+        var encoder = new ByteLevelEncoder([.. tokens], [.. Enumerable.Range(0, tokens.Count)], PreTokenizerPattern.Llama3,
+            normalizes: false);
         return new TokenizerParts(encoder, marks, true, new SpecialTokenNames(s_names[0], s_names[1]));
     }
 }

@@ -21,7 +21,8 @@ internal sealed class TokenTrie
         node.Id = id;
     }
 
-    /// <summary>The longest token that begins at <paramref name="start"/> and ends at or before <paramref name="end"/>; false when there is none.</summary>
+    /// <summary>The longest token that begins at <paramref name="start"/> and ends at or before <paramref name="end"/>; false when there is
+    /// none.</summary>
     public bool TryMatch(ReadOnlySpan<char> text, int start, int end, out int id, out int length)
     {
         (id, length) = (-1, 0);

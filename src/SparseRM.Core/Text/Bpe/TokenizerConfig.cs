@@ -19,7 +19,8 @@ internal sealed class TokenizerConfig
         using var tokens = JsonFile.Open(added);
         var known = Added.Select(token => token.Content).ToHashSet(StringComparer.Ordinal);
         foreach (var entry in tokens.RootElement.EnumerateObject())
-            if (entry.Name.Length > 0 && !known.Contains(entry.Name)) Added.Add(new AddedToken(JsonFile.Id(entry.Value, entry.Name, added), entry.Name, Special: true));
+            if (entry.Name.Length > 0 && !known.Contains(entry.Name))
+                Added.Add(new AddedToken(JsonFile.Id(entry.Value, entry.Name, added), entry.Name, Special: true));
     }
 
     /// <summary>Tokens added on top of the vocabulary.</summary>
@@ -75,7 +76,7 @@ internal sealed class TokenizerConfig
 
     private static string Content(JsonElement value, string field, string path)
     {
-        if (value.ValueKind == JsonValueKind.String) return JsonFile.String(value, path);
+        if (value.ValueKind == JsonValueKind.String) return value.GetString()!;
         if (value.ValueKind == JsonValueKind.Object && value.Text("content", path) is { } content) return content;
         throw new ModelFormatException(path, $"{field} is neither a string nor an object with content");
     }

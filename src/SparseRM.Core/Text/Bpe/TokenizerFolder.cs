@@ -16,8 +16,10 @@ internal static class TokenizerFolder
         if (File.Exists(json)) parts = TokenizerJsonReader.Read(json);
         else if (File.Exists(model)) parts = ReadModel(model, config);
         else if (File.Exists(Path.Combine(folder, "vocab.json")))
-            throw new ModelFormatException(folder, "has vocab.json and merges.txt but no tokenizer.json; save the tokenizer with transformers' fast tokenizer, which writes one");
-        else throw new ModelFormatException(folder, "has neither tokenizer.json nor tokenizer.model; copy the tokenizer's files into the folder");
+            throw new ModelFormatException(folder,
+                "has vocab.json and merges.txt but no tokenizer.json; save the tokenizer with transformers' fast tokenizer, which writes one");
+        else throw new ModelFormatException(folder,
+            "has neither tokenizer.json nor tokenizer.model; copy the tokenizer's files into the folder");
         AddedTokens.Join(parts.Marks, config.Added, parts.Encoder, Path.Combine(folder, "tokenizer_config.json"));
         return parts;
     }

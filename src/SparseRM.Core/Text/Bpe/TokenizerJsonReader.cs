@@ -3,7 +3,8 @@ using SparseRM.Errors;
 
 namespace SparseRM.Text.Bpe;
 
-/// <summary>Reads tokenizer.json (Hugging Face tokenizers): BPE, byte-level or with SentencePiece's blanks. What it does not know it refuses by name.</summary>
+/// <summary>Reads tokenizer.json (Hugging Face tokenizers): BPE, byte-level or with SentencePiece's blanks. What it does not know it
+/// refuses by name.</summary>
 internal sealed class TokenizerJsonReader
 {
     private const string Blank = "\u2581";
@@ -33,14 +34,21 @@ internal sealed class TokenizerJsonReader
         var reader = new BpeModelReader(_path, model, added);
         if (_byteLevel)
         {
-            if (_escapes || _prefix != DummyPrefix.None) throw new ModelFormatException(_path, "mixes a ByteLevel pre_tokenizer with SentencePiece's blanks, which is not supported");
-            return new TokenizerParts(reader.ByteLevel(_pattern ?? PreTokenizerPattern.Gpt2, _composes), added, _addsBos, new SpecialTokenNames(_bos));
+            if (_escapes || _prefix != DummyPrefix.None)
+                throw new ModelFormatException(_path,
+                "mixes a ByteLevel pre_tokenizer with SentencePiece's blanks, which is not supported");
+            return new TokenizerParts(reader.ByteLevel(_pattern ?? PreTokenizerPattern.Gpt2, _composes), added, _addsBos,
+                new SpecialTokenNames(_bos));
         }
         if (_composes) throw new ModelFormatException(_path, "normalizer 'NFC' without a ByteLevel pre_tokenizer is not supported");
-        if (_splitsAtSpaces && !_escapes) throw new ModelFormatException(_path, "pre_tokenizer 'Split' at spaces without a normalizer that replaces them is not supported");
+        if (_splitsAtSpaces && !_escapes)
+            throw new ModelFormatException(_path,
+            "pre_tokenizer 'Split' at spaces without a normalizer that replaces them is not supported");
         // A prefix before every segment makes each added token a border of segments; without one, plain added tokens are pieces within a segment.
-        var userDefined = _prefix == DummyPrefix.Always ? [] : added.Where(token => !token.Special && !token.LeftStrip && !token.RightStrip).ToList();
-        var pieces = userDefined.ConvertAll(token => _escapes ? token with { Content = token.Content.Replace(" ", Blank, StringComparison.Ordinal) } : token);
+        var userDefined = _prefix == DummyPrefix.Always ? []
+            : added.Where(token => !token.Special && !token.LeftStrip && !token.RightStrip).ToList();
+        var pieces = userDefined.ConvertAll(token =>
+            _escapes ? token with { Content = token.Content.Replace(" ", Blank, StringComparison.Ordinal) } : token);
         var encoder = reader.SentencePiece(pieces, _escapes, _prefix);
         return new TokenizerParts(encoder, added.Except(userDefined).ToList(), _addsBos, new SpecialTokenNames(_bos));
     }
@@ -81,13 +89,16 @@ internal sealed class TokenizerJsonReader
                     if (_pattern is not null) break;
                     _pattern = PreTokenizerPattern.Gpt2;
                 }
-                else if (_pattern is null) throw new ModelFormatException(_path, "pre_tokenizer 'ByteLevel' with use_regex false needs a 'Split' before it");
+                else if (_pattern is null)
+                    throw new ModelFormatException(_path, "pre_tokenizer 'ByteLevel' with use_regex false needs a 'Split' before it");
                 _byteLevel = true;
                 return;
             case "Split" when Pattern(preTokenizer, "Regex") is { } regex:
                 if (!RunePreTokenizer.Known.TryGetValue(regex, out var pattern))
-                    throw new ModelFormatException(_path, $"pre_tokenizer 'Split' has a regex that is not known (GPT-2's, Llama-3's and Qwen2's are): {regex}");
-                if (_pattern is not null || preTokenizer.Text("behavior", _path) is not "Isolated" || (preTokenizer.Flag("invert", _path) ?? false)) break;
+                    throw new ModelFormatException(_path,
+                        $"pre_tokenizer 'Split' has a regex that is not known (GPT-2's, Llama-3's and Qwen2's are): {regex}");
+                if (_pattern is not null || preTokenizer.Text("behavior", _path) is not "Isolated"
+                    || (preTokenizer.Flag("invert", _path) ?? false)) break;
                 _pattern = pattern;
                 return;
             case "Split" when Pattern(preTokenizer, "String") == " ":
@@ -99,7 +110,8 @@ internal sealed class TokenizerJsonReader
                 {
                     "first" => DummyPrefix.First,
                     "never" => DummyPrefix.None,
-                    var scheme => throw new ModelFormatException(_path, $"pre_tokenizer 'Metaspace' with prepend_scheme '{scheme}' is not supported (first and never are)"),
+                    var scheme => throw new ModelFormatException(_path,
+                        $"pre_tokenizer 'Metaspace' with prepend_scheme '{scheme}' is not supported (first and never are)"),
                 };
                 return;
         }
@@ -119,7 +131,8 @@ internal sealed class TokenizerJsonReader
                 break;
             case "TemplateProcessing":
                 var first = Parts(processor, "single").FirstOrDefault();
-                if (first.ValueKind != JsonValueKind.Object || first.Member("SpecialToken", JsonValueKind.Object, _path) is not { } token) break;
+                if (first.ValueKind != JsonValueKind.Object
+                    || first.Member("SpecialToken", JsonValueKind.Object, _path) is not { } token) break;
                 _bos = token.Text("id", _path);
                 _addsBos = true;
                 break;
@@ -146,7 +159,8 @@ internal sealed class TokenizerJsonReader
         element.Member("pattern", JsonValueKind.Object, _path) is { } pattern ? pattern.Text(kind, _path) : null;
 
     private IEnumerable<JsonElement> Parts(JsonElement element, string name) =>
-        (element.Member(name, JsonValueKind.Array, _path) ?? throw new ModelFormatException(_path, $"'{name}' is missing in {Short(element)}")).EnumerateArray();
+        (element.Member(name, JsonValueKind.Array, _path) ?? throw new ModelFormatException(_path,
+            $"'{name}' is missing in {Short(element)}")).EnumerateArray();
 
     private string Type(JsonElement element, string field)
     {

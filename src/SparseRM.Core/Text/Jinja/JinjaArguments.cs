@@ -1,6 +1,7 @@
 namespace SparseRM.Text.Jinja;
 
-/// <summary>Evaluated arguments of one call; the callee takes them in the order of its signature, and what it does not take is refused.</summary>
+/// <summary>Evaluated arguments of one call; the callee takes them in the order of its signature, and what it does not take is
+/// refused.</summary>
 internal sealed class JinjaArguments(string callee, List<object?> positional, List<(string Name, object? Value)> named, JinjaBudget budget)
 {
     private int _taken;
@@ -31,7 +32,8 @@ internal sealed class JinjaArguments(string callee, List<object?> positional, Li
     public object? Take(string name, object? otherwise) => TryTake(name, out object? value) ? value : otherwise;
 
     /// <summary>Takes the next argument, which must be given.</summary>
-    public object? Take(string name) => TryTake(name, out object? value) ? value : throw new JinjaException($"{callee} needs its argument '{name}'");
+    public object? Take(string name) =>
+        TryTake(name, out object? value) ? value : throw new JinjaException($"{callee} needs its argument '{name}'");
 
     /// <summary>Takes all named arguments that are left.</summary>
     public List<(string Name, object? Value)> TakeNamed()
@@ -49,7 +51,8 @@ internal sealed class JinjaArguments(string callee, List<object?> positional, Li
     }
 }
 
-/// <summary>What one render may spend, so that a hostile template ends: evaluated nodes, and characters built (16 count as a step).</summary>
+/// <summary>What one render may spend, so that a hostile template ends: evaluated nodes, and characters built (16 count as a
+/// step).</summary>
 internal sealed class JinjaBudget
 {
     private const long Steps = 5_000_000;

@@ -14,16 +14,24 @@ internal sealed partial class JinjaEvaluator
             DictExpression dict => EvaluateDict(dict),
             AttributeExpression attribute => JinjaMethods.Attribute(Evaluate(attribute.Target), attribute.Name),
             IndexExpression index => JinjaOperators.Index(Evaluate(index.Target), Evaluate(index.Index)),
-            SliceExpression slice => JinjaOperators.Slice(Evaluate(slice.Target), EvaluateOptional(slice.Start), EvaluateOptional(slice.Stop), EvaluateOptional(slice.Step), _budget),
+            SliceExpression slice =>
+                JinjaOperators.Slice(Evaluate(slice.Target), EvaluateOptional(slice.Start), EvaluateOptional(slice.Stop),
+                EvaluateOptional(slice.Step), _budget),
             CallExpression call => EvaluateCall(call),
-            FilterExpression filter => JinjaFilters.Apply(filter.Name, Evaluate(filter.Target), Arguments($"filter '{filter.Name}'", filter.Arguments)),
-            TestExpression test => JinjaTests.Apply(test.Name, Evaluate(test.Target), Arguments($"test '{test.Name}'", test.Arguments)) != test.Negated,
+            FilterExpression filter =>
+                JinjaFilters.Apply(filter.Name, Evaluate(filter.Target), Arguments($"filter '{filter.Name}'", filter.Arguments)),
+            TestExpression test =>
+                JinjaTests.Apply(test.Name, Evaluate(test.Target), Arguments($"test '{test.Name}'", test.Arguments)) != test.Negated,
             UnaryExpression unary => EvaluateUnary(unary),
-            BinaryExpression { Operator: "and" } both => Evaluate(both.Left) is var left && JinjaValues.IsTrue(left) ? Evaluate(both.Right) : left,
-            BinaryExpression { Operator: "or" } either => Evaluate(either.Left) is var left && JinjaValues.IsTrue(left) ? left : Evaluate(either.Right),
+            BinaryExpression { Operator: "and" } both =>
+                Evaluate(both.Left) is var left && JinjaValues.IsTrue(left) ? Evaluate(both.Right) : left,
+            BinaryExpression { Operator: "or" } either =>
+                Evaluate(either.Left) is var left && JinjaValues.IsTrue(left) ? left : Evaluate(either.Right),
             BinaryExpression binary => JinjaOperators.Binary(binary.Operator, Evaluate(binary.Left), Evaluate(binary.Right), _budget),
             CompareExpression compare => EvaluateCompare(compare),
-            ConditionalExpression choice => JinjaValues.IsTrue(Evaluate(choice.Test)) ? Evaluate(choice.Then) : choice.Else is null ? new JinjaUndefined("the missing else of an inline if") : Evaluate(choice.Else),
+            ConditionalExpression choice =>
+                JinjaValues.IsTrue(Evaluate(choice.Test)) ? Evaluate(choice.Then) : choice.Else is null
+                ? new JinjaUndefined("the missing else of an inline if") : Evaluate(choice.Else),
             _ => throw new InvalidOperationException(expression.GetType().Name),
         };
         _depth--;
@@ -57,7 +65,8 @@ internal sealed partial class JinjaEvaluator
     private object? EvaluateCall(CallExpression call)
     {
         object? target = Evaluate(call.Target);
-        string callee = call.Target switch { NameExpression name => name.Name, AttributeExpression attribute => attribute.Name, _ => "the called value" };
+        string callee = call.Target switch { NameExpression name => name.Name, AttributeExpression attribute => attribute.Name, _ =>
+            "the called value" };
         if (target is JinjaUndefined) throw new JinjaException($"function '{callee}' is not known");
         if (target is not JinjaFunction function) throw new JinjaException($"'{callee}' is {JinjaValues.TypeName(target)}, not a function");
         return function(Arguments(callee, call.Arguments));

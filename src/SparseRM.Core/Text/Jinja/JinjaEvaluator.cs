@@ -11,7 +11,6 @@ internal sealed partial class JinjaEvaluator
     private readonly JinjaBudget _budget = new();
     private readonly JinjaScope _globals = new(null);
     private TracedText.Builder _output = new();
-    private readonly JinjaScope _top;
     private JinjaScope _scope;
     private int _depth, _line;
 
@@ -19,7 +18,7 @@ internal sealed partial class JinjaEvaluator
     {
         _name = name;
         foreach (var (key, value) in JinjaFunctions.All(name).Concat(variables)) _globals.Set(key, value);
-        _scope = _top = new JinjaScope(_globals);
+        _scope = new JinjaScope(_globals);
     }
 
     private enum Flow { Next, Break, Continue }
@@ -72,11 +71,13 @@ internal sealed partial class JinjaEvaluator
                 return Flow.Next;
             case SetBlockStatement block:
                 object? captured = Capture(block.Body, new JinjaScope(_scope));
-                foreach (var (filter, arguments) in block.Filters) captured = JinjaFilters.Apply(filter, captured, Arguments($"filter '{filter}'", arguments));
+                foreach (var (filter, arguments) in block.Filters) captured = JinjaFilters.Apply(filter, captured,
+                    Arguments($"filter '{filter}'", arguments));
                 Assign(block.Name, block.Attribute, captured);
                 return Flow.Next;
             case MacroStatement macro:
-                _scope.Set(macro.Name, (JinjaFunction)(arguments => CallMacro(macro, arguments)));
+                var home = _scope;
+                _scope.Set(macro.Name, (JinjaFunction)(arguments => CallMacro(macro, home, arguments)));
                 return Flow.Next;
             case LoopControlStatement control:
                 return control.Breaks ? Flow.Break : Flow.Continue;
@@ -172,12 +173,13 @@ internal sealed partial class JinjaEvaluator
         return text;
     }
 
-    private TracedText CallMacro(MacroStatement macro, JinjaArguments arguments)
+    private TracedText CallMacro(MacroStatement macro, JinjaScope home, JinjaArguments arguments)
     {
-        // A macro sees what the template's top level has set, not the loops around its call.
-        var scope = new JinjaScope(_top);
+        // A macro sees what surrounds its definition, not what surrounds its call.
+        var scope = new JinjaScope(home);
         foreach (var (name, otherwise) in macro.Parameters)
-            scope.Set(name, arguments.TryTake(name, out object? value) ? value : otherwise is null ? new JinjaUndefined(name) : Evaluate(otherwise));
+            scope.Set(name, arguments.TryTake(name, out object? value) ? value : otherwise is null ? new JinjaUndefined(name)
+                : Evaluate(otherwise));
         arguments.Done();
         int line = _line;
         var text = Capture(macro.Body, scope);
@@ -187,6 +189,7 @@ internal sealed partial class JinjaEvaluator
 
     private void Enter()
     {
-        if (++_depth > Deepest || !RuntimeHelpers.TryEnsureSufficientExecutionStack()) throw new JinjaException($"goes deeper than {Deepest} levels of expressions, blocks and macros");
+        if (++_depth > Deepest || !RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw new JinjaException($"goes deeper than {Deepest} levels of expressions, blocks and macros");
     }
 }

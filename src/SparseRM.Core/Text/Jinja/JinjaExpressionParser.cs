@@ -1,10 +1,9 @@
-using System.Globalization;
 using SparseRM.Errors;
 
 namespace SparseRM.Text.Jinja;
 
 /// <summary>Parses expressions with Jinja's precedence; shares its position with the statement parser.</summary>
-internal sealed class JinjaExpressionParser(string name, List<JinjaToken> tokens)
+internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken> tokens)
 {
     private const int DeepestNesting = 100;
     private int _at, _depth;
@@ -38,7 +37,8 @@ internal sealed class JinjaExpressionParser(string name, List<JinjaToken> tokens
     }
 
     /// <summary>Takes a token of the kind or refuses.</summary>
-    public JinjaToken Expect(JinjaTokenKind kind) => Current.Kind == kind ? Take() : throw Error($"expected {kind}, found {Shown(Current)}");
+    public JinjaToken Expect(JinjaTokenKind kind) =>
+        Current.Kind == kind ? Take() : throw Error($"expected {kind}, found {Shown(Current)}");
 
     /// <summary>Enters a level of nesting; too many would exhaust the stack.</summary>
     public void Enter()
@@ -86,7 +86,8 @@ internal sealed class JinjaExpressionParser(string name, List<JinjaToken> tokens
         return filters;
     }
 
-    private bool StartsExpression => Current.Kind is JinjaTokenKind.Name or JinjaTokenKind.String or JinjaTokenKind.Integer or JinjaTokenKind.Float
+    private bool StartsExpression =>
+        Current.Kind is JinjaTokenKind.Name or JinjaTokenKind.String or JinjaTokenKind.Integer or JinjaTokenKind.Float
         || Current.Is("(") || Current.Is("[") || Current.Is("{") || Current.Is("-") || Current.Is("+");
 
     private Expression ParseOr() => ParseLeft(() => ParseLeft(ParseNot, "and", words: true), "or", words: true);
@@ -208,109 +209,14 @@ internal sealed class JinjaExpressionParser(string name, List<JinjaToken> tokens
         if (!JinjaTests.Names.Contains(test)) throw Error($"test '{test}' is not known");
         var arguments = CallArguments.None;
         if (Current.Is("(")) arguments = ParseArguments();
-        else if (StartsExpression && !Current.Is("-") && !Current.Is("+") && !IsKeyword(Current.Text)) arguments = new CallArguments([ParsePostfix(ParsePrimary())], []);
+        else if (StartsExpression && !Current.Is("-") && !Current.Is("+")
+            && !IsKeyword(Current.Text)) arguments = new CallArguments([ParsePostfix(ParsePrimary())], []);
         return new TestExpression(line, value, test, arguments, negated);
     }
 
-    private bool IsKeyword(string word) => Current.Kind == JinjaTokenKind.Name && word is "else" or "or" or "and" or "is" or "if" or "in" or "not";
+    private bool IsKeyword(string word) =>
+        Current.Kind == JinjaTokenKind.Name && word is "else" or "or" or "and" or "is" or "if" or "in" or "not";
 
-    private CallArguments ParseArguments()
-    {
-        Enter();
-        Expect("(");
-        var arguments = new CallArguments([], []);
-        while (!Accept(")"))
-        {
-            if (arguments.Positional.Count + arguments.Named.Count > 0)
-            {
-                Expect(",");
-                if (Accept(")")) break;
-            }
-            if (Current.Is("*") || Current.Is("**")) throw Error("arguments with * are not supported");
-            if (Current.Kind == JinjaTokenKind.Name && tokens[_at + 1].Is("="))
-            {
-                string argument = Take().Text;
-                Expect("=");
-                arguments.Named.Add((argument, Parse()));
-            }
-            else if (arguments.Named.Count > 0) throw Error("a positional argument follows a named one");
-            else arguments.Positional.Add(Parse());
-        }
-        Leave();
-        return arguments;
-    }
-
-    private Expression ParsePrimary()
-    {
-        var token = Take();
-        switch (token.Kind)
-        {
-            case JinjaTokenKind.Name:
-                return token.Text switch
-                {
-                    "true" or "True" => new LiteralExpression(token.Line, true),
-                    "false" or "False" => new LiteralExpression(token.Line, false),
-                    "none" or "None" => new LiteralExpression(token.Line, null),
-                    _ => new NameExpression(token.Line, token.Text),
-                };
-            case JinjaTokenKind.String:
-                string text = token.Text;
-                while (Current.Kind == JinjaTokenKind.String) text += Take().Text;
-                return new LiteralExpression(token.Line, TracedText.Of(text));
-            case JinjaTokenKind.Integer:
-                return new LiteralExpression(token.Line, long.Parse(token.Text, CultureInfo.InvariantCulture));
-            case JinjaTokenKind.Float:
-                return new LiteralExpression(token.Line, double.Parse(token.Text, CultureInfo.InvariantCulture));
-            case JinjaTokenKind.Operator when token.Text == "(":
-                return ParseParenthesis(token.Line);
-            case JinjaTokenKind.Operator when token.Text == "[":
-                return new ListExpression(token.Line, ParseItems("]"));
-            case JinjaTokenKind.Operator when token.Text == "{":
-                return ParseDict(token.Line);
-            default:
-                throw Error($"expected a value, found {Shown(token)}");
-        }
-    }
-
-    private Expression ParseParenthesis(int line)
-    {
-        if (Accept(")")) return new ListExpression(line, []);
-        var value = ParseTuple();
-        Expect(")");
-        return value;
-    }
-
-    private List<Expression> ParseItems(string close)
-    {
-        var items = new List<Expression>();
-        while (!Accept(close))
-        {
-            if (items.Count > 0)
-            {
-                Expect(",");
-                if (Accept(close)) break;
-            }
-            items.Add(Parse());
-        }
-        return items;
-    }
-
-    private DictExpression ParseDict(int line)
-    {
-        var items = new List<(Expression, Expression)>();
-        while (!Accept("}"))
-        {
-            if (items.Count > 0)
-            {
-                Expect(",");
-                if (Accept("}")) break;
-            }
-            var key = Parse();
-            Expect(":");
-            items.Add((key, Parse()));
-        }
-        return new DictExpression(line, items);
-    }
-
-    private static string Shown(JinjaToken token) => token.Kind is JinjaTokenKind.Name or JinjaTokenKind.Operator ? $"'{token.Text}'" : token.Kind.ToString();
+    private static string Shown(JinjaToken token) =>
+        token.Kind is JinjaTokenKind.Name or JinjaTokenKind.Operator ? $"'{token.Text}'" : token.Kind.ToString();
 }

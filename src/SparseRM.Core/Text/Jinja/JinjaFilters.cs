@@ -6,7 +6,8 @@ namespace SparseRM.Text.Jinja;
 /// <summary>The filters that stand after <c>|</c>.</summary>
 internal static class JinjaFilters
 {
-    private static readonly FrozenDictionary<string, Func<object?, JinjaArguments, object?>> s_filters = new Dictionary<string, Func<object?, JinjaArguments, object?>>
+    private static readonly FrozenDictionary<string, Func<object?, JinjaArguments, object?>> s_filters = new Dictionary<string,
+        Func<object?, JinjaArguments, object?>>
     {
         ["trim"] = (value, a) => JinjaMethods.Strip(JinjaValues.Print(value), a.Take("chars", null), left: true, right: true),
         ["length"] = (value, _) => Count(value), ["count"] = (value, _) => Count(value),
@@ -14,10 +15,14 @@ internal static class JinjaFilters
         ["lower"] = (value, _) => JinjaValues.Print(value).Map(text => text.ToLowerInvariant()),
         ["capitalize"] = (value, _) => JinjaValues.Print(value).Map(JinjaMethods.Capitalize),
         ["title"] = (value, _) => JinjaValues.Print(value).Map(JinjaMethods.Title),
-        ["replace"] = (value, a) => JinjaMethods.Replace(JinjaValues.Print(value), a.Take("old"), a.Take("new"), a.Take("count", null), a.Budget),
+        ["replace"] = (value, a) =>
+            JinjaMethods.Replace(JinjaValues.Print(value), a.Take("old"), a.Take("new"), a.Take("count", null), a.Budget),
         ["join"] = Join,
-        ["tojson"] = (value, a) => JinjaJson.Write(value, a.Take("indent", null) is { } indent ? JinjaValues.Integer(indent, "indent") : null, a.Budget),
-        ["items"] = (value, a) => value is JinjaDict dict ? JinjaMethods.Pairs(dict, a.Budget) : value is JinjaUndefined ? new List<object?>() : throw Wrong("items", value),
+        ["tojson"] = (value, a) =>
+            JinjaJson.Write(value, a.Take("indent", null) is { } indent ? JinjaValues.Integer(indent, "indent") : null, a.Budget),
+        ["items"] = (value, a) =>
+            value is JinjaDict dict ? JinjaMethods.Pairs(dict, a.Budget) : value is JinjaUndefined ? new List<object?>()
+            : throw Wrong("items", value),
         ["dictsort"] = (value, a) => value is JinjaDict dict ? Sorted(JinjaMethods.Pairs(dict, a.Budget)) : throw Wrong("dictsort", value),
         ["list"] = (value, a) => Copy(value, a),
         ["first"] = (value, _) => JinjaValues.Items(value) is [var first, ..] ? first : new JinjaUndefined("first item"),
@@ -29,11 +34,15 @@ internal static class JinjaFilters
         ["string"] = (value, _) => JinjaValues.Print(value), ["safe"] = (value, _) => JinjaValues.Print(value),
         ["int"] = (value, a) => ToInteger(value, a.Take("default", 0L)),
         ["float"] = (value, a) => ToFloat(value, a.Take("default", 0.0)),
-        ["abs"] = (value, _) => value is double number ? Math.Abs(number) : Math.Abs(Math.Max(JinjaValues.Integer(value, "the value of abs"), -long.MaxValue)),
+        ["abs"] = (value, _) =>
+            value is double number ? (object)Math.Abs(number)
+            : Math.Abs(Math.Max(JinjaValues.Integer(value, "the value of abs"), -long.MaxValue)),
         ["indent"] = Indent,
         ["map"] = Map,
-        ["select"] = (value, a) => Select(value, a, byAttribute: false, keep: true), ["reject"] = (value, a) => Select(value, a, byAttribute: false, keep: false),
-        ["selectattr"] = (value, a) => Select(value, a, byAttribute: true, keep: true), ["rejectattr"] = (value, a) => Select(value, a, byAttribute: true, keep: false),
+        ["select"] = (value, a) => Select(value, a, byAttribute: false, keep: true), ["reject"] = (value, a) =>
+            Select(value, a, byAttribute: false, keep: false),
+        ["selectattr"] = (value, a) => Select(value, a, byAttribute: true, keep: true), ["rejectattr"] = (value, a) =>
+            Select(value, a, byAttribute: true, keep: false),
     }.ToFrozenDictionary();
 
     /// <summary>Names of all filters.</summary>
@@ -48,7 +57,8 @@ internal static class JinjaFilters
         return result;
     }
 
-    private static JinjaException Wrong(string filter, object? value) => new($"filter '{filter}' does not take {JinjaValues.TypeName(value)}");
+    private static JinjaException Wrong(string filter, object? value) =>
+        new($"filter '{filter}' does not take {JinjaValues.TypeName(value)}");
 
     private static long Count(object? value) => value switch
     {
@@ -95,7 +105,8 @@ internal static class JinjaFilters
         return [.. reverse ? items.OrderByDescending(Key, keys) : items.OrderBy(Key, keys)];
     }
 
-    private static List<object?> Sorted(List<object?> pairs) => [.. pairs.OrderBy(pair => ((TracedText)((List<object?>)pair!)[0]!).Text.ToLowerInvariant(), StringComparer.Ordinal)];
+    private static List<object?> Sorted(List<object?> pairs) =>
+        [.. pairs.OrderBy(pair => ((TracedText)((List<object?>)pair!)[0]!).Text.ToLowerInvariant(), StringComparer.Ordinal)];
 
     private static List<object?> Unique(List<object?> items, JinjaBudget budget)
     {
@@ -118,12 +129,14 @@ internal static class JinjaFilters
     private static object? ToInteger(object? value, object? otherwise) => value switch
     {
         double number when Math.Abs(number) < 1L << 53 => (long)number,
-        TracedText text when long.TryParse(text.Text.AsSpan().Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long parsed) => parsed,
+        TracedText text when long.TryParse(text.Text.AsSpan().Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+            out long parsed) => parsed,
         _ => JinjaValues.AsInteger(value) ?? otherwise,
     };
 
     private static object? ToFloat(object? value, object? otherwise) =>
-        value is TracedText text && double.TryParse(text.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) ? parsed : JinjaValues.AsNumber(value) ?? otherwise;
+        value is TracedText text && double.TryParse(text.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed)
+            ? parsed : JinjaValues.AsNumber(value) ?? otherwise;
 
     private static TracedText Indent(object? value, JinjaArguments a)
     {
@@ -152,7 +165,8 @@ internal static class JinjaFilters
         {
             object? attribute = a.Take("attribute");
             bool hasDefault = a.TryTake("default", out object? otherwise);
-            return items.ConvertAll(item => Attribute(item, attribute) is var found && found is JinjaUndefined && hasDefault ? otherwise : found);
+            return items.ConvertAll(item =>
+                Attribute(item, attribute) is var found && found is JinjaUndefined && hasDefault ? otherwise : found);
         }
         string filter = JinjaValues.Text(a.Take("filter"), "the filter of map").Text;
         var (positional, named) = Rest(a);
@@ -168,7 +182,8 @@ internal static class JinjaFilters
         return items.FindAll(item =>
         {
             object? tested = byAttribute ? Attribute(item, attribute) : item;
-            return keep == (test is null ? JinjaValues.IsTrue(tested) : JinjaTests.Apply(test, tested, new JinjaArguments($"test '{test}'", positional, [.. named], a.Budget)));
+            return keep == (test is null ? JinjaValues.IsTrue(tested)
+                : JinjaTests.Apply(test, tested, new JinjaArguments($"test '{test}'", positional, [.. named], a.Budget)));
         });
     }
 

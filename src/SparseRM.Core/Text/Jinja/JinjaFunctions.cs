@@ -13,7 +13,8 @@ internal static class JinjaFunctions
     /// <summary>All functions by name; <paramref name="template"/> is named when the template refuses the dialogue.</summary>
     public static Dictionary<string, object?> All(string template) => new()
     {
-        ["raise_exception"] = (JinjaFunction)(a => throw new SparseRMException($"{template}: the chat template refuses the dialogue: {JinjaValues.Print(a.Take("message")).Text}")),
+        ["raise_exception"] = (JinjaFunction)(a =>
+            throw new SparseRMException($"{template}: the chat template refuses the dialogue: {JinjaValues.Print(a.Take("message")).Text}")),
         ["strftime_now"] = Checked(a => TracedText.Of(Format(JinjaValues.Text(a.Take("format"), "the format of strftime_now").Text))),
         ["range"] = Checked(Range),
         ["namespace"] = (JinjaFunction)(a => new JinjaNamespace(Named(a))),

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace SparseRM.Text.Jinja;
 
-/// <summary>The filter <c>tojson</c> as transformers defines it: Python's json.dumps with ensure_ascii off. Strings keep their origins.</summary>
+/// <summary>The filter <c>tojson</c> as transformers defines it: Python's json.dumps with ensure_ascii off. Strings keep their
+/// origins.</summary>
 internal static class JinjaJson
 {
     /// <summary>The JSON text of a value.</summary>
@@ -50,7 +51,8 @@ internal static class JinjaJson
         }
     }
 
-    private static void WriteItems<T>(string open, string close, IReadOnlyCollection<T> items, long? indent, int depth, TracedText.Builder result, Action<T> write)
+    private static void WriteItems<T>(string open, string close, IReadOnlyCollection<T> items, long? indent, int depth,
+        TracedText.Builder result, Action<T> write)
     {
         result.Append(open, TextSpan.Template);
         bool first = true;

@@ -5,10 +5,12 @@ using static SparseRM.Text.Jinja.JinjaTokenKind;
 
 namespace SparseRM.Text.Jinja;
 
-/// <summary>Splits a template into tokens, with the white space rules that transformers sets: trim_blocks and lstrip_blocks on, last newline dropped.</summary>
+/// <summary>Splits a template into tokens, with the white space rules that transformers sets: trim_blocks and lstrip_blocks on, last
+/// newline dropped.</summary>
 internal sealed class JinjaLexer
 {
-    private static readonly string[] s_operators = ["**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ":", ".", "|", ";"];
+    private static readonly string[] s_operators = ["**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(",
+        ")", "[", "]", "{", "}", ",", ":", ".", "|", ";"];
     private readonly string _name, _source;
     private readonly List<JinjaToken> _tokens = [];
     private int _at, _line = 1;
@@ -95,7 +97,9 @@ internal sealed class JinjaLexer
             int inner = open + 2 + (open + 2 < _source.Length && _source[open + 2] is '-' or '+' ? 1 : 0);
             if (!TryBareTag(inner, "endraw", out int after, out strip)) continue;
             string data = _source[body..open];
-            Add(Verbatim, stripBody ? data.TrimStart() : data.StartsWith('\n') ? data[1..] : data, _line);
+            if (_source[open + 2] == '-') data = data.TrimEnd();
+            else if (_source[open + 2] != '+') data = StripLineStart(data, open);
+            Add(Verbatim, stripBody ? data.TrimStart() : data, _line);
             _line += _source.AsSpan(_at, after - _at).Count('\n');
             _at = after;
             return true;
@@ -151,7 +155,8 @@ internal sealed class JinjaLexer
         }
         else
         {
-            string op = Array.Find(s_operators, op => string.CompareOrdinal(_source, _at, op, 0, op.Length) == 0) ?? throw Error($"unexpected character '{c}'");
+            string op = Array.Find(s_operators, op =>
+                string.CompareOrdinal(_source, _at, op, 0, op.Length) == 0) ?? throw Error($"unexpected character '{c}'");
             _at += op.Length;
             Add(Operator, op, _line);
             return op is "(" or "[" or "{" ? 1 : op is ")" or "]" or "}" ? -1 : 0;
@@ -166,8 +171,16 @@ internal sealed class JinjaLexer
         bool point = _at + 1 < _source.Length && _source[_at] == '.' && char.IsAsciiDigit(_source[_at + 1]);
         if (point)
             for (_at++; _at < _source.Length && char.IsAsciiDigit(_source[_at]);) _at++;
+        if (_at < _source.Length && _source[_at] is 'e' or 'E')
+        {
+            int exponent = _at + 1 < _source.Length && _source[_at + 1] is '+' or '-' ? _at + 2 : _at + 1;
+            int end = exponent;
+            while (end < _source.Length && char.IsAsciiDigit(_source[end])) end++;
+            if (end > exponent) (_at, point) = (end, true);
+        }
         string digits = _source[start.._at].Replace("_", "", StringComparison.Ordinal);
-        if (!point && !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out _)) throw Error($"the number {digits} is too large");
+        if (!point && !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            throw Error($"the number {digits} is too large");
         Add(point ? Float : Integer, digits, _line);
     }
 
@@ -195,7 +208,9 @@ internal sealed class JinjaLexer
         int digits = c switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
         if (digits > 0)
         {
-            if (_at + digits >= _source.Length || !int.TryParse(_source.AsSpan(_at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int code) || code is < 0 or > 0x10FFFF)
+            if (_at + digits >= _source.Length
+                || !int.TryParse(_source.AsSpan(_at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                out int code) || code is < 0 or > 0x10FFFF)
                 throw Error($"the escape \\{c} is not followed by {digits} hexadecimal digits");
             text.Append(code < 0x10000 ? ((char)code).ToString() : char.ConvertFromUtf32(code));
             _at += digits;

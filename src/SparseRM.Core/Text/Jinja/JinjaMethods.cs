@@ -13,8 +13,12 @@ internal static class JinjaMethods
         ["startswith"] = (text, a) => Any(a.Take("prefix"), part => text.Text.StartsWith(part, StringComparison.Ordinal)),
         ["endswith"] = (text, a) => Any(a.Take("suffix"), part => text.Text.EndsWith(part, StringComparison.Ordinal)),
         ["replace"] = (text, a) => Replace(text, a.Take("old"), a.Take("new"), a.Take("count", -1L), a.Budget),
-        ["removeprefix"] = (text, a) => JinjaValues.Text(a.Take("prefix"), "prefix").Text is var part && text.Text.StartsWith(part, StringComparison.Ordinal) ? text.Slice(part.Length, text.Text.Length) : text,
-        ["removesuffix"] = (text, a) => JinjaValues.Text(a.Take("suffix"), "suffix").Text is var part && text.Text.EndsWith(part, StringComparison.Ordinal) ? text.Slice(0, text.Text.Length - part.Length) : text,
+        ["removeprefix"] = (text, a) =>
+            JinjaValues.Text(a.Take("prefix"), "prefix").Text is var part && text.Text.StartsWith(part, StringComparison.Ordinal)
+            ? text.Slice(part.Length, text.Text.Length) : text,
+        ["removesuffix"] = (text, a) =>
+            JinjaValues.Text(a.Take("suffix"), "suffix").Text is var part && text.Text.EndsWith(part, StringComparison.Ordinal)
+            ? text.Slice(0, text.Text.Length - part.Length) : text,
         ["upper"] = (text, _) => text.Map(value => value.ToUpperInvariant()),
         ["lower"] = (text, _) => text.Map(value => value.ToLowerInvariant()),
         ["capitalize"] = (text, _) => text.Map(Capitalize),
@@ -29,7 +33,8 @@ internal static class JinjaMethods
         ["items"] = (dict, a) => Pairs(dict, a.Budget),
         ["keys"] = (dict, _) => JinjaValues.Items(dict),
         ["values"] = (dict, _) => (List<object?>)[.. dict.Values],
-        ["get"] = (dict, a) => dict.TryGetValue(JinjaValues.Text(a.Take("key"), "key").Text, out object? value) ? Ignore(a, value) : a.Take("default", null),
+        ["get"] = (dict, a) =>
+            dict.TryGetValue(JinjaValues.Text(a.Take("key"), "key").Text, out object? value) ? Ignore(a, value) : a.Take("default", null),
     };
 
     /// <summary><c>target.name</c>; undefined where there is no such thing.</summary>
@@ -137,7 +142,8 @@ internal static class JinjaMethods
     private static bool IsBlank(char c) => char.IsWhiteSpace(c) || c is >= '\u001C' and <= '\u001F';
 
     private static bool Any(object? parts, Func<string, bool> test) =>
-        parts is List<object?> several ? several.Exists(part => test(JinjaValues.Text(part, "the part").Text)) : test(JinjaValues.Text(parts, "the part").Text);
+        parts is List<object?> several ? several.Exists(part => test(JinjaValues.Text(part, "the part").Text))
+            : test(JinjaValues.Text(parts, "the part").Text);
 
     private static long Find(TracedText text, object? part)
     {
@@ -149,7 +155,8 @@ internal static class JinjaMethods
     {
         long splits = JinjaValues.Integer(most, "maxsplit");
         budget.SpendText(text.Text.Length);
-        return separator is null ? SplitAtBlanks(text, splits, budget) : SplitAt(text, JinjaValues.Text(separator, "sep").Text, splits, budget);
+        return separator is null ? SplitAtBlanks(text, splits, budget)
+            : SplitAt(text, JinjaValues.Text(separator, "sep").Text, splits, budget);
     }
 
     private static List<object?> SplitAt(TracedText text, string separator, long most, JinjaBudget budget)
@@ -178,7 +185,7 @@ internal static class JinjaMethods
             int end = at;
             if (most-- == 0)
             {
-                parts.Add(Strip(text.Slice(at, text.Text.Length), null, left: false, right: true));
+                parts.Add(text.Slice(at, text.Text.Length));
                 return parts;
             }
             while (end < text.Text.Length && !IsBlank(text.Text[end])) end++;

@@ -22,7 +22,8 @@ internal sealed record AttributeExpression(int Line, Expression Target, string N
 internal sealed record IndexExpression(int Line, Expression Target, Expression Index) : Expression(Line);
 
 /// <summary><c>target[start:stop:step]</c>.</summary>
-internal sealed record SliceExpression(int Line, Expression Target, Expression? Start, Expression? Stop, Expression? Step) : Expression(Line);
+internal sealed record SliceExpression(int Line, Expression Target, Expression? Start, Expression? Stop, Expression? Step)
+    : Expression(Line);
 
 /// <summary>Arguments of a call, filter or test.</summary>
 internal sealed record CallArguments(List<Expression> Positional, List<(string Name, Expression Value)> Named)
@@ -65,16 +66,19 @@ internal sealed record OutputStatement(int Line, Expression Value) : Statement(L
 internal sealed record IfStatement(int Line, List<(Expression? Test, List<Statement> Body)> Branches) : Statement(Line);
 
 /// <summary><c>{% for targets in items if filter %}</c>.</summary>
-internal sealed record ForStatement(int Line, List<string> Targets, Expression Items, Expression? Filter, List<Statement> Body, List<Statement> Else) : Statement(Line);
+internal sealed record ForStatement(int Line, List<string> Targets, Expression Items, Expression? Filter, List<Statement> Body,
+    List<Statement> Else) : Statement(Line);
 
 /// <summary><c>{% set targets = value %}</c>; a target may be <c>name.attribute</c>.</summary>
 internal sealed record SetStatement(int Line, List<(string Name, string? Attribute)> Targets, Expression Value) : Statement(Line);
 
 /// <summary><c>{% set name %}body{% endset %}</c>, through filters.</summary>
-internal sealed record SetBlockStatement(int Line, string Name, string? Attribute, List<(string Name, CallArguments Arguments)> Filters, List<Statement> Body) : Statement(Line);
+internal sealed record SetBlockStatement(int Line, string Name, string? Attribute, List<(string Name, CallArguments Arguments)> Filters,
+    List<Statement> Body) : Statement(Line);
 
 /// <summary><c>{% macro name(parameters) %}</c>.</summary>
-internal sealed record MacroStatement(int Line, string Name, List<(string Name, Expression? Default)> Parameters, List<Statement> Body) : Statement(Line);
+internal sealed record MacroStatement(int Line, string Name, List<(string Name, Expression? Default)> Parameters, List<Statement> Body)
+    : Statement(Line);
 
 /// <summary><c>{% break %}</c> or <c>{% continue %}</c>.</summary>
 internal sealed record LoopControlStatement(int Line, bool Breaks) : Statement(Line);

@@ -19,7 +19,8 @@ internal static class JinjaOperators
         if (op is "/" or "//" or "%" && q == 0) throw new JinjaException("division by zero");
         try
         {
-            return JinjaValues.AsInteger(left) is { } i && JinjaValues.AsInteger(right) is { } j && op != "/" ? Integers(op, i, j) : Floats(op, p, q);
+            return JinjaValues.AsInteger(left) is { } i && JinjaValues.AsInteger(right) is { } j && op != "/" ? Integers(op, i, j)
+                : Floats(op, p, q);
         }
         catch (OverflowException)
         {
@@ -59,10 +60,14 @@ internal static class JinjaOperators
             int count = target switch { List<object?> list => list.Count, TracedText text => text.CodePoints, _ => 0 };
             long position = at < 0 ? at + count : at;
             if (position < 0 || position >= count) return new JinjaUndefined($"item {at}");
-            return target is TracedText characters ? characters.Slice(characters.PositionOf((int)position), characters.PositionOf((int)position + 1)) : ((List<object?>)target!)[(int)position];
+            return target is TracedText characters
+                ? characters.Slice(characters.PositionOf((int)position), characters.PositionOf((int)position + 1))
+                : ((List<object?>)target!)[(int)position];
         }
-        if (index is not TracedText name) throw new JinjaException($"an index is {JinjaValues.TypeName(index)}, expected an integer or a string");
-        return target is JinjaDict dict && dict.TryGetValue(name.Text, out object? value) ? value : JinjaMethods.Attribute(target, name.Text);
+        if (index is not TracedText name)
+            throw new JinjaException($"an index is {JinjaValues.TypeName(index)}, expected an integer or a string");
+        return target is JinjaDict dict && dict.TryGetValue(name.Text, out object? value) ? value
+            : JinjaMethods.Attribute(target, name.Text);
     }
 
     /// <summary><c>target[start:stop:step]</c> of a list or string, as in Python.</summary>
@@ -79,7 +84,8 @@ internal static class JinjaOperators
         if (stride == 0) throw new JinjaException("a slice's step is zero");
         long lowest = stride > 0 ? 0 : -1, highest = stride > 0 ? count : count - 1;
         long from = Bound(start, stride > 0 ? lowest : highest), to = Bound(stop, stride > 0 ? highest : lowest);
-        if (target is TracedText whole && stride == 1) return from >= to ? TracedText.Empty : whole.Slice(whole.PositionOf((int)from), whole.PositionOf((int)to));
+        if (target is TracedText whole && stride == 1) return from >= to ? TracedText.Empty
+            : whole.Slice(whole.PositionOf((int)from), whole.PositionOf((int)to));
         var indices = new List<int>();
         for (long i = from; stride > 0 ? i < to : i > to; i += stride) indices.Add((int)i);
         if (target is List<object?> items) return indices.ConvertAll(i => items[i]);
@@ -118,7 +124,8 @@ internal static class JinjaOperators
         "*" => checked(left * right),
         "//" => FloorDivide(left, right),
         "%" => checked(left - FloorDivide(left, right) * right),
-        "**" => Math.Pow(left, right) is var power && right >= 0 && Math.Abs(power) < 1L << 53 ? (long)power : throw new OverflowException(),
+        "**" => Math.Pow(left, right) is var power && right >= 0 && Math.Abs(power) < 1L << 53 ? (long)power
+            : throw new OverflowException(),
         _ => throw new JinjaException($"operator '{op}' is not known"),
     };
 

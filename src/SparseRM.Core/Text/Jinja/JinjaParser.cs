@@ -13,7 +13,8 @@ internal sealed class JinjaParser
     {
         var parser = new JinjaParser(name, source);
         var body = parser.ParseBody();
-        return parser._in.Current.Kind == JinjaTokenKind.End ? body : throw parser._in.Error($"tag '{parser._in.Current.Text}' closes nothing");
+        return parser._in.Current.Kind == JinjaTokenKind.End ? body
+            : throw parser._in.Error($"tag '{parser._in.Current.Text}' closes nothing");
     }
 
     // Statements up to a tag that ends the body; that tag's name is then at hand.
@@ -30,7 +31,8 @@ internal sealed class JinjaParser
                 body.Add(new OutputStatement(token.Line, _in.ParseTuple()));
                 _in.Expect(JinjaTokenKind.OutputEnd);
             }
-            else if (_in.Current.Kind == JinjaTokenKind.Name && (ends.Contains(_in.Current.Text) || (ends.IsEmpty && IsEnd(_in.Current.Text)))) break;
+            else if (_in.Current.Kind == JinjaTokenKind.Name
+                && (ends.Contains(_in.Current.Text) || (ends.IsEmpty && IsEnd(_in.Current.Text)))) break;
             else ParseTag(body);
         }
         if (!ends.IsEmpty && _in.Current.Kind == JinjaTokenKind.End) throw _in.Error($"tag '{ends[^1]}' is missing");
@@ -38,7 +40,8 @@ internal sealed class JinjaParser
         return body;
     }
 
-    private static bool IsEnd(string word) => word is "else" or "elif" or "endif" or "endfor" or "endset" or "endmacro" or "endgeneration" or "endraw";
+    private static bool IsEnd(string word) =>
+        word is "else" or "elif" or "endif" or "endfor" or "endset" or "endmacro" or "endgeneration" or "endraw";
 
     private void ParseTag(List<Statement> body)
     {

@@ -5,7 +5,8 @@ namespace SparseRM.Text.Jinja;
 /// <summary>The tests that stand after <c>is</c>.</summary>
 internal static class JinjaTests
 {
-    private static readonly FrozenDictionary<string, Func<object?, JinjaArguments, bool>> s_tests = new Dictionary<string, Func<object?, JinjaArguments, bool>>
+    private static readonly FrozenDictionary<string, Func<object?, JinjaArguments, bool>> s_tests = new Dictionary<string, Func<object?,
+        JinjaArguments, bool>>
     {
         ["defined"] = (value, _) => value is not JinjaUndefined,
         ["undefined"] = (value, _) => value is JinjaUndefined,
@@ -42,5 +43,6 @@ internal static class JinjaTests
         return result;
     }
 
-    private static Func<object?, JinjaArguments, bool> Comparison(string op) => (value, a) => JinjaOperators.Compare(op, value, a.Take("other"));
+    private static Func<object?, JinjaArguments, bool> Comparison(string op) => (value, a) =>
+        JinjaOperators.Compare(op, value, a.Take("other"));
 }

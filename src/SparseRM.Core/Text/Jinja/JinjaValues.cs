@@ -61,13 +61,16 @@ internal static class JinjaValues
     public static bool AreEqual(object? left, object? right, int depth = 0)
     {
         CheckDepth(depth);
-        if (AsNumber(left) is { } a && AsNumber(right) is { } b) return left is double || right is double ? a == b : AsInteger(left) == AsInteger(right);
+        if (AsNumber(left) is { } a && AsNumber(right) is { } b) return left is double || right is double ? a == b
+            : AsInteger(left) == AsInteger(right);
         return (left, right) switch
         {
             (null, null) or (JinjaUndefined, JinjaUndefined) => true,
             (TracedText x, TracedText y) => x.Text == y.Text,
             (List<object?> x, List<object?> y) => x.Count == y.Count && x.Zip(y).All(pair => AreEqual(pair.First, pair.Second, depth + 1)),
-            (JinjaDict x, JinjaDict y) => x.Count == y.Count && x.All(entry => y.TryGetValue(entry.Key, out object? other) && AreEqual(entry.Value, other, depth + 1)),
+            (JinjaDict x, JinjaDict y) =>
+                x.Count == y.Count && x.All(entry =>
+                y.TryGetValue(entry.Key, out object? other) && AreEqual(entry.Value, other, depth + 1)),
             _ => ReferenceEquals(left, right),
         };
     }
@@ -76,7 +79,8 @@ internal static class JinjaValues
     public static int Compare(object? left, object? right, int depth = 0)
     {
         CheckDepth(depth);
-        if (AsNumber(left) is { } a && AsNumber(right) is { } b) return left is double || right is double ? a.CompareTo(b) : AsInteger(left)!.Value.CompareTo(AsInteger(right)!.Value);
+        if (AsNumber(left) is { } a && AsNumber(right) is { } b) return left is double || right is double ? a.CompareTo(b)
+            : AsInteger(left)!.Value.CompareTo(AsInteger(right)!.Value);
         if (left is TracedText x && right is TracedText y) return string.CompareOrdinal(x.Text, y.Text);
         if (left is List<object?> p && right is List<object?> q)
         {
@@ -88,16 +92,19 @@ internal static class JinjaValues
     }
 
     /// <summary>A number or boolean as a number.</summary>
-    public static double? AsNumber(object? value) => value switch { bool flag => flag ? 1 : 0, long number => number, double number => number, _ => null };
+    public static double? AsNumber(object? value) =>
+        value switch { bool flag => flag ? 1 : 0, long number => number, double number => number, _ => null };
 
     /// <summary>An integer or boolean as an integer.</summary>
     public static long? AsInteger(object? value) => value switch { bool flag => flag ? 1 : 0, long number => number, _ => null };
 
     /// <summary>An integer, or a refusal that says what it was for.</summary>
-    public static long Integer(object? value, string use) => AsInteger(value) ?? throw new JinjaException($"{use} is {TypeName(value)}, expected an integer");
+    public static long Integer(object? value, string use) =>
+        AsInteger(value) ?? throw new JinjaException($"{use} is {TypeName(value)}, expected an integer");
 
     /// <summary>A string, or a refusal that says what it was for.</summary>
-    public static TracedText Text(object? value, string use) => value as TracedText ?? throw new JinjaException($"{use} is {TypeName(value)}, expected a string");
+    public static TracedText Text(object? value, string use) =>
+        value as TracedText ?? throw new JinjaException($"{use} is {TypeName(value)}, expected a string");
 
     /// <summary>Python's <c>str</c> of a value.</summary>
     public static TracedText Print(object? value) => value switch
@@ -123,7 +130,8 @@ internal static class JinjaValues
     {
         List<object?> list => list,
         JinjaDict dict => [.. dict.Keys.Select(key => (object?)TracedText.Of(key))],
-        TracedText text => [.. Enumerable.Range(0, text.CodePoints).Select(i => (object?)text.Slice(text.PositionOf(i), text.PositionOf(i + 1)))],
+        TracedText text => [.. Enumerable.Range(0, text.CodePoints).Select(i =>
+            (object?)text.Slice(text.PositionOf(i), text.PositionOf(i + 1)))],
         JinjaUndefined => [],
         _ => throw new JinjaException($"{TypeName(value)} cannot be iterated"),
     };

@@ -2,7 +2,8 @@ using System.Text;
 
 namespace SparseRM.Text.Jinja;
 
-/// <summary>A string that knows where each of its characters comes from: the template (-1) or the content of a message (its index).</summary>
+/// <summary>A string that knows where each of its characters comes from: the template (-1) or the content of a message (its
+/// index).</summary>
 internal sealed class TracedText
 {
     /// <summary>The empty string.</summary>
@@ -17,13 +18,15 @@ internal sealed class TracedText
     public string Text { get; }
 
     /// <summary>Text of one origin.</summary>
-    public static TracedText Of(string text, int source = TextSpan.Template) => text.Length == 0 ? Empty : new TracedText(text, [new Run(0, source)]);
+    public static TracedText Of(string text, int source = TextSpan.Template) =>
+        text.Length == 0 ? Empty : new TracedText(text, [new Run(0, source)]);
 
     /// <summary>The origins as spans that cover the text; neighbours differ.</summary>
     public IEnumerable<TextSpan> Spans()
     {
         for (int i = 0; i < _runs.Length; i++)
-            yield return new TextSpan(_runs[i].Start, (i + 1 < _runs.Length ? _runs[i + 1].Start : Text.Length) - _runs[i].Start, _runs[i].Source);
+            yield return new TextSpan(_runs[i].Start, (i + 1 < _runs.Length ? _runs[i + 1].Start : Text.Length) - _runs[i].Start,
+                _runs[i].Source);
     }
 
     /// <summary>Characters [start, end), in UTF-16 units.</summary>
@@ -51,7 +54,8 @@ internal sealed class TracedText
     public TracedText Map(Func<string, string> sameLength)
     {
         string mapped = sameLength(Text);
-        return mapped.Length == Text.Length ? new TracedText(mapped, _runs) : throw new InvalidOperationException("the mapping changed the length");
+        return mapped.Length == Text.Length ? new TracedText(mapped, _runs)
+            : throw new InvalidOperationException("the mapping changed the length");
     }
 
     /// <summary>Number of code points, which is what Python counts.</summary>
@@ -100,7 +104,8 @@ internal sealed class TracedText
             for (int i = low; i < text._runs.Length && text._runs[i].Start < end; i++)
             {
                 int from = Math.Max(text._runs[i].Start, start);
-                if (_runs.Count == 0 || _runs[^1].Source != text._runs[i].Source) _runs.Add(new Run(_text.Length + from - start, text._runs[i].Source));
+                if (_runs.Count == 0
+                    || _runs[^1].Source != text._runs[i].Source) _runs.Add(new Run(_text.Length + from - start, text._runs[i].Source));
             }
             _text.Append(text.Text, start, end - start);
         }

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using SparseRM.Cli.Terminal;
+using SparseRM.Models;
+
+namespace SparseRM.Cli.Commands;
+
+/// <summary><c>sparserm doctor</c>: what to send along with a question.</summary>
+internal sealed class DoctorCommand : CliCommand
+{
+    public DoctorCommand(Session session) : base("doctor", "Show the machine, the backends found and why others are not, and where caches lie", session,
+        new Example("sparserm doctor", "what this machine has"),
+        new Example("sparserm doctor --json > machine.json", "the same for a bug report"))
+        => Options.Add(CommonOptions.Json);
+
+    protected override void Run(ParseResult args)
+    {
+        var facts = Facts();
+        IReadOnlyList<BackendEntry> backends = [.. BackendCatalog.Probe(), new BackendEntry("cuda", false, "not in this build")];
+        if (args.GetValue(CommonOptions.Json)) WriteJson(facts, backends);
+        else WriteTables(facts, backends);
+    }
+
+    private static (string Key, string Value)[] Facts() =>
+    [
+        ("sparserm", typeof(BackendCatalog).Assembly.GetName().Version!.ToString(3)),
+        ("os", RuntimeInformation.OSDescription),
+        ("architecture", RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()),
+        ("runtime", RuntimeInformation.FrameworkDescription),
+        ("cores", Environment.ProcessorCount.ToString()),
+        ("memory", Tables.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)),
+        ("instruction_sets", string.Join(" ", InstructionSets())),
+        ("state_cache", Place(CacheFolder.Default)),
+        ("hugging_face_cache", Place(ModelFolder.HubCache())),
+        ("temporary_folder", Path.GetTempPath()),
+    ];
+
+    private static string Place(string folder) => Directory.Exists(folder) ? folder : $"{folder} (does not exist yet)";
+
+    // What the managed runtime sees; the cpu backend tells below what its kernels use.
+    private static IEnumerable<string> InstructionSets() =>
+        from entry in new (string Name, bool Supported)[]
+        {
+            ("sse4.2", Sse42.IsSupported), ("avx", Avx.IsSupported), ("avx2", Avx2.IsSupported), ("fma", Fma.IsSupported), ("avx512f", Avx512F.IsSupported),
+            ("avx512bw", Avx512BW.IsSupported), ("avx512vbmi", Avx512Vbmi.IsSupported), ("neon", AdvSimd.IsSupported), ("dotprod", Dp.IsSupported),
+        }
+        where entry.Supported
+        select entry.Name;
+
+    private void WriteTables((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends)
+    {
+        var machine = Tables.Of("Machine", "");
+        foreach (var (key, value) in facts) machine.Row(key.Replace('_', ' '), value);
+        Session.Tables.Write(machine);
+        var table = Tables.Of("Backend", "Here", "What it is, or why not");
+        foreach (var backend in backends) table.Row(backend.Name, backend.Available ? "yes" : "no", backend.Note);
+        Session.Tables.Write(table);
+    }
+
+    private void WriteJson((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends) => Session.WriteJson(json =>
+    {
+        foreach (var (key, value) in facts) json.WriteString(key, value);
+        json.WriteStartArray("backends");
+        foreach (var backend in backends)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", backend.Name);
+            json.WriteBoolean("available", backend.Available);
+            json.WriteString("note", backend.Note);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+}

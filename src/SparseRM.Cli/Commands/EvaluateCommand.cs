@@ -1,0 +1,136 @@
+using System.CommandLine;
+using System.Text.Json;
+using SparseRM.Cli.Terminal;
+using SparseRM.Data;
+using SparseRM.Data.Evaluation;
+using SparseRM.Sae;
+using SparseRM.Scoring;
+
+namespace SparseRM.Cli.Commands;
+
+/// <summary><c>sparserm evaluate</c>: how often the preferred answer scores higher.</summary>
+internal sealed class EvaluateCommand : CliCommand
+{
+    private readonly Option<string> _data = Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
+    private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit wrote; with --folds its settings are the defaults of each fold", "FILE");
+    private readonly Option<int?> _folds = Choices.Whole("--folds", "fit on all parts of the data but one and score that one, in turn, N times", least: 2);
+    private readonly Option<bool> _byPrompt = Choices.Of("--group", "what stays together in one fold (default: prompt)", ("prompt", true), ("item", false));
+
+    public EvaluateCommand(Session session) : base("evaluate", "Count how often the preferred answer scores higher (a tie is wrong), with 95 % intervals and by subset", session,
+        new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data rewardbench.parquet", "a benchmark, by its own rule"),
+        new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data test.jsonl --json", "for a program"),
+        new Example("sparserm evaluate --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --folds 5 --group prompt", "cross-validation, no reward file needed"))
+    {
+        this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _byPrompt);
+        this.AddAll(FitSettings.All);
+    }
+
+    protected override void Run(ParseResult args)
+    {
+        var options = FitSettings.Read(args);
+        string? reward = args.GetValue(_reward);
+        int? folds = args.GetValue(_folds);
+        if (folds is null) RefuseFitSettings(args, reward);
+        else if (reward is null) FitSettings.Check(options);
+        var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
+        var (result, parts) = folds is { } count
+            ? RunFolds(reward is null ? options : FitSettings.Of(args, options, RewardModelFile.Load(reward)), data, count, !args.Has(_byPrompt) || args.GetValue(_byPrompt))
+            : (RunReward(args, options.Reader, reward!, data), []);
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, result, parts));
+        else WriteTables(data, result, parts);
+    }
+
+    private void RefuseFitSettings(ParseResult args, string? reward)
+    {
+        if (reward is null) throw new UsageException("--reward is needed, or --folds to fit as it evaluates");
+        var own = FitSettings.OfFitsAlone.Append(_byPrompt).FirstOrDefault(args.Has);
+        if (own is not null) throw new UsageException($"{own.Name} says how to fit, which happens only under --folds; the reward file has its own");
+    }
+
+    private EvaluationResult RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data) => Meter.Run(Session, meter =>
+    {
+        var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, args.GetValue(CommonOptions.LlamaScope)) : null;
+        using var scorer = RewardScorer.Open(reward, options, sae, meter, Session.Cancel);
+        return scorer.Evaluate(data, meter, Session.Cancel);
+    });
+
+    private (EvaluationResult, IReadOnlyList<AccuracyCount>) RunFolds(FitOptions options, PreferenceSet data, int folds, bool byPrompt) => Meter.Run(Session, meter =>
+    {
+        using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
+        foreach (string warning in trainer.Warnings) Session.Warn(warning);
+        var states = trainer.ReadStates(data, meter, Session.Cancel);
+        var found = CrossValidation.Run(trainer, states, options, folds, byPrompt, meter, Session.Cancel);
+        return (found.Result, found.Folds);
+    });
+
+    private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
+    {
+        var table = Tables.Of("Pairs", ">Accuracy", ">95 % interval", ">Number");
+        Row(table, data.Format, result.Pairs);
+        foreach (var subset in result.BySubset) Row(table, subset.Subset, subset.Pairs);
+        for (int i = 0; i < folds.Count; i++) Row(table, $"fold {i + 1}", folds[i]);
+        Session.Tables.Write(table);
+        if (result.Benchmark is not { } benchmark) return;
+        var rule = Tables.Of(benchmark.Rule, ">Score", ">Items");
+        foreach (var part in benchmark.Parts) rule.Row(part.Name, Tables.Percent(part.Score), Tables.Count(part.Items));
+        rule.Row("overall", Tables.Percent(benchmark.Score), Tables.Count(data.Items.Count));
+        Session.Tables.Write(rule);
+    }
+
+    private static void Row(Spectre.Console.Table table, string name, AccuracyCount count)
+    {
+        var interval = Interval(count);
+        table.Row(name, Tables.Percent(count.Accuracy), $"{Tables.Percent(interval.Low)} to {Tables.Percent(interval.High)}", Tables.Count(count.Total));
+    }
+
+    private static void WriteJson(Utf8JsonWriter json, PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
+    {
+        Write(json, result.Pairs);
+        new Report().Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).WriteTo(json);
+        json.WriteStartObject("by");
+        foreach (var subset in result.BySubset)
+        {
+            json.WriteStartObject(subset.Subset);
+            Write(json, subset.Pairs);
+            json.WriteEndObject();
+        }
+        json.WriteEndObject();
+        if (folds.Count > 0)
+        {
+            json.WriteStartArray("folds");
+            foreach (var fold in folds)
+            {
+                json.WriteStartObject();
+                Write(json, fold);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        }
+        if (result.Benchmark is { } benchmark) Write(json, benchmark);
+    }
+
+    private static void Write(Utf8JsonWriter json, AccuracyCount count)
+    {
+        var interval = Interval(count);
+        json.WriteNumber("accuracy", count.Accuracy);
+        json.WriteStartArray("interval");
+        json.WriteNumberValue(interval.Low);
+        json.WriteNumberValue(interval.High);
+        json.WriteEndArray();
+        json.WriteNumber("pairs", count.Total);
+        json.WriteNumber("correct", count.Correct);
+    }
+
+    private static void Write(Utf8JsonWriter json, BenchmarkScore benchmark)
+    {
+        json.WriteStartObject("benchmark");
+        json.WriteString("rule", benchmark.Rule);
+        json.WriteNumber("score", benchmark.Score);
+        json.WriteStartObject("parts");
+        foreach (var part in benchmark.Parts) json.WriteNumber(part.Name, part.Score);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static AccuracyInterval Interval(AccuracyCount count) => new((int)count.Correct, (int)count.Total);
+}

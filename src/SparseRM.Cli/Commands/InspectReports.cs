@@ -1,0 +1,89 @@
+using SparseRM.Cli.Terminal;
+using SparseRM.Errors;
+using SparseRM.Models;
+using SparseRM.Models.Architectures;
+using SparseRM.Sae;
+using SparseRM.Scoring;
+using SparseRM.Text;
+using SparseRM.Weights;
+
+namespace SparseRM.Cli.Commands;
+
+/// <summary>The facts that <c>inspect</c> shows.</summary>
+internal static class InspectReports
+{
+    public static Report OfModel(string folder)
+    {
+        var config = ArchitectureCatalog.Read(folder);
+        var weights = WeightIndex.Open(folder);
+        var report = new Report().Add("kind", "model").Add("folder", folder).Add("family", config.Family)
+            .Add("n_layers", config.NLayers).Add("d_model", config.DModel).Add("n_heads", config.NHeads).Add("n_kv_heads", config.NKvHeads)
+            .Add("d_head", config.DHead).Add("d_mlp", config.DMlp).Add("d_vocab", config.DVocab).Add("n_ctx", config.NCtx);
+        Weights(report, weights, config.NLayers);
+        Text(report, folder);
+        return report;
+    }
+
+    public static Report Of(SparseAutoencoder sae) => new Report().Add("kind", "sae").Add("format", sae.Format).Add("id", sae.Id)
+        .Add("layer", sae.Layer).Add("hook", sae.HookName).Add("d_in", sae.DIn).Add("d_sae", sae.DSae)
+        .Add("activation", sae.Activation.Name).Add("k", sae.Activation is SaeActivation.TopK topK ? topK.K : sae.Activation is SaeActivation.GroupMax groupMax ? groupMax.K : null)
+        .Add("input_norm", sae.InputNorm.ToString().ToLowerInvariant()).Add("gating_mode", sae.GatingMode)
+        .Add("dtype", sae.WEnc.DType.ToString()).Add("notes", sae.Notes.Count > 0 ? sae.Notes : null);
+
+    public static Report Of(RewardModel reward)
+    {
+        var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
+        return new Report().Add("kind", "reward").Add("input", HeadInput.Name(reward.Input.Kind)).Add("inputs", reward.Input.Count).Add("hidden_units", reward.Head.HiddenUnits)
+            .Add("model", identity.ModelName).Add("model_fingerprint", identity.ModelFingerprint).Add("tokenizer_fingerprint", identity.TokenizerFingerprint)
+            .Add("layer", identity.Layer).Add("position", identity.Position.ToString().ToLowerInvariant())
+            .Add("chat_template", identity.TemplateName).Add("template_fingerprint", identity.TemplateFingerprint).Add("dtype", metadata.DType)
+            .Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode).Add("loss", metadata.Loss).Add("margin", metadata.Margin)
+            .Add("k", metadata.K).Add("seed", metadata.Seed).Add("data_hash", metadata.DataHash).Add("pairs", metadata.Pairs)
+            .Add("held_out_pairs", metadata.HeldOutPairs).Add("held_out_accuracy", metadata.HeldOutAccuracy).Add("engine_version", metadata.EngineVersion);
+    }
+
+    private static void Weights(Report report, WeightIndex weights, int nLayers)
+    {
+        long parameters = 0, bytes = 0;
+        var types = new SortedSet<string>(StringComparer.Ordinal);
+        var missing = new SortedSet<string>(StringComparer.Ordinal);
+        var complete = Enumerable.Repeat(true, nLayers).ToArray();
+        foreach (string name in weights.Names)
+        {
+            try
+            {
+                var slice = weights.Take(name);
+                (parameters, bytes) = (parameters + slice.ElementCount, bytes + slice.ByteLength);
+                types.Add(slice.DType.ToString());
+            }
+            catch (ModelFormatException error)
+            {
+                missing.Add(error.Message);
+                if (BlockOf(name) is { } block && block < nLayers) complete[block] = false;
+            }
+        }
+        int usable = Array.IndexOf(complete, false) is var first && first < 0 ? nLayers : first;
+        report.Add("dtype", string.Join(", ", types)).Add("parameters", parameters).Add("bytes", bytes)
+            .Add("usable_layers", usable == 0 ? "none" : $"0 to {usable - 1}").Add("missing", missing.Count > 0 ? missing : null);
+    }
+
+    private static int? BlockOf(string name)
+    {
+        string[] parts = name.Split('.');
+        int at = Array.IndexOf(parts, "layers");
+        return at >= 0 && at + 1 < parts.Length && int.TryParse(parts[at + 1], out int block) ? block : null;
+    }
+
+    private static void Text(Report report, string folder)
+    {
+        if (!ModelTokenizer.ExistsIn(folder))
+        {
+            report.Add("tokenizer", null);
+            return;
+        }
+        var tokenizer = ModelTokenizer.Load(folder);
+        report.Add("tokenizer", $"{tokenizer.VocabularySize} ids").Add("tokenizer_fingerprint", tokenizer.Fingerprint)
+            .Add("bos", tokenizer.UsesBos ? tokenizer.BosToken : null)
+            .Add("chat_template", ChatTemplate.FromFolder(folder, tokenizer.SpecialTokens) is null ? "none: needs --chat-template" : "its own");
+    }
+}

@@ -1,0 +1,44 @@
+using System.CommandLine;
+using SparseRM.Cli.Terminal;
+using SparseRM.Data;
+using SparseRM.Sae;
+
+namespace SparseRM.Cli.Commands;
+
+/// <summary><c>sparserm score</c>: the same lines, with their scores.</summary>
+internal sealed class ScoreCommand : CliCommand
+{
+    private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit wrote", "FILE", required: true);
+    private readonly Option<string> _input = Choices.Text("--input", "jsonl with prompt and response or responses, messages, text (already rendered) or ids; - is standard input", "FILE", required: true);
+    private readonly Option<string> _output = Choices.Text("--output", "the same lines with score or scores; - or nothing is standard output", "FILE");
+
+    public ScoreCommand(Session session) : base("score", "Score answers with a reward file", session,
+        new Example("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl --output scored.jsonl", "a file of answers"),
+        new Example("""echo '{"prompt": "What is 2 + 2?", "responses": ["4", "5"]}' | sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input -""", "several answers to one prompt"))
+    {
+        this.AddAll(CommonOptions.Model, _reward, _input, _output, FitSettings.Sae, FitSettings.Layer, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.DType);
+        this.AddAll(CommonOptions.LlamaScope);
+        this.AddAll(CommonOptions.Running);
+    }
+
+    protected override void Run(ParseResult args)
+    {
+        string path = args.GetRequiredValue(_input);
+        var lines = InputLines.Read(path);
+        var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), args.GetValue(FitSettings.Layer), defaultType: null);
+        var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, args.GetValue(CommonOptions.LlamaScope)) : null;
+        var scores = Meter.Run(Session, meter =>
+        {
+            using var scorer = RewardScorer.Open(args.GetRequiredValue(_reward), options, sae, meter, Session.Cancel);
+            return scorer.ScoreLines(lines, path, meter, Session.Cancel);
+        });
+        Session.WriteData(args.GetValue(_output), stream =>
+        {
+            for (int i = 0; i < lines.Count; i++)
+            {
+                if (lines[i] is AnswersInput) ScoreOutput.WriteWith(stream, lines[i], "scores", scores[i]);
+                else ScoreOutput.WriteWith(stream, lines[i], "score", scores[i][0]);
+            }
+        });
+    }
+}

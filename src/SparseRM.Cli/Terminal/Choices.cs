@@ -1,0 +1,85 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary>Options whose refusals name the option, the value and what is allowed.</summary>
+internal static class Choices
+{
+    /// <summary>One of a few words.</summary>
+    public static Option<T> Of<T>(string name, string description, params (string Word, T Value)[] choices) => new(name)
+    {
+        Description = description,
+        HelpName = string.Join('|', choices.Select(choice => choice.Word)),
+        Arity = ArgumentArity.ExactlyOne, // an option of bool would take its word as optional
+        CustomParser = result =>
+        {
+            foreach (var (word, value) in choices)
+                if (word == Word(result)) return value;
+            result.AddError($"{name}: '{Word(result)}' is not one of {string.Join(", ", choices.Select(choice => choice.Word))}");
+            return default!;
+        },
+    };
+
+    /// <summary>A whole number of at least <paramref name="least"/>.</summary>
+    public static Option<int?> Whole(string name, string description, int least = 1) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = result =>
+        {
+            if (int.TryParse(Word(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least) return value;
+            result.AddError($"{name}: '{Word(result)}' is not a whole number from {least} to {int.MaxValue}");
+            return null;
+        },
+    };
+
+    /// <summary>A finite number above 0, or from 0 on.</summary>
+    public static Option<double?> Number(string name, string description, bool orZero = false) => new(name)
+    {
+        Description = description,
+        HelpName = "X",
+        CustomParser = result =>
+        {
+            if (double.TryParse(Word(result), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && (orZero ? value >= 0 : value > 0))
+                return value;
+            result.AddError($"{name}: '{Word(result)}' is not a number {(orZero ? "from 0 on" : "above 0")}");
+            return null;
+        },
+    };
+
+    /// <summary>A comma-separated list of whole numbers from 0 on.</summary>
+    public static Option<int[]> WholeNumbers(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "N,N",
+        CustomParser = result =>
+        {
+            string[] words = Word(result).Split(',');
+            var values = new int[words.Length];
+            for (int i = 0; i < words.Length; i++)
+            {
+                if (int.TryParse(words[i], NumberStyles.None, CultureInfo.InvariantCulture, out values[i])) continue;
+                result.AddError($"{name}: '{words[i]}' is not a whole number; give a list such as 0,1,5");
+                break;
+            }
+            return values;
+        },
+    };
+
+    /// <summary>A path or name.</summary>
+    public static Option<string> Text(string name, string description, string helpName, bool required = false) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        Required = required,
+        CustomParser = result =>
+        {
+            if (Word(result).Length == 0) result.AddError($"{name}: the value is empty");
+            return Word(result);
+        },
+    };
+
+    private static string Word(ArgumentResult result) => result.Tokens[0].Value;
+}

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using SparseRM.Data;
+using SparseRM.Models;
+using SparseRM.Sae;
+using SparseRM.Tensors;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary>Options that several commands share, each with one meaning.</summary>
+internal static class CommonOptions
+{
+    public static Option<bool> Debug { get; } = new("--debug") { Description = "show where an error arose", Recursive = true };
+
+    public static Option<bool> Json { get; } = new("--json") { Description = "print one JSON object on standard output" };
+
+    public static Option<string> Model { get; } = Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID", required: true);
+
+    public static Option<string> Backend { get; } = Choices.Of("--backend", "where the model runs (default: auto)", [.. BackendCatalog.Names.Select(name => (name, name))]);
+
+    public static Option<int?> Threads { get; } = Choices.Whole("--threads", "threads (default: all cores); changes no bit of any result");
+
+    public static Option<DType?> DType { get; } = Choices.Of<DType?>("--dtype", "type of the products; auto is the weights' own", ("f32", Tensors.DType.F32), ("bf16", Tensors.DType.BF16), ("auto", null));
+
+    public static Option<int?> MaxBatchTokens { get; } = Choices.Whole("--max-batch-tokens", $"tokens computed at once, bounds memory (default: {ResidualRunner.DefaultBatchTokens})");
+
+    public static Option<Truncation> Truncate { get; } = Choices.Of("--truncate", "cut inputs longer than the model's context (default: refuse them)", ("left", Truncation.Left), ("right", Truncation.Right));
+
+    public static Option<string> ChatTemplate { get; } = Choices.Text("--chat-template", "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file (default: the model's own)", "NAME|FILE");
+
+    public static Option<ReadOutPosition> Position { get; } = Choices.Of("--position",
+        "where the state is read: the last token (default), the answer's last token, or the mean over the answer",
+        ("last", ReadOutPosition.Last), ("content", ReadOutPosition.Content), ("mean", ReadOutPosition.Mean));
+
+    public static Option<string> Cache { get; } = Choices.Text("--cache", "folder for computed hidden states", "FOLDER");
+
+    public static Option<bool> NoCache { get; } = new("--no-cache") { Description = "keep no hidden states" };
+
+    public static Option<LlamaScopeMode> LlamaScope { get; } = Choices.Of("--llama-scope-mode", "how Llama Scope's threshold is read (default: official)",
+        ("official", LlamaScopeMode.Official), ("saelens", LlamaScopeMode.SaeLens));
+
+    public static Option<string> Format { get; } = Choices.Of("--format", "format of the preference data (default: recognised)", [.. PreferenceFile.FormatNames.Select(name => (name, name))]);
+
+    public static Option<PreferenceDimension> Dimension { get; } = Choices.Of("--dimension", "which judgement of PKU-SafeRLHF counts (default: better)",
+        ("better", PreferenceDimension.Better), ("safer", PreferenceDimension.Safer));
+
+    public static Option<bool> SkipBad { get; } = new("--skip-bad") { Description = "count bad rows and go on" };
+
+    /// <summary>What every command that runs a model takes.</summary>
+    public static IReadOnlyList<Option> Running { get; } = [Backend, Threads, MaxBatchTokens];
+
+    /// <summary>What every command that reads preference data takes.</summary>
+    public static IReadOnlyList<Option> Reading { get; } = [Format, Dimension, SkipBad];
+
+    /// <summary>Adds several.</summary>
+    public static void AddAll(this Command command, params IEnumerable<Option> options)
+    {
+        foreach (var option in options) command.Options.Add(option);
+    }
+
+    /// <summary>Whether the user gave the option.</summary>
+    public static bool Has(this ParseResult args, Option option) => args.GetResult(option) is { Implicit: false };
+
+    /// <summary>Settings of <see cref="Running"/> and of those others that the command has.</summary>
+    public static ReaderOptions Reader(this ParseResult args, string model, int? layer, DType? defaultType) => new()
+    {
+        Model = model,
+        Layer = layer,
+        Backend = args.GetValue(Backend) ?? "auto",
+        Threads = args.GetValue(Threads) ?? 0,
+        MaxBatchTokens = args.GetValue(MaxBatchTokens) ?? ResidualRunner.DefaultBatchTokens,
+        Compute = args.Has(DType) ? args.GetValue(DType) : defaultType,
+        ChatTemplate = args.GetValue(ChatTemplate),
+        Position = args.GetValue(Position),
+        Truncation = args.GetValue(Truncate),
+    };
+}

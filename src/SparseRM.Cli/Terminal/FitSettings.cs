@@ -1,0 +1,137 @@
+using System.CommandLine;
+using SparseRM.Data;
+using SparseRM.Fitting;
+using SparseRM.Scoring;
+using SparseRM.Tensors;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary>Options of a fit, shared by <c>fit</c> and by the folds of <c>evaluate</c>.</summary>
+internal static class FitSettings
+{
+    private static readonly HeadTrainingOptions s_defaults = new();
+
+    public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder or file; needed for the inputs projection and activations", "PATH");
+
+    public static Option<int?> Layer { get; } = Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's)", least: 0);
+
+    public static Option<int?> K { get; } = Choices.Whole("--k", "latents on each side (default: 128)");
+
+    public static Option<PreferenceLossKind> Loss { get; } = Choices.Of("--loss", "what the head minimises (default: margin)",
+        ("margin", PreferenceLossKind.Margin), ("bradley-terry", PreferenceLossKind.BradleyTerry), ("bce", PreferenceLossKind.Bce));
+
+    public static Option<HeadInputKind> Input { get; } = Choices.Of("--input", "what the head sees of a state (default: projection; the others are ablations)",
+        ("projection", HeadInputKind.Projection), ("activations", HeadInputKind.Activations), ("dense", HeadInputKind.Dense), ("random", HeadInputKind.Random));
+
+    public static Option<int?> Pairs { get; } = Choices.Whole("--pairs", "use only the first N pairs of the data");
+
+    public static Option<int?> Seed { get; } = Choices.Whole("--seed", $"seed of everything random (default: {s_defaults.Seed})", least: 0);
+
+    public static Option<int?> Seeds { get; } = Choices.Whole("--seeds", "train N heads from different beginnings and keep the best on the held-out pairs (default: 1)");
+
+    public static Option<double?> Margin { get; } = Choices.Number("--margin", $"gamma of the margin loss (default: {s_defaults.Margin})");
+
+    public static Option<int?> HiddenUnits { get; } = Choices.Whole("--hidden-units", $"width of the head's hidden layer (default: {s_defaults.HiddenUnits})");
+
+    public static Option<int?> Epochs { get; } = Choices.Whole("--epochs", $"passes over the training pairs at most (default: {s_defaults.MaxEpochs})");
+
+    public static Option<int?> Patience { get; } = Choices.Whole("--patience", $"passes without improvement before it stops (default: {s_defaults.Patience})");
+
+    public static Option<double?> LearningRate { get; } = Choices.Number("--learning-rate", $"of AdamW (default: {s_defaults.LearningRate})");
+
+    public static Option<double?> WeightDecay { get; } = Choices.Number("--weight-decay", $"of AdamW (default: {s_defaults.WeightDecay})", orZero: true);
+
+    public static Option<int?> BatchPairs { get; } = Choices.Whole("--batch-pairs", $"pairs of a training step (default: {s_defaults.BatchPairs})");
+
+    public static Option<double?> HeldOut { get; } = Choices.Number("--held-out", $"share of the pairs kept out of training (default: {s_defaults.HeldOutFraction})", orZero: true);
+
+    /// <summary>All of them, with the common options that a fit takes.</summary>
+    public static IReadOnlyList<Option> All { get; } =
+    [
+        Sae, Layer, K, Loss, Input, Pairs, Seed, CommonOptions.ChatTemplate, CommonOptions.Position, CommonOptions.Truncate, CommonOptions.DType, CommonOptions.LlamaScope,
+        Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut,
+        .. CommonOptions.Reading, CommonOptions.Cache, CommonOptions.NoCache, .. CommonOptions.Running,
+    ];
+
+    /// <summary>Those that mean nothing to a reward that is already fitted.</summary>
+    public static IReadOnlyList<Option> OfFitsAlone { get; } =
+        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, CommonOptions.Position];
+
+    /// <summary>What the user asked for.</summary>
+    public static FitOptions Read(ParseResult args) => new()
+    {
+        Reader = args.Reader(args.GetRequiredValue(CommonOptions.Model), args.GetValue(Layer), defaultType: null),
+        Sae = args.GetValue(Sae),
+        LlamaScopeMode = args.GetValue(CommonOptions.LlamaScope),
+        Input = args.GetValue(Input),
+        K = args.GetValue(K) ?? 128,
+        Pairs = args.GetValue(Pairs),
+        CacheFolder = CacheFolder.Of(args),
+        Training = new HeadTrainingOptions
+        {
+            Loss = args.GetValue(Loss),
+            Margin = args.GetValue(Margin) ?? s_defaults.Margin,
+            HiddenUnits = args.GetValue(HiddenUnits) ?? s_defaults.HiddenUnits,
+            LearningRate = args.GetValue(LearningRate) ?? s_defaults.LearningRate,
+            WeightDecay = args.GetValue(WeightDecay) ?? s_defaults.WeightDecay,
+            BatchPairs = args.GetValue(BatchPairs) ?? s_defaults.BatchPairs,
+            MaxEpochs = args.GetValue(Epochs) ?? s_defaults.MaxEpochs,
+            Patience = args.GetValue(Patience) ?? s_defaults.Patience,
+            HeldOutFraction = args.GetValue(HeldOut) ?? s_defaults.HeldOutFraction,
+            Seed = args.GetValue(Seed) ?? s_defaults.Seed,
+            Seeds = args.GetValue(Seeds) ?? s_defaults.Seeds,
+            Threads = args.GetValue(CommonOptions.Threads) ?? 0,
+        },
+    };
+
+    /// <summary>What the user asked for, and for the rest what a reward model was fitted with.</summary>
+    public static FitOptions Of(ParseResult args, FitOptions asked, RewardModel reward)
+    {
+        var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
+        bool ownTemplate = asked.Reader.ChatTemplate is null && identity.TemplateFingerprint.Length > 0;
+        var options = asked with
+        {
+            Input = args.Has(Input) ? asked.Input : reward.Input.Kind,
+            K = args.GetValue(K) ?? metadata.K ?? asked.K,
+            Training = asked.Training with
+            {
+                Loss = args.Has(Loss) ? asked.Training.Loss : PreferenceLoss.Parse(metadata.Loss),
+                Margin = args.GetValue(Margin) ?? metadata.Margin,
+                HiddenUnits = args.GetValue(HiddenUnits) ?? reward.Head.HiddenUnits,
+                Seed = args.GetValue(Seed) ?? metadata.Seed,
+            },
+            Reader = asked.Reader with
+            {
+                Layer = asked.Reader.Layer ?? identity.Layer,
+                Position = args.Has(CommonOptions.Position) ? asked.Reader.Position : identity.Position,
+                Compute = args.Has(CommonOptions.DType) ? asked.Reader.Compute : metadata.DType == "bf16" ? DType.BF16 : DType.F32,
+                Template = ownTemplate ? (identity.TemplateName, metadata.TemplateSource) : null,
+            },
+        };
+        Check(options);
+        return options;
+    }
+
+    /// <summary>Refuses what no file need be read for.</summary>
+    public static void Check(FitOptions options)
+    {
+        bool needsSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
+        if (needsSae && options.Sae is null) throw new UsageException($"--input {HeadInput.Name(options.Input)} needs --sae; without an SAE there are --input dense and --input random");
+        if (!needsSae && options.Sae is null && options.Reader.Layer is null) throw new UsageException("--layer is needed where there is no --sae that says it");
+        if (options.Training.HeldOutFraction >= 1) throw new UsageException("--held-out is a share below 1");
+    }
+
+    /// <summary>The preference data, with a word about what was left out.</summary>
+    public static PreferenceSet ReadData(ParseResult args, string path, Session session)
+    {
+        var data = PreferenceFile.Read(path, new PreferenceReadOptions
+        {
+            Format = args.GetValue(CommonOptions.Format),
+            Dimension = args.GetValue(CommonOptions.Dimension),
+            SkipBad = args.GetValue(CommonOptions.SkipBad),
+            Limit = args.GetValue(Pairs),
+        });
+        if (data.Skipped.Count > 0) session.Warn($"{data.Skipped.Count} bad rows of {path} were left out; the first: {data.Skipped.FirstReasons[0]}");
+        return data;
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary>Named facts that are printed as a table for people or as fields of a JSON object for programs.</summary>
+internal sealed class Report
+{
+    private readonly List<(string Key, object? Value)> _facts = [];
+
+    /// <summary>Adds a fact: a text, a whole number, a number, a truth, a list of these, or nothing.</summary>
+    /// <param name="key">In snake_case.</param>
+    /// <param name="value">The value.</param>
+    public Report Add(string key, object? value)
+    {
+        _facts.Add((key, value));
+        return this;
+    }
+
+    /// <summary>Writes every fact as a field.</summary>
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        foreach (var (key, value) in _facts)
+        {
+            json.WritePropertyName(key);
+            Write(json, value);
+        }
+    }
+
+    /// <summary>Writes the facts that have a value as two columns.</summary>
+    public Table ToTable(string title)
+    {
+        var table = Tables.Of(title, "");
+        foreach (var (key, value) in _facts)
+            if (value is not null) table.Row(key.Replace('_', ' '), Shown(value));
+        return table;
+    }
+
+    private static void Write(Utf8JsonWriter json, object? value)
+    {
+        switch (value)
+        {
+            case null: json.WriteNullValue(); break;
+            case bool truth: json.WriteBooleanValue(truth); break;
+            case int or long: json.WriteNumberValue(Convert.ToInt64(value, CultureInfo.InvariantCulture)); break;
+            case double number: json.WriteNumberValue(number); break;
+            case float number: json.WriteNumberValue(number); break;
+            case IEnumerable<string> texts:
+                json.WriteStartArray();
+                foreach (string text in texts) json.WriteStringValue(text);
+                json.WriteEndArray();
+                break;
+            default: json.WriteStringValue(value.ToString()); break;
+        }
+    }
+
+    private static string Shown(object value) => value switch
+    {
+        bool truth => truth ? "yes" : "no",
+        int or long => Tables.Count(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
+        double or float => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+        IEnumerable<string> texts => string.Join("; ", texts),
+        _ => value.ToString()!,
+    };
+}

@@ -1,0 +1,129 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Spectre.Console;
+using SparseRM.Weights;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary>What a command talks to: data on standard output, messages on standard error, interruption.</summary>
+internal sealed class Session : IDisposable
+{
+    private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false);
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly List<PosixSignalRegistration> _signals = [];
+    private readonly StandardOutput _output = new();
+
+    private Session()
+    {
+        Out = new StreamWriter(_output, s_utf8, 1 << 14) { NewLine = "\n" };
+        Messages = new StreamWriter(Console.OpenStandardError(), s_utf8, 1 << 10) { AutoFlush = true, NewLine = "\n" };
+        Tables = Ansi(Out, !Console.IsOutputRedirected);
+        Bars = Ansi(Messages, !Console.IsErrorRedirected);
+    }
+
+    /// <summary>Data for people or programs. Buffered.</summary>
+    public TextWriter Out { get; }
+
+    /// <summary>Warnings and errors.</summary>
+    public TextWriter Messages { get; }
+
+    /// <summary>Standard output for tables: colours only on a terminal.</summary>
+    public IAnsiConsole Tables { get; }
+
+    /// <summary>Standard error for progress bars.</summary>
+    public IAnsiConsole Bars { get; }
+
+    /// <summary>Cancelled by the first Ctrl-C or SIGTERM; the second one ends the process at once.</summary>
+    public CancellationToken Cancel => _cancel.Token;
+
+    /// <summary>Whether stack traces are shown.</summary>
+    public bool Debug { get; set; }
+
+    /// <summary>What an interruption leaves, as the end of the sentence that tells of it.</summary>
+    public string AfterInterrupt { get; set; } = "nothing was written";
+
+    public static Session Start()
+    {
+        var session = new Session();
+        foreach (var signal in (ReadOnlySpan<PosixSignal>)[PosixSignal.SIGINT, PosixSignal.SIGTERM])
+            session._signals.Add(PosixSignalRegistration.Create(signal, session.OnSignal));
+        return session;
+    }
+
+    /// <summary>A line for people, beside the data.</summary>
+    public void Say(string message) => Messages.WriteLine(message);
+
+    /// <summary>Something that may surprise, though the work goes on.</summary>
+    public void Warn(string message) => Messages.WriteLine($"warning: {message}");
+
+    /// <summary>One JSON object on standard output, snake_case by the caller.</summary>
+    public void WriteJson(Action<Utf8JsonWriter> write) => WriteData(null, stream =>
+    {
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        stream.WriteByte((byte)'\n');
+    });
+
+    /// <summary>Data to a file, whole or not at all, or as it comes to standard output where <paramref name="path"/> is null or "-".</summary>
+    public void WriteData(string? path, Action<Stream> write)
+    {
+        if (path is not (null or "-"))
+        {
+            AtomicFile.Write(path, write);
+            return;
+        }
+        Out.Flush();
+        using var buffered = new BufferedStream(_output, 1 << 14);
+        write(buffered);
+        buffered.Flush();
+    }
+
+    public void Dispose()
+    {
+        foreach (var signal in _signals) signal.Dispose();
+        _cancel.Dispose();
+    }
+
+    private void OnSignal(PosixSignalContext context)
+    {
+        context.Cancel = !_cancel.IsCancellationRequested;
+        _cancel.Cancel();
+    }
+
+    private static IAnsiConsole Ansi(TextWriter writer, bool isTerminal)
+    {
+        bool plain = !isTerminal || Environment.GetEnvironmentVariable("TERM") == "dumb";
+        bool colourless = plain || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        return AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
+            ColorSystem = colourless ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+            Interactive = plain ? InteractionSupport.No : InteractionSupport.Yes,
+            Out = new TerminalOutput(writer, isTerminal),
+        });
+    }
+
+    private sealed class TerminalOutput(TextWriter writer, bool isTerminal) : IAnsiConsoleOutput
+    {
+        // Nobody folds a file, so tables that go there are as wide as they need.
+        private const int WidthOfFiles = 240;
+
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => isTerminal;
+
+        public int Width => isTerminal && Console.WindowWidth > 0 ? Console.WindowWidth : WidthOfFiles;
+
+        public int Height => isTerminal && Console.WindowHeight > 0 ? Console.WindowHeight : 40;
+
+        public void SetEncoding(Encoding encoding)
+        {
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using System.Security.Cryptography;
+using System.Text;
+using SparseRM.Data;
+using SparseRM.Errors;
+
+namespace SparseRM.Core.Tests.Data;
+
+public sealed class PreferenceFileTests : IDisposable
+{
+    private const string Good = """{"prompt":"q","chosen":"a","rejected":"b"}""";
+    private readonly DataFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Names_line_812_of_malformed_json()
+    {
+        string[] lines = [.. Enumerable.Repeat(Good, 1000)];
+        lines[811] = """{"prompt":"q","chosen":"a",rejected""";
+        string path = _folder.File("pairs.jsonl", string.Join('\n', lines));
+
+        var error = Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path));
+        Assert.Equal(812, error.Line);
+        Assert.Equal($"{path}, line 812: is not valid JSON at byte 28", error.Message);
+
+        PreferenceSet set = PreferenceFile.Read(path, new() { SkipBad = true });
+        Assert.Equal((999, 1L), (set.Items.Count, set.Skipped.Count));
+        Assert.Equal(error.Message, Assert.Single(set.Skipped.FirstReasons));
+        Assert.Equal(813, set.Items[811].Line);
+    }
+
+    [Theory]
+    [InlineData("""{"prompt":"q","chosen":"a","rejected":"a"}""", "the chosen and the rejected answer are equal")]
+    [InlineData("""{"prompt":" ","chosen":"a","rejected":"b"}""", "the prompt is empty")]
+    [InlineData("""{"prompt":[],"chosen":"a","rejected":"b"}""", "the prompt is empty")]
+    [InlineData("""{"prompt":"q","chosen":"","rejected":"b"}""", "the chosen answer is empty")]
+    [InlineData("""{"prompt":"q","chosen":"a","rejected":"\n"}""", "the rejected answer is empty")]
+    [InlineData("""{"prompt":"q","chosen":"a","rejected":[]}""", "the rejected answer is empty")]
+    [InlineData("""{"prompt":"q","chosen":"a\ud800","rejected":"b"}""", "field 'chosen' holds a lone surrogate, which is not text")]
+    [InlineData("""{"prompt":"q","chosen":"a","rejected":"b","\udc00":1}""", "a field's name holds a lone surrogate, which is not text")]
+    [InlineData("""{"prompt":"q","chosen":"a"}""", "field 'rejected' is missing")]
+    [InlineData("""{"prompt":"q","chosen":"a","rejected":null}""", "field 'rejected' is missing")]
+    [InlineData("""{"prompt":"q","chosen":3,"rejected":"b"}""", "field 'chosen' must be text or a list of messages, found the number 3")]
+    [InlineData("""{"prompt":"q","chosen":["a"],"rejected":"b"}""", "field 'chosen[0]' must be a message with role and content, found text")]
+    [InlineData("""{"prompt":"q","chosen":[{"role":"assistant"}],"rejected":"b"}""", "field 'chosen[0].content' is missing")]
+    [InlineData("""{"prompt":"q","chosen":[{"role":"assistant","content":null}],"rejected":"b"}""", "field 'chosen[0].content' must be text, found null")]
+    [InlineData("""{"prompt":"q","chosen":[{"role":"","content":"c"}],"rejected":"b"}""", "field 'chosen[0].role' is empty")]
+    [InlineData("""{"prompt":"q","prompt":"r","chosen":"a","rejected":"b"}""", "is not valid JSON: a field occurs twice")]
+    [InlineData("""["q","a","b"]""", "expected a JSON object, found a list")]
+    [InlineData("null", "expected a JSON object, found null")]
+    public void Refuses_a_bad_row_by_line_or_skips_it(string line, string problem)
+    {
+        string path = _folder.File("pairs.jsonl", $"{Good}\n\n{line}\n{Good}\n");
+        Assert.Equal($"{path}, line 3: {problem}", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path)).Message);
+        PreferenceSet set = PreferenceFile.Read(path, new() { SkipBad = true });
+        Assert.Equal((2, 1L), (set.Items.Count, set.Skipped.Count));
+    }
+
+    [Fact]
+    public void Refuses_bytes_that_are_not_utf8_and_deep_nesting_by_line()
+    {
+        byte[] latin1 = [.. Encoding.UTF8.GetBytes(Good + "\n"), .. Encoding.Latin1.GetBytes("""{"prompt":"é","chosen":"a","rejected":"b"}""")];
+        Assert.EndsWith("line 2: is not UTF-8 text", Refusal("latin.jsonl", latin1));
+        Assert.Contains("line 1: is not valid JSON", Refusal("deep.jsonl", Encoding.UTF8.GetBytes(new string('[', 100_000))));
+        Assert.Contains("line 1: is not valid JSON", Refusal("deep2.jsonl", Encoding.UTF8.GetBytes("{\"a\":" + new string('[', 100_000))));
+    }
+
+    [Fact]
+    public void Refuses_files_as_a_whole_in_one_sentence()
+    {
+        Assert.EndsWith(": is empty", Refusal("empty.jsonl", []));
+        Assert.EndsWith(": is empty", Refusal("blank.json", " \n\n"u8.ToArray()));
+        Assert.EndsWith(": holds no rows", Refusal("none.json", "[]"u8.ToArray()));
+        Assert.EndsWith(": holds no rows", Refusal("header.csv", "prompt,chosen,rejected\n"u8.ToArray()));
+        Assert.Contains("expected a JSON array of rows", Refusal("object.json", "{\n\"a\": 1\n}"u8.ToArray()));
+        Assert.Contains("does not begin with PAR1", Refusal("x.parquet", "hello"u8.ToArray()));
+        Assert.Contains("is not a whole, readable parquet file", Refusal("cut.parquet", "PAR1 and then nothing of use"u8.ToArray()));
+        Assert.EndsWith(": no such file", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(Path.Combine(_folder.Root, "missing"))).Message);
+        Assert.Contains("is a folder", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(_folder.Root)).Message);
+    }
+
+    [Fact]
+    public void Lists_the_columns_found_and_the_formats_known()
+    {
+        string message = Refusal("odd.jsonl", """{"foo":1,"bar":2}"""u8.ToArray());
+        Assert.Contains("has the columns foo, bar, which no known format has; supported: ", message);
+        foreach (string format in PreferenceFile.FormatNames) Assert.Contains(format + " (", message);
+    }
+
+    [Fact]
+    public void A_format_by_name_is_not_guessed_again()
+    {
+        string path = _folder.File("pairs.jsonl", Good);
+        Assert.Equal("trl-implicit", PreferenceFile.Read(path, new() { Format = "trl-implicit" }).Format);
+        Assert.Contains("field 'mc1_targets' is missing", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path, new() { Format = "truthfulqa-mc" })).Message);
+        Assert.Contains("unknown data format 'x'; known: truthfulqa-csv", Assert.Throws<ArgumentException>(() => PreferenceFile.Read(path, new() { Format = "x" })).Message);
+        Assert.Throws<ArgumentException>(() => PreferenceFile.Read(path, new() { Limit = 0 }));
+    }
+
+    [Fact]
+    public void Says_so_when_every_row_is_bad()
+    {
+        string path = _folder.File("pairs.jsonl", "{\n{\n");
+        string message = Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path, new() { SkipBad = true })).Message;
+        Assert.Contains("none of its 2 rows is usable; the first says: ", message);
+    }
+
+    [Fact]
+    public void Stops_at_the_limit_before_a_bad_line()
+    {
+        string path = _folder.File("pairs.jsonl", $"{Good}\n{Good}\nnot json");
+        Assert.Equal(2, PreferenceFile.Read(path, new() { Limit = 2 }).Items.Count);
+    }
+
+    [Fact]
+    public void Hashes_the_bytes_as_they_lie()
+    {
+        byte[] packed = DataFolder.Gzip(Good);
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(packed)), PreferenceFile.Read(_folder.File("a.jsonl.gz", packed)).DataHash);
+    }
+
+    private string Refusal(string name, byte[] bytes)
+    {
+        string path = _folder.File(name, bytes);
+        return Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path)).Message;
+    }
+}
