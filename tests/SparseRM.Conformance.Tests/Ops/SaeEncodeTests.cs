@@ -16,7 +16,7 @@ public class SaeEncodeTests
         HookName = null,
         WEnc = rig.Files.Write(weights ?? rig.Random(DIn * dSae), DType.F32, dSae, DIn),
         EncoderIsTransposed = true,
-        EncoderScale = scaled ? rig.Random(dSae, 2) : null,
+        EncoderScale = scaled ? rig.Random(dSae, 2f) : null,
         BEnc = rig.Random(dSae),
         WDec = rig.Files.Write(rig.Random(DIn * dSae), DType.F32, dSae, DIn),
         DecoderIsTransposed = false,
@@ -33,7 +33,7 @@ public class SaeEncodeTests
     private static IEnumerable<SaeActivation> Activations(Rig rig, int dSae)
     {
         yield return new SaeActivation.Relu();
-        yield return new SaeActivation.JumpRelu(rig.Random(dSae, 4));
+        yield return new SaeActivation.JumpRelu(rig.Random(dSae, 4f));
         yield return new SaeActivation.Gated(rig.Random(dSae), rig.Random(dSae), rig.Random(dSae));
         foreach (int k in new[] { 1, 5, 64, dSae, dSae + 1 }) yield return new SaeActivation.TopK(k);
         foreach (int k in new[] { 1, 3, dSae }) yield return new SaeActivation.GroupMax(k);
@@ -102,7 +102,7 @@ public class SaeEncodeTests
             var (expected, actual) = (new SparseLatents(), new SparseLatents());
             rig.Oracle.SaeEncode(x.Expected, expectedEncoder, expected);
             rig.Native.SaeEncode(x.Actual, actualEncoder, actual);
-            // d_in = 37 terms of at most 1, scaled by at most 2: a latent whose value lies within the bound may be on one side only.
+            // d_in = 37 terms of at most 1, scaled by at most 2. The seed has no pre-activation within the bound of its gate.
             double bound = Tolerance.Reduction(DIn, 2 * DIn) + 4 * Tolerance.U * (2 * DIn);
             var (a, b) = (List(expected).ToDictionary(e => (e.Row, e.Latent), e => e.Value), List(actual).ToDictionary(e => (e.Row, e.Latent), e => e.Value));
             Assert.NotEmpty(a);
