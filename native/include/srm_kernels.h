@@ -51,11 +51,15 @@ enum {
   SRMK_OP_RELU = 8,
   SRMK_OP_GATHER_ROWS = 9,
   SRMK_OP_MEAN_ROWS = 10,
-  SRMK_OP_COUNT = 11,
+  SRMK_OP_SAE_ENCODE = 11,
+  SRMK_OP_COUNT = 12,
 };
 
 // Values equal those of SparseRM.Backends.GatedActivationKind.
 enum { SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2 };
+
+// Gates of sparse autoencoders: the cases of SparseRM.Sae.SaeActivation.
+enum { SRMK_SAE_RELU = 0, SRMK_SAE_JUMPRELU = 1, SRMK_SAE_TOPK = 2, SRMK_SAE_GROUPMAX = 3, SRMK_SAE_GATED = 4 };
 
 typedef struct srmk_backend srmk_backend;
 typedef struct srmk_buffer srmk_buffer;
@@ -84,11 +88,19 @@ typedef struct srmk_attention_options {
   int32_t window;
 } srmk_attention_options;
 
+// Each vector is [1, d_sae]. scale may be null (1); threshold is for jumprelu, the last three are for gated; k is for
+// topk and groupmax.
+typedef struct srmk_sae_gate {
+  int32_t kind, k;
+  const srmk_tensor *scale, *bias, *threshold, *gate_bias, *magnitude_scale, *magnitude_bias;
+} srmk_sae_gate;
+
 // ---- versions and errors ----
 SRMK_API int32_t srmk_abi_version(void);
 SRMK_API int64_t srmk_sizeof_tensor(void);
 SRMK_API int64_t srmk_sizeof_segment(void);
 SRMK_API int64_t srmk_sizeof_attention_options(void);
+SRMK_API int64_t srmk_sizeof_sae_gate(void);
 // The last failure of this thread, UTF-8; valid until the thread's next failure.
 SRMK_API const char* srmk_last_error(void);
 
@@ -152,6 +164,11 @@ SRMK_API srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* 
                                       const srmk_tensor* y);
 SRMK_API srmk_status srmk_mean_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* starts,
                                     const srmk_tensor* y);
+// pre = (x · w) * scale + bias, gated as it is computed. Its outcome is kept in the backend until the next call.
+SRMK_API srmk_status srmk_sae_encode(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w,
+                                     const srmk_sae_gate* gate);
+// How many latents of a row of the last call are active; their ids, rising, and values stay the backend's.
+SRMK_API int64_t srmk_sae_row(srmk_backend* backend, int64_t row, const int32_t** latents, const float** values);
 
 // ---- variants: slowest first ----
 SRMK_API int32_t srmk_variant_count(srmk_backend* backend, int32_t op);

@@ -44,6 +44,7 @@ int32_t srmk_abi_version(void) { return SRMK_ABI_VERSION; }
 int64_t srmk_sizeof_tensor(void) { return sizeof(srmk_tensor); }
 int64_t srmk_sizeof_segment(void) { return sizeof(srmk_segment); }
 int64_t srmk_sizeof_attention_options(void) { return sizeof(srmk_attention_options); }
+int64_t srmk_sizeof_sae_gate(void) { return sizeof(srmk_sae_gate); }
 const char* srmk_last_error(void) { return g_last_error.c_str(); }
 
 srmk_status srmk_backend_open(const char* device, int32_t threads, srmk_backend** backend) {
@@ -209,6 +210,38 @@ srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* x, const 
 
 srmk_status srmk_mean_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* starts, const srmk_tensor* y) {
   return guarded([&] { srm::mean_rows(*backend, srm::resolve(x), starts, srm::resolve(y)); });
+}
+
+srmk_status srmk_sae_encode(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w,
+                            const srmk_sae_gate* gate) {
+  return guarded([&] {
+    srm::require(gate->kind >= SRMK_SAE_RELU && gate->kind <= SRMK_SAE_GATED && gate->k >= 0, "the gate is unknown");
+    auto vector = [&](const srmk_tensor* tensor, bool needed) -> const float* {
+      srm::require(tensor != nullptr || !needed, "the gate lacks a vector");
+      if (tensor == nullptr) return nullptr;
+      srm::require(tensor->rows == 1 && tensor->columns == w->outputs,
+                   "a vector of the gate has another width than the matrix");
+      return srm::resolve(tensor).data;
+    };
+    bool gated = gate->kind == SRMK_SAE_GATED;
+    srm::SaeGate resolved{gate->kind,
+                          gate->k,
+                          vector(gate->scale, false),
+                          vector(gate->bias, true),
+                          vector(gate->threshold, gate->kind == SRMK_SAE_JUMPRELU),
+                          vector(gate->gate_bias, gated),
+                          vector(gate->magnitude_scale, gated),
+                          vector(gate->magnitude_bias, gated)};
+    srm::sae_encode(*backend, srm::resolve(x), *w, resolved);
+  });
+}
+
+int64_t srmk_sae_row(srmk_backend* backend, int64_t row, const int32_t** latents, const float** values) {
+  const auto& sae = backend->sae;
+  int64_t start = row == 0 ? 0 : sae.ends[row - 1];
+  *latents = sae.latents.data() + start;
+  *values = sae.values.data() + start;
+  return sae.ends[row] - start;
 }
 
 int32_t srmk_variant_count(srmk_backend*, int32_t op) { return srm::variants_of(op).count; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "error.h"
+#include "sae_result.h"
 #include "srm_kernels.h"
 #include "thread_pool.h"
 
@@ -46,6 +47,7 @@ struct srmk_backend {
   srm::ThreadPool pool;
   srm::Scratch shared_scratch;                // one op's packed operand
   std::vector<srm::Scratch> worker_scratch;   // one per thread
+  srm::SaeResult sae;                         // of the last SaeEncode
   std::array<int, SRMK_OP_COUNT> selected{};  // index of the variant in use, by op
 };
 

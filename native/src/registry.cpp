@@ -13,6 +13,7 @@ VariantList variants_of(int op) {
     case SRMK_OP_ROPE: return rope_variants();
     case SRMK_OP_ATTENTION: return attention_variants();
     case SRMK_OP_GATED_ACTIVATION: return gated_activation_variants();
+    case SRMK_OP_SAE_ENCODE: return sae_encode_variants();
     default:
       // Memory sets their pace: no variant won anything.
       return {kScalarOnly, 1};

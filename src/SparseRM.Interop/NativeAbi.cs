@@ -26,15 +26,16 @@ public static class NativeAbi
     }
 
     /// <summary>The refusal for what a library says of itself, or null where it fits; <paramref name="found"/> and the sizes are the library's.</summary>
-    public static AbiMismatchException? Compare(int found, long tensorSize, long segmentSize, long optionsSize)
+    public static AbiMismatchException? Compare(int found, long tensorSize, long segmentSize, long optionsSize, long gateSize)
     {
         if (found != NativeMethods.AbiVersion)
             return new(NativeBackend.BackendName, $"lib{NativeMethods.Library} speaks ABI {found}, this build needs {NativeMethods.AbiVersion}; {Repair}");
         bool same = tensorSize == Unsafe.SizeOf<TensorDesc>() && segmentSize == Unsafe.SizeOf<AttentionSegment>()
-            && optionsSize == Unsafe.SizeOf<AttentionOptions>();
+            && optionsSize == Unsafe.SizeOf<AttentionOptions>() && gateSize == Unsafe.SizeOf<SaeGateDesc>();
         return same ? null : new(NativeBackend.BackendName,
-            $"lib{NativeMethods.Library} of ABI {found} has structs of {tensorSize}, {segmentSize} and {optionsSize} bytes, this build needs "
-            + $"{Unsafe.SizeOf<TensorDesc>()}, {Unsafe.SizeOf<AttentionSegment>()} and {Unsafe.SizeOf<AttentionOptions>()}; {Repair}");
+            $"lib{NativeMethods.Library} of ABI {found} has structs of {tensorSize}, {segmentSize}, {optionsSize} and {gateSize} bytes, this build needs "
+            + $"{Unsafe.SizeOf<TensorDesc>()}, {Unsafe.SizeOf<AttentionSegment>()}, {Unsafe.SizeOf<AttentionOptions>()} and "
+            + $"{Unsafe.SizeOf<SaeGateDesc>()}; {Repair}");
     }
 
     private static string Sentence(BackendException e) => e.Message[(e.Backend.Length + 2)..];
@@ -44,7 +45,7 @@ public static class NativeAbi
         try
         {
             return Compare(NativeMethods.srmk_abi_version(), NativeMethods.srmk_sizeof_tensor(), NativeMethods.srmk_sizeof_segment(),
-                NativeMethods.srmk_sizeof_attention_options());
+                NativeMethods.srmk_sizeof_attention_options(), NativeMethods.srmk_sizeof_sae_gate());
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {

@@ -81,7 +81,7 @@ internal ref struct TensorScope : IDisposable
     /// <exception cref="ArgumentException">The tensor lies in another backend's buffer.</exception>
     /// <exception cref="ShapeMismatchException">It reaches outside its buffer.</exception>
     /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
-    public TensorScope(in Tensor tensor)
+    public TensorScope(scoped in Tensor tensor)
     {
         if (tensor.Buffer is not NativeBuffer buffer)
             throw new ArgumentException($"the tensor {tensor} lies in a {tensor.Buffer?.GetType().Name ?? "null"}, not in a buffer of the native backend");

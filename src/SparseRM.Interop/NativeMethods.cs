@@ -23,6 +23,13 @@ internal struct TensorDesc
     public long Offset, Rows, Columns, RowStride;
 }
 
+/// <summary>Mirrors srmk_sae_gate.</summary>
+internal unsafe struct SaeGateDesc
+{
+    public int Kind, K;
+    public TensorDesc* Scale, Bias, Threshold, GateBias, MagnitudeScale, MagnitudeBias;
+}
+
 /// <summary>The functions of native/include/srm_kernels.h, in its order; a test compares the two. On the CPU all of them have finished on return.</summary>
 internal static unsafe partial class NativeMethods
 {
@@ -42,6 +49,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial long srmk_sizeof_attention_options();
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_sizeof_sae_gate();
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial byte* srmk_last_error();
@@ -125,6 +135,12 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_mean_rows(BackendHandle backend, in TensorDesc x, int* starts, in TensorDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_sae_encode(BackendHandle backend, in TensorDesc x, MatrixHandle w, in SaeGateDesc gate);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_sae_row(BackendHandle backend, long row, out int* latents, out float* values);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_variant_count(BackendHandle backend, int op);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backend.h"
+#include "cpu/ops/sae_gate.h"
 #include "matrix.h"
 #include "variant.h"
 
@@ -38,5 +39,9 @@ void add(srmk_backend& backend, Rows a, Rows b, Rows y);
 void relu(srmk_backend& backend, Rows x, Rows y);
 void gather_rows(srmk_backend& backend, Rows x, const int32_t* rows, Rows y);
 void mean_rows(srmk_backend& backend, Rows x, const int32_t* starts, Rows y);
+
+/// Leaves its outcome in backend.sae.
+void sae_encode(srmk_backend& backend, Rows x, const srmk_matrix& w, const SaeGate& gate);
+VariantList sae_encode_variants();
 
 }  // namespace srm

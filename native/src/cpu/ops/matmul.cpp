@@ -1,17 +1,12 @@
 #include "cpu/ops.h"
 #include "cpu/ops/matmul_dot.h"
+#include "cpu/ops/matmul_product.h"
 
 #define SRM_KERNEL_FILE "cpu/ops/matmul_kernel.inc"
 #include "cpu/foreach_isa.h"
 
 namespace srm {
 namespace {
-
-constexpr int64_t kBlockRows = 6;
-
-using PackFn = void (*)(Rows x, int64_t row, int rows, bool round, void* packed);
-using MultiplyFn = void (*)(const void* packed, int rows, const srmk_matrix& w, int64_t panel, const float* bias,
-                            Rows y, int64_t row);
 
 struct MatMulKernel {
   PackFn pack;
@@ -42,40 +37,30 @@ constexpr auto kMatMulInfos = infos(kMatMulVariants);
 
 VariantList matmul_variants() { return {kMatMulInfos.data(), static_cast<int>(kMatMulInfos.size())}; }
 
-// x is packed once in blocks of 6 rows; then each task sweeps one panel of weights, which stays in the second cache,
-// over a run of blocks.
-void matmul(srmk_backend& backend, Rows x, const srmk_matrix& w, const float* bias, Rows y) {
-  if (x.rows == 0) return;
-  const MatMulKernel& kernel = kMatMulVariants[backend.selected[SRMK_OP_MATMUL]].run;
+Product::Product(srmk_backend& backend, int variant, Rows x, const srmk_matrix& w)
+    : backend_(backend), w_(w), rows_(x.rows) {
+  const MatMulKernel& kernel = kMatMulVariants[variant].run;
   const bool rounded = w.compute == SRMK_BF16;
+  multiply_ = rounded ? kernel.multiply : kernel.multiply_f32;
   const PackFn pack_rows = rounded ? kernel.pack : kernel.pack_f32;
-  const MultiplyFn multiply_rows = rounded ? kernel.multiply : kernel.multiply_f32;
 
-  const int64_t blocks = (x.rows + kBlockRows - 1) / kBlockRows;
-  const int64_t block_bytes =
-      kBlockRows * (x.columns + 1) * static_cast<int64_t>(sizeof(float));  // enough for either packing
-  char* packed = backend.shared_scratch.get<char>(blocks * block_bytes);
-  auto rows_of = [&](int64_t block) { return static_cast<int>(std::min(kBlockRows, x.rows - block * kBlockRows)); };
-
-  const bool small = x.rows * w.inputs * w.outputs < 64 * 1024;  // not worth waking anyone
-  auto run = [&](int64_t tasks, const auto& body) {
-    if (small) {
-      for (int64_t task = 0; task < tasks; task++) body(task, 0);
-    } else {
-      backend.pool.run(tasks, body);
-    }
-  };
-  run(blocks, [&](int64_t block, int) {
-    pack_rows(x, block * kBlockRows, rows_of(block), rounded, packed + block * block_bytes);
+  blocks_ = (rows_ + kBlockRows - 1) / kBlockRows;
+  block_bytes_ = kBlockRows * (x.columns + 1) * static_cast<int64_t>(sizeof(float));  // enough for either packing
+  packed_ = backend.shared_scratch.get<char>(blocks_ * block_bytes_);
+  // Enough tasks for the threads to share evenly, where there are few panels.
+  const int64_t wanted = 4 * backend.pool.threads(), panels = std::max<int64_t>(1, w.panels());
+  chunks_ = std::clamp<int64_t>((wanted + panels - 1) / panels, 1, std::max<int64_t>(1, blocks_));
+  chunk_ = (blocks_ + chunks_ - 1) / chunks_;
+  share(blocks_, [&](int64_t block, int) {
+    pack_rows(x, first_row(block), rows_of(block), rounded, packed_ + block * block_bytes_);
   });
+}
 
-  const int64_t panels = w.panels(), wanted = 4 * backend.pool.threads();
-  const int64_t chunks = std::clamp<int64_t>((wanted + panels - 1) / panels, 1, blocks),
-                chunk = (blocks + chunks - 1) / chunks;
-  run(panels * chunks, [&](int64_t task, int) {
-    int64_t panel = task / chunks, first = task % chunks * chunk;
-    for (int64_t block = first; block < std::min(blocks, first + chunk); block++)
-      multiply_rows(packed + block * block_bytes, rows_of(block), w, panel, bias, y, block * kBlockRows);
+void matmul(srmk_backend& backend, Rows x, const srmk_matrix& w, const float* bias, Rows y) {
+  Product product(backend, backend.selected[SRMK_OP_MATMUL], x, w);
+  product.run([&](int64_t panel, int64_t first, int64_t end, int) {
+    for (int64_t block = first; block < end; block++)
+      product.multiply(block, panel, bias, y.row(product.first_row(block)) + panel * kPanel, y.stride);
   });
 }
 

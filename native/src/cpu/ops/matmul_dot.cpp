@@ -33,7 +33,8 @@ void pack_block(Rows x, int64_t row, uint32_t* packed) {
 
 // kRows x 64 outputs; every sum runs over all pairs in rising order, whatever kRows is.
 template <int kRows>
-void multiply_block(const uint32_t* a, const srmk_matrix& w, int64_t panel, const float* bias, Rows y, int64_t row) {
+void multiply_block(const uint32_t* a, const srmk_matrix& w, int64_t panel, const float* bias, float* c,
+                    int64_t c_stride) {
   __m512 sums[kRows][kVectors];
   for (int r = 0; r < kRows; r++)
     for (int j = 0; j < kVectors; j++) sums[r][j] = _mm512_setzero_ps();
@@ -55,7 +56,7 @@ void multiply_block(const uint32_t* a, const srmk_matrix& w, int64_t panel, cons
     __mmask16 lanes = first_lanes(w.outputs - output - j * 16);
     __m512 added = bias == nullptr ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(lanes, bias + output + j * 16);
     for (int r = 0; r < kRows; r++)
-      _mm512_mask_storeu_ps(y.row(row + r) + output + j * 16, lanes, _mm512_add_ps(sums[r][j], added));
+      _mm512_mask_storeu_ps(c + r * c_stride + j * 16, lanes, _mm512_add_ps(sums[r][j], added));
   }
 }
 
@@ -73,16 +74,16 @@ void pack_rows(Rows x, int64_t row, int rows, bool, void* packed) {
   }
 }
 
-void multiply_rows(const void* packed, int rows, const srmk_matrix& w, int64_t panel, const float* bias, Rows y,
-                   int64_t row) {
+void multiply_rows(const void* packed, int rows, const srmk_matrix& w, int64_t panel, const float* bias, float* c,
+                   int64_t c_stride) {
   auto* from = static_cast<const uint32_t*>(packed);
   switch (rows) {
-    case 1: return multiply_block<1>(from, w, panel, bias, y, row);
-    case 2: return multiply_block<2>(from, w, panel, bias, y, row);
-    case 3: return multiply_block<3>(from, w, panel, bias, y, row);
-    case 4: return multiply_block<4>(from, w, panel, bias, y, row);
-    case 5: return multiply_block<5>(from, w, panel, bias, y, row);
-    default: return multiply_block<6>(from, w, panel, bias, y, row);
+    case 1: return multiply_block<1>(from, w, panel, bias, c, c_stride);
+    case 2: return multiply_block<2>(from, w, panel, bias, c, c_stride);
+    case 3: return multiply_block<3>(from, w, panel, bias, c, c_stride);
+    case 4: return multiply_block<4>(from, w, panel, bias, c, c_stride);
+    case 5: return multiply_block<5>(from, w, panel, bias, c, c_stride);
+    default: return multiply_block<6>(from, w, panel, bias, c, c_stride);
   }
 }
 
