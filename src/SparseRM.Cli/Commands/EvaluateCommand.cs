@@ -14,14 +14,14 @@ internal sealed class EvaluateCommand : CliCommand
     private readonly Option<string> _data = Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
     private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit wrote; with --folds its settings are the defaults of each fold", "FILE");
     private readonly Option<int?> _folds = Choices.Whole("--folds", "fit on all parts of the data but one and score that one, in turn, N times", least: 2);
-    private readonly Option<bool> _byPrompt = Choices.Of("--group", "what stays together in one fold (default: prompt)", ("prompt", true), ("item", false));
+    private readonly Option<string> _group = Choices.Of("--group", "what stays together in one fold (default: prompt)", ("prompt", "prompt"), ("item", "item"));
 
     public EvaluateCommand(Session session) : base("evaluate", "Count how often the preferred answer scores higher (a tie is wrong), with 95 % intervals and by subset", session,
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data rewardbench.parquet", "a benchmark, by its own rule"),
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data test.jsonl --json", "for a program"),
         new Example("sparserm evaluate --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --folds 5 --group prompt", "cross-validation, no reward file needed"))
     {
-        this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _byPrompt);
+        this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _group);
         this.AddAll(FitSettings.All);
     }
 
@@ -34,7 +34,7 @@ internal sealed class EvaluateCommand : CliCommand
         else if (reward is null) FitSettings.Check(options);
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
         var (result, parts) = folds is { } count
-            ? RunFolds(reward is null ? options : FitSettings.Of(args, options, RewardModelFile.Load(reward)), data, count, !args.Has(_byPrompt) || args.GetValue(_byPrompt))
+            ? RunFolds(reward is null ? options : FitSettings.Of(args, options, RewardModelFile.Load(reward)), data, count, args.GetValue(_group) != "item")
             : (RunReward(args, options.Reader, reward!, data), []);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, result, parts));
         else WriteTables(data, result, parts);
@@ -43,7 +43,7 @@ internal sealed class EvaluateCommand : CliCommand
     private void RefuseFitSettings(ParseResult args, string? reward)
     {
         if (reward is null) throw new UsageException("--reward is needed, or --folds to fit as it evaluates");
-        var own = FitSettings.OfFitsAlone.Append(_byPrompt).FirstOrDefault(args.Has);
+        var own = FitSettings.OfFitsAlone.Append(_group).FirstOrDefault(args.Has);
         if (own is not null) throw new UsageException($"{own.Name} says how to fit, which happens only under --folds; the reward file has its own");
     }
 

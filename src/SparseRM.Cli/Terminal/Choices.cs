@@ -12,7 +12,6 @@ internal static class Choices
     {
         Description = description,
         HelpName = string.Join('|', choices.Select(choice => choice.Word)),
-        Arity = ArgumentArity.ExactlyOne, // an option of bool would take its word as optional
         CustomParser = result =>
         {
             foreach (var (word, value) in choices)
