@@ -1,0 +1,55 @@
+namespace SparseRM.Cli.Tests;
+
+public sealed class InspectTests(FittedReward reward)
+{
+    [Fact]
+    public void Recognises_a_model()
+    {
+        var json = Cli.Run("inspect", FittedReward.Model, "--json").Json();
+        Assert.Equal(("model", "gemma2", 6), (json.GetProperty("kind").GetString(), json.GetProperty("family").GetString(), json.GetProperty("n_layers").GetInt32()));
+        Assert.Equal("0 to 5", json.GetProperty("usable_layers").GetString());
+    }
+
+    [Theory]
+    [InlineData("gemma-scope/layer_2/width_1k/average_l0_9", "gemma-scope")]
+    [InlineData("saelens-topk", "saelens")]
+    [InlineData("llama-scope", "llama-scope")]
+    [InlineData("dictionary-learning-topk/trainer_0", "dictionary-learning")]
+    public void Recognises_an_SAE_by_its_files(string path, string format)
+    {
+        string folder = SharedData.Shipped(["goldens", "saes", .. path.Split('/')]);
+        var json = Cli.Run("inspect", folder, "--json").Json();
+        Assert.Equal(("sae", format), (json.GetProperty("kind").GetString(), json.GetProperty("format").GetString()));
+        Assert.Equal(2, json.GetProperty("layer").GetInt32());
+    }
+
+    [Fact]
+    public void Recognises_a_reward_file()
+    {
+        var json = Cli.Run("inspect", reward.Path, "--json").Json();
+        Assert.Equal(("reward", 4, 8), (json.GetProperty("kind").GetString(), json.GetProperty("layer").GetInt32(), json.GetProperty("k").GetInt32()));
+        Assert.Contains("1892", Cli.Run("inspect", reward.Path).Succeeded());
+    }
+
+    [Fact]
+    public void Says_which_layers_can_be_used_when_shards_are_missing()
+    {
+        using var folder = TemporaryFolder.CopyOf(FittedReward.Model);
+        Shards.Split(folder.File("model.safetensors"), name => name.StartsWith("model.layers.3.", StringComparison.Ordinal));
+        File.Delete(folder.File("model-00002-of-00002.safetensors"));
+        Assert.Equal("0 to 2", Cli.Run("inspect", folder.Path, "--json").Json().GetProperty("usable_layers").GetString());
+    }
+
+    [Fact]
+    public void Refuses_what_is_not_there() => Cli.Run("inspect", "/nowhere/at-all").Failed(1, "/nowhere/at-all");
+
+    [Fact]
+    public void Doctor_names_every_backend_with_a_reason()
+    {
+        var json = Cli.Run("doctor", "--json").Json();
+        var backends = json.GetProperty("backends").EnumerateArray().ToDictionary(entry => entry.GetProperty("name").GetString()!, entry => entry);
+        Assert.True(backends["reference"].GetProperty("available").GetBoolean());
+        Assert.All(backends.Values, backend => Assert.NotEqual("", backend.GetProperty("note").GetString()));
+        Assert.False(backends["cuda"].GetProperty("available").GetBoolean());
+    }
+}

@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace SparseRM.Cli.Tests;
+
+public sealed class ScoreTests(FittedReward reward)
+{
+    private const string Lines = """
+        {"id": 7, "prompt": "What is the capital of France?", "response": "Paris."}
+        {"prompt": "What is the capital of France?", "responses": ["Paris.", "Rome."], "note": "näh 🙂"}
+        {"messages": [{"role": "user", "content": "What is the capital of France?"}, {"role": "assistant", "content": "Paris."}]}
+
+        {"text": "<bos><start_of_turn>user\nWhat is the capital of France?<end_of_turn>\n<start_of_turn>model\nParis.<end_of_turn>\n"}
+        """;
+
+    private string[] Args(params string[] more) => ["score", "--model", FittedReward.Model, "--reward", reward.Path, .. more];
+
+    [Fact]
+    public void Gives_the_same_lines_in_the_same_order_with_scores_that_agree_whatever_the_form()
+    {
+        string output = Cli.Run(CliInput.Text(Lines), Args("--input", "-")).Succeeded();
+        string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.StartsWith("{\"id\": 7, \"prompt\": \"What is the capital of France?\", \"response\": \"Paris.\", \"score\": ", lines[0]);
+        Assert.Contains("näh 🙂", lines[1]);
+        var objects = lines.Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        string score = objects[0].GetProperty("score").GetRawText();
+        Assert.Equal(score, objects[1].GetProperty("scores")[0].GetRawText());
+        Assert.Equal(score, objects[2].GetProperty("score").GetRawText());
+        Assert.Equal(score, objects[3].GetProperty("score").GetRawText());
+        Assert.Equal(score, float.Parse(score, CultureInfo.InvariantCulture).ToString("R", CultureInfo.InvariantCulture));
+        Assert.True(objects[1].GetProperty("scores")[0].GetSingle() > objects[1].GetProperty("scores")[1].GetSingle());
+    }
+
+    [Fact]
+    public void Scores_ids_that_tokenize_gave_as_it_scores_the_dialogue()
+    {
+        string line = Lines.Split('\n')[2];
+        string ids = Cli.Run(CliInput.Text(line), "tokenize", "--model", FittedReward.Model, "--input", "-").JsonLines()[0].GetProperty("ids").GetRawText();
+        var scores = Cli.Run(CliInput.Text($"{line}\n{{\"ids\": {ids}}}\n"), Args("--input", "-", "--threads", "1", "--max-batch-tokens", "8")).JsonLines();
+        Assert.Equal(scores[0].GetProperty("score").GetRawText(), scores[1].GetProperty("score").GetRawText());
+        var alone = Cli.Run(CliInput.Text(line), Args("--input", "-")).JsonLines();
+        Assert.Equal(scores[0].GetProperty("score").GetRawText(), alone[0].GetProperty("score").GetRawText());
+    }
+
+    [Fact]
+    public void Writes_a_file_when_asked_and_nothing_to_standard_output()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal("", Cli.Run(CliInput.Text(Lines), Args("--input", "-", "--output", folder.File("scored.jsonl"))).Succeeded());
+        Assert.Equal(4, File.ReadLines(folder.File("scored.jsonl")).Count());
+        Assert.Single(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public void Scores_with_the_layers_that_are_needed_although_later_ones_are_gone()
+    {
+        using var folder = TemporaryFolder.CopyOf(FittedReward.Model);
+        Shards.Split(folder.File("model.safetensors"), name => name.StartsWith("model.layers.5.", StringComparison.Ordinal));
+        File.Delete(folder.File("model-00002-of-00002.safetensors"));
+        string[] args = ["--reward", reward.Path, "--input", "-"];
+        string whole = Cli.Run(CliInput.Text(Lines), ["score", "--model", FittedReward.Model, .. args]).Succeeded();
+        Assert.Equal(whole, Cli.Run(CliInput.Text(Lines), ["score", "--model", folder.Path, .. args]).Succeeded());
+    }
+}
