@@ -48,11 +48,10 @@ enum {
   SRMK_OP_ATTENTION = 5,
   SRMK_OP_GATED_ACTIVATION = 6,
   SRMK_OP_ADD = 7,
-  SRMK_OP_RELU = 8,
-  SRMK_OP_GATHER_ROWS = 9,
-  SRMK_OP_MEAN_ROWS = 10,
-  SRMK_OP_SAE_ENCODE = 11,
-  SRMK_OP_COUNT = 12,
+  SRMK_OP_GATHER_ROWS = 8,
+  SRMK_OP_MEAN_ROWS = 9,
+  SRMK_OP_SAE_ENCODE = 10,
+  SRMK_OP_COUNT = 11,
 };
 
 // Values equal those of SparseRM.Backends.GatedActivationKind.
@@ -159,7 +158,6 @@ SRMK_API srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q,
 SRMK_API srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate_up, int32_t kind,
                                            const srmk_tensor* y);
 SRMK_API srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_tensor* b, const srmk_tensor* y);
-SRMK_API srmk_status srmk_relu(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* y);
 SRMK_API srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* rows,
                                       const srmk_tensor* y);
 SRMK_API srmk_status srmk_mean_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* starts,

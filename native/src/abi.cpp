@@ -200,10 +200,6 @@ srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_ten
   return guarded([&] { srm::add(*backend, srm::resolve(a), srm::resolve(b), srm::resolve(y)); });
 }
 
-srmk_status srmk_relu(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* y) {
-  return guarded([&] { srm::relu(*backend, srm::resolve(x), srm::resolve(y)); });
-}
-
 srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* rows, const srmk_tensor* y) {
   return guarded([&] { srm::gather_rows(*backend, srm::resolve(x), rows, srm::resolve(y)); });
 }

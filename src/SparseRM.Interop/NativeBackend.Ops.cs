@@ -109,15 +109,6 @@ public sealed partial class NativeBackend
     }
 
     /// <inheritdoc/>
-    public override void Relu(Tensor x, Tensor y)
-    {
-        OpChecks.SameShape(nameof(Relu), x, y);
-        using var xs = new TensorScope(x);
-        using var ys = new TensorScope(y);
-        Check(srmk_relu(_handle, xs.Desc, ys.Desc), nameof(Relu));
-    }
-
-    /// <inheritdoc/>
     public override unsafe void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y)
     {
         OpChecks.GatherRows(x, rows, y);

@@ -128,9 +128,6 @@ internal static unsafe partial class NativeMethods
     internal static partial SrmkStatus srmk_add(BackendHandle backend, in TensorDesc a, in TensorDesc b, in TensorDesc y);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    internal static partial SrmkStatus srmk_relu(BackendHandle backend, in TensorDesc x, in TensorDesc y);
-
-    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_gather_rows(BackendHandle backend, in TensorDesc x, int* rows, in TensorDesc y);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]

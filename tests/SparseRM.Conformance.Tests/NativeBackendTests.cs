@@ -72,11 +72,11 @@ public class NativeBackendTests
         Assert.Throws<ObjectDisposedException>(() => backend.Embed(table, [0, 0], 1, x));
         buffer.Dispose();
         buffer.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => backend.Relu(x, x));
+        Assert.Throws<ObjectDisposedException>(() => backend.Add(x, x, x));
         var later = backend.Allocate(4);
         backend.Dispose();
         Assert.Throws<ObjectDisposedException>(() => backend.Allocate(4));
-        Assert.Throws<ObjectDisposedException>(() => backend.Relu(new Tensor(later, 0, 2, 2, 2), new Tensor(later, 0, 2, 2, 2)));
+        Assert.Throws<ObjectDisposedException>(() => backend.GatherRows(new Tensor(later, 0, 2, 2, 2), [0, 1], new Tensor(later, 0, 2, 2, 2)));
         later.Dispose();  // a buffer may outlive its backend
     }
 

@@ -36,7 +36,6 @@ void gated_activation(srmk_backend& backend, Rows gate_up, int kind, Rows y);
 VariantList gated_activation_variants();
 
 void add(srmk_backend& backend, Rows a, Rows b, Rows y);
-void relu(srmk_backend& backend, Rows x, Rows y);
 void gather_rows(srmk_backend& backend, Rows x, const int32_t* rows, Rows y);
 void mean_rows(srmk_backend& backend, Rows x, const int32_t* starts, Rows y);
 

@@ -95,10 +95,6 @@ public abstract class Backend : IDisposable
     /// <remarks>Shapes: all [n, m]; y may be a or b.</remarks>
     public abstract void Add(Tensor a, Tensor b, Tensor y);
 
-    /// <summary>y = max(x, 0).</summary>
-    /// <remarks>Shapes: x, y [n, m]; may be the same tensor.</remarks>
-    public abstract void Relu(Tensor x, Tensor y);
-
     /// <summary>y[i] = x[rows[i]].</summary>
     public abstract void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y);
 

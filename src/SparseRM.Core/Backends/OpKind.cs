@@ -19,8 +19,6 @@ public enum OpKind
     GatedActivation,
     /// <summary><see cref="Backend.Add"/></summary>
     Add,
-    /// <summary><see cref="Backend.Relu"/></summary>
-    Relu,
     /// <summary><see cref="Backend.GatherRows"/></summary>
     GatherRows,
     /// <summary><see cref="Backend.MeanRows"/></summary>

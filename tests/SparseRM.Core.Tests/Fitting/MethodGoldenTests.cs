@@ -70,8 +70,9 @@ public sealed class MethodGoldenTests
     private HeadInput Projection()
     {
         float[] decoder = MethodGolden.Decoder();
-        return HeadInputs.Projection(DirectionSelector.Select(_golden.Frequency(), MethodGolden.K), MethodGolden.DModel,
-            (latent, row) => decoder.AsSpan(latent * MethodGolden.DModel, MethodGolden.DModel).CopyTo(row));
+        var selection = DirectionSelector.Select(_golden.Frequency(), MethodGolden.K);
+        return HeadInputs.Projection(selection, MethodGolden.DModel,
+            [.. selection.All.SelectMany(latent => decoder.AsSpan(latent.Latent * MethodGolden.DModel, MethodGolden.DModel).ToArray())]);
     }
 
     private PairInputs Pairs()

@@ -23,7 +23,7 @@ public static class RewardModels
             [new DirectionLatent(7, 1, 20, 3, 30, 28), new DirectionLatent(2, 1, 9, 1, 30, 28)], [new DirectionLatent(4, -1, 1, 25, 30, 28)], []);
         var input = kind switch
         {
-            HeadInputKind.Projection => HeadInputs.Projection(selection, DModel, (_, row) => Values(DModel).CopyTo(row)),
+            HeadInputKind.Projection => HeadInputs.Projection(selection, DModel, Values(3 * DModel)),
             HeadInputKind.Random => HeadInputs.Random(K, DModel, seed),
             HeadInputKind.Dense => HeadInputs.Dense(DModel),
             _ => HeadInputs.Activations(selection, DModel, gates ? new LatentGates(DModel, Values(3 * DModel), Values(3), Values(3), Values(3), Values(3)) : null),

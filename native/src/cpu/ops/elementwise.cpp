@@ -1,4 +1,4 @@
-// Add, Relu, GatherRows, MeanRows: memory sets their pace, so the compiler's baseline code is all they need.
+// Add, GatherRows, MeanRows: memory sets their pace, so the compiler's baseline code is all they need.
 #include <algorithm>
 #include <cstring>
 
@@ -10,14 +10,6 @@ void add(srmk_backend& backend, Rows a, Rows b, Rows y) {
   for_row_blocks(backend, y.rows, y.columns, [&](int64_t first, int64_t count, int) {
     for (int64_t i = first; i < first + count; i++)
       for (int64_t j = 0; j < y.columns; j++) y.row(i)[j] = a.row(i)[j] + b.row(i)[j];
-  });
-}
-
-void relu(srmk_backend& backend, Rows x, Rows y) {
-  for_row_blocks(backend, y.rows, y.columns, [&](int64_t first, int64_t count, int) {
-    // Written so that NaN stays NaN: it must not be mistaken for a latent that is off.
-    for (int64_t i = first; i < first + count; i++)
-      for (int64_t j = 0; j < y.columns; j++) y.row(i)[j] = x.row(i)[j] <= 0.0f ? 0.0f : x.row(i)[j];
   });
 }
 

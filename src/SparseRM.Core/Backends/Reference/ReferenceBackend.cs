@@ -167,14 +167,6 @@ public sealed class ReferenceBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override void Relu(Tensor x, Tensor y)
-    {
-        OpChecks.SameShape(nameof(Relu), x, y);
-        for (int i = 0; i < y.Rows; i++)
-            for (int j = 0; j < y.Columns; j++) y.Row(i)[j] = Math.Max(x.Row(i)[j], 0f);
-    }
-
-    /// <inheritdoc/>
     public override void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y)
     {
         OpChecks.GatherRows(x, rows, y);
