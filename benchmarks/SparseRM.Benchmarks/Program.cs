@@ -1,1 +1,4 @@
-return 0;
+using BenchmarkDotNet.Running;
+using SparseRM.Benchmarks;
+
+BenchmarkSwitcher.FromAssembly(typeof(Shape).Assembly).Run(args);
