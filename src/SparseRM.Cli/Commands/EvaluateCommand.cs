@@ -25,6 +25,12 @@ internal sealed class EvaluateCommand : CliCommand
         this.AddAll(FitSettings.All);
     }
 
+    private enum Grouping
+    {
+        Prompt,
+        Item,
+    }
+
     protected override void Run(ParseResult args)
     {
         var options = FitSettings.Read(args);

@@ -1,0 +1,128 @@
+using System.Text;
+
+namespace SparseRM.Cli.Tests;
+
+/// <summary>Broken data and places that cannot be written: one sentence that names file and line, nothing half-written.</summary>
+public sealed class BadDataTests(FittedReward reward)
+{
+    private const string Good = "{\"prompt\": \"Is water wet?\", \"chosen\": \"Yes.\", \"rejected\": \"No.\"}";
+
+    private CliResult Fit(TemporaryFolder folder, string data, params string[] more) =>
+        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--data", data, "--cache", reward.Cache, "--output", folder.File("r.safetensors"), .. more]);
+
+    private void RefusesData(string content, params string[] parts)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("data.jsonl"), content);
+        Fit(folder, folder.File("data.jsonl")).Failed(1, ["data.jsonl", .. parts]);
+        Assert.Equal(["data.jsonl"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Malformed_json_on_line_812_is_named_and_can_be_skipped()
+    {
+        using var folder = new TemporaryFolder();
+        var lines = File.ReadLines(FittedReward.Train).Take(900).ToList();
+        lines[811] = lines[811][..20];
+        File.WriteAllLines(folder.File("data.jsonl"), lines);
+        Fit(folder, folder.File("data.jsonl")).Failed(1, "data.jsonl", "line 812");
+        var skipped = Fit(folder, folder.File("data.jsonl"), "--skip-bad", "--json");
+        Assert.Equal(1, skipped.Json().GetProperty("skipped_rows").GetInt32());
+        Assert.Equal(899, skipped.Json().GetProperty("pairs").GetInt32());
+        Assert.Contains("warning: 1 bad rows", skipped.Error);
+    }
+
+    [Fact]
+    public void Malformed_json_on_line_812_of_lines_to_score()
+    {
+        var lines = Enumerable.Repeat("{\"ids\": [2, 7]}", 900).ToList();
+        lines[811] = "{\"ids\": [2, 7";
+        Cli.Run(CliInput.Text(string.Join('\n', lines)), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-").Failed(1, "line 812");
+    }
+
+    [Fact]
+    public void Equal_answers() => RefusesData($"{Good}\n{{\"prompt\": \"Q\", \"chosen\": \"Same.\", \"rejected\": \"Same.\"}}\n", "line 2", "equal");
+
+    [Fact]
+    public void An_empty_prompt() => RefusesData($"{Good}\n{{\"prompt\": \"\", \"chosen\": \"A\", \"rejected\": \"B\"}}\n", "line 2", "prompt");
+
+    [Fact]
+    public void An_empty_answer() => RefusesData($"{Good}\n{{\"prompt\": \"Q\", \"chosen\": \"\", \"rejected\": \"B\"}}\n", "line 2", "chosen");
+
+    [Fact]
+    public void A_lone_surrogate() => RefusesData($"{Good}\n{{\"prompt\": \"Q \\ud83d\", \"chosen\": \"A\", \"rejected\": \"B\"}}\n", "line 2");
+
+    [Fact]
+    public void A_missing_column() => RefusesData("{\"question\": \"Q\", \"chosen\": \"A\"}\n");
+
+    [Fact]
+    public void An_empty_file() => RefusesData("");
+
+    [Fact]
+    public void A_file_that_is_not_there()
+    {
+        using var folder = new TemporaryFolder();
+        Fit(folder, folder.File("none.jsonl")).Failed(1, "none.jsonl");
+        Cli.Run("score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", folder.File("none.jsonl")).Failed(1, "none.jsonl");
+    }
+
+    [Fact]
+    public void An_answer_that_is_longer_than_the_context()
+    {
+        string line = $"{{\"ids\": [{string.Join(", ", Enumerable.Repeat(7, 600))}]}}";
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-").Failed(1, "line 1", "600", "512", "--truncate");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--truncate", "left", "--input", "-").Succeeded();
+    }
+
+    [Theory]
+    [InlineData("{\"ids\": [2, 2048]}", "2048")]
+    [InlineData("{\"ids\": []}", "ids")]
+    [InlineData("{\"text\": \"\\ud800\"}", "line 1")]
+    [InlineData("{\"messages\": [{\"role\": \"pirate\", \"content\": \"Arr\"}]}", "line 1")]
+    [InlineData("{\"answer\": \"4\"}", "prompt")]
+    [InlineData("[1, 2]", "line 1")]
+    public void Lines_to_score(string line, string part) =>
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-").Failed(1, "line 1", part);
+
+    [Fact]
+    public void Input_that_is_not_utf8()
+    {
+        var input = new CliInput { StandardInput = [.. "{\"text\": \"a"u8, 0xFF, 0xFE, .. "\"}\n"u8] };
+        Cli.Run(input, "tokenize", "--model", FittedReward.Model, "--input", "-").Failed(1, "line 1");
+    }
+
+    [Theory]
+    [InlineData("missing/r.safetensors", "folder does not exist")]
+    [InlineData("file/r.safetensors", "cannot be written")]
+    [InlineData(".", "cannot be written")]
+    public void A_place_that_cannot_be_written(string output, string part)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("file"), "kept");
+        Fit(folder, FittedReward.Train, "--pairs", "20", "--output", folder.File(output)).Failed(2, "--output");
+        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--pairs", "20", "--data", FittedReward.Train, "--cache", reward.Cache, "--output", folder.File(output))
+            .Failed(1, part);
+        Assert.Equal(["file"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
+        Assert.Equal("kept", File.ReadAllText(folder.File("file")));
+    }
+
+    [Fact]
+    public void A_disk_that_is_full()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");
+        Cli.Run(CliInput.Text("{\"ids\": [2, 7]}"), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-", "--output", "/dev/full").Failed(1, "/dev/full");
+        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--pairs", "20", "--data", FittedReward.Train, "--cache", reward.Cache, "--output", "/dev/full")
+            .Failed(1, "/dev/full");
+        Assert.True(File.Exists("/dev/full"));
+    }
+
+    [Fact]
+    public void A_failed_write_leaves_the_old_file()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("scored.jsonl"), "old");
+        Cli.Run(CliInput.Text("{\"ids\": [2, 7]}\n{\"ids\": 5}"), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-", "--output", folder.File("scored.jsonl")).Failed(1, "line 2");
+        Assert.Equal("old", File.ReadAllText(folder.File("scored.jsonl"), Encoding.UTF8));
+        Assert.Single(Directory.GetFiles(folder.Path));
+    }
+}
