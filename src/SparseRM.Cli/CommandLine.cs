@@ -20,7 +20,7 @@ internal static class CommandLine
     {
         try
         {
-            var parsed = Root(session).Parse(args);
+            var parsed = Root(session).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             session.Debug = parsed.GetValue(CommonOptions.Debug);
             if (parsed.Action is ParseErrorAction) throw new UsageException(Sentence(parsed));
             int code = parsed.Invoke(new InvocationConfiguration

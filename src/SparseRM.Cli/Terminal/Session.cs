@@ -53,7 +53,12 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>A line for people, beside the data.</summary>
-    public void Say(string message) => Messages.WriteLine(message);
+    public void Say(string message)
+    {
+        // On a terminal both streams meet, and people read in order.
+        Out.Flush();
+        Messages.WriteLine(message);
+    }
 
     /// <summary>Something that may surprise, though the work goes on.</summary>
     public void Warn(string message) => Messages.WriteLine($"warning: {message}");
