@@ -1,5 +1,6 @@
 using System.Text.Json;
 using SparseRM.Errors;
+using SparseRM.Weights;
 
 namespace SparseRM.Models;
 
@@ -32,17 +33,13 @@ public sealed class HfConfig
         if (!File.Exists(path)) throw new ModelFormatException(path, "there is no such file; a model folder needs config.json");
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var document = JsonDocument.Parse(InputFile.ReadAll(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw new ModelFormatException(path, "is not a JSON object");
             return new HfConfig(path, "", document.RootElement.Clone(), []);
         }
         catch (JsonException e)
         {
-            throw new ModelFormatException(path, $"is not valid JSON at line {e.LineNumber + 1}; download it again", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelFormatException(path, $"cannot be read ({e.Message})", e);
+            throw new ModelFormatException(path, $"is not valid JSON ({e.Message}); download it again", e);
         }
     }
 
@@ -79,16 +76,15 @@ public sealed class HfConfig
     public string Text(string name, string? otherwise = null)
     {
         if (!Take(name, otherwise is null, out var value)) return otherwise ?? "";
-        return value.ValueKind == JsonValueKind.String ? value.GetString()! : Problem(name, value, "a string", otherwise ?? "");
+        return Decoded(value) ?? Problem(name, value, "a string", otherwise ?? "");
     }
 
     /// <summary>A list of strings, or null when absent.</summary>
     public IReadOnlyList<string>? Texts(string name)
     {
         if (!Take(name, false, out var value)) return null;
-        return value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
-            ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
-            : Problem<IReadOnlyList<string>?>(name, value, "a list of strings", null);
+        string?[]? texts = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(Decoded)] : null;
+        return texts is not null && !texts.Contains(null) ? texts! : Problem<IReadOnlyList<string>?>(name, value, "a list of strings", null);
     }
 
     /// <summary>A nested object, or null when absent; its fields must be read too.</summary>
@@ -135,6 +131,19 @@ public sealed class HfConfig
         if (_root.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null) return true;
         if (required) _problems.Add($"field {_prefix}{name} is missing");
         return false;
+    }
+
+    /// <summary>The string, or null for another kind or half of a surrogate pair.</summary>
+    private static string? Decoded(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     private T Problem<T>(string name, JsonElement value, string expected, T otherwise)
