@@ -13,6 +13,7 @@ internal static class CommandLine
         projected on a few directions of a sparse autoencoder, and a small head turns the projection into a reward.
 
         Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 bad data or a failed run, 2 bad usage, 130 interrupted.
+        Environment: HF_HOME or HF_HUB_CACHE (where hub ids are looked up), SPARSERM_CACHE (computed hidden states), NO_COLOR.
         """;
 
     /// <summary>Parses, runs, and turns whatever goes wrong into one sentence and an exit code.</summary>
@@ -20,7 +21,7 @@ internal static class CommandLine
     {
         try
         {
-            var parsed = Root(session).Parse(args);
+            var parsed = Root(session).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             session.Debug = parsed.GetValue(CommonOptions.Debug);
             if (parsed.Action is ParseErrorAction) throw new UsageException(Sentence(parsed));
             int code = parsed.Invoke(new InvocationConfiguration

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text;
 
 namespace SparseRM.Cli.Tests;
@@ -104,6 +105,18 @@ public sealed class BadDataTests(FittedReward reward)
             .Failed(1, part);
         Assert.Equal(["file"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
         Assert.Equal("kept", File.ReadAllText(folder.File("file")));
+    }
+
+    [Fact, UnsupportedOSPlatform("windows")]
+    public void A_folder_that_is_read_only()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "root writes everywhere");
+        using var folder = new TemporaryFolder();
+        File.SetUnixFileMode(folder.Path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--pairs", "20", "--data", FittedReward.Train, "--cache", reward.Cache, "--output", folder.File("r.safetensors"))
+            .Failed(1, "r.safetensors", "cannot be written");
+        File.SetUnixFileMode(folder.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Assert.Empty(Directory.GetFiles(folder.Path));
     }
 
     [Fact]

@@ -52,6 +52,10 @@ public sealed class BadWeightsTests(FittedReward reward)
         RefusesModel(model => Shards.PoisonBf16(model.File("model.safetensors"), "model.layers.2.mlp.up_proj.weight"), "model.layers.2.mlp.up_proj.weight");
 
     [Fact]
+    public void A_hidden_state_that_is_not_finite() =>
+        RefusesModel(model => Shards.InflateBf16(model.File("model.safetensors"), "model.layers.2.post_feedforward_layernorm.weight"), "block", "NaN or infinity");
+
+    [Fact]
     public void A_tokenizer_of_another_model() => RefusesModel(model =>
     {
         var tokenizer = JsonNode.Parse(File.ReadAllText(model.File("tokenizer.json")))!;

@@ -53,6 +53,19 @@ public sealed class FitTests(FittedReward reward)
     }
 
     [Fact]
+    public void A_head_on_activations_of_a_top_k_SAE_needs_that_SAE_to_score()
+    {
+        using var folder = new TemporaryFolder();
+        string sae = SharedData.MiniWorld("saes", "saelens-topk-layer-4"), path = folder.File("r.safetensors"), line = "{\"ids\": [2, 7, 9]}";
+        Cli.Run("fit", "--model", FittedReward.Model, "--sae", sae, "--input", "activations", "--data", FittedReward.Train, "--pairs", "60", "--k", "4",
+            "--cache", reward.Cache, "--output", path).Succeeded();
+        string[] score = ["score", "--model", FittedReward.Model, "--reward", path, "--input", "-"];
+        Cli.Run(CliInput.Text(line), score).Failed(1, "r.safetensors", "--sae");
+        Cli.Run(CliInput.Text(line), [.. score, "--sae", FittedReward.Sae]).Failed(1, "r.safetensors", "saelens:", "gemma-scope:");
+        Cli.Run(CliInput.Text(line), [.. score, "--sae", sae]).Succeeded();
+    }
+
+    [Fact]
     public void Reads_pairs_from_standard_input()
     {
         using var folder = new TemporaryFolder();

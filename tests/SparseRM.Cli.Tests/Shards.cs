@@ -39,6 +39,15 @@ internal static class Shards
         Write(path, header, data);
     }
 
+    /// <summary>Makes every element of a BF16 tensor 3.39e38, the largest there is.</summary>
+    public static void InflateBf16(string path, string tensor)
+    {
+        var (header, data) = Read(path);
+        for (int at = (int)(long)header[tensor]!["data_offsets"]![0]!; at < (long)header[tensor]!["data_offsets"]![1]!; at += 2)
+            BinaryPrimitives.WriteUInt16LittleEndian(data.AsSpan(at), 0x7F7F);
+        Write(path, header, data);
+    }
+
     /// <summary>Writes a file of F32 tensors.</summary>
     public static void Write(string path, params (string Name, long[] Shape, float[] Values)[] tensors)
     {

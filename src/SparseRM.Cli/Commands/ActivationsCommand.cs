@@ -28,7 +28,7 @@ internal sealed class ActivationsCommand : CliCommand
     {
         int[] layers = [.. args.GetRequiredValue(_layers).Distinct().Order()];
         string path = args.GetRequiredValue(_input);
-        var lines = InputLines.Read(path);
+        var lines = InputLines.Read(Session, path);
         var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), layers[^1], DType.F32);
         Meter.Run(Session, meter =>
         {

@@ -30,41 +30,41 @@ internal sealed class FitCommand : CliCommand
         if (options.CacheFolder is { } cache) Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
         string[] warnings = [];
-        var (result, sae) = Meter.Run(Session, meter =>
+        var (result, backend) = Meter.Run(Session, meter =>
         {
             using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
             var states = trainer.ReadStates(data, meter, Session.Cancel);
             var fitted = trainer.Fit(states, progress: meter, cancel: Session.Cancel);
             warnings = [.. trainer.Warnings, .. fitted.Warnings];
-            return (fitted, trainer.Sae?.Id);
+            return (fitted, trainer.Reader.Backend.Description);
         });
         Session.Cancel.ThrowIfCancellationRequested();
         RewardModelFile.Save(output, result.Reward);
         foreach (string warning in warnings) Session.Warn(warning);
-        if (args.GetValue(CommonOptions.Json)) WriteJson(output, data, result, warnings);
-        else WriteTables(output, data, result);
+        if (args.GetValue(CommonOptions.Json)) WriteJson(output, Facts(data, result, backend), result, warnings);
+        else WriteTables(output, Facts(data, result, backend), result);
     }
 
-    private void WriteJson(string output, PreferenceSet data, FitResult result, string[] warnings) => Session.WriteJson(json =>
+    private void WriteJson(string output, Report facts, FitResult result, string[] warnings) => Session.WriteJson(json =>
     {
         json.WriteString("output", output);
-        Facts(data, result).WriteTo(json);
+        facts.WriteTo(json);
         LatentTables.WriteJson(json, result.Reward.Input.Latents);
         new Report().Add("warnings", warnings).WriteTo(json);
     });
 
-    private void WriteTables(string output, PreferenceSet data, FitResult result)
+    private void WriteTables(string output, Report facts, FitResult result)
     {
-        Session.Tables.Write(Facts(data, result).ToTable("Fit"));
+        Session.Tables.Write(facts.ToTable("Fit"));
         if (result.Reward.Input.Latents.Count > 0) Session.Tables.Write(LatentTables.Of(result.Reward.Input.Latents));
         Session.Say($"wrote {output}");
     }
 
-    private static Report Facts(PreferenceSet data, FitResult result)
+    private static Report Facts(PreferenceSet data, FitResult result, string backend)
     {
         var (metadata, identity, head) = (result.Reward.Metadata, result.Reward.Metadata.Identity, result.Head);
         return new Report().Add("model", identity.ModelName).Add("layer", identity.Layer).Add("position", identity.Position.ToString().ToLowerInvariant())
-            .Add("chat_template", identity.TemplateName).Add("dtype", metadata.DType).Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode)
+            .Add("chat_template", identity.TemplateName).Add("dtype", metadata.DType).Add("backend", backend).Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode)
             .Add("input", HeadInput.Name(result.Reward.Input.Kind)).Add("k", metadata.K).Add("inputs", result.Reward.Input.Count).Add("loss", metadata.Loss)
             .Add("seed", metadata.Seed).Add("data", data.Path).Add("format", data.Format).Add("skipped_rows", data.Skipped.Count).Add("pairs", metadata.Pairs)
             .Add("training_pairs", head.TrainingPairs).Add("held_out_pairs", head.HeldOutPairs)

@@ -24,7 +24,7 @@ internal sealed class ScoreCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         string path = args.GetRequiredValue(_input);
-        var lines = InputLines.Read(path);
+        var lines = InputLines.Read(Session, path);
         var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), args.GetValue(FitSettings.Layer), defaultType: null);
         var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, args.GetValue(CommonOptions.LlamaScope)) : null;
         var scores = Meter.Run(Session, meter =>

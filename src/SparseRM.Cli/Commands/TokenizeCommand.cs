@@ -29,7 +29,7 @@ internal sealed class TokenizeCommand : CliCommand
         var template = args.GetValue(CommonOptions.ChatTemplate) is { } name ? ChatTemplate.Named(name, tokenizer.SpecialTokens) : ChatTemplate.FromFolder(folder);
         bool addBos = !args.GetValue(_noBos);
         var lines = new List<(int[] Ids, string Text)>();
-        foreach (var line in InputLines.Read(path))
+        foreach (var line in InputLines.Read(Session, path))
         {
             Session.Cancel.ThrowIfCancellationRequested();
             lines.Add(InputLines.At(path, line, () => Tokenize(tokenizer, template, line, addBos)));

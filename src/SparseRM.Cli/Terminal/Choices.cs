@@ -7,11 +7,14 @@ namespace SparseRM.Cli.Terminal;
 /// <summary>Options whose refusals name the option, the value and what is allowed.</summary>
 internal static class Choices
 {
+    private const int Few = 4;
+
     /// <summary>One of a few words.</summary>
     public static Option<T> Of<T>(string name, string description, params (string Word, T Value)[] choices) => new(name)
     {
-        Description = description,
-        HelpName = string.Join('|', choices.Select(choice => choice.Word)),
+        // Many words would make the first column of the help too wide to read.
+        Description = choices.Length <= Few ? description : $"{description}: {string.Join(", ", choices.Select(choice => choice.Word))}",
+        HelpName = choices.Length <= Few ? string.Join('|', choices.Select(choice => choice.Word)) : "NAME",
         CustomParser = result =>
         {
             foreach (var (word, value) in choices)

@@ -124,13 +124,13 @@ internal static class FitSettings
     /// <summary>The preference data, with a word about what was left out.</summary>
     public static PreferenceSet ReadData(ParseResult args, string path, Session session)
     {
-        var data = PreferenceFile.Read(path, new PreferenceReadOptions
+        var data = session.Reading(() => PreferenceFile.Read(path, new PreferenceReadOptions
         {
             Format = args.GetValue(CommonOptions.Format),
             Dimension = args.GetValue(CommonOptions.Dimension),
             SkipBad = args.GetValue(CommonOptions.SkipBad),
             Limit = args.GetValue(Pairs),
-        });
+        }));
         if (data.Skipped.Count > 0) session.Warn($"{data.Skipped.Count} bad rows of {path} were left out; the first: {data.Skipped.FirstReasons[0]}");
         return data;
     }

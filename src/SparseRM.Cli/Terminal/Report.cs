@@ -59,7 +59,7 @@ internal sealed class Report
     {
         bool truth => truth ? "yes" : "no",
         int or long => Tables.Count(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
-        double or float => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+        double or float => Convert.ToDouble(value, CultureInfo.InvariantCulture).ToString("G5", CultureInfo.InvariantCulture),
         IEnumerable<string> texts => string.Join("; ", texts),
         _ => value.ToString()!,
     };

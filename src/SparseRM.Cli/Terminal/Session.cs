@@ -14,6 +14,7 @@ internal sealed class Session : IDisposable
     private readonly CancellationTokenSource _cancel = new();
     private readonly List<PosixSignalRegistration> _signals = [];
     private readonly StandardOutput _output = new();
+    private volatile bool _isReading;
 
     private Session()
     {
@@ -53,10 +54,29 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>A line for people, beside the data.</summary>
-    public void Say(string message) => Messages.WriteLine(message);
+    public void Say(string message)
+    {
+        // On a terminal both streams meet, and people read in order.
+        Out.Flush();
+        Messages.WriteLine(message);
+    }
 
     /// <summary>Something that may surprise, though the work goes on.</summary>
     public void Warn(string message) => Messages.WriteLine($"warning: {message}");
+
+    /// <summary>Reads input; a signal ends the process at once meanwhile, since a read that waits for a pipe sees no token.</summary>
+    public T Reading<T>(Func<T> read)
+    {
+        _isReading = true;
+        try
+        {
+            return read();
+        }
+        finally
+        {
+            _isReading = false;
+        }
+    }
 
     /// <summary>One JSON object on standard output, snake_case by the caller.</summary>
     public void WriteJson(Action<Utf8JsonWriter> write) => WriteData(null, stream =>
@@ -92,7 +112,7 @@ internal sealed class Session : IDisposable
 
     private void OnSignal(PosixSignalContext context)
     {
-        context.Cancel = !_cancel.IsCancellationRequested;
+        context.Cancel = !_isReading && !_cancel.IsCancellationRequested;
         _cancel.Cancel();
     }
 

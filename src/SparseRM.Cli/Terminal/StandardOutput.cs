@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using SparseRM.Errors;
 
 namespace SparseRM.Cli.Terminal;
 
@@ -27,6 +28,10 @@ internal sealed class StandardOutput : Stream
         catch (IOException error) when (error.HResult == BrokenPipe)
         {
             throw new OutputClosedException();
+        }
+        catch (IOException error)
+        {
+            throw new SparseRMException($"standard output cannot be written ({error.Message})", error);
         }
     }
 
