@@ -42,8 +42,11 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>The SAE, or null.</summary>
     public SparseAutoencoder? Sae => _sae;
 
-    /// <summary>What a user should know before fitting, one sentence each.</summary>
-    public IReadOnlyList<string> Warnings => [.. _sae?.Notes ?? [], .. _cache?.WriteProblem is { } problem ? [problem] : Array.Empty<string>()];
+    /// <summary>What a user should know of the SAE, one sentence each.</summary>
+    public IReadOnlyList<string> Notes => _sae?.Notes ?? [];
+
+    /// <summary>What is not as it should be, one sentence each; none mostly.</summary>
+    public IReadOnlyList<string> Warnings => _cache?.WriteProblem is { } problem ? [problem] : [];
 
     /// <summary>The states of a preference set.</summary>
     public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>

@@ -63,6 +63,7 @@ internal sealed class EvaluateCommand : CliCommand
     private (EvaluationResult, IReadOnlyList<AccuracyCount>) RunFolds(FitOptions options, PreferenceSet data, int folds, bool byPrompt) => Meter.Run(Session, meter =>
     {
         using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
+        foreach (string note in trainer.Notes) Session.Note(note);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var states = trainer.ReadStates(data, meter, Session.Cancel);
         var found = CrossValidation.Run(trainer, states, options, folds, byPrompt, meter, Session.Cancel);

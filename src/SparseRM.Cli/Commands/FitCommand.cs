@@ -29,17 +29,18 @@ internal sealed class FitCommand : CliCommand
         string output = args.GetRequiredValue(_output);
         if (options.CacheFolder is { } cache) Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
-        string[] warnings = [];
+        string[] notes = [], warnings = [];
         var (result, backend) = Meter.Run(Session, meter =>
         {
             using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
             var states = trainer.ReadStates(data, meter, Session.Cancel);
             var fitted = trainer.Fit(states, progress: meter, cancel: Session.Cancel);
-            warnings = [.. trainer.Warnings, .. fitted.Warnings];
+            (notes, warnings) = ([.. trainer.Notes], [.. trainer.Warnings, .. fitted.Warnings]);
             return (fitted, trainer.Reader.Backend.Description);
         });
         Session.Cancel.ThrowIfCancellationRequested();
         RewardModelFile.Save(output, result.Reward);
+        foreach (string note in notes) Session.Note(note);
         foreach (string warning in warnings) Session.Warn(warning);
         if (args.GetValue(CommonOptions.Json)) WriteJson(output, Facts(data, result, backend), result, warnings);
         else WriteTables(output, Facts(data, result, backend), result);

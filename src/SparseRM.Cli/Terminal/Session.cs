@@ -61,7 +61,10 @@ internal sealed class Session : IDisposable
         Messages.WriteLine(message);
     }
 
-    /// <summary>Something that may surprise, though the work goes on.</summary>
+    /// <summary>Something good to know of an input.</summary>
+    public void Note(string message) => Messages.WriteLine($"note: {message}");
+
+    /// <summary>What is not as it should be, though the run goes on.</summary>
     public void Warn(string message) => Messages.WriteLine($"warning: {message}");
 
     /// <summary>Reads input; a signal ends the process at once meanwhile, since a read that waits for a pipe sees no token.</summary>
