@@ -33,9 +33,10 @@ public sealed record ScoringIdentity
     /// <exception cref="SparseRMException">The first difference, with both values.</exception>
     public void RequireMatches(string path, ScoringIdentity current)
     {
+        // Before the model, whose fingerprint is over the blocks up to the layer.
+        Require(path, "layer", $"{Layer}", $"{current.Layer}", Layer == current.Layer);
         Require(path, "model", Both(ModelName, ModelFingerprint), Both(current.ModelName, current.ModelFingerprint), ModelFingerprint == current.ModelFingerprint);
         Require(path, "tokenizer", TokenizerFingerprint, current.TokenizerFingerprint, TokenizerFingerprint == current.TokenizerFingerprint);
-        Require(path, "layer", $"{Layer}", $"{current.Layer}", Layer == current.Layer);
         Require(path, "position", $"{Position}".ToLowerInvariant(), $"{current.Position}".ToLowerInvariant(), Position == current.Position);
         Require(path, "chat template", Both(TemplateName, TemplateFingerprint), Both(current.TemplateName, current.TemplateFingerprint),
             TemplateFingerprint == current.TemplateFingerprint);
