@@ -75,7 +75,8 @@ public sealed class ResidualReader : IDisposable
     /// <summary>What the states depend on: reward models keep it and refuse another.</summary>
     public ScoringIdentity Identity => new()
     {
-        ModelFingerprint = Model.Fingerprint, ModelName = Path.GetFileName(Path.TrimEndingDirectorySeparator(Model.Folder)), Layer = Layer, Position = Options.Position,
+        ModelFingerprint = Model.Fingerprint, ModelName = Path.GetFileName(Path.TrimEndingDirectorySeparator(Model.Folder)),
+        Layer = Layer, Position = Options.Position,
         TemplateName = Template?.Name ?? "", TemplateFingerprint = Template?.Fingerprint ?? "", TokenizerFingerprint = Tokenizer?.Fingerprint ?? "",
     };
 

@@ -20,6 +20,11 @@ public sealed class BackendCatalogTests
     [Fact]
     public void Refuses_a_backend_that_is_not_in_this_build() => World.Refuses(() => BackendCatalog.Open("tpu"), "tpu", "cpu", "reference");
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(int.MinValue)]
+    public void Refuses_a_number_of_threads_that_cannot_be(int threads) => World.Refuses(() => BackendCatalog.Open("cpu", threads), "cpu", "threads");
+
     [Fact]
     public void Both_backends_score_alike()
     {

@@ -36,7 +36,7 @@ internal static class World
 
     /// <summary>Every dialogue of the set: prompt with each of its completions, chosen before rejected.</summary>
     public static IReadOnlyList<Message>[] Dialogues(PreferenceSet data) =>
-        [.. data.Items.SelectMany(item => item.Chosen.Concat(item.Rejected), IReadOnlyList<Message> (item, completion) => [.. item.Prompt, .. completion])];
+        [.. from item in data.Items from completion in item.Chosen.Concat(item.Rejected) select (IReadOnlyList<Message>)[.. item.Prompt, .. completion]];
 
     /// <summary>The refusal: one sentence on one line that holds all of <paramref name="parts"/>.</summary>
     public static void Refuses(Action action, params ReadOnlySpan<string> parts)

@@ -33,7 +33,8 @@ public sealed class MiniWorldDemoTests(DemoRun run) : IClassFixture<DemoRun>
     {
         var found = run.Result.Fit.Reward.Input.Latents.Where(latent => latent.Sign == sign).ToArray();
         Assert.Equal(leader, found[0].Latent);
-        foreach (var expected in s_reference.GetProperty("top_latents_on_1000_training_pairs").GetProperty("jumprelu|truthfulness").GetProperty(side).EnumerateArray())
+        var reference = s_reference.GetProperty("top_latents_on_1000_training_pairs").GetProperty("jumprelu|truthfulness").GetProperty(side);
+        foreach (var expected in reference.EnumerateArray())
         {
             var latent = found.Single(latent => latent.Latent == expected.GetProperty("latent").GetInt32());
             Assert.Equal(expected.GetProperty("chosen").GetInt32(), latent.ChosenCount, 2.0);
@@ -72,7 +73,8 @@ public sealed class MiniWorldDemoTests(DemoRun run) : IClassFixture<DemoRun>
         int warned = new[] { 1, -1 }.Count(sign => latents.Count(latent => latent.Sign == sign) < 32);
         Assert.Equal(warned, run.Result.Fit.Warnings.Count);
         Assert.Equal(1000, run.Result.TrainingItems);
-        Assert.Superset(new HashSet<string> { "loading blocks", "reading states", "encoding states", "training the head", "random directions" }, DemoRun.Stages);
+        string[] stages = ["loading blocks", "reading states", "encoding states", "training the head", "random directions"];
+        Assert.Superset(stages.ToHashSet(), DemoRun.Stages);
         Assert.Equal(HeadInputKind.Projection, run.Result.Fit.Reward.Input.Kind);
     }
 

@@ -13,8 +13,11 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     public void The_same_seed_gives_the_same_bytes_on_any_number_of_threads()
     {
         string again = _folder.File("again.safetensors");
-        World.FitTo(again, World.Fit with { Reader = World.Reader with { Threads = 1, MaxBatchTokens = 100 }, Training = World.Fit.Training with { Threads = 1 } },
-            World.Pairs("train", 120));
+        var oneThread = World.Fit with
+        {
+            Reader = World.Reader with { Threads = 1, MaxBatchTokens = 100 }, Training = World.Fit.Training with { Threads = 1 },
+        };
+        World.FitTo(again, oneThread, World.Pairs("train", 120));
         Assert.Equal(File.ReadAllBytes(fitted.Path), File.ReadAllBytes(again));
     }
 
@@ -112,8 +115,11 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
         World.Refuses(() => RewardTrainer.Open(World.Fit with { Reader = World.Reader with { Layer = 3 } }), "layer 4", "layer 3");
 
     [Fact]
-    public void Refuses_an_SAE_of_another_width_with_both_values() => World.Refuses(
-        () => RewardTrainer.Open(World.Fit with { Sae = SharedData.Shipped("goldens", "saes", "gemma-scope", "layer_2", "width_1k", "average_l0_9") }), "64", "192");
+    public void Refuses_an_SAE_of_another_width_with_both_values()
+    {
+        string narrow = SharedData.Shipped("goldens", "saes", "gemma-scope", "layer_2", "width_1k", "average_l0_9");
+        World.Refuses(() => RewardTrainer.Open(World.Fit with { Sae = narrow }), narrow, "64", "192");
+    }
 
     [Fact]
     public void Refuses_to_guess_the_layer() =>

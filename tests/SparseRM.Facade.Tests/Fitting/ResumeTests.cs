@@ -58,6 +58,19 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
     }
 
     [Fact]
+    public void A_cache_that_another_run_writes_is_read_and_warned_of()
+    {
+        FitsLikeWithout();
+        using var first = RewardTrainer.Open(Cached);
+        Assert.Equal(first.Sae!.Notes, first.Warnings);
+        using var second = RewardTrainer.Open(Cached);
+        Assert.Contains("another run is writing it", Assert.Single(second.Warnings.Except(first.Warnings)));
+        long? found = null;
+        second.ReadStates(World.Pairs("train", 130), new Reports(progress => found ??= progress.Done));
+        Assert.Equal(240, found);
+    }
+
+    [Fact]
     public void A_cancelled_token_stops_encoding_and_training()
     {
         using var trainer = RewardTrainer.Open(World.Fit);

@@ -32,6 +32,14 @@ public sealed class BadWeightTests
     }
 
     [Fact]
+    public void An_embedding_row_that_no_input_uses_harms_nothing()
+    {
+        using var folder = WeightEdits.Changed("model.embed_tokens.weight", values => values[^1] = float.NaN);
+        using var whole = WeightEdits.Changed();
+        TensorAssert.SameBits(States(whole.Path), States(folder.Path));
+    }
+
+    [Fact]
     public void Refuses_states_that_overflow()
     {
         using var folder = WeightEdits.Changed("model.layers.1.mlp.down_proj.weight", values => Array.Fill(values, 3e38f));

@@ -1,5 +1,6 @@
 using CsCheck;
 using SparseRM.Tensors;
+using SparseRM.Text;
 
 namespace SparseRM.Facade.Tests.Scoring;
 
@@ -45,6 +46,26 @@ public sealed class InvarianceTests(FittedReward fitted)
         float[] group = scorer.ScoreGroup([new("user", Prompt)], answers);
         TensorAssert.SameBits([.. answers.Select(answer => scorer.Score(Prompt, answer))], group);
         Assert.Empty(scorer.ScoreGroup([new("user", Prompt)], []));
+    }
+
+    [Theory]
+    [InlineData(DType.BF16)]
+    [InlineData(DType.F32)]
+    public void Prompts_longer_than_the_sliding_window_score_the_same_shared_and_alone(DType compute)
+    {
+        // Beginnings of 20 to 240 tokens in common; the model's window is 64.
+        var turns = Enumerable.Range(0, 12).Select(i => new Message(i % 2 == 0 ? "user" : "assistant", fitted.Dialogues[i][^1].Content + " The opposite of late is early."));
+        IReadOnlyList<Message>[] dialogues = [.. from length in new[] { 2, 6, 8, 12 } from answer in new[] { "Early.", "The answer is buy.", "Early. Buy." }
+            select (IReadOnlyList<Message>)[.. turns.Take(length), new("user", "Why?"), new("assistant", answer)]];
+        using var one = fitted.Open(World.Reader with { Threads = 1, MaxBatchTokens = 1, Compute = compute });
+        float[] alone = [.. dialogues.Select(one.Score)];
+        Assert.True(one.Reader.Encoder.Encode(dialogues[^1]).Ids.Length > 200);
+        foreach (int tokens in (int[])[200, 1000, 2048])
+        {
+            using var scorer = fitted.Open(World.Reader with { MaxBatchTokens = tokens, Compute = compute });
+            TensorAssert.SameBits(alone, scorer.ScoreBatch([.. dialogues.Select(scorer.Reader.Encoder.Encode)]));
+            TensorAssert.SameBits(alone[3..6], scorer.ScoreBatch([.. dialogues[3..6].Select(scorer.Reader.Encoder.Encode)]));
+        }
     }
 
     [Fact]

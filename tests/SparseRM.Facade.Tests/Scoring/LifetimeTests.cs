@@ -17,7 +17,7 @@ public sealed class LifetimeTests(FittedReward fitted)
     [Fact]
     public async Task Dispose_waits_for_calls_of_other_threads()
     {
-        for (int round = 0; round < 4; round++) await DisposeWhileScoring(fitted.Open(), fitted.Scores);
+        for (int round = 0; round < 3; round++) await DisposeWhileScoring(fitted.Open(), fitted.Scores);
     }
 
     [Fact]
