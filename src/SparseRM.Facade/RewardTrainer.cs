@@ -89,9 +89,8 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>Frees model, encoder and cache.</summary>
     public void Dispose()
     {
-        _encoder?.Dispose();
+        Reader.Dispose(_encoder);
         _cache?.Dispose();
-        Reader.Dispose();
     }
 
     private static int LayerOf(FitOptions options, SparseAutoencoder? sae, ModelConfig config)
@@ -133,14 +132,17 @@ public sealed class RewardTrainer : IDisposable
     private (int[] Ids, float[] Values)[] Latents(PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
         if (_latents.TryGetValue(states, out var known)) return known;
-        _encoder ??= new SaeEncoder(Reader.Backend, _sae!);
         var stage = new StageProgress(progress, "encoding states", states.Count);
         var latents = new (int[], float[])[states.Count];
-        _encoder.Encode(states.States.Span, (row, ids, values) =>
+        Reader.UseBackend(() =>
         {
-            if (row % 256 == 0) cancel.ThrowIfCancellationRequested();
-            latents[row] = (ids.ToArray(), values.ToArray());
-            stage.Report(row + 1);
+            _encoder ??= new SaeEncoder(Reader.Backend, _sae!);
+            _encoder.Encode(states.States.Span, (row, ids, values) =>
+            {
+                if (row % 256 == 0) cancel.ThrowIfCancellationRequested();
+                latents[row] = (ids.ToArray(), values.ToArray());
+                stage.Report(row + 1);
+            });
         });
         _latents.Add(states, latents);
         return latents;

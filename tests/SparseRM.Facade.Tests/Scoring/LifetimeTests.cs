@@ -24,8 +24,10 @@ public sealed class LifetimeTests(FittedReward fitted)
     public void A_trainer_can_be_disposed_twice()
     {
         var trainer = RewardTrainer.Open(World.Fit);
+        var states = trainer.ReadStates(World.Pairs("test", 4));
         trainer.Dispose();
         trainer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => trainer.Fit(states));
         Assert.Throws<ObjectDisposedException>(() => trainer.ReadStates(World.Pairs("test", 1)));
     }
 
