@@ -67,7 +67,8 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
         Assert.Contains("another run is writing it", Assert.Single(second.Warnings.Except(first.Warnings)));
         long? found = null;
         second.ReadStates(World.Pairs("train", 130), new Reports(progress => found ??= progress.Done));
-        Assert.Equal(240, found);
+        // 240 of the first 120 pairs; a later pair may repeat one of their dialogues.
+        Assert.InRange(found!.Value, 240, 259);
     }
 
     [Fact]
