@@ -33,7 +33,7 @@ public sealed record ScoringIdentity
     /// <exception cref="SparseRMException">The first difference, with both values.</exception>
     public void RequireMatches(string path, ScoringIdentity current)
     {
-        // Before the model, whose fingerprint is over the blocks up to the layer.
+        // First: the model's fingerprint covers blocks 0..layer, so that another layer would be told as another model.
         Require(path, "layer", $"{Layer}", $"{current.Layer}", Layer == current.Layer);
         Require(path, "model", Both(ModelName, ModelFingerprint), Both(current.ModelName, current.ModelFingerprint), ModelFingerprint == current.ModelFingerprint);
         Require(path, "tokenizer", TokenizerFingerprint, current.TokenizerFingerprint, TokenizerFingerprint == current.TokenizerFingerprint);

@@ -62,7 +62,7 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
     {
         FitsLikeWithout();
         using var first = RewardTrainer.Open(Cached);
-        Assert.Equal(first.Sae!.Notes, first.Warnings);
+        Assert.DoesNotContain(first.Warnings, warning => warning.Contains("another run"));
         using var second = RewardTrainer.Open(Cached);
         Assert.Contains("another run is writing it", Assert.Single(second.Warnings.Except(first.Warnings)));
         long? found = null;
