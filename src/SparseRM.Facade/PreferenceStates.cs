@@ -31,9 +31,6 @@ public sealed class PreferenceStates
     /// <summary>The data that they come from.</summary>
     public PreferenceSet Data { get; }
 
-    /// <summary>Active latents of each row, once a trainer has encoded them.</summary>
-    internal (int[] Ids, float[] Values)[]? Latents { get; set; }
-
     /// <summary>The state of a completion.</summary>
     public ReadOnlySpan<float> State(int row) => _states.AsSpan(row * DModel, DModel);
 

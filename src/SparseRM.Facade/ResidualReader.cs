@@ -75,7 +75,8 @@ public sealed class ResidualReader : IDisposable
     /// <summary>What the states depend on: reward models keep it and refuse another.</summary>
     public ScoringIdentity Identity => new()
     {
-        ModelFingerprint = Model.Fingerprint, ModelName = Path.GetFileName(Model.Folder), Layer = Layer, Position = Options.Position,
+        ModelFingerprint = Model.Fingerprint, ModelName = Path.GetFileName(Path.TrimEndingDirectorySeparator(Model.Folder)),
+        Layer = Layer, Position = Options.Position,
         TemplateName = Template?.Name ?? "", TemplateFingerprint = Template?.Fingerprint ?? "", TokenizerFingerprint = Tokenizer?.Fingerprint ?? "",
     };
 
@@ -91,7 +92,9 @@ public sealed class ResidualReader : IDisposable
     public float[] Read(
         IReadOnlyList<TokenSequence> sequences, HiddenStateCache? cache = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var states = new float[checked(sequences.Count * DModel)];
+        if ((long)sequences.Count * DModel > Array.MaxLength)
+            throw new SparseRMException($"{sequences.Count} states of width {DModel} do not fit into memory at once; give at most {Array.MaxLength / DModel} texts at a time");
+        var states = new float[sequences.Count * DModel];
         var missing = new List<int>();
         for (int i = 0; i < sequences.Count; i++)
             if (cache is null || !cache.TryGet(KeyOf(sequences[i]), states.AsSpan(i * DModel, DModel))) missing.Add(i);
@@ -139,6 +142,17 @@ public sealed class ResidualReader : IDisposable
         }
     }
 
+    /// <summary>Runs what else needs the backend while no other call does.</summary>
+    /// <exception cref="ObjectDisposedException">The reader is gone, and the backend with it.</exception>
+    internal void UseBackend(Action action)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            action();
+        }
+    }
+
     private HiddenStateKey KeyOf(TokenSequence sequence) => HiddenStateKey.Of(
         Model.Fingerprint, Tokenizer?.Fingerprint ?? "", Template?.Fingerprint ?? "", $"{Model.Compute.Name()} {Backend.Name}", Layer,
         $"{Options.Position} {sequence.ReadStart} {sequence.ReadEnd}", "", sequence.Ids.Span);
@@ -151,12 +165,16 @@ public sealed class ResidualReader : IDisposable
     }
 
     /// <summary>Frees the model and the backend, after a running call has ended.</summary>
-    public void Dispose()
+    public void Dispose() => Dispose(null);
+
+    /// <summary>As <see cref="Dispose()"/>, with something more that lives on the backend.</summary>
+    internal void Dispose(IDisposable? onBackend)
     {
         lock (_gate)
         {
             if (_disposed) return;
             _disposed = true;
+            onBackend?.Dispose();
             _runner.Dispose();
             Model.Dispose();
             Backend.Dispose();

@@ -92,7 +92,7 @@ public sealed class RewardScorer : IDisposable
     public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         var states = PreferenceStates.Read(Reader, data, null, progress, cancel);
-        var scores = ScoreStates(states.States.Span);
+        var scores = ScoreStates(states.States);
         return Data.Evaluation.PreferenceEvaluation.Evaluate(data, states.Scores(row => scores[row]));
     }
 
@@ -101,28 +101,25 @@ public sealed class RewardScorer : IDisposable
         RewardExplanation.Of(this, Reader.Encoder.Encode(dialogue), directions, tokens);
 
     /// <summary>The head's inputs v of states [n, d_model], as rows [n, inputs].</summary>
-    internal float[] Inputs(ReadOnlySpan<float> states)
+    internal float[] Inputs(ReadOnlyMemory<float> states)
     {
         var input = Reward.Input;
         var inputs = new float[states.Length / Reader.DModel * input.Count];
         if (_sae is not null)
         {
-            lock (_sae) _sae.Encode(states, (row, latents, activations) => input.Gather(latents, activations, inputs.AsSpan(row * input.Count, input.Count)));
+            Reader.UseBackend(() => _sae.Encode(
+                states.Span, (row, latents, activations) => input.Gather(latents, activations, inputs.AsSpan(row * input.Count, input.Count))));
             return inputs;
         }
         for (int row = 0; row < states.Length / Reader.DModel; row++)
-            input.Compute(states.Slice(row * Reader.DModel, Reader.DModel), inputs.AsSpan(row * input.Count, input.Count));
+            input.Compute(states.Span.Slice(row * Reader.DModel, Reader.DModel), inputs.AsSpan(row * input.Count, input.Count));
         return inputs;
     }
 
     /// <summary>Frees everything, after a running call has ended.</summary>
-    public void Dispose()
-    {
-        _sae?.Dispose();
-        Reader.Dispose();
-    }
+    public void Dispose() => Reader.Dispose(_sae);
 
-    private float[] ScoreStates(ReadOnlySpan<float> states)
+    private float[] ScoreStates(ReadOnlyMemory<float> states)
     {
         var inputs = Inputs(states);
         int width = Reward.Input.Count;

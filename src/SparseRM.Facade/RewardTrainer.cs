@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Fitting;
@@ -16,6 +17,8 @@ public sealed class RewardTrainer : IDisposable
     private readonly FitOptions _options;
     private readonly SparseAutoencoder? _sae;
     private readonly HiddenStateCache? _cache;
+    // Kept here and not in the states: another trainer's SAE has other latents.
+    private readonly ConditionalWeakTable<PreferenceStates, (int[] Ids, float[] Values)[]> _latents = [];
     private SaeEncoder? _encoder;
 
     private RewardTrainer(FitOptions options, SparseAutoencoder? sae, ResidualReader reader, HiddenStateCache? cache) =>
@@ -89,9 +92,8 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>Frees model, encoder and cache.</summary>
     public void Dispose()
     {
-        _encoder?.Dispose();
+        Reader.Dispose(_encoder);
         _cache?.Dispose();
-        Reader.Dispose();
     }
 
     private static int LayerOf(FitOptions options, SparseAutoencoder? sae, ModelConfig config)
@@ -115,12 +117,12 @@ public sealed class RewardTrainer : IDisposable
         if (options.Input == HeadInputKind.Dense) return (HeadInputs.Dense(states.DModel), []);
         if (options.Input == HeadInputKind.Random) return (HeadInputs.Random(options.K, states.DModel, options.Training.Seed), []);
         if (_sae is null) throw new SparseRMException($"input {HeadInput.Name(options.Input)} needs an SAE; give one with --sae, or use input dense or random");
-        EncodeLatents(states, progress, cancel);
+        var active = Latents(states, progress, cancel);
         var frequency = new LatentFrequency(_sae.DSae);
         foreach (var (chosen, rejected, _) in pairs)
         {
-            frequency.Add(chosen: true, states.Latents![chosen].Ids);
-            frequency.Add(chosen: false, states.Latents![rejected].Ids);
+            frequency.Add(chosen: true, active[chosen].Ids);
+            frequency.Add(chosen: false, active[rejected].Ids);
         }
         var selection = DirectionSelector.Select(frequency, options.K);
         int[] latents = [.. selection.All.Select(latent => latent.Latent)];
@@ -130,25 +132,34 @@ public sealed class RewardTrainer : IDisposable
         return (input, selection.Warnings);
     }
 
-    private void EncodeLatents(PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    private (int[] Ids, float[] Values)[] Latents(PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        if (states.Latents is not null) return;
-        _encoder ??= new SaeEncoder(Reader.Backend, _sae!);
+        if (_latents.TryGetValue(states, out var known)) return known;
         var stage = new StageProgress(progress, "encoding states", states.Count);
         var latents = new (int[], float[])[states.Count];
-        _encoder.Encode(states.States.Span, (row, ids, values) =>
+        Reader.UseBackend(() =>
         {
-            if (row % 256 == 0) cancel.ThrowIfCancellationRequested();
-            latents[row] = (ids.ToArray(), values.ToArray());
-            stage.Report(row + 1);
+            _encoder ??= new SaeEncoder(Reader.Backend, _sae!);
+            _encoder.Encode(states.States.Span, (row, ids, values) =>
+            {
+                if (row % 256 == 0) cancel.ThrowIfCancellationRequested();
+                latents[row] = (ids.ToArray(), values.ToArray());
+                stage.Report(row + 1);
+            });
         });
-        states.Latents = latents;
+        _latents.Add(states, latents);
+        return latents;
     }
 
-    private static void InputOf(PreferenceStates states, int row, HeadInput input, Span<float> v)
+    private void InputOf(PreferenceStates states, int row, HeadInput input, Span<float> v)
     {
-        if (input.NeedsSae) input.Gather(states.Latents![row].Ids, states.Latents[row].Values, v);
-        else input.Compute(states.State(row), v);
+        if (!input.NeedsSae)
+        {
+            input.Compute(states.State(row), v);
+            return;
+        }
+        var (ids, values) = Latents(states, null, default)[row];
+        input.Gather(ids, values, v);
     }
 
     private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedHead head)

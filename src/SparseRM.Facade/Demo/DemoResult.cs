@@ -18,7 +18,7 @@ public sealed record DemoOptions
     public string Backend { get; init; } = "auto";
     /// <summary>Threads; 0 for all cores.</summary>
     public int Threads { get; init; }
-    /// <summary>F32 or BF16; null takes the weights' own type.</summary>
+    /// <summary>F32 or BF16; null takes F32, in which the reference run was made: the same latents are active equally often.</summary>
     public DType? Compute { get; init; }
     /// <summary>How many directions the explanation names.</summary>
     public int ExplainedDirections { get; init; } = 6;

@@ -2,6 +2,7 @@ using SparseRM.Data;
 using SparseRM.Data.Evaluation;
 using SparseRM.Fitting;
 using SparseRM.Scoring;
+using SparseRM.Tensors;
 using SparseRM.Text;
 
 namespace SparseRM.Demo;
@@ -33,7 +34,7 @@ public static class MiniWorldDemo
     {
         var fit = new FitOptions
         {
-            Reader = new ReaderOptions { Model = Model, Backend = options.Backend, Threads = options.Threads, Compute = options.Compute },
+            Reader = new ReaderOptions { Model = Model, Backend = options.Backend, Threads = options.Threads, Compute = options.Compute ?? DType.F32 },
             Sae = Sae, K = options.K, Pairs = options.Pairs,
             Training = new HeadTrainingOptions { Seed = options.Seed, Threads = options.Threads },
         };

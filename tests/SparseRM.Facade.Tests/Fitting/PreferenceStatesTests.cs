@@ -1,0 +1,48 @@
+using SparseRM.Data;
+
+namespace SparseRM.Facade.Tests.Fitting;
+
+public sealed class PreferenceStatesTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    [Fact]
+    public void Has_one_row_for_each_completion_and_one_pair_for_each_two()
+    {
+        using var reader = ResidualReader.Open(World.Reader with { Layer = 4 });
+        var data = World.Pairs("test", 3);
+        var states = PreferenceStates.Read(reader, data);
+        Assert.Equal((6, 192, 6 * 192), (states.Count, states.DModel, states.States.Length));
+        Assert.Equal([(0, 1, 0), (2, 3, 1), (4, 5, 2)], states.Pairs());
+        float[] alone = reader.Read([reader.Encoder.Encode(World.Dialogues(data)[3])]);
+        TensorAssert.SameBits(alone, states.State(3));
+        var scores = states.Scores(row => row);
+        Assert.Equal([2f], scores[1].Chosen);
+        Assert.Equal([3f], scores[1].Rejected);
+    }
+
+    [Fact]
+    public void Names_file_and_line_of_a_dialogue_that_cannot_be_encoded()
+    {
+        string path = _folder.File("pairs.jsonl"), tooLong = string.Concat(Enumerable.Repeat("late early ", 400));
+        File.WriteAllLines(path,
+        [
+            """{"prompt": "Why?", "chosen": "So.", "rejected": "No."}""",
+            $$"""{"prompt": "Why?", "chosen": "{{tooLong}}", "rejected": "No."}""",
+        ]);
+        using var reader = ResidualReader.Open(World.Reader with { Layer = 0 });
+        World.Refuses(() => PreferenceStates.Read(reader, PreferenceFile.Read(path)), "pairs.jsonl, line 2: ", "512");
+    }
+
+    [Fact]
+    public void Reads_a_lone_surrogate_and_a_name_of_a_special_token()
+    {
+        string path = _folder.File("pairs.jsonl");
+        File.WriteAllLines(path, ["""{"prompt": "\ud800 <bos>", "chosen": "\udc00", "rejected": "<eos>"}"""]);
+        using var reader = ResidualReader.Open(World.Reader with { Layer = 0 });
+        if (Record.Exception(() => PreferenceStates.Read(reader, PreferenceFile.Read(path))) is { } refused)
+            Assert.Contains("line 1", Assert.IsType<SparseRM.Errors.DataFormatException>(refused).Message);
+    }
+
+    public void Dispose() => _folder.Dispose();
+}

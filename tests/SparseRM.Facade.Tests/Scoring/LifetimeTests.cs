@@ -1,0 +1,79 @@
+namespace SparseRM.Facade.Tests.Scoring;
+
+public sealed class LifetimeTests(FittedReward fitted)
+{
+    [Fact]
+    public void Refuses_to_score_after_dispose()
+    {
+        var scorer = fitted.Open();
+        var sequence = scorer.Reader.Encoder.Encode(fitted.Dialogues[0]);
+        scorer.Dispose();
+        scorer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => scorer.Score(fitted.Dialogues[0]));
+        Assert.Throws<ObjectDisposedException>(() => scorer.Explain(fitted.Dialogues[0]));
+        Assert.Throws<ObjectDisposedException>(() => scorer.Reader.ReadAllTokens(sequence, [4], (_, _) => { }));
+    }
+
+    [Fact]
+    public async Task Dispose_waits_for_calls_of_other_threads()
+    {
+        for (int round = 0; round < 3; round++) await DisposeWhileScoring(fitted.Open(), fitted.Scores);
+    }
+
+    [Fact]
+    public void A_trainer_can_be_disposed_twice()
+    {
+        var trainer = RewardTrainer.Open(World.Fit);
+        var states = trainer.ReadStates(World.Pairs("test", 4));
+        trainer.Dispose();
+        trainer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => trainer.Fit(states));
+        Assert.Throws<ObjectDisposedException>(() => trainer.ReadStates(World.Pairs("test", 1)));
+    }
+
+    [Fact]
+    public void A_cancelled_token_stops_loading_and_scoring()
+    {
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Reader, cancel: cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardTrainer.Open(World.Fit, cancel: cancelled.Token));
+        using var scorer = fitted.Open();
+        Assert.ThrowsAny<OperationCanceledException>(() => scorer.ScoreGroup([new("user", "Why?")], ["So."], cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => scorer.Evaluate(World.Pairs("test", 4), cancel: cancelled.Token));
+        Assert.Equal(fitted.Scores[1], scorer.Score(fitted.Dialogues[1]));
+    }
+
+    [Fact]
+    public void Cancelling_between_blocks_stops_loading()
+    {
+        using var source = new CancellationTokenSource();
+        int loaded = 0;
+        var reports = new Reports(progress =>
+        {
+            loaded = (int)progress.Done;
+            if (loaded == 2) source.Cancel();
+        });
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Reader, null, reports, source.Token));
+        Assert.Equal(2, loaded);
+    }
+
+    /// <summary>Three threads score until the scorer is gone: every score is right, and the end is an <see cref="ObjectDisposedException"/>.</summary>
+    private async Task DisposeWhileScoring(RewardScorer scorer, float[] expected)
+    {
+        using var started = new CountdownEvent(3);
+        var callers = Enumerable.Range(0, 3).Select(caller => Task.Run(() =>
+        {
+            bool first = true;
+            for (int i = caller; ; i = (i + 1) % expected.Length)
+            {
+                Assert.Equal(expected[i], scorer.Score(fitted.Dialogues[i]));
+                if (first) started.Signal();
+                first = false;
+            }
+        })).ToArray();
+        started.Wait();
+        scorer.Dispose();
+        foreach (var caller in callers) await Assert.ThrowsAsync<ObjectDisposedException>(() => caller);
+    }
+}
