@@ -20,8 +20,10 @@ public sealed partial class NativeBackend : Backend
     private NativeBackend(BackendHandle handle) => _handle = handle;
 
     /// <summary>Opens the processor.</summary>
-    /// <param name="threads">Threads, the caller's included; 0 for one per processor that this process may run on.</param>
-    /// <exception cref="BackendException">The library is missing, or the number is out of range.</exception>
+    /// <param name="threads">Threads, the caller's included, at most 1024; 0 for one per processor that this process may run on.</param>
+    /// <exception cref="BackendException">
+    /// The library is missing, the number is out of range, or the system starts fewer threads.
+    /// </exception>
     /// <exception cref="AbiMismatchException">The library is of another version.</exception>
     public static NativeBackend Open(int threads = 0)
     {
