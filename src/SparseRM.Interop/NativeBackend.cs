@@ -96,7 +96,9 @@ public sealed partial class NativeBackend : Backend
             return;
         }
         string supported = string.Join(", ", variants.Where(v => v.Supported).Select(v => v.Name));
-        string problem = variants.Any(v => v.Name == variant) ? $"this machine cannot run variant \"{variant}\" of {op}" : $"{op} has no variant \"{variant}\"";
+        string problem = variants.Any(v => v.Name == variant)
+            ? $"this machine cannot run variant \"{variant}\" of {op}"
+            : $"{op} has no variant \"{variant}\"";
         throw new BackendException(Name, $"{problem}; it can run: {supported}");
     }
 

@@ -45,10 +45,14 @@ public class WeightErrorTests
         using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
         var whole = rig.Files.Write(rig.Random(64), DType.F32, 8, 8);
         var slice = new WeightSlice(whole.Path, "short", DType.F32, [8, 9], 3);
-        Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(slice)], DType.F32)).Message);
+        Assert.Contains(
+            "ends inside tensor \"short\"",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(slice)], DType.F32)).Message);
         Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.OpenEmbedding(slice)).Message);
         var streamed = new WeightSlice("a.npz", "short", DType.F32, [8, 9], () => new MemoryStream(new byte[100]));
-        Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(streamed)], DType.F32)).Message);
+        Assert.Contains(
+            "ends inside tensor \"short\"",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(streamed)], DType.F32)).Message);
     }
 
     [Fact]
@@ -67,9 +71,13 @@ public class WeightErrorTests
     {
         using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
         var gone = new WeightSlice("/nowhere/w.bin", "gone", DType.F32, [2, 2], 0);
-        Assert.Contains("the file with tensor \"gone\" is missing", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(gone)], DType.F32)).Message);
+        Assert.Contains(
+            "the file with tensor \"gone\" is missing",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(gone)], DType.F32)).Message);
         var integers = new WeightSlice("/nowhere/w.bin", "ids", DType.I64, [2, 2], 0);
-        Assert.Contains("weights must be F32, BF16 or F16", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(integers)], DType.F32)).Message);
+        Assert.Contains(
+            "weights must be F32, BF16 or F16",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(integers)], DType.F32)).Message);
     }
 
     [Theory]
