@@ -104,7 +104,8 @@ SRMK_API int64_t srmk_sizeof_sae_gate(void);
 SRMK_API const char* srmk_last_error(void);
 
 // ---- backend ----
-// device: "cpu". threads: 0 for one per processor that this process may run on.
+// device: "cpu". threads: at most 1024; 0 for one per processor that this process may run on.
+// SRMK_OUT_OF_MEMORY where the system starts fewer.
 SRMK_API srmk_status srmk_backend_open(const char* device, int32_t threads, srmk_backend** backend);
 // Buffers and matrices may be freed before or after.
 SRMK_API void srmk_backend_close(srmk_backend* backend);

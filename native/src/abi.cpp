@@ -51,7 +51,7 @@ srmk_status srmk_backend_open(const char* device, int32_t threads, srmk_backend*
   return guarded([&] {
     if (std::strcmp(device, "cpu") != 0)
       throw srm::Error(SRMK_UNSUPPORTED, std::string("no device is named \"") + device + "\"; there is: cpu");
-    srm::require(threads >= 0 && threads <= 4096, "the number of threads must lie between 0 (all processors) and 4096");
+    srm::require(threads >= 0 && threads <= 1024, "the number of threads must lie between 0 (all processors) and 1024");
     auto opened = std::make_unique<srmk_backend>(threads);
     srm::select_defaults(*opened);
     *backend = opened.release();

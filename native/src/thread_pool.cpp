@@ -3,6 +3,9 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <string>
+
+#include "error.h"
 
 namespace srm {
 namespace {
@@ -27,10 +30,21 @@ int processors() {
 
 ThreadPool::ThreadPool(int threads) {
   int count = threads > 0 ? threads : processors();
-  for (int worker = 1; worker < count; worker++) workers_.emplace_back([this, worker] { work(worker); });
+  workers_.reserve(count - 1);
+  try {
+    for (int worker = 1; worker < count; worker++) workers_.emplace_back([this, worker] { work(worker); });
+  } catch (const std::exception&) {
+    size_t started = workers_.size() + 1;
+    // No destructor follows a constructor that throws, and a std::thread that is not joined ends the process.
+    join();
+    throw Error(SRMK_OUT_OF_MEMORY, "only " + std::to_string(started) + " of " + std::to_string(count) +
+                                        " threads could be started; ask for fewer with --threads");
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { join(); }
+
+void ThreadPool::join() {
   stop_.store(true);
   epoch_.fetch_add(1);
   epoch_.notify_all();

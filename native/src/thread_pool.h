@@ -12,7 +12,8 @@ namespace srm {
 /// the same for any count.
 class ThreadPool {
  public:
-  /// threads counts the caller; 0 for one per processor that this process may run on.
+  /// threads counts the caller; 0 for one per processor that this process may run on. Throws Error where the
+  /// system starts fewer.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -37,6 +38,7 @@ class ThreadPool {
 
   void run_shared(int64_t tasks, Call call, const void* body);
   void work(int worker);
+  void join();
   void drain(int worker);
 
   std::vector<std::thread> workers_;

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 using SparseRM.Errors;
 using SparseRM.Weights;
 
@@ -11,23 +12,22 @@ namespace SparseRM.Interop;
 /// </remarks>
 internal sealed unsafe class MappedFile
 {
-    private static readonly Dictionary<string, MappedFile> s_open = [];
-    private readonly string _path;
-    private readonly FileStream _stream;
+    // By length and time too: a file that was replaced under the same name must not be read through the old mapping. That one stays here until
+    // its last user is gone, so that a finaliser which releases it never finds its handles finalised first.
+    private static readonly Dictionary<FileVersion, MappedFile> s_open = [];
+    private readonly FileVersion _version;
+    private readonly SafeFileHandle _handle;
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _start;
-    private readonly long _length;
     private int _users;
 
-    private MappedFile(string path)
+    private MappedFile(FileVersion version, SafeFileHandle handle)
     {
-        _path = path;
-        _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+        (_version, _handle) = (version, handle);
         try
         {
-            _length = _stream.Length;
-            _file = MemoryMappedFile.CreateFromFile(_stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            _file = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
             _view = _file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
         }
@@ -35,7 +35,6 @@ internal sealed unsafe class MappedFile
         {
             _view?.Dispose();
             _file?.Dispose();
-            _stream.Dispose();
             throw;
         }
     }
@@ -45,13 +44,35 @@ internal sealed unsafe class MappedFile
     public static MappedFile Acquire(WeightSlice slice)
     {
         string path = Path.GetFullPath(slice.Path);
-        lock (s_open)
+        SafeFileHandle? handle = null;
+        try
         {
-            // A file that was replaced under the same name must not be read through the old mapping.
-            if (s_open.TryGetValue(path, out var mapped) && mapped._length == LengthNow(path)) mapped.CheckHolds(slice);
-            else s_open[path] = mapped = Open(slice, path);
-            mapped._users++;
-            return mapped;
+            handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
+            var version = new FileVersion(path, RandomAccess.GetLength(handle), File.GetLastWriteTimeUtc(handle));
+            // Checked before the file is mapped: an empty one cannot be mapped at all.
+            CheckHolds(slice, version.Length);
+            lock (s_open)
+            {
+                if (!s_open.TryGetValue(version, out var mapped))
+                {
+                    s_open[version] = mapped = new MappedFile(version, handle);
+                    handle = null;
+                }
+                mapped._users++;
+                return mapped;
+            }
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new ModelFormatException(slice.Path, $"the file with tensor \"{slice.Name}\" is missing", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or OutOfMemoryException)
+        {
+            throw new ModelFormatException(slice.Path, $"cannot be mapped to read tensor \"{slice.Name}\": {e.Message}", e);
+        }
+        finally
+        {
+            handle?.Dispose();
         }
     }
 
@@ -59,7 +80,7 @@ internal sealed unsafe class MappedFile
     /// <exception cref="ModelFormatException">The file has become too short.</exception>
     public byte* At(WeightSlice slice)
     {
-        CheckHolds(slice);
+        CheckHolds(slice, Math.Min(_version.Length, RandomAccess.GetLength(_handle)));
         return _start + slice.FileOffset;
     }
 
@@ -69,37 +90,20 @@ internal sealed unsafe class MappedFile
         lock (s_open)
         {
             if (--_users > 0) return;
-            if (s_open.TryGetValue(_path, out var current) && current == this) s_open.Remove(_path);
+            s_open.Remove(_version);
             _view.SafeMemoryMappedViewHandle.ReleasePointer();
             _view.Dispose();
             _file.Dispose();
-            _stream.Dispose();
+            _handle.Dispose();
         }
     }
 
-    private static MappedFile Open(WeightSlice slice, string path)
+    private static void CheckHolds(WeightSlice slice, long length)
     {
-        // An empty file cannot be mapped at all.
-        if (LengthNow(path) < slice.FileOffset + slice.ByteLength) throw Short(slice);
-        try
-        {
-            return new MappedFile(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or OutOfMemoryException)
-        {
-            throw new ModelFormatException(slice.Path, $"cannot be mapped to read tensor \"{slice.Name}\": {e.Message}", e);
-        }
+        if (length < slice.FileOffset + slice.ByteLength)
+            throw new ModelFormatException(slice.Path, $"the file ends inside tensor \"{slice.Name}\"; copy or download it again");
     }
 
-    private void CheckHolds(WeightSlice slice)
-    {
-        if (Math.Min(_length, _stream.Length) < slice.FileOffset + slice.ByteLength) throw Short(slice);
-    }
-
-    private static long LengthNow(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : -1;
-
-    private static ModelFormatException Short(WeightSlice slice) =>
-        new(slice.Path, File.Exists(slice.Path)
-            ? $"the file ends inside tensor \"{slice.Name}\"; copy or download it again"
-            : $"the file with tensor \"{slice.Name}\" is missing");
+    /// <summary>What tells a file from one that took its name.</summary>
+    private readonly record struct FileVersion(string Path, long Length, DateTime WrittenUtc);
 }

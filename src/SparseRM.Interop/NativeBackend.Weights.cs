@@ -84,7 +84,9 @@ public sealed partial class NativeBackend
         long rowLength = slice.Shape[1];
         ReadRows(slice, slice.Shape[0], rowLength, (rows, first, count) =>
         {
-            var status = srmk_matrix_pack(_handle, matrix, rows, (int)slice.DType, part.IsTransposed ? 1 : 0, outputStart, part.Outputs, first, count, out long bad);
+            int transposed = part.IsTransposed ? 1 : 0;
+            var status = srmk_matrix_pack(
+                _handle, matrix, rows, (int)slice.DType, transposed, outputStart, part.Outputs, first, count, out long bad);
             CheckFinite(status, slice, rows, bad, first * rowLength);
         });
     }
@@ -131,7 +133,8 @@ public sealed partial class NativeBackend
             return;
         }
         var bits = new ReadOnlySpan<byte>(rows + bad * slice.DType.ByteSize(), slice.DType.ByteSize());
-        throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" has {Widen(slice.DType, bits)} at element {start + bad}; weights must be finite");
+        throw new ModelFormatException(
+            slice.Path, $"tensor \"{slice.Name}\" has {Widen(slice.DType, bits)} at element {start + bad}; weights must be finite");
     }
 
     private static float Widen(DType dtype, ReadOnlySpan<byte> bits) => dtype switch

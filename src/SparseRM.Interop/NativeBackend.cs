@@ -20,8 +20,10 @@ public sealed partial class NativeBackend : Backend
     private NativeBackend(BackendHandle handle) => _handle = handle;
 
     /// <summary>Opens the processor.</summary>
-    /// <param name="threads">Threads, the caller's included; 0 for one per processor that this process may run on.</param>
-    /// <exception cref="BackendException">The library is missing, or the number is out of range.</exception>
+    /// <param name="threads">Threads, the caller's included, at most 1024; 0 for one per processor that this process may run on.</param>
+    /// <exception cref="BackendException">
+    /// The library is missing, the number is out of range, or the system starts fewer threads.
+    /// </exception>
     /// <exception cref="AbiMismatchException">The library is of another version.</exception>
     public static NativeBackend Open(int threads = 0)
     {
@@ -94,7 +96,9 @@ public sealed partial class NativeBackend : Backend
             return;
         }
         string supported = string.Join(", ", variants.Where(v => v.Supported).Select(v => v.Name));
-        string problem = variants.Any(v => v.Name == variant) ? $"this machine cannot run variant \"{variant}\" of {op}" : $"{op} has no variant \"{variant}\"";
+        string problem = variants.Any(v => v.Name == variant)
+            ? $"this machine cannot run variant \"{variant}\" of {op}"
+            : $"{op} has no variant \"{variant}\"";
         throw new BackendException(Name, $"{problem}; it can run: {supported}");
     }
 

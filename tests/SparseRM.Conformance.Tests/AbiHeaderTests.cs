@@ -58,7 +58,9 @@ public class AbiHeaderTests
     public void Another_version_or_another_size_is_a_sentence_with_both_and_the_command()
     {
         Assert.Null(NativeAbi.Compare(1, 40, 24, 24, 56));
-        Assert.Equal("cpu: libsparserm_kernels speaks ABI 7, this build needs 1; run `dotnet build` to build it anew", NativeAbi.Compare(7, 40, 24, 24, 56)!.Message);
+        Assert.Equal(
+            "cpu: libsparserm_kernels speaks ABI 7, this build needs 1; run `dotnet build` to build it anew",
+            NativeAbi.Compare(7, 40, 24, 24, 56)!.Message);
         Assert.Contains("has structs of 48, 24, 24 and 56 bytes, this build needs 40, 24, 24 and 56", NativeAbi.Compare(1, 48, 24, 24, 56)!.Message);
     }
 }

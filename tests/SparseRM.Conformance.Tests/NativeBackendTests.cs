@@ -36,8 +36,15 @@ public class NativeBackendTests
         Assert.StartsWith("cpu: MatMul has no variant \"sse9\"; it can run: scalar", error.Message);
     }
 
-    [Fact]
-    public void Refuses_a_senseless_number_of_threads() => Assert.Contains("number of threads", Assert.Throws<BackendException>(() => NativeBackend.Open(-1)).Message);
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(1025)]
+    [InlineData(int.MaxValue)]
+    public void Refuses_a_senseless_number_of_threads(int threads)
+    {
+        var error = Assert.Throws<BackendException>(() => NativeBackend.Open(threads));
+        Assert.Contains("the number of threads must lie between 0 (all processors) and 1024", error.Message);
+    }
 
     [Fact]
     public void Refuses_more_memory_than_there_is() =>

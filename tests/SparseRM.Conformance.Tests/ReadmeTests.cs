@@ -19,7 +19,9 @@ public partial class ReadmeTests
     public void Every_link_between_the_READMEs_leads_somewhere()
     {
         var readmes = new[] { "README.md", "src/README.md", "native/README.md", "kernels/README.md" }.Select(path => Path.Combine(SharedData.Root, path));
-        var links = readmes.SelectMany(path => Link().Matches(File.ReadAllText(path)).Select(match => Path.Combine(Path.GetDirectoryName(path)!, match.Groups[1].Value))).ToArray();
+        var links = readmes
+            .SelectMany(path => Link().Matches(File.ReadAllText(path)), (path, match) => Path.Combine(Path.GetDirectoryName(path)!, match.Groups[1].Value))
+            .ToArray();
         Assert.NotEmpty(links);
         Assert.All(links, link => Assert.True(Path.Exists(link), $"{link} does not exist"));
     }
@@ -28,8 +30,12 @@ public partial class ReadmeTests
     public void The_top_level_holds_what_the_card_names_and_nothing_else()
     {
         string[] allowed =
-            ["SparseRM.sln", "src", "kernels", "native", "tests", "benchmarks", "build.cake", "README.md", "global.json", "Directory.Build.props", "Directory.Packages.props", "LICENSE"];
-        var found = Directory.EnumerateFileSystemEntries(SharedData.Root).Select(path => Path.GetFileName(path)!).Where(name => !name.StartsWith('.') && name is not ("artifacts" or "TestResults"));
+        [
+            "SparseRM.sln", "src", "kernels", "native", "tests", "benchmarks", "build.cake", "README.md", "global.json",
+            "Directory.Build.props", "Directory.Packages.props", "LICENSE",
+        ];
+        var found = Directory.EnumerateFileSystemEntries(SharedData.Root).Select(path => Path.GetFileName(path)!)
+            .Where(name => !name.StartsWith('.') && name is not ("artifacts" or "TestResults"));
         Assert.All(found, name => Assert.Contains(name, allowed));
     }
 

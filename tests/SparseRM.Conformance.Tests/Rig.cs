@@ -100,7 +100,8 @@ public sealed class Rig : IDisposable
             {
                 long at = i - tensor.Offset;
                 bool inside = at >= 0 && at / tensor.RowStride < tensor.Rows && at % tensor.RowStride < tensor.Columns;
-                if (!inside && all[i] != Guard) Assert.Fail($"element {at} relative to a tensor {tensor} of stride {tensor.RowStride} was overwritten with {all[i]}");
+                if (inside || all[i] == Guard) continue;
+                Assert.Fail($"element {at} relative to a tensor {tensor} of stride {tensor.RowStride} was overwritten with {all[i]}");
             }
         }
     }

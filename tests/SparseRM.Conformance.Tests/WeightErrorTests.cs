@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using SparseRM.Backends;
 using SparseRM.Errors;
 using SparseRM.Interop;
@@ -44,10 +45,14 @@ public class WeightErrorTests
         using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
         var whole = rig.Files.Write(rig.Random(64), DType.F32, 8, 8);
         var slice = new WeightSlice(whole.Path, "short", DType.F32, [8, 9], 3);
-        Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(slice)], DType.F32)).Message);
+        Assert.Contains(
+            "ends inside tensor \"short\"",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(slice)], DType.F32)).Message);
         Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.OpenEmbedding(slice)).Message);
         var streamed = new WeightSlice("a.npz", "short", DType.F32, [8, 9], () => new MemoryStream(new byte[100]));
-        Assert.Contains("ends inside tensor \"short\"", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(streamed)], DType.F32)).Message);
+        Assert.Contains(
+            "ends inside tensor \"short\"",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(streamed)], DType.F32)).Message);
     }
 
     [Fact]
@@ -66,23 +71,66 @@ public class WeightErrorTests
     {
         using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
         var gone = new WeightSlice("/nowhere/w.bin", "gone", DType.F32, [2, 2], 0);
-        Assert.Contains("the file with tensor \"gone\" is missing", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(gone)], DType.F32)).Message);
+        Assert.Contains(
+            "the file with tensor \"gone\" is missing",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(gone)], DType.F32)).Message);
         var integers = new WeightSlice("/nowhere/w.bin", "ids", DType.I64, [2, 2], 0);
-        Assert.Contains("weights must be F32, BF16 or F16", Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(integers)], DType.F32)).Message);
+        Assert.Contains(
+            "weights must be F32, BF16 or F16",
+            Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(integers)], DType.F32)).Message);
     }
 
-    [Fact]
-    public void Reads_a_file_that_was_replaced_under_the_same_name()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Reads_a_file_that_was_replaced_under_the_same_name(int moreBytes)
     {
         using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
         var slice = rig.Files.Write([1, 2], DType.F32, 1, 2);
         using var table = rig.Native.OpenEmbedding(slice);
-        byte[] bytes = File.ReadAllBytes(slice.Path);
-        File.Delete(slice.Path);
-        bytes[6] = 0x40;  // 1 becomes 2^k: another value
-        File.WriteAllBytes(slice.Path, [.. bytes, 0]);
+        Replace(slice.Path, moreBytes);
         var vector = rig.Native.LoadVector(slice);
-        Assert.NotEqual(1, Rig.Read(rig.Native, vector)[0]);
+        Assert.Equal([3, 2], Rig.Read(rig.Native, vector));
         vector.Buffer.Dispose();
+        // The table goes on with the file that it opened.
+        var y = rig.Empty(1, 2);
+        rig.Native.Embed(table, [0], 1, y.Actual);
+        Assert.Equal([1, 2], rig.Actual(y));
+    }
+
+    [Fact]
+    public void A_table_that_nobody_disposed_lets_its_replaced_file_go()
+    {
+        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        var slice = rig.Files.Write([1, 2], DType.F32, 1, 2);
+        OpenAndForget(rig, slice);
+        Replace(slice.Path, 1);
+        using var table = rig.Native.OpenEmbedding(slice);
+        for (int i = 0; i < 50 && Mappings(slice.Path).Length > 1; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        Assert.DoesNotContain("(deleted)", Assert.Single(Mappings(slice.Path)));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void OpenAndForget(Rig rig, WeightSlice slice)
+    {
+        rig.Native.OpenEmbedding(slice);
+        Assert.Single(Mappings(slice.Path));
+    }
+
+    private static string[] Mappings(string path) => [.. File.ReadLines("/proc/self/maps").Where(line => line.Contains(path))];
+
+    /// <summary>Another file with this name, written later, whose first value is 3 and whose second is as before.</summary>
+    private static void Replace(string path, int moreBytes)
+    {
+        byte[] bytes = File.ReadAllBytes(path);
+        var written = File.GetLastWriteTimeUtc(path);
+        File.Delete(path);
+        BitConverter.TryWriteBytes(bytes.AsSpan(3), 3f);
+        File.WriteAllBytes(path, [.. bytes, .. new byte[moreBytes]]);
+        File.SetLastWriteTimeUtc(path, written.AddSeconds(1));
     }
 }
