@@ -3,7 +3,6 @@ using System.Text.Json;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Data.Evaluation;
-using SparseRM.Sae;
 using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Commands;
@@ -23,12 +22,6 @@ internal sealed class EvaluateCommand : CliCommand
     {
         this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _group);
         this.AddAll(FitSettings.All);
-    }
-
-    private enum Grouping
-    {
-        Prompt,
-        Item,
     }
 
     protected override void Run(ParseResult args)
@@ -55,8 +48,7 @@ internal sealed class EvaluateCommand : CliCommand
 
     private EvaluationResult RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data) => Meter.Run(Session, meter =>
     {
-        var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, args.GetValue(CommonOptions.LlamaScope)) : null;
-        using var scorer = RewardScorer.Open(reward, options, sae, meter, Session.Cancel);
+        using var scorer = Scorers.Open(args, reward, options, meter, Session.Cancel);
         return scorer.Evaluate(data, meter, Session.Cancel);
     });
 
@@ -139,5 +131,5 @@ internal sealed class EvaluateCommand : CliCommand
         json.WriteEndObject();
     }
 
-    private static AccuracyInterval Interval(AccuracyCount count) => new((int)count.Correct, (int)count.Total);
+    private static AccuracyInterval Interval(AccuracyCount count) => new(checked((int)count.Correct), checked((int)count.Total));
 }

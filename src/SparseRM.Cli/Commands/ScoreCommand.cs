@@ -1,7 +1,6 @@
 using System.CommandLine;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
-using SparseRM.Sae;
 
 namespace SparseRM.Cli.Commands;
 
@@ -26,10 +25,9 @@ internal sealed class ScoreCommand : CliCommand
         string path = args.GetRequiredValue(_input);
         var lines = InputLines.Read(Session, path);
         var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), args.GetValue(FitSettings.Layer), defaultType: null);
-        var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, args.GetValue(CommonOptions.LlamaScope)) : null;
         var scores = Meter.Run(Session, meter =>
         {
-            using var scorer = RewardScorer.Open(args.GetRequiredValue(_reward), options, sae, meter, Session.Cancel);
+            using var scorer = Scorers.Open(args, args.GetRequiredValue(_reward), options, meter, Session.Cancel);
             return scorer.ScoreLines(lines, path, meter, Session.Cancel);
         });
         Session.WriteData(args.GetValue(_output), stream =>
