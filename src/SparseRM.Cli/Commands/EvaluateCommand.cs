@@ -44,6 +44,8 @@ internal sealed class EvaluateCommand : CliCommand
         if (reward is null) throw new UsageException("--reward is needed, or --folds to fit as it evaluates");
         var own = FitSettings.OfFitsAlone.Append(_group).FirstOrDefault(args.Has);
         if (own is not null) throw new UsageException($"{own.Name} says how to fit, which happens only under --folds; the reward file has its own");
+        Option? cache = args.Has(CommonOptions.Cache) ? CommonOptions.Cache : args.Has(CommonOptions.NoCache) ? CommonOptions.NoCache : null;
+        if (cache is not null) throw new UsageException($"{cache.Name} has a meaning only under --folds; a reward file is evaluated without a cache of states");
     }
 
     private EvaluationResult RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data) => Meter.Run(Session, meter =>
