@@ -27,7 +27,8 @@ internal sealed class ActivationsCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         int[] layers = [.. args.GetRequiredValue(_layers).Distinct().Order()];
-        string path = args.GetRequiredValue(_input);
+        string path = args.GetRequiredValue(_input), output = args.GetRequiredValue(_output);
+        OutputFile.Probe(output);
         var lines = InputLines.Read(Session, path);
         var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), layers[^1], DType.F32);
         Meter.Run(Session, meter =>
@@ -43,7 +44,7 @@ internal sealed class ActivationsCommand : CliCommand
                 reader.ReadAllTokens(sequences[i], layers, (layer, states) => scratch.Add($"block.{layer}.resid_post.{row}", states, reader.DModel));
                 progress.Report(i + 1);
             }
-            SafetensorsWriter.Write(args.GetRequiredValue(_output), scratch.Tensors, new Dictionary<string, string> { ["format"] = "pt" });
+            OutputFile.Write(output, () => SafetensorsWriter.Write(output, scratch.Tensors, new Dictionary<string, string> { ["format"] = "pt" }));
             return 0;
         });
     }
@@ -59,14 +60,14 @@ internal sealed class ActivationsCommand : CliCommand
     private sealed class Scratch : IDisposable
     {
         private readonly FileStream _file = new(Path.Combine(Path.GetTempPath(), $"sparserm-{Guid.NewGuid():N}.tmp"),
-            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose, BufferSize = 1 << 16 });
+            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose, BufferSize = 0 });
 
         public List<TensorToWrite> Tensors { get; } = [];
 
         public void Add(string name, float[] values, int columns)
         {
             long start = _file.Position;
-            _file.Write(MemoryMarshal.AsBytes<float>(values));
+            OutputFile.Write(_file.Name, () => _file.Write(MemoryMarshal.AsBytes<float>(values)));
             Tensors.Add(TensorToWrite.Rows(name, values.Length / columns, columns, (index, row) =>
             {
                 _file.Position = start + index * columns * sizeof(float);

@@ -25,6 +25,8 @@ internal sealed class EncodeCommand : CliCommand
 
     protected override void Run(ParseResult args)
     {
+        string output = args.GetRequiredValue(_output);
+        OutputFile.Probe(output);
         var sae = SaeFormatCatalog.Open(args.GetRequiredValue(_sae), args.GetValue(CommonOptions.LlamaScope));
         float[] x = ReadStates(args.GetRequiredValue(_input), sae);
         using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", args.GetValue(CommonOptions.Threads) ?? 0);
@@ -34,7 +36,8 @@ internal sealed class EncodeCommand : CliCommand
         List<TensorToWrite> tensors = [TensorToWrite.Singles("recon", recon, rows.Count, sae.DIn)];
         if (args.GetValue(_sparse)) tensors.AddRange(Sparse(rows));
         else tensors.Add(TensorToWrite.Rows("feature_acts", rows.Count, sae.DSae, (index, row) => Scatter(rows[(int)index], row)));
-        SafetensorsWriter.Write(args.GetRequiredValue(_output), tensors, new Dictionary<string, string> { ["format"] = "pt", ["sae_id"] = sae.Id });
+        var metadata = new Dictionary<string, string> { ["format"] = "pt", ["sae_id"] = sae.Id };
+        OutputFile.Write(output, () => SafetensorsWriter.Write(output, tensors, metadata));
     }
 
     private static float[] ReadStates(string path, SparseAutoencoder sae)

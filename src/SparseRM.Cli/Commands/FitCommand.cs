@@ -27,6 +27,7 @@ internal sealed class FitCommand : CliCommand
         var options = FitSettings.Read(args);
         FitSettings.Check(options);
         string output = args.GetRequiredValue(_output);
+        OutputFile.Probe(output);
         if (options.CacheFolder is { } cache) Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
         string[] notes = [], warnings = [];
@@ -39,7 +40,7 @@ internal sealed class FitCommand : CliCommand
             return (fitted, trainer.Reader.Backend.Description);
         });
         Session.Cancel.ThrowIfCancellationRequested();
-        RewardModelFile.Save(output, result.Reward);
+        OutputFile.Write(output, () => RewardModelFile.Save(output, result.Reward));
         foreach (string note in notes) Session.Note(note);
         foreach (string warning in warnings) Session.Warn(warning);
         if (args.GetValue(CommonOptions.Json)) WriteJson(output, Facts(data, result, backend), result, warnings);

@@ -23,6 +23,7 @@ internal sealed class ScoreCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         string path = args.GetRequiredValue(_input);
+        OutputFile.Probe(args.GetValue(_output));
         var lines = InputLines.Read(Session, path);
         var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), args.GetValue(FitSettings.Layer), defaultType: null);
         var scores = Meter.Run(Session, meter =>

@@ -24,6 +24,7 @@ internal sealed class TokenizeCommand : CliCommand
 
     protected override void Run(ParseResult args)
     {
+        OutputFile.Probe(args.GetValue(_output));
         string folder = ModelFolder.Resolve(args.GetRequiredValue(_model)), path = args.GetRequiredValue(_input);
         var tokenizer = ModelTokenizer.Load(folder);
         var template = args.GetValue(CommonOptions.ChatTemplate) is { } name ? ChatTemplate.Named(name, tokenizer.SpecialTokens) : ChatTemplate.FromFolder(folder);

@@ -98,7 +98,7 @@ internal sealed class Session : IDisposable
     {
         if (path is not (null or "-"))
         {
-            AtomicFile.Write(path, write);
+            OutputFile.Write(path, () => AtomicFile.Write(path, write));
             return;
         }
         Out.Flush();
