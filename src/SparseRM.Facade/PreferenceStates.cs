@@ -1,10 +1,6 @@
 using SparseRM.Data;
 using SparseRM.Data.Evaluation;
-using SparseRM.Errors;
 using SparseRM.Fitting;
-using SparseRM.Models;
-using SparseRM.Scoring;
-using SparseRM.Text;
 
 namespace SparseRM;
 
@@ -12,9 +8,10 @@ namespace SparseRM;
 public sealed class PreferenceStates
 {
     private readonly float[] _states;
+    private readonly Completions _completions;
 
-    private PreferenceStates(int dModel, float[] states, (int[], int[])[] items, PreferenceSet data) =>
-        (DModel, _states, Items, Data) = (dModel, states, items, data);
+    private PreferenceStates(int dModel, float[] states, Completions completions, PreferenceSet data) =>
+        (DModel, _states, _completions, Data) = (dModel, states, completions, data);
 
     /// <summary>Width of a state.</summary>
     public int DModel { get; }
@@ -26,7 +23,7 @@ public sealed class PreferenceStates
     public int Count => _states.Length / DModel;
 
     /// <summary>Rows of each item's completions.</summary>
-    public IReadOnlyList<(int[] Chosen, int[] Rejected)> Items { get; }
+    public IReadOnlyList<(int[] Chosen, int[] Rejected)> Items => _completions.Items;
 
     /// <summary>The data that they come from.</summary>
     public PreferenceSet Data { get; }
@@ -50,30 +47,15 @@ public sealed class PreferenceStates
     /// <param name="cache">Where states are looked up and kept, or null.</param>
     /// <param name="progress">Told of the completions done.</param>
     /// <param name="cancel">Checked between micro-batches.</param>
-    /// <exception cref="SparseRMException">A completion cannot be encoded (names file and line), or its state is not finite.</exception>
+    /// <exception cref="Errors.SparseRMException">A completion cannot be encoded (names file and line), or its state is not finite.</exception>
     public static PreferenceStates Read(
         ResidualReader reader, PreferenceSet data, HiddenStateCache? cache = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var sequences = new List<TokenSequence>();
-        var items = data.Items.Select(item => (Rows(item, item.Chosen), Rows(item, item.Rejected))).ToArray();
-        return new PreferenceStates(reader.DModel, reader.Read(sequences, cache, progress, cancel), items, data);
-
-        int[] Rows(PreferenceItem item, IReadOnlyList<IReadOnlyList<Message>> completions) => [.. completions.Select(completion =>
-        {
-            try
-            {
-                sequences.Add(reader.Encoder.Encode([.. item.Prompt, .. completion]));
-                return sequences.Count - 1;
-            }
-            catch (SparseRMException e) when (e is not ModelFormatException)
-            {
-                throw new DataFormatException(data.Path, item.Line, e.Message);
-            }
-        })];
+        var completions = Completions.Of(reader.Encoder, data);
+        return new PreferenceStates(reader.DModel, reader.Read(completions.Sequences, cache, progress, cancel), completions, data);
     }
 
     /// <summary>Scores every completion, item by item.</summary>
     /// <param name="score">Score of a row of <see cref="States"/>.</param>
-    public ItemScores[] Scores(Func<int, float> score) =>
-        [.. Items.Select(item => new ItemScores([.. item.Chosen.Select(score)], [.. item.Rejected.Select(score)]))];
+    public ItemScores[] Scores(Func<int, float> score) => _completions.Scores(score);
 }

@@ -27,7 +27,10 @@ public sealed record ReaderOptions
     /// <summary>A template's name and source, as a reward model keeps them; goes before <see cref="ChatTemplate"/>.</summary>
     public (string Name, string Source)? Template { get; init; }
 
-    /// <summary>Where the residual stream is read.</summary>
+    /// <summary>Whether only token ids will be given: then no tokenizer and no template is read.</summary>
+    public bool IdsOnly { get; init; }
+
+    /// <summary>Where the residual stream is read. A scorer takes the reward model's.</summary>
     public ReadOutPosition Position { get; init; } = ReadOutPosition.Last;
 
     /// <summary>What happens to inputs longer than the context.</summary>

@@ -13,6 +13,7 @@ public sealed class ResidualReader : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly ResidualRunner _runner;
+    private readonly string _arithmetic;
     private bool _disposed;
 
     private ResidualReader(ReaderOptions options, Backend backend, TransformerModel model, ModelTokenizer? tokenizer, ChatTemplate? template)
@@ -20,6 +21,7 @@ public sealed class ResidualReader : IDisposable
         (Options, Backend, Model, Tokenizer, Template) = (options, backend, model, tokenizer, template);
         Encoder = new InputEncoder(tokenizer, template, options.Position, options.Truncation, model.Config.NCtx, model.Config.DVocab);
         _runner = new ResidualRunner(model, options.MaxBatchTokens);
+        _arithmetic = Arithmetic(backend, model.Compute);
     }
 
     /// <summary>Opens everything; blocks after the layer are not loaded.</summary>
@@ -28,19 +30,14 @@ public sealed class ResidualReader : IDisposable
     {
         string folder = ModelFolder.Resolve(options.Model);
         int layer = options.Layer ?? throw new ArgumentException("the layer is not set", nameof(options));
-        var tokenizer = ModelTokenizer.ExistsIn(folder) ? ModelTokenizer.Load(folder) : null;
+        var tokenizer = !options.IdsOnly && ModelTokenizer.ExistsIn(folder) ? ModelTokenizer.Load(folder) : null;
         var template = TemplateOf(options, folder, tokenizer);
         var backend = BackendCatalog.Open(options.Backend, options.Threads);
         TransformerModel? model = null;
         try
         {
             model = TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel);
-            // Embeddings are often padded to a round number of rows; a tokenizer that reaches beyond them belongs to another model.
-            if (tokenizer is not null && tokenizer.VocabularySize > model.Config.DVocab)
-            {
-                throw new ModelFormatException(folder,
-                    $"the tokenizer has ids up to {tokenizer.VocabularySize - 1}, the embedding has {model.Config.DVocab} rows; tokenizer and weights are of different models");
-            }
+            if (tokenizer is not null) RequireFits(tokenizer, model, folder);
             return new ResidualReader(options, backend, model, tokenizer, template);
         }
         catch
@@ -83,12 +80,15 @@ public sealed class ResidualReader : IDisposable
     /// <summary>Width of a state.</summary>
     public int DModel => Model.Config.DModel;
 
+    /// <summary>Receives states [n, d_model] of the sequences whose numbers are given, in that order; valid during the call.</summary>
+    public delegate void BlockReader(ReadOnlySpan<int> sequences, ReadOnlyMemory<float> states);
+
     /// <summary>One state a sequence, [n, d_model], in the order of the sequences.</summary>
     /// <param name="sequences">From <see cref="Encoder"/>.</param>
     /// <param name="cache">Where states are looked up, and kept as they are computed; null for none.</param>
     /// <param name="progress">Told of the sequences done.</param>
     /// <param name="cancel">Checked between micro-batches.</param>
-    /// <exception cref="SparseRMException">A state is not finite.</exception>
+    /// <exception cref="SparseRMException">A state is not finite, or there are more states than one array holds.</exception>
     public float[] Read(
         IReadOnlyList<TokenSequence> sequences, HiddenStateCache? cache = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
@@ -98,27 +98,29 @@ public sealed class ResidualReader : IDisposable
         var missing = new List<int>();
         for (int i = 0; i < sequences.Count; i++)
             if (cache is null || !cache.TryGet(KeyOf(sequences[i]), states.AsSpan(i * DModel, DModel))) missing.Add(i);
-        int found = sequences.Count - missing.Count;
-        var stage = new StageProgress(progress, "reading states", sequences.Count, found);
-        stage.Report(0);
-        lock (_gate)
+        Read([.. missing.Select(i => sequences[i])], (numbers, block) =>
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            _runner.Run([.. missing.Select(i => sequences[i])], Layer, (batch, numbers) =>
+            for (int i = 0; i < numbers.Length; i++)
             {
-                var block = new float[batch.Rows * DModel];
-                ResidualRunner.DownloadFinite(Backend, batch, block, Layer);
-                for (int i = 0; i < numbers.Length; i++)
-                {
-                    var state = block.AsSpan(i * DModel, DModel);
-                    int row = missing[numbers[i]];
-                    state.CopyTo(states.AsSpan(row * DModel));
-                    cache?.Add(KeyOf(sequences[row]), state);
-                }
-            }, stage, cancel);
-        }
+                var state = block.Span.Slice(i * DModel, DModel);
+                state.CopyTo(states.AsSpan(missing[numbers[i]] * DModel));
+                cache?.Add(KeyOf(sequences[missing[numbers[i]]]), state);
+            }
+        }, new StageProgress(progress, "reading states", sequences.Count, sequences.Count - missing.Count), cancel);
         cache?.Flush();
         return states;
+    }
+
+    /// <summary>Hands over the states of one micro-batch after the other, so that memory does not grow with the number of sequences.</summary>
+    internal void Read(IReadOnlyList<TokenSequence> sequences, BlockReader read, IProgress<int> progress, CancellationToken cancel)
+    {
+        progress.Report(0);
+        UseBackend(() => _runner.Run(sequences, Layer, (batch, numbers) =>
+        {
+            var block = new float[batch.Rows * DModel];
+            ResidualRunner.DownloadFinite(Backend, batch, block, Layer);
+            read(numbers, block);
+        }, progress, cancel));
     }
 
     /// <summary>The residual stream of every token of one sequence after some blocks, [n_tokens, d_model] each.</summary>
@@ -129,17 +131,13 @@ public sealed class ResidualReader : IDisposable
     public void ReadAllTokens(TokenSequence sequence, IReadOnlyCollection<int> layers, Action<int, float[]> read)
     {
         var hooks = layers.ToDictionary(layer => $"blocks.{layer}.hook_resid_post");
-        lock (_gate)
+        UseBackend(() => _runner.RunAllTokens(sequence.Ids, Layer, (name, tensor) =>
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            _runner.RunAllTokens(sequence.Ids, Layer, (name, tensor) =>
-            {
-                if (!hooks.TryGetValue(name, out int layer)) return;
-                var states = new float[tensor.Rows * tensor.Columns];
-                ResidualRunner.DownloadFinite(Backend, tensor, states, layer);
-                read(layer, states);
-            });
-        }
+            if (!hooks.TryGetValue(name, out int layer)) return;
+            var states = new float[tensor.Rows * tensor.Columns];
+            ResidualRunner.DownloadFinite(Backend, tensor, states, layer);
+            read(layer, states);
+        }));
     }
 
     /// <summary>Runs what else needs the backend while no other call does.</summary>
@@ -154,12 +152,33 @@ public sealed class ResidualReader : IDisposable
     }
 
     private HiddenStateKey KeyOf(TokenSequence sequence) => HiddenStateKey.Of(
-        Model.Fingerprint, Tokenizer?.Fingerprint ?? "", Template?.Fingerprint ?? "", $"{Model.Compute.Name()} {Backend.Name}", Layer,
+        Model.Fingerprint, Tokenizer?.Fingerprint ?? "", Template?.Fingerprint ?? "", _arithmetic, Layer,
         $"{Options.Position} {sequence.ReadStart} {sequence.ReadEnd}", "", sequence.Ids.Span);
+
+    /// <summary>All that decides bits beside the model: another kernel or another version of the engine may round otherwise.</summary>
+    private static string Arithmetic(Backend backend, DType compute) => string.Join(' ',
+        Enum.GetValues<OpKind>().Select(op => backend.Variants(op).FirstOrDefault(variant => variant.Selected).Name)
+            .Prepend(backend.Name).Prepend(compute.Name()).Prepend(RewardTrainer.EngineVersion));
+
+    /// <summary>Refuses a tokenizer with ids beyond the embedding (often padded to a round number of rows): it belongs to another model.</summary>
+    private static void RequireFits(ModelTokenizer tokenizer, TransformerModel model, string folder)
+    {
+        // Gemma-3's text models share the tokenizer of the multimodal ones, whose image mark has no row in their embedding.
+        for (int id = model.Config.DVocab; id < tokenizer.VocabularySize; id++)
+        {
+            if (tokenizer.TokenText(id) == "<image_soft_token>") continue;
+            throw new ModelFormatException(folder,
+                $"the tokenizer has ids up to {tokenizer.VocabularySize - 1}, the embedding has {model.Config.DVocab} rows; tokenizer and weights are of different models");
+        }
+    }
 
     private static ChatTemplate? TemplateOf(ReaderOptions options, string folder, ModelTokenizer? tokenizer)
     {
-        if (tokenizer is null) return null;
+        if (tokenizer is null)
+        {
+            if (options.ChatTemplate is null || options.IdsOnly) return null;
+            throw new ModelFormatException(folder, $"has no tokenizer, so the chat template {options.ChatTemplate} cannot be used; add tokenizer.json or tokenizer.model");
+        }
         if (options.Template is { } source) return ChatTemplate.Parse(source.Name, source.Source, tokenizer.SpecialTokens);
         return options.ChatTemplate is { } named ? ChatTemplate.Named(named, tokenizer.SpecialTokens) : ChatTemplate.FromFolder(folder, tokenizer.SpecialTokens);
     }

@@ -23,8 +23,8 @@ public sealed class RewardScorer : IDisposable
     /// <summary>Opens a model with a reward file.</summary>
     /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
     /// <param name="options">
-    /// The model and how it runs. Layer, position, dtype and chat template are the reward model's where the options leave them; a layer or
-    /// template that differs is refused. (An explicit <see cref="ReaderOptions.Compute"/> is obeyed: scores then differ by its rounding.)
+    /// The model and how it runs. The position is the reward model's; so are layer, dtype and chat template where the options leave them, and a layer
+    /// or template that differs is refused. (An explicit <see cref="ReaderOptions.Compute"/> is obeyed: scores then differ by its rounding.)
     /// </param>
     /// <param name="sae">The SAE that the reward model was fitted with: only for activations of a top-k SAE.</param>
     /// <param name="progress">Told of the blocks loaded.</param>
@@ -73,8 +73,14 @@ public sealed class RewardScorer : IDisposable
     /// <summary>Scores of sequences that <see cref="InputEncoder"/> made, in their order.</summary>
     public float[] ScoreBatch(IReadOnlyList<TokenSequence> sequences, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var states = Reader.Read(sequences, null, progress, cancel);
-        return ScoreStates(states);
+        var scores = new float[sequences.Count];
+        int width = Reward.Input.Count;
+        Reader.Read(sequences, (numbers, states) =>
+        {
+            var inputs = Inputs(states);
+            for (int i = 0; i < numbers.Length; i++) scores[numbers[i]] = (float)Reward.Head.Score(inputs.AsSpan(i * width, width));
+        }, new StageProgress(progress, "scoring", sequences.Count), cancel);
+        return scores;
     }
 
     /// <summary>Scores of lines of a score file: one for a line, or one for each of its responses.</summary>
@@ -91,9 +97,9 @@ public sealed class RewardScorer : IDisposable
     /// <summary>Counts by the data's own rules over scores of all completions.</summary>
     public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var states = PreferenceStates.Read(Reader, data, null, progress, cancel);
-        var scores = ScoreStates(states.States);
-        return Data.Evaluation.PreferenceEvaluation.Evaluate(data, states.Scores(row => scores[row]));
+        var completions = Completions.Of(Reader.Encoder, data);
+        var scores = ScoreBatch(completions.Sequences, progress, cancel);
+        return Data.Evaluation.PreferenceEvaluation.Evaluate(data, completions.Scores(row => scores[row]));
     }
 
     /// <summary>Why a dialogue got its score.</summary>
@@ -118,15 +124,6 @@ public sealed class RewardScorer : IDisposable
 
     /// <summary>Frees everything, after a running call has ended.</summary>
     public void Dispose() => Reader.Dispose(_sae);
-
-    private float[] ScoreStates(ReadOnlyMemory<float> states)
-    {
-        var inputs = Inputs(states);
-        int width = Reward.Input.Count;
-        var scores = new float[inputs.Length / width];
-        for (int i = 0; i < scores.Length; i++) scores[i] = (float)Reward.Head.Score(inputs.AsSpan(i * width, width));
-        return scores;
-    }
 
     private TokenSequence[] Encoded(ScoreInput line, string path)
     {

@@ -36,7 +36,15 @@ public sealed class RewardTrainer : IDisposable
         var sae = options.Sae is { } path ? SaeFormatCatalog.Open(path, options.LlamaScopeMode) : null;
         int layer = LayerOf(options, sae, config);
         var reader = ResidualReader.Open(options.Reader with { Model = folder, Layer = layer }, new StageProgress(progress, "loading blocks", layer + 1), cancel);
-        return new RewardTrainer(options, sae, reader, options.CacheFolder is { } cache ? HiddenStateCache.Open(cache) : null);
+        try
+        {
+            return new RewardTrainer(options, sae, reader, options.CacheFolder is { } cache ? HiddenStateCache.Open(cache) : null);
+        }
+        catch
+        {
+            reader.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model that gives the states.</summary>
@@ -68,6 +76,8 @@ public sealed class RewardTrainer : IDisposable
         options ??= _options;
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
         var (input, warnings) = MakeInput(states, pairs, options, progress, cancel);
+        if ((long)pairs.Length * input.Count > Array.MaxLength)
+            throw new SparseRMException($"{pairs.Length} pairs with {input.Count} inputs each do not fit into memory at once; use at most {Array.MaxLength / input.Count} with --pairs");
         float[] chosen = new float[pairs.Length * input.Count], rejected = new float[pairs.Length * input.Count];
         for (int i = 0; i < pairs.Length; i++)
         {

@@ -49,6 +49,14 @@ public sealed class HfConfig
     /// <summary>Whether a field is there and not null.</summary>
     public bool Has(string name) => _root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
 
+    /// <summary>Whether a field is there and null, which in some files means something else than a field left out.</summary>
+    public bool IsNull(string name)
+    {
+        bool isNull = _root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
+        if (isNull) _consumed.Add(name);
+        return isNull;
+    }
+
     /// <summary>A positive integer; a problem when absent without <paramref name="otherwise"/>, or of another kind.</summary>
     public int Int(string name, int? otherwise = null)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using SparseRM.Weights;
@@ -28,10 +29,14 @@ internal static class ModelFingerprint
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static string Behaviour(ModelConfig c, int layer) => string.Join('|',
-        c.Family, layer, c.DModel, c.NHeads, c.NKvHeads, c.DHead, c.DMlp, c.DVocab, c.RmsNormEps, c.RmsNormUnitOffset, c.PostNorms, c.ScaleEmbedding,
-        c.QueryScale, c.AttnLogitSoftcap, string.Join(',', c.LayerWindows.Take(layer + 1)), string.Join(',', c.LayerRopes.Take(layer + 1)),
-        string.Join(',', c.Ropes), c.Activation, c.QkNorm, c.QkvBias, c.OutputBias);
+    // Invariant, or a host with a decimal comma would not know its own models again.
+    private static string Behaviour(ModelConfig c, int layer) => string.Create(CultureInfo.InvariantCulture,
+        $"{c.Family}|{layer}|{c.DModel}|{c.NHeads}|{c.NKvHeads}|{c.DHead}|{c.DMlp}|{c.DVocab}|{c.RmsNormEps:R}|{c.RmsNormUnitOffset}|{c.PostNorms}|"
+        + $"{c.ScaleEmbedding}|{c.QueryScale:R}|{c.AttnLogitSoftcap:R}|{string.Join(',', c.LayerWindows.Take(layer + 1))}|"
+        + $"{string.Join(',', c.LayerRopes.Take(layer + 1))}|{string.Join(',', c.Ropes.Select(Behaviour))}|{c.Activation}|{c.QkNorm}|{c.QkvBias}|{c.OutputBias}");
+
+    private static string Behaviour(RopeConfig rope) => string.Create(CultureInfo.InvariantCulture,
+        $"{rope.Theta:R} {rope.Scaling.Kind} {rope.Scaling.Factor:R} {rope.Scaling.LowFreqFactor:R} {rope.Scaling.HighFreqFactor:R} {rope.Scaling.OriginalContext}");
 
     private static void Samples(IncrementalHash hash, WeightSlice slice)
     {

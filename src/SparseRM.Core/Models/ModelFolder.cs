@@ -21,7 +21,7 @@ public static class ModelFolder
         if (File.Exists(reference) && Snapshot(snapshots, File.ReadAllText(reference).Trim()) is { } main) return main;
         if (Directory.Exists(snapshots) && Directory.EnumerateDirectories(snapshots).ToArray() is [var only]) return only;
         throw new ModelFormatException(model,
-            $"is neither a folder nor in the local Hugging Face cache ({repository}); nothing is downloaded here, so run `huggingface-cli download {model}` first");
+            $"is neither a folder nor in the local Hugging Face cache ({repository}); nothing is downloaded here, so run `hf download {model}` first");
     }
 
     private static string? Snapshot(string snapshots, string commit) =>

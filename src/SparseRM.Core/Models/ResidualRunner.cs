@@ -11,6 +11,9 @@ public sealed class ResidualRunner(TransformerModel model, int maxBatchTokens = 
     /// <summary>Tokens of one micro-batch by default: enough to keep every core at full speed, small enough for its activations to be cheap.</summary>
     public const int DefaultBatchTokens = 2048;
 
+    // Planning what to share is quadratic in it.
+    private const int MaxSequences = 2048;
+
     private readonly TransformerForward _forward = new(model);
     private DeviceBuffer? _pooled;
 
@@ -34,13 +37,14 @@ public sealed class ResidualRunner(TransformerModel model, int maxBatchTokens = 
         {
             cancel.ThrowIfCancellationRequested();
             int end = start, tokens = 0;
-            for (; end < order.Length; end++)
+            for (; end < Math.Min(order.Length, start + MaxSequences); end++)
             {
                 // What leaning on the first alone would leave to compute: packing finds at least as much to share.
                 var ids = sequences[order[end]].Ids.Span;
                 int own = end == start ? ids.Length : ids.Length - sequences[order[start]].Ids.Span.CommonPrefixLength(ids);
-                if (end > start && tokens + own > maxBatchTokens) break;
-                tokens += own;
+                int rows = Math.Max(own, sequences[order[end]].ReadCount);
+                if (end > start && tokens + rows > maxBatchTokens) break;
+                tokens += rows;
             }
             var numbers = order.AsSpan(start, end - start);
             TokenSequence[] part = [.. order.Skip(start).Take(end - start).Select(i => sequences[i])];

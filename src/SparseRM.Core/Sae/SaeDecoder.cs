@@ -25,7 +25,7 @@ public static class SaeDecoder
                 {
                     int place = Array.BinarySearch(part, ids[i]);
                     if (place < 0) continue;
-                    for (int j = 0; j < dIn; j++) sums[row * dIn + j] += (double)values[i] * directions[place * dIn + j];
+                    for (int j = 0; j < dIn; j++) sums[(long)row * dIn + j] += (double)values[i] * directions[place * dIn + j];
                 }
             }
         }
@@ -33,8 +33,8 @@ public static class SaeDecoder
         var input = new float[dIn];
         for (int row = 0; row < latents.Count; row++)
         {
-            var y = recon.AsSpan(row * dIn, dIn);
-            for (int j = 0; j < dIn; j++) y[j] = (float)(sums[row * dIn + j] + sae.BDec[j]);
+            var y = recon.AsSpan(checked(row * dIn), dIn);
+            for (int j = 0; j < dIn; j++) y[j] = (float)(sums[(long)row * dIn + j] + sae.BDec[j]);
             x.Slice(row * dIn, dIn).CopyTo(input);
             SaeNorm.Undo(SaeNorm.Apply(sae.InputNorm, input), y);
         }

@@ -8,12 +8,27 @@ namespace SparseRM.Weights;
 /// <summary>Reads a slice into managed floats: for vectors, for small files and for the reference backend, never for a native matrix.</summary>
 public static class WeightReader
 {
+    private const int Block = 1 << 20;
+
     /// <summary>All elements as floats (F64 is rounded).</summary>
-    /// <exception cref="ModelFormatException">The file ends early, or an element is NaN or infinite and <paramref name="requireFinite"/>.</exception>
+    /// <exception cref="ModelFormatException">
+    /// The file ends early, there are more elements than one array holds, or an element is NaN or infinite and <paramref name="requireFinite"/>.
+    /// </exception>
     public static float[] ReadSingles(this WeightSlice slice, bool requireFinite = true)
     {
+        if (slice.ElementCount > Array.MaxLength)
+            throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" has {slice.ElementCount} elements; at most {Array.MaxLength} can be read at once");
         var values = new float[slice.ElementCount];
-        ReadRows(slice, values.Length, (_, row) => row.CopyTo(values), requireFinite);
+        var bytes = new byte[Math.Min(values.Length, Block) * slice.DType.ByteSize()];
+        using var stream = slice.OpenRead();
+        for (int start = 0; start < values.Length; start += Block)
+        {
+            var block = values.AsSpan(start, Math.Min(Block, values.Length - start));
+            var read = bytes.AsSpan(0, block.Length * slice.DType.ByteSize());
+            ReadExactly(slice, stream, read);
+            Widen(slice, read, block);
+            if (requireFinite) RequireFinite(slice, start, block);
+        }
         return values;
     }
 

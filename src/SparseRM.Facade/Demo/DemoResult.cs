@@ -45,7 +45,7 @@ public sealed record DemoExample(string Question, string Right, string Wrong, fl
 /// <param name="Options">How it ran.</param>
 /// <param name="Fit">The fit on the top-K directions.</param>
 /// <param name="Rows">The method beside its ablations.</param>
-/// <param name="FewPairs">One direction a side from 32 pairs, where choosing well counts most.</param>
+/// <param name="FewPairs">One direction a side from 32 pairs, where choosing well counts most; empty where <paramref name="Rows"/> are that already.</param>
 /// <param name="TrainingItems">Training pairs in the file.</param>
 /// <param name="Example">A score and its reasons.</param>
 public sealed record DemoResult(

@@ -48,7 +48,7 @@ public static class MiniWorldDemo
         rows.Add(Random(fit));
         rows.Add(Row("dense state", fit with { Input = HeadInputKind.Dense }));
         var few = fit with { K = 1, Pairs = 32 };
-        DemoRow[] fewRows = [Row("top-K directions", few), Random(few)];
+        DemoRow[] fewRows = fit.K == few.K && fit.Pairs == few.Pairs ? [] : [Row("top-K directions", few), Random(few)];
 
         return new DemoResult(
             options, fitted, rows, fewRows, train.Items.Count, Examples(trainer, fitted.Reward, test, options));

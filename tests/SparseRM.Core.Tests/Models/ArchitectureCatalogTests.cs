@@ -46,6 +46,40 @@ public class ArchitectureCatalogTests
         Assert.Equal([1e6, 1e4], config.Ropes.Select(rope => rope.Theta));
     }
 
+    [Fact]
+    public void A_multimodal_gemma3_folder_leaves_out_what_the_class_defaults_say()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("config.json"), """
+            {"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "boi_token_index": 255999, "eoi_token_index": 256000,
+             "eos_token_id": [1, 106], "image_token_index": 262144, "initializer_range": 0.02, "mm_tokens_per_image": 256, "torch_dtype": "bfloat16",
+             "text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34,
+                             "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024},
+             "transformers_version": "4.50.0.dev0", "vision_config": {"hidden_size": 1152}}
+            """);
+        var config = ArchitectureCatalog.Read(folder.Path);
+        Assert.Equal((8, 4, 256, 262208, 131072), (config.NHeads, config.NKvHeads, config.DHead, config.DVocab, config.NCtx));
+        Assert.Equal((1024, 0), (config.LayerWindows[4], config.LayerWindows[5]));
+        Assert.Equal(("linear", 8.0), (config.Ropes[0].Scaling.Kind, config.Ropes[0].Scaling.Factor));
+        Assert.Equal(1e4, config.Ropes[1].Theta);
+    }
+
+    [Theory]
+    [InlineData("gemma2", "attn_logit_softcapping", "50|16,0,16,0")] // left out: the class default
+    [InlineData("gemma2", "attn_logit_softcapping=null", "0|16,0,16,0")]
+    [InlineData("mistral", "sliding_window", "0|4096,4096,4096,4096")]
+    [InlineData("mistral", "sliding_window=null", "0|0,0,0,0")]
+    public void A_field_left_out_is_the_class_default_and_null_is_none(string family, string change, string expected)
+    {
+        using var copy = new TemporaryFolder();
+        var json = JsonNode.Parse(File.ReadAllText(SharedData.Shipped("goldens", "models", family, "config.json")))!.AsObject();
+        json.Remove(change.Split('=')[0]);
+        if (change.EndsWith("=null", StringComparison.Ordinal)) json[change.Split('=')[0]] = null;
+        File.WriteAllText(copy.File("config.json"), json.ToJsonString());
+        var config = ArchitectureCatalog.Read(copy.Path);
+        Assert.Equal(expected, $"{config.AttnLogitSoftcap}|{string.Join(',', config.LayerWindows)}");
+    }
+
     [Theory]
     [InlineData("llama2", "model_type", "\"mamba\"", "mamba")]
     [InlineData("llama2", "quantization_config", "{\"bits\":4}", "quantization_config")]

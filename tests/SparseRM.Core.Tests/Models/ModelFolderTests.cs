@@ -36,7 +36,7 @@ public sealed class ModelFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("acme/absent", "huggingface-cli download acme/absent")]
+    [InlineData("acme/absent", "hf download acme/absent")]
     [InlineData("no-such-folder", "no such folder")]
     [InlineData("../x", "no such folder")]
     [InlineData("a/b/c", "no such folder")]

@@ -51,6 +51,57 @@ public class TransformerForwardTests
     }
 
     [Fact]
+    public void Many_equal_sequences_stay_within_the_batch_and_get_one_state()
+    {
+        using var backend = new ReferenceBackend();
+        using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "llama2"), 0, DType.F32);
+        using var runner = new ResidualRunner(model, maxBatchTokens: 64);
+        int largest = 0, seen = 0;
+        var first = new float[64];
+        runner.Run([.. Enumerable.Repeat(Last(1, 2), 5000)], 0, (states, numbers) =>
+        {
+            largest = Math.Max(largest, numbers.Length);
+            seen += numbers.Length;
+            var values = new float[states.Rows * states.Columns];
+            backend.Download(states, values);
+            if (seen == numbers.Length) values.AsSpan(0, 64).CopyTo(first);
+            foreach (var row in values.Chunk(64)) Assert.Equal(first, row);
+        });
+        Assert.Equal(5000, seen);
+        Assert.InRange(largest, 2, 64);
+    }
+
+    [Fact]
+    public void A_fingerprint_does_not_depend_on_the_culture()
+    {
+        var before = System.Globalization.CultureInfo.CurrentCulture;
+        try
+        {
+            Assert.Equal(Fingerprint(), Under(","));
+            Assert.Equal(Fingerprint(), Under("."));
+        }
+        finally
+        {
+            System.Globalization.CultureInfo.CurrentCulture = before;
+        }
+
+        static string Under(string decimalPoint)
+        {
+            var culture = (System.Globalization.CultureInfo)System.Globalization.CultureInfo.InvariantCulture.Clone();
+            culture.NumberFormat.NumberDecimalSeparator = decimalPoint;
+            System.Globalization.CultureInfo.CurrentCulture = culture;
+            return Fingerprint();
+        }
+
+        static string Fingerprint()
+        {
+            using var backend = new ReferenceBackend();
+            using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "llama31"), 0, DType.F32);
+            return model.Fingerprint;
+        }
+    }
+
+    [Fact]
     public void A_later_token_never_changes_an_earlier_state()
     {
         using var backend = new ReferenceBackend();

@@ -7,21 +7,32 @@ namespace SparseRM.Models.Architectures;
 /// <param name="Read">Reads every field that matters and names those that do not.</param>
 internal sealed record Architecture(string ModelType, Func<HfConfig, ModelConfig> Read);
 
+/// <summary>What a family's class in transformers takes for fields that a file leaves out; null where it has no fixed value.</summary>
+/// <param name="NCtx"><c>max_position_embeddings</c>.</param>
+/// <param name="NKvHeads"><c>num_key_value_heads</c>; null: as many as query heads. An explicit null in the file means that in every family.</param>
+/// <param name="DHead"><c>head_dim</c>; null: hidden_size / num_attention_heads.</param>
+/// <param name="NHeads"><c>num_attention_heads</c>; null: the file must say it.</param>
+/// <param name="DVocab"><c>vocab_size</c>; null: the file must say it.</param>
+internal sealed record HfDefaults(int NCtx, int? NKvHeads = null, int? DHead = null, int? NHeads = null, int? DVocab = null);
+
 /// <summary>What the families' config files share.</summary>
 internal static class HfFields
 {
     /// <summary>Sizes, epsilon, rope and the plain defaults; families change what differs.</summary>
-    public static ModelConfig Common(HfConfig hf, string family)
+    public static ModelConfig Common(HfConfig hf, string family, HfDefaults defaults)
     {
-        int dModel = hf.Int("hidden_size"), nHeads = hf.Int("num_attention_heads"), nLayers = hf.Int("num_hidden_layers");
-        if (!hf.Has("head_dim") && dModel % nHeads != 0) hf.Refuse($"hidden_size {dModel} is not a multiple of num_attention_heads {nHeads}, and head_dim is missing");
-        int dHead = hf.Int("head_dim", dModel / nHeads), nKvHeads = hf.Int("num_key_value_heads", nHeads);
+        int dModel = hf.Int("hidden_size"), nHeads = hf.Int("num_attention_heads", defaults.NHeads), nLayers = hf.Int("num_hidden_layers");
+        int? dHeadDefault = hf.IsNull("head_dim") ? null : defaults.DHead;
+        if (!hf.Has("head_dim") && dHeadDefault is null && dModel % nHeads != 0)
+            hf.Refuse($"hidden_size {dModel} is not a multiple of num_attention_heads {nHeads}, and head_dim is missing");
+        int dHead = hf.Int("head_dim", dHeadDefault ?? dModel / nHeads);
+        int nKvHeads = hf.Int("num_key_value_heads", hf.IsNull("num_key_value_heads") ? nHeads : defaults.NKvHeads ?? nHeads);
         if (nHeads % nKvHeads != 0) hf.Refuse($"num_attention_heads {nHeads} is not a multiple of num_key_value_heads {nKvHeads}");
         if (dHead % 2 != 0) hf.Refuse($"head_dim {dHead} is odd, which rotary positions do not allow");
         return new ModelConfig
         {
             Family = family, NLayers = nLayers, DModel = dModel, NHeads = nHeads, NKvHeads = nKvHeads, DHead = dHead,
-            DMlp = hf.Int("intermediate_size"), DVocab = hf.Int("vocab_size"), NCtx = hf.Int("max_position_embeddings", 2048),
+            DMlp = hf.Int("intermediate_size"), DVocab = hf.Int("vocab_size", defaults.DVocab), NCtx = hf.Int("max_position_embeddings", defaults.NCtx),
             RmsNormEps = (float)hf.Number("rms_norm_eps", 1e-6), QueryScale = 1 / MathF.Sqrt(dHead),
             LayerWindows = new int[nLayers], Ropes = [], LayerRopes = new int[nLayers], Activation = GatedActivationKind.Silu,
         };

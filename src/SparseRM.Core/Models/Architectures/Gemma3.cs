@@ -3,6 +3,9 @@ namespace SparseRM.Models.Architectures;
 /// <summary>The text model of Gemma-3 (transformers Gemma3ForCausalLM), alone or inside a multimodal folder.</summary>
 internal static class Gemma3
 {
+    // The multimodal folders of the hub leave out of text_config what equals these.
+    private static readonly HfDefaults s_defaults = new(NCtx: 131072, NKvHeads: 4, DHead: 256, NHeads: 8, DVocab: 262208);
+
     public static readonly Architecture TextModel = new("gemma3_text", Read);
 
     public static readonly Architecture Multimodal = new("gemma3", hf =>
@@ -12,7 +15,7 @@ internal static class Gemma3
         if (hf.Section("text_config") is not { } text)
         {
             hf.Refuse("field text_config is missing");
-            return HfFields.Common(hf, "gemma3_text");
+            return HfFields.Common(hf, "gemma3_text", s_defaults);
         }
         text.Ignore("model_type");
         return Read(text);
@@ -20,7 +23,7 @@ internal static class Gemma3
 
     private static ModelConfig Read(HfConfig hf)
     {
-        var config = Gemma.ReadWithoutRope(hf, "gemma3_text");
+        var config = Gemma.ReadWithoutRope(hf, "gemma3_text", s_defaults);
         int window = hf.Int("sliding_window", 4096), pattern = hf.Int("sliding_window_pattern", hf.Int("_sliding_window_pattern", 6));
         var windows = HfFields.Windows(hf, config.NLayers, window, layer => (layer + 1) % pattern != 0);
         return config with

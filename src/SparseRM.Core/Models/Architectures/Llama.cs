@@ -9,7 +9,7 @@ internal static class Llama
     {
         hf.Expect("mlp_bias", false);
         bool bias = hf.Flag("attention_bias");
-        return HfFields.Common(hf, "llama") with
+        return HfFields.Common(hf, "llama", new(NCtx: 2048)) with
         {
             Ropes = [HfFields.Rope(hf)], Activation = HfFields.Activation(hf, "hidden_act", "silu"), QkvBias = bias, OutputBias = bias,
         };

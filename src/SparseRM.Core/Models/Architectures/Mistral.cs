@@ -7,9 +7,8 @@ internal static class Mistral
 
     private static ModelConfig Read(HfConfig hf)
     {
-        var config = HfFields.Common(hf, "mistral");
-        int window = hf.Has("sliding_window") ? hf.Int("sliding_window") : 0;
-        hf.Ignore("sliding_window"); // null means none
+        var config = HfFields.Common(hf, "mistral", new(NCtx: 131072, NKvHeads: 8));
+        int window = hf.IsNull("sliding_window") ? 0 : hf.Int("sliding_window", 4096);
         return config with
         {
             Ropes = [HfFields.Rope(hf)], Activation = HfFields.Activation(hf, "hidden_act", "silu"),
