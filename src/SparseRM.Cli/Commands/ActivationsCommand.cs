@@ -34,6 +34,7 @@ internal sealed class ActivationsCommand : CliCommand
         Meter.Run(Session, meter =>
         {
             using var reader = ResidualReader.Open(options, meter.Stage("loading blocks", layers[^1] + 1), Session.Cancel);
+            Session.SayBackend(args, reader.Backend.Description);
             List<TokenSequence> sequences = [.. lines.Select(line => InputLines.At(path, line, () => Sequence(reader, line)))];
             using var scratch = new Scratch();
             var progress = meter.Stage("running", lines.Count);

@@ -37,11 +37,19 @@ internal sealed class DemoCommand : CliCommand
             Threads = args.GetValue(CommonOptions.Threads) ?? s_defaults.Threads,
             Compute = args.GetValue(CommonOptions.DType),
         };
+        string backend = DescribeBackend(options);
+        Session.SayBackend(args, backend);
         var clock = Stopwatch.StartNew();
         var result = Meter.Run(Session, meter => MiniWorldDemo.Run(options, meter, Session.Cancel));
         foreach (string warning in result.Fit.Warnings) Session.Warn(warning);
-        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, result, clock.Elapsed));
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, result, backend, clock.Elapsed));
         else WriteTables(result, clock.Elapsed);
+    }
+
+    private static string DescribeBackend(DemoOptions options)
+    {
+        using var backend = BackendCatalog.Open(options.Backend, options.Threads);
+        return backend.Description;
     }
 
     private void WriteTables(DemoResult result, TimeSpan elapsed)
@@ -103,9 +111,9 @@ internal sealed class DemoCommand : CliCommand
         ? Tables.Percent(draws[0].Accuracy)
         : $"{Tables.Percent(draws.Average(draw => draw.Accuracy))} ({Tables.Percent(draws.Min(draw => draw.Accuracy))} to {Tables.Percent(draws.Max(draw => draw.Accuracy))})";
 
-    private static void WriteJson(Utf8JsonWriter json, DemoResult result, TimeSpan elapsed)
+    private static void WriteJson(Utf8JsonWriter json, DemoResult result, string backend, TimeSpan elapsed)
     {
-        new Report().Add("task", result.Options.Task).Add("k", result.Options.K).Add("seed", result.Options.Seed).Add("training_items", result.TrainingItems)
+        new Report().Add("task", result.Options.Task).Add("k", result.Options.K).Add("seed", result.Options.Seed).Add("backend", backend).Add("training_items", result.TrainingItems)
             .Add("training_pairs", result.Fit.Head.TrainingPairs).Add("held_out_pairs", result.Fit.Head.HeldOutPairs)
             .Add("held_out_accuracy", result.Fit.Head.HeldOutAccuracy).Add("warnings", result.Fit.Warnings).WriteTo(json);
         LatentTables.WriteJson(json, result.Fit.Reward.Input.Latents);

@@ -30,6 +30,7 @@ internal sealed class EncodeCommand : CliCommand
         var sae = SaeFormatCatalog.Open(args.GetRequiredValue(_sae), args.GetValue(CommonOptions.LlamaScope));
         float[] x = ReadStates(args.GetRequiredValue(_input), sae);
         using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", args.GetValue(CommonOptions.Threads) ?? 0);
+        Session.SayBackend(args, backend.Description);
         using var encoder = new SaeEncoder(backend, sae, args.GetValue(CommonOptions.DType) ?? DType.F32);
         var rows = Meter.Run(Session, meter => Encode(encoder, x, meter));
         var recon = SaeDecoder.Reconstruct(sae, x, rows);

@@ -32,11 +32,10 @@ internal sealed class EvaluateCommand : CliCommand
         if (folds is null) RefuseFitSettings(args, reward);
         else if (reward is null) FitSettings.Check(options);
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
-        var (result, parts) = folds is { } count
-            ? RunFolds(reward is null ? options : FitSettings.Of(args, options, RewardModelFile.Load(reward)), data, count, args.GetValue(_group) != "item")
-            : (RunReward(args, options.Reader, reward!, data), []);
-        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, result, parts));
-        else WriteTables(data, result, parts);
+        if (folds is not null && reward is not null) options = FitSettings.Of(args, options, RewardModelFile.Load(reward));
+        var found = Meter.Run(Session, meter => folds is { } count ? RunFolds(args, options, data, count, meter) : RunReward(args, options.Reader, reward!, data, meter));
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, found));
+        else WriteTables(data, found.Result, found.Folds);
     }
 
     private void RefuseFitSettings(ParseResult args, string? reward)
@@ -48,21 +47,25 @@ internal sealed class EvaluateCommand : CliCommand
         if (cache is not null) throw new UsageException($"{cache.Name} has a meaning only under --folds; a reward file is evaluated without a cache of states");
     }
 
-    private EvaluationResult RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data) => Meter.Run(Session, meter =>
+    private Found RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data, Meter meter)
     {
         using var scorer = Scorers.Open(args, reward, options, meter, Session.Cancel);
-        return scorer.Evaluate(data, meter, Session.Cancel);
-    });
+        string backend = scorer.Reader.Backend.Description;
+        Session.SayBackend(args, backend);
+        return new Found(scorer.Evaluate(data, meter, Session.Cancel), [], backend);
+    }
 
-    private (EvaluationResult, IReadOnlyList<AccuracyCount>) RunFolds(FitOptions options, PreferenceSet data, int folds, bool byPrompt) => Meter.Run(Session, meter =>
+    private Found RunFolds(ParseResult args, FitOptions options, PreferenceSet data, int folds, Meter meter)
     {
         using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
+        string backend = trainer.Reader.Backend.Description;
+        Session.SayBackend(args, backend);
         foreach (string note in trainer.Notes) Session.Note(note);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var states = trainer.ReadStates(data, meter, Session.Cancel);
-        var found = CrossValidation.Run(trainer, states, options, folds, byPrompt, meter, Session.Cancel);
-        return (found.Result, found.Folds);
-    });
+        var found = CrossValidation.Run(trainer, states, options, folds, args.GetValue(_group) != "item", meter, Session.Cancel);
+        return new Found(found.Result, found.Folds, backend);
+    }
 
     private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
     {
@@ -84,10 +87,11 @@ internal sealed class EvaluateCommand : CliCommand
         table.Row(name, Tables.Percent(count.Accuracy), $"{Tables.Percent(interval.Low)} to {Tables.Percent(interval.High)}", Tables.Count(count.Total));
     }
 
-    private static void WriteJson(Utf8JsonWriter json, PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
+    private static void WriteJson(Utf8JsonWriter json, PreferenceSet data, Found found)
     {
+        var (result, folds, backend) = found;
         Write(json, result.Pairs);
-        new Report().Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).WriteTo(json);
+        new Report().Add("backend", backend).Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).WriteTo(json);
         json.WriteStartObject("by");
         foreach (var subset in result.BySubset)
         {
@@ -132,6 +136,8 @@ internal sealed class EvaluateCommand : CliCommand
         json.WriteEndObject();
         json.WriteEndObject();
     }
+
+    private sealed record Found(EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, string Backend);
 
     private static AccuracyInterval Interval(AccuracyCount count) => new(checked((int)count.Correct), checked((int)count.Total));
 }

@@ -34,6 +34,7 @@ internal sealed class FitCommand : CliCommand
         var (result, backend) = Meter.Run(Session, meter =>
         {
             using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
+            Session.SayBackend(args, trainer.Reader.Backend.Description);
             var states = trainer.ReadStates(data, meter, Session.Cancel);
             var fitted = trainer.Fit(states, progress: meter, cancel: Session.Cancel);
             (notes, warnings) = ([.. trainer.Notes], [.. trainer.Warnings, .. fitted.Warnings]);

@@ -29,6 +29,7 @@ internal sealed class ScoreCommand : CliCommand
         var scores = Meter.Run(Session, meter =>
         {
             using var scorer = Scorers.Open(args, args.GetRequiredValue(_reward), options, meter, Session.Cancel);
+            Session.SayBackend(args, scorer.Reader.Backend.Description);
             return scorer.ScoreLines(lines, path, meter, Session.Cancel);
         });
         Session.WriteData(args.GetValue(_output), stream =>

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -59,6 +60,15 @@ internal sealed class Session : IDisposable
         // On a terminal both streams meet, and people read in order.
         Out.Flush();
         Messages.WriteLine(message);
+    }
+
+    /// <summary>Which backend <c>auto</c> took, for people alone: a pipe holds what is asked for and what is wrong.</summary>
+    /// <param name="args">Silent where it names a backend.</param>
+    /// <param name="description">The backend's.</param>
+    public void SayBackend(ParseResult args, string description)
+    {
+        // Through the console of the bars, which makes room above them.
+        if (!Console.IsErrorRedirected && args.GetValue(CommonOptions.Backend) is null or "auto") Bars.WriteLine($"backend: {description}");
     }
 
     /// <summary>Something good to know of an input.</summary>
