@@ -47,9 +47,13 @@ public sealed class BadWeightsTests(FittedReward reward)
         File.Delete(model.File("model-00002-of-00002.safetensors"));
     }, "model-00002-of-00002.safetensors");
 
-    [Fact]
-    public void A_weight_that_is_not_a_number() =>
-        RefusesModel(model => Shards.PoisonBf16(model.File("model.safetensors"), "model.layers.2.mlp.up_proj.weight"), "model.layers.2.mlp.up_proj.weight");
+    [Theory]
+    [InlineData(0x7FC0, "NaN")]
+    [InlineData(0x7F80, "Infinity")]
+    [InlineData(0xFF80, "-Infinity")]
+    public void A_weight_that_is_not_finite(ushort bits, string value) => RefusesModel(
+        model => Shards.PoisonBf16(model.File("model.safetensors"), "model.layers.2.mlp.up_proj.weight", bits),
+        "model.safetensors", "model.layers.2.mlp.up_proj.weight", $"has {value} at element 0");
 
     [Fact]
     public void A_hidden_state_that_is_not_finite() =>
@@ -165,11 +169,13 @@ public sealed class BadWeightsTests(FittedReward reward)
         Assert.False(File.Exists(folder.File("o.safetensors")));
     }
 
-    [Fact]
-    public void States_that_are_not_numbers()
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void States_that_are_not_finite(float value)
     {
         using var folder = new TemporaryFolder();
-        Shards.Write(folder.File("x.safetensors"), ("x", [1, 192], [.. Enumerable.Repeat(1f, 191), float.NaN]));
+        Shards.Write(folder.File("x.safetensors"), ("x", [1, 192], [.. Enumerable.Repeat(1f, 191), value]));
         Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors")).Failed(1, "x.safetensors", "\"x\"");
     }
 

@@ -51,12 +51,18 @@ public sealed class ScoreTests(FittedReward reward)
         Assert.Single(Directory.GetFiles(folder.Path));
     }
 
-    [Fact]
-    public void Scores_with_the_layers_that_are_needed_although_later_ones_are_gone()
+    public static TheoryData<string> Damages => ["gone", "empty", "garbage", "cut"];
+
+    [Theory, MemberData(nameof(Damages))]
+    public void Scores_with_the_layers_that_are_needed_although_later_ones_are_gone_or_corrupt(string damage)
     {
         using var folder = TemporaryFolder.CopyOf(FittedReward.Model);
         Shards.Split(folder.File("model.safetensors"), name => name.StartsWith("model.layers.5.", StringComparison.Ordinal));
-        File.Delete(folder.File("model-00002-of-00002.safetensors"));
+        string later = folder.File("model-00002-of-00002.safetensors");
+        if (damage == "gone") File.Delete(later);
+        else if (damage == "empty") File.WriteAllBytes(later, []);
+        else if (damage == "garbage") File.WriteAllBytes(later, [.. Enumerable.Range(0, 5000).Select(i => (byte)(i * 167))]);
+        else File.WriteAllBytes(later, File.ReadAllBytes(later)[..^1000]);
         string[] args = ["--reward", reward.Path, "--input", "-"];
         string whole = Cli.Run(CliInput.Text(Lines), ["score", "--model", FittedReward.Model, .. args]).Succeeded();
         Assert.Equal(whole, Cli.Run(CliInput.Text(Lines), ["score", "--model", folder.Path, .. args]).Succeeded());

@@ -31,11 +31,11 @@ internal static class Shards
         File.Delete(path);
     }
 
-    /// <summary>Makes the first element of a BF16 tensor NaN.</summary>
-    public static void PoisonBf16(string path, string tensor)
+    /// <summary>Gives the first element of a BF16 tensor other bits: NaN, where nothing else is said.</summary>
+    public static void PoisonBf16(string path, string tensor, ushort bits = 0x7FC0)
     {
         var (header, data) = Read(path);
-        BinaryPrimitives.WriteUInt16LittleEndian(data.AsSpan((int)(long)header[tensor]!["data_offsets"]![0]!), 0x7FC0);
+        BinaryPrimitives.WriteUInt16LittleEndian(data.AsSpan((int)(long)header[tensor]!["data_offsets"]![0]!), bits);
         Write(path, header, data);
     }
 
