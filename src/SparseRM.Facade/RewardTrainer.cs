@@ -79,10 +79,11 @@ public sealed class RewardTrainer : IDisposable
         if ((long)pairs.Length * input.Count > Array.MaxLength)
             throw new SparseRMException($"{pairs.Length} pairs with {input.Count} inputs each do not fit into memory at once; use at most {Array.MaxLength / input.Count} with --pairs");
         float[] chosen = new float[pairs.Length * input.Count], rejected = new float[pairs.Length * input.Count];
+        var rows = InputRows(states, input, options.Training.Threads).Span;
         for (int i = 0; i < pairs.Length; i++)
         {
-            InputOf(states, pairs[i].Chosen, input, chosen.AsSpan(i * input.Count, input.Count));
-            InputOf(states, pairs[i].Rejected, input, rejected.AsSpan(i * input.Count, input.Count));
+            rows.Slice(pairs[i].Chosen * input.Count, input.Count).CopyTo(chosen.AsSpan(i * input.Count));
+            rows.Slice(pairs[i].Rejected * input.Count, input.Count).CopyTo(rejected.AsSpan(i * input.Count));
         }
         var training = options.Training;
         var epochs = new Progress(progress, training);
@@ -159,6 +160,16 @@ public sealed class RewardTrainer : IDisposable
         });
         _latents.Add(states, latents);
         return latents;
+    }
+
+    /// <summary>The head's input of every completion, [completions, inputs].</summary>
+    private ReadOnlyMemory<float> InputRows(PreferenceStates states, HeadInput input, int threads)
+    {
+        if (input.Kind == HeadInputKind.Dense) return states.States;
+        if (!input.NeedsSae) return input.ComputeRows(states.States, threads);
+        var rows = new float[checked(states.Count * input.Count)];
+        for (int row = 0; row < states.Count; row++) InputOf(states, row, input, rows.AsSpan(row * input.Count, input.Count));
+        return rows;
     }
 
     private void InputOf(PreferenceStates states, int row, HeadInput input, Span<float> v)

@@ -30,7 +30,11 @@ internal sealed class ActivationsCommand : CliCommand
         string path = args.GetRequiredValue(_input), output = args.GetRequiredValue(_output);
         OutputFile.Probe(output);
         var lines = InputLines.Read(Session, path);
-        var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), layers[^1], DType.F32);
+        var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), layers[^1], DType.F32) with
+        {
+            // Cutting on the left keeps the BOS, which only the tokenizer knows.
+            IdsOnly = lines.All(line => line is IdsInput) && !args.Has(CommonOptions.Truncate),
+        };
         Meter.Run(Session, meter =>
         {
             using var reader = ResidualReader.Open(options, meter.Stage("loading blocks", layers[^1] + 1), Session.Cancel);

@@ -15,28 +15,7 @@ public sealed record PreferenceSet(
     string Container,
     IReadOnlyList<PreferenceItem> Items,
     SkippedRows Skipped,
-    string DataHash)
-{
-    /// <summary>Every chosen answer against every rejected one, item by item, chosen outermost.</summary>
-    public IEnumerable<PreferencePair> Pairs()
-    {
-        for (int i = 0; i < Items.Count; i++)
-            foreach (IReadOnlyList<Message> chosen in Items[i].Chosen)
-                foreach (IReadOnlyList<Message> rejected in Items[i].Rejected)
-                    yield return new PreferencePair(Items[i].Prompt, chosen, rejected, i);
-    }
-}
-
-/// <summary>One chosen answer against one rejected answer.</summary>
-/// <param name="Prompt">The dialogue before both.</param>
-/// <param name="Chosen">Messages of the preferred answer.</param>
-/// <param name="Rejected">Messages of the other one.</param>
-/// <param name="Item">Index into <see cref="PreferenceSet.Items"/>; pairs of one prompt share it.</param>
-public readonly record struct PreferencePair(
-    IReadOnlyList<Message> Prompt,
-    IReadOnlyList<Message> Chosen,
-    IReadOnlyList<Message> Rejected,
-    int Item);
+    string DataHash);
 
 /// <summary>Bad rows that were counted and left out.</summary>
 /// <param name="Count">How many.</param>

@@ -3,7 +3,8 @@ using SparseRM.Errors;
 namespace SparseRM.Scoring;
 
 /// <summary>A share of right answers with its 95 % confidence interval (Wilson score interval, z = 1.959964).</summary>
-/// <remarks>Unlike p +- 1.96 sqrt(p (1 - p) / n) it stays within [0, 1] and is right for few pairs and near 100 %. Source: Wilson 1927.</remarks>
+/// <remarks>Unlike p +- 1.96 sqrt(p (1 - p) / n) it stays within [0, 1] and is right for few pairs and near 100 %. It takes the answers as independent: pairs that
+/// share a prompt are less than that, and the true interval is then wider. Source: Wilson 1927.</remarks>
 public readonly record struct AccuracyInterval
 {
     private const double Z = 1.959963984540054;
