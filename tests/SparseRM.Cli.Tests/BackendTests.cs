@@ -9,7 +9,8 @@ public sealed class BackendTests(FittedReward reward)
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("lines.jsonl"), "{\"ids\": [2, 7]}");
         string score = $"score --model '{FittedReward.Model}' --reward '{reward.Path}' --input '{folder.File("lines.jsonl")}' --threads 1";
-        string activations = $"activations --model '{FittedReward.Model}' --layers 0 --input '{folder.File("lines.jsonl")}' --output '{folder.File("x.safetensors")}' --backend auto";
+        string activations = $"activations --model '{FittedReward.Model}' --layers 0 --backend auto"
+            + $" --input '{folder.File("lines.jsonl")}' --output '{folder.File("x.safetensors")}'";
         Assert.Contains("backend: cpu", Shell.OnTerminal(score).Succeeded());
         Assert.Contains("backend: cpu", Shell.OnTerminal(activations).Succeeded());
         // Who names a backend knows it, and who redirects messages wants only what is wrong.

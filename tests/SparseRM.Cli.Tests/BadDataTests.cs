@@ -6,7 +6,8 @@ public sealed class BadDataTests(FittedReward reward)
     private const string Good = "{\"prompt\": \"Is water wet?\", \"chosen\": \"Yes.\", \"rejected\": \"No.\"}";
 
     private CliResult Fit(TemporaryFolder folder, string data, params string[] more) =>
-        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--data", data, "--cache", reward.Cache, "--output", folder.File("r.safetensors"), .. more]);
+        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--data", data, "--cache", reward.Cache,
+            "--output", folder.File("r.safetensors"), .. more]);
 
     private void RefusesData(string content, params string[] parts)
     {
@@ -68,7 +69,8 @@ public sealed class BadDataTests(FittedReward reward)
     public void An_answer_that_is_longer_than_the_context()
     {
         string line = $"{{\"ids\": [{string.Join(", ", Enumerable.Repeat(7, 600))}]}}";
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-").Failed(1, "line 1", "600", "512", "--truncate");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-")
+            .Failed(1, "line 1", "600", "512", "--truncate");
         Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--truncate", "left", "--input", "-").Succeeded();
     }
 

@@ -27,11 +27,15 @@ public sealed class BadWeightsTests(FittedReward reward)
 
     [Fact]
     public void A_truncated_safetensors() =>
-        RefusesModel(model => File.WriteAllBytes(model.File("model.safetensors"), File.ReadAllBytes(model.File("model.safetensors"))[..1_000_000]), "model.safetensors");
+        RefusesModel(
+            model => File.WriteAllBytes(model.File("model.safetensors"), File.ReadAllBytes(model.File("model.safetensors"))[..1_000_000]),
+            "model.safetensors");
 
     [Fact]
     public void A_header_that_claims_exabytes() =>
-        RefusesModel(model => File.WriteAllBytes(model.File("model.safetensors"), [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, (byte)'{', (byte)'}']), "model.safetensors");
+        RefusesModel(
+            model => File.WriteAllBytes(model.File("model.safetensors"), [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, (byte)'{', (byte)'}']),
+            "model.safetensors");
 
     [Fact]
     public void A_header_of_deep_nesting() => RefusesModel(model =>
@@ -57,7 +61,8 @@ public sealed class BadWeightsTests(FittedReward reward)
 
     [Fact]
     public void A_hidden_state_that_is_not_finite() =>
-        RefusesModel(model => Shards.InflateBf16(model.File("model.safetensors"), "model.layers.2.post_feedforward_layernorm.weight"), "block", "NaN or infinity");
+        RefusesModel(model => Shards.InflateBf16(model.File("model.safetensors"), "model.layers.2.post_feedforward_layernorm.weight"),
+            "block", "NaN or infinity");
 
     [Fact]
     public void A_tokenizer_of_another_model() => RefusesModel(model =>
@@ -72,7 +77,9 @@ public sealed class BadWeightsTests(FittedReward reward)
 
     [Fact]
     public void An_unknown_field_of_the_config() => RefusesModel(model =>
-        File.WriteAllText(model.File("config.json"), File.ReadAllText(model.File("config.json")).Replace("\"hidden_size\"", "\"mystery_gate\": 3, \"hidden_size\"")), "config.json", "mystery_gate");
+        File.WriteAllText(model.File("config.json"),
+            File.ReadAllText(model.File("config.json")).Replace("\"hidden_size\"", "\"mystery_gate\": 3, \"hidden_size\"")),
+        "config.json", "mystery_gate");
 
     [Fact]
     public void A_config_that_is_not_json() => RefusesModel(model => File.WriteAllText(model.File("config.json"), "{\"model_type\": "), "config.json");
@@ -114,7 +121,8 @@ public sealed class BadWeightsTests(FittedReward reward)
     public void SAEs_that_must_be_refused_execute_nothing_and_write_nothing(string path, string part)
     {
         using var folder = new TemporaryFolder();
-        string sae = SharedData.Shipped(["goldens", "saes", .. path.Split('/')]), x = SharedData.Shipped("goldens", "saes", "saelens-topk", "golden.safetensors");
+        string sae = SharedData.Shipped(["goldens", "saes", .. path.Split('/')]),
+            x = SharedData.Shipped("goldens", "saes", "saelens-topk", "golden.safetensors");
         var here = new CliInput { Folder = folder.Path };
         Cli.Run(here, "encode", "--sae", sae, "--input", x, "--output", folder.File("o.safetensors")).Failed(1, part);
         Cli.Run(here, "inspect", sae).Failed(1, part);
@@ -142,7 +150,8 @@ public sealed class BadWeightsTests(FittedReward reward)
     {
         using var folder = new TemporaryFolder();
         string pt = folder.File("layer2.sae.pt");
-        File.WriteAllBytes(pt, File.ReadAllBytes(Directory.GetFiles(SharedData.Shipped("goldens", "saes", "qwen-scope"), "*.pt", SearchOption.AllDirectories)[0])[..length]);
+        string whole = Directory.GetFiles(SharedData.Shipped("goldens", "saes", "qwen-scope"), "*.pt", SearchOption.AllDirectories)[0];
+        File.WriteAllBytes(pt, File.ReadAllBytes(whole)[..length]);
         RefusesSae(pt, folder, "layer2.sae.pt");
     }
 
@@ -165,7 +174,8 @@ public sealed class BadWeightsTests(FittedReward reward)
     {
         using var folder = new TemporaryFolder();
         Shards.Write(folder.File("x.safetensors"), ("x", [2, 3], new float[6]));
-        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors")).Failed(1, "x.safetensors", "\"x\"", "[2, 3]", "192");
+        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors"))
+            .Failed(1, "x.safetensors", "\"x\"", "[2, 3]", "192");
         Assert.False(File.Exists(folder.File("o.safetensors")));
     }
 
@@ -176,15 +186,18 @@ public sealed class BadWeightsTests(FittedReward reward)
     {
         using var folder = new TemporaryFolder();
         Shards.Write(folder.File("x.safetensors"), ("x", [1, 192], [.. Enumerable.Repeat(1f, 191), value]));
-        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors")).Failed(1, "x.safetensors", "\"x\"");
+        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors"))
+            .Failed(1, "x.safetensors", "\"x\"");
     }
 
     [Fact]
     public void A_layer_that_the_model_does_not_have()
     {
         using var folder = new TemporaryFolder();
-        Cli.Run(CliInput.Text(Line), "activations", "--model", FittedReward.Model, "--layers", "0,6", "--input", "-", "--output", folder.File("o.safetensors")).Failed(1, "0 to 5", "6");
-        Cli.Run("fit", "--model", FittedReward.Model, "--input", "dense", "--layer", "17", "--data", FittedReward.Train, "--no-cache", "--output", folder.File("r.safetensors")).Failed(1, "0 to 5", "17");
+        Cli.Run(CliInput.Text(Line), "activations", "--model", FittedReward.Model, "--layers", "0,6", "--input", "-",
+            "--output", folder.File("o.safetensors")).Failed(1, "0 to 5", "6");
+        Cli.Run("fit", "--model", FittedReward.Model, "--input", "dense", "--layer", "17", "--data", FittedReward.Train, "--no-cache",
+            "--output", folder.File("r.safetensors")).Failed(1, "0 to 5", "17");
         Assert.Empty(Directory.GetFiles(folder.Path));
     }
 
@@ -205,8 +218,10 @@ public sealed class BadWeightsTests(FittedReward reward)
         Cli.Run(CliInput.Text(line), "score", "--model", other.Path, "--reward", reward.Path, "--input", "-").Succeeded();
         File.WriteAllText(other.File("config.json"), File.ReadAllText(other.File("config.json")).Replace("\"sliding_window\": 64", "\"sliding_window\": 32"));
         Cli.Run(CliInput.Text(line), "score", "--model", other.Path, "--reward", reward.Path, "--input", "-").Failed(1, "reward.safetensors", "model");
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--layer", "3", "--input", "-").Failed(1, "layer 4", "layer 3");
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--chat-template", "chatml", "--input", "-").Failed(1, "chat template", "chatml");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--layer", "3", "--input", "-")
+            .Failed(1, "layer 4", "layer 3");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--chat-template", "chatml",
+            "--input", "-").Failed(1, "chat template", "chatml");
     }
 
     [Fact]
@@ -216,14 +231,16 @@ public sealed class BadWeightsTests(FittedReward reward)
         Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", weights, "--input", "-").Failed(1, "model.safetensors", "reward");
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder.File("cut.safetensors"), File.ReadAllBytes(reward.Path)[..^100]);
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", folder.File("cut.safetensors"), "--input", "-").Failed(1, "cut.safetensors");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", folder.File("cut.safetensors"), "--input", "-")
+            .Failed(1, "cut.safetensors");
     }
 
     private static void RefusesSae(string sae, TemporaryFolder folder, params string[] parts) => RefusesSae(sae, folder, ["--no-cache"], parts);
 
     private static void RefusesSae(string sae, TemporaryFolder folder, string[] more, params string[] parts)
     {
-        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", sae, "--data", FittedReward.Train, "--output", folder.File("r.safetensors"), .. more]).Failed(1, parts);
+        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", sae, "--data", FittedReward.Train,
+            "--output", folder.File("r.safetensors"), .. more]).Failed(1, parts);
         Assert.False(File.Exists(folder.File("r.safetensors")));
         Assert.Empty(Directory.GetFiles(folder.Path, "*.tmp"));
     }

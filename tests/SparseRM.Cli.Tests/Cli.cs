@@ -18,7 +18,8 @@ internal sealed record CliResult(int Code, string Out, string Error)
     public JsonElement Json() => JsonDocument.Parse(Succeeded()).RootElement;
 
     /// <summary>Standard output as one JSON object a line.</summary>
-    public JsonElement[] JsonLines() => [.. Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+    public JsonElement[] JsonLines() =>
+        [.. Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 
     /// <summary>Insists on one sentence on standard error that has every part, nothing on standard output, and no stack trace.</summary>
     public void Failed(int code, params string[] parts)

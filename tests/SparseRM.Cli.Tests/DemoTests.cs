@@ -27,7 +27,8 @@ public sealed class DemoTests
             }
         }
         Assert.Equal(1892, json.GetProperty("latents")[0].GetProperty("latent").GetInt32());
-        Assert.Contains(json.GetProperty("commands").EnumerateArray(), command => command.GetString()!.StartsWith("sparserm fit --model", StringComparison.Ordinal));
+        Assert.Contains(json.GetProperty("commands").EnumerateArray(),
+            command => command.GetString()!.StartsWith("sparserm fit --model", StringComparison.Ordinal));
         Assert.Equal(JsonValueKind.Array, json.GetProperty("warnings").ValueKind);
 
         var example = json.GetProperty("example");

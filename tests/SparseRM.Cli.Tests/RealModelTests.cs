@@ -22,7 +22,8 @@ public sealed class RealModelTests
         var fit = Cli.Run("fit", "--model", model, "--data", data, "--input", "dense", "--layer", "3", "--loss", "bradley-terry", "--chat-template", "none",
             "--pairs", "600", "--no-cache", "--output", reward, "--json").Json();
         Assert.Equal(("dense", 3, "bradley-terry", 600),
-            (fit.GetProperty("input").GetString(), fit.GetProperty("layer").GetInt32(), fit.GetProperty("loss").GetString(), fit.GetProperty("pairs").GetInt32()));
+            (fit.GetProperty("input").GetString(), fit.GetProperty("layer").GetInt32(), fit.GetProperty("loss").GetString(),
+                fit.GetProperty("pairs").GetInt32()));
 
         var scored = Cli.Run(CliInput.Text(Lines), "score", "--model", model, "--reward", reward, "--input", "-").JsonLines();
         Assert.Equal(["a", "b", "c", "d", "e"], scored.Select(line => line.GetProperty("id").GetString()));

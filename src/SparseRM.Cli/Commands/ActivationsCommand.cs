@@ -12,12 +12,15 @@ namespace SparseRM.Cli.Commands;
 internal sealed class ActivationsCommand : CliCommand
 {
     private readonly Option<int[]> _layers = Choices.WholeNumbers("--layers", "blocks after which the residual stream is taken, 0-based");
-    private readonly Option<string> _input = Choices.Text("--input", "jsonl with ids (used as they are), text (already rendered), messages, or prompt and response; - is standard input", "FILE", required: true);
-    private readonly Option<string> _output = Choices.Text("--output", "safetensors with block.{layer}.resid_post.{row} [tokens, d_model], row = 0-based input line", "FILE", required: true);
+    private readonly Option<string> _input = Choices.Text("--input",
+        "jsonl with ids (used as they are), text (already rendered), messages, or prompt and response; - is standard input", "FILE", required: true);
+    private readonly Option<string> _output = Choices.Text("--output",
+        "safetensors with block.{layer}.resid_post.{row} [tokens, d_model], row = 0-based input line", "FILE", required: true);
 
     public ActivationsCommand(Session session) : base("activations", "Write the residual stream of every token after chosen blocks", session,
         new Example("sparserm activations --model google/gemma-2-2b-it --layers 12 --input texts.jsonl --output states.safetensors", "HF's hidden_states[13]"),
-        new Example("""echo '{"ids": [1, 5, 9]}' | sparserm activations --model tiny --layers 0,1 --input - --output states.safetensors""", "ids, no tokenizer needed"))
+        new Example("""echo '{"ids": [1, 5, 9]}' | sparserm activations --model tiny --layers 0,1 --input - --output states.safetensors""",
+            "ids, no tokenizer needed"))
     {
         _layers.Required = true;
         this.AddAll(CommonOptions.Model, _layers, _input, _output, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.DType);

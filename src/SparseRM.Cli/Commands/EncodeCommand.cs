@@ -16,8 +16,10 @@ internal sealed class EncodeCommand : CliCommand
     private readonly Option<bool> _sparse = new("--sparse") { Description = "in the place of feature_acts: indices [2, m] (row, latent) and values [m]" };
 
     public EncodeCommand(Session session) : base("encode", "Encode residual states with a sparse autoencoder", session,
-        new Example("sparserm encode --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --input states.safetensors --output acts.safetensors", "dense activations"),
-        new Example("sparserm encode --sparse --llama-scope-mode saelens --sae Llama3_1-8B-Base-L15R-8x --input states.safetensors --output acts.safetensors", "only what is active"))
+        new Example("sparserm encode --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --input states.safetensors --output acts.safetensors",
+            "dense activations"),
+        new Example("sparserm encode --sparse --llama-scope-mode saelens --sae Llama3_1-8B-Base-L15R-8x --input states.safetensors --output acts.safetensors",
+            "only what is active"))
     {
         this.AddAll(_sae, _input, _output, _sparse, CommonOptions.LlamaScope, CommonOptions.DType);
         this.AddAll(CommonOptions.Backend, CommonOptions.Threads);
@@ -58,7 +60,8 @@ internal sealed class EncodeCommand : CliCommand
         for (int start = 0; start < count; start += blockRows)
         {
             Session.Cancel.ThrowIfCancellationRequested();
-            encoder.Encode(x.AsSpan(start * dIn, Math.Min(blockRows, count - start) * dIn), (_, latents, values) => rows.Add((latents.ToArray(), values.ToArray())));
+            encoder.Encode(x.AsSpan(start * dIn, Math.Min(blockRows, count - start) * dIn),
+                (_, latents, values) => rows.Add((latents.ToArray(), values.ToArray())));
             progress.Report(rows.Count);
         }
         return rows;

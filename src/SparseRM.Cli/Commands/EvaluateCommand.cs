@@ -10,15 +10,19 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm evaluate</c>: how often the preferred answer scores higher.</summary>
 internal sealed class EvaluateCommand : CliCommand
 {
-    private readonly Option<string> _data = Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
-    private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit wrote; with --folds its settings are the defaults of each fold", "FILE");
+    private readonly Option<string> _data =
+        Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
+    private readonly Option<string> _reward =
+        Choices.Text("--reward", "a reward file that fit wrote; with --folds its settings are the defaults of each fold", "FILE");
     private readonly Option<int?> _folds = Choices.Whole("--folds", "fit on all parts of the data but one and score that one, in turn, N times", least: 2);
     private readonly Option<string> _group = Choices.Of("--group", "what stays together in one fold (default: prompt)", ("prompt", "prompt"), ("item", "item"));
 
-    public EvaluateCommand(Session session) : base("evaluate", "Count how often the preferred answer scores higher (a tie is wrong), with 95 % intervals and by subset", session,
+    public EvaluateCommand(Session session) : base("evaluate",
+        "Count how often the preferred answer scores higher (a tie is wrong), with 95 % intervals and by subset", session,
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data rewardbench.parquet", "a benchmark, by its own rule"),
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data test.jsonl --json", "for a program"),
-        new Example("sparserm evaluate --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --folds 5 --group prompt", "cross-validation, no reward file needed"))
+        new Example("sparserm evaluate --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --folds 5 --group prompt",
+            "cross-validation, no reward file needed"))
     {
         this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _group);
         this.AddAll(FitSettings.All);
@@ -33,7 +37,9 @@ internal sealed class EvaluateCommand : CliCommand
         else if (reward is null) FitSettings.Check(options);
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
         if (folds is not null && reward is not null) options = FitSettings.Of(args, options, RewardModelFile.Load(reward));
-        var found = Meter.Run(Session, meter => folds is { } count ? RunFolds(args, options, data, count, meter) : RunReward(args, options.Reader, reward!, data, meter));
+        var found = Meter.Run(Session, meter => folds is { } count
+            ? RunFolds(args, options, data, count, meter)
+            : RunReward(args, options.Reader, reward!, data, meter));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, found));
         else WriteTables(data, found.Result, found.Folds);
     }

@@ -8,14 +8,19 @@ namespace SparseRM.Cli.Commands;
 internal sealed class ScoreCommand : CliCommand
 {
     private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit wrote", "FILE", required: true);
-    private readonly Option<string> _input = Choices.Text("--input", "jsonl with prompt and response or responses, messages, text (already rendered) or ids; - is standard input", "FILE", required: true);
+    private readonly Option<string> _input = Choices.Text("--input",
+        "jsonl with prompt and response or responses, messages, text (already rendered) or ids; - is standard input", "FILE", required: true);
     private readonly Option<string> _output = Choices.Text("--output", "the same lines with score or scores; - or nothing is standard output", "FILE");
 
     public ScoreCommand(Session session) : base("score", "Score answers with a reward file", session,
         new Example("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl --output scored.jsonl", "a file of answers"),
-        new Example("""echo '{"prompt": "What is 2 + 2?", "responses": ["4", "5"]}' | sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input -""", "several answers to one prompt"))
+        new Example(
+            """echo '{"prompt": "What is 2 + 2?", "responses": ["4", "5"]}' | """
+                + "sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input -",
+            "several answers to one prompt"))
     {
-        this.AddAll(CommonOptions.Model, _reward, _input, _output, FitSettings.Sae, FitSettings.Layer, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.DType);
+        this.AddAll(CommonOptions.Model, _reward, _input, _output, FitSettings.Sae, FitSettings.Layer, CommonOptions.ChatTemplate,
+            CommonOptions.Truncate, CommonOptions.DType);
         this.AddAll(CommonOptions.LlamaScope);
         this.AddAll(CommonOptions.Running);
     }

@@ -41,7 +41,8 @@ internal static class OutputFile
         catch (ArgumentOutOfRangeException error) when (error.ParamName == "value")
         {
             // What .NET makes of EFBIG: a limit on the size of files, by the file system or by the user's limits.
-            throw new SparseRMException($"{path}: cannot be written (the file would be larger than is allowed there); nothing was left behind, choose another place", error);
+            const string Problem = "cannot be written (the file would be larger than is allowed there); nothing was left behind, choose another place";
+            throw new SparseRMException($"{path}: {Problem}", error);
         }
     }
 

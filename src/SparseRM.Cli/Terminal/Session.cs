@@ -94,7 +94,8 @@ internal sealed class Session : IDisposable
     /// <summary>One JSON object on standard output, snake_case by the caller.</summary>
     public void WriteJson(Action<Utf8JsonWriter> write) => WriteData(null, stream =>
     {
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             write(json);
