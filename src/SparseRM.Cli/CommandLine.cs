@@ -58,7 +58,10 @@ internal static class CommandLine
         root.Options.Add(CommonOptions.Debug);
         Examples.AddTo(root,
             new("sparserm demo", "the whole method on the model that comes with it"),
-            new("sparserm fit --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --data pairs.jsonl --output reward.safetensors", "learn a reward from preference pairs"),
+            new(
+                "sparserm fit --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 "
+                    + "--data pairs.jsonl --output reward.safetensors",
+                "learn a reward from preference pairs"),
             new("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl", "score answers with it"));
         return root;
     }

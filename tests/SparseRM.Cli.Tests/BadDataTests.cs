@@ -1,15 +1,13 @@
-using System.Runtime.Versioning;
-using System.Text;
-
 namespace SparseRM.Cli.Tests;
 
-/// <summary>Broken data and places that cannot be written: one sentence that names file and line, nothing half-written.</summary>
+/// <summary>Broken data: one sentence that names file and line, nothing half-written.</summary>
 public sealed class BadDataTests(FittedReward reward)
 {
     private const string Good = "{\"prompt\": \"Is water wet?\", \"chosen\": \"Yes.\", \"rejected\": \"No.\"}";
 
     private CliResult Fit(TemporaryFolder folder, string data, params string[] more) =>
-        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--data", data, "--cache", reward.Cache, "--output", folder.File("r.safetensors"), .. more]);
+        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--data", data, "--cache", reward.Cache,
+            "--output", folder.File("r.safetensors"), .. more]);
 
     private void RefusesData(string content, params string[] parts)
     {
@@ -71,7 +69,8 @@ public sealed class BadDataTests(FittedReward reward)
     public void An_answer_that_is_longer_than_the_context()
     {
         string line = $"{{\"ids\": [{string.Join(", ", Enumerable.Repeat(7, 600))}]}}";
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-").Failed(1, "line 1", "600", "512", "--truncate");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-")
+            .Failed(1, "line 1", "600", "512", "--truncate");
         Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--truncate", "left", "--input", "-").Succeeded();
     }
 
@@ -90,52 +89,5 @@ public sealed class BadDataTests(FittedReward reward)
     {
         var input = new CliInput { StandardInput = [.. "{\"text\": \"a"u8, 0xFF, 0xFE, .. "\"}\n"u8] };
         Cli.Run(input, "tokenize", "--model", FittedReward.Model, "--input", "-").Failed(1, "line 1");
-    }
-
-    [Theory]
-    [InlineData("missing/r.safetensors", "folder does not exist")]
-    [InlineData("file/r.safetensors", "cannot be written")]
-    [InlineData(".", "cannot be written")]
-    public void A_place_that_cannot_be_written(string output, string part)
-    {
-        using var folder = new TemporaryFolder();
-        File.WriteAllText(folder.File("file"), "kept");
-        Fit(folder, FittedReward.Train, "--pairs", "20", "--output", folder.File(output)).Failed(2, "--output");
-        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--pairs", "20", "--data", FittedReward.Train, "--cache", reward.Cache, "--output", folder.File(output))
-            .Failed(1, part);
-        Assert.Equal(["file"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
-        Assert.Equal("kept", File.ReadAllText(folder.File("file")));
-    }
-
-    [Fact, UnsupportedOSPlatform("windows")]
-    public void A_folder_that_is_read_only()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "root writes everywhere");
-        using var folder = new TemporaryFolder();
-        File.SetUnixFileMode(folder.Path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--pairs", "20", "--data", FittedReward.Train, "--cache", reward.Cache, "--output", folder.File("r.safetensors"))
-            .Failed(1, "r.safetensors", "cannot be written");
-        File.SetUnixFileMode(folder.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        Assert.Empty(Directory.GetFiles(folder.Path));
-    }
-
-    [Fact]
-    public void A_disk_that_is_full()
-    {
-        Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");
-        Cli.Run(CliInput.Text("{\"ids\": [2, 7]}"), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-", "--output", "/dev/full").Failed(1, "/dev/full");
-        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--pairs", "20", "--data", FittedReward.Train, "--cache", reward.Cache, "--output", "/dev/full")
-            .Failed(1, "/dev/full");
-        Assert.True(File.Exists("/dev/full"));
-    }
-
-    [Fact]
-    public void A_failed_write_leaves_the_old_file()
-    {
-        using var folder = new TemporaryFolder();
-        File.WriteAllText(folder.File("scored.jsonl"), "old");
-        Cli.Run(CliInput.Text("{\"ids\": [2, 7]}\n{\"ids\": 5}"), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-", "--output", folder.File("scored.jsonl")).Failed(1, "line 2");
-        Assert.Equal("old", File.ReadAllText(folder.File("scored.jsonl"), Encoding.UTF8));
-        Assert.Single(Directory.GetFiles(folder.Path));
     }
 }

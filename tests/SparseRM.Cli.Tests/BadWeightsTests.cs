@@ -27,11 +27,15 @@ public sealed class BadWeightsTests(FittedReward reward)
 
     [Fact]
     public void A_truncated_safetensors() =>
-        RefusesModel(model => File.WriteAllBytes(model.File("model.safetensors"), File.ReadAllBytes(model.File("model.safetensors"))[..1_000_000]), "model.safetensors");
+        RefusesModel(
+            model => File.WriteAllBytes(model.File("model.safetensors"), File.ReadAllBytes(model.File("model.safetensors"))[..1_000_000]),
+            "model.safetensors");
 
     [Fact]
     public void A_header_that_claims_exabytes() =>
-        RefusesModel(model => File.WriteAllBytes(model.File("model.safetensors"), [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, (byte)'{', (byte)'}']), "model.safetensors");
+        RefusesModel(
+            model => File.WriteAllBytes(model.File("model.safetensors"), [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, (byte)'{', (byte)'}']),
+            "model.safetensors");
 
     [Fact]
     public void A_header_of_deep_nesting() => RefusesModel(model =>
@@ -47,28 +51,42 @@ public sealed class BadWeightsTests(FittedReward reward)
         File.Delete(model.File("model-00002-of-00002.safetensors"));
     }, "model-00002-of-00002.safetensors");
 
-    [Fact]
-    public void A_weight_that_is_not_a_number() =>
-        RefusesModel(model => Shards.PoisonBf16(model.File("model.safetensors"), "model.layers.2.mlp.up_proj.weight"), "model.layers.2.mlp.up_proj.weight");
+    [Theory]
+    [InlineData(0x7FC0, "NaN")]
+    [InlineData(0x7F80, "Infinity")]
+    [InlineData(0xFF80, "-Infinity")]
+    public void A_weight_that_is_not_finite(ushort bits, string value) => RefusesModel(
+        model => Shards.PoisonBf16(model.File("model.safetensors"), "model.layers.2.mlp.up_proj.weight", bits),
+        "model.safetensors", "model.layers.2.mlp.up_proj.weight", $"has {value} at element 0");
 
     [Fact]
     public void A_hidden_state_that_is_not_finite() =>
-        RefusesModel(model => Shards.InflateBf16(model.File("model.safetensors"), "model.layers.2.post_feedforward_layernorm.weight"), "block", "NaN or infinity");
+        RefusesModel(model => Shards.InflateBf16(model.File("model.safetensors"), "model.layers.2.post_feedforward_layernorm.weight"),
+            "block", "NaN or infinity");
 
     [Fact]
-    public void A_tokenizer_of_another_model() => RefusesModel(model =>
+    public void A_tokenizer_of_another_model()
     {
+        using var model = TemporaryFolder.CopyOf(FittedReward.Model);
+        using var output = new TemporaryFolder();
         var tokenizer = JsonNode.Parse(File.ReadAllText(model.File("tokenizer.json")))!;
         var far = tokenizer["added_tokens"]![0]!.DeepClone();
         (far["id"], far["content"]) = (9999, "<far>");
         tokenizer["added_tokens"]!.AsArray().Add(far);
         File.WriteAllText(model.File("tokenizer.json"), tokenizer.ToJsonString());
         File.Delete(model.File("tokenizer.model"));
-    }, "9999", "2048");
+        string[] args = ["activations", "--model", model.Path, "--layers", "4", "--input", "-", "--output", output.File("states.safetensors")];
+        Cli.Run(CliInput.Text("{\"text\": \"a\"}"), args).Failed(1, "9999", "2048");
+        Assert.Empty(Directory.GetFiles(output.Path));
+        // Ids need no tokenizer, so this one is not in the way.
+        Cli.Run(CliInput.Text(Line), args).Succeeded();
+    }
 
     [Fact]
     public void An_unknown_field_of_the_config() => RefusesModel(model =>
-        File.WriteAllText(model.File("config.json"), File.ReadAllText(model.File("config.json")).Replace("\"hidden_size\"", "\"mystery_gate\": 3, \"hidden_size\"")), "config.json", "mystery_gate");
+        File.WriteAllText(model.File("config.json"),
+            File.ReadAllText(model.File("config.json")).Replace("\"hidden_size\"", "\"mystery_gate\": 3, \"hidden_size\"")),
+        "config.json", "mystery_gate");
 
     [Fact]
     public void A_config_that_is_not_json() => RefusesModel(model => File.WriteAllText(model.File("config.json"), "{\"model_type\": "), "config.json");
@@ -110,7 +128,8 @@ public sealed class BadWeightsTests(FittedReward reward)
     public void SAEs_that_must_be_refused_execute_nothing_and_write_nothing(string path, string part)
     {
         using var folder = new TemporaryFolder();
-        string sae = SharedData.Shipped(["goldens", "saes", .. path.Split('/')]), x = SharedData.Shipped("goldens", "saes", "saelens-topk", "golden.safetensors");
+        string sae = SharedData.Shipped(["goldens", "saes", .. path.Split('/')]),
+            x = SharedData.Shipped("goldens", "saes", "saelens-topk", "golden.safetensors");
         var here = new CliInput { Folder = folder.Path };
         Cli.Run(here, "encode", "--sae", sae, "--input", x, "--output", folder.File("o.safetensors")).Failed(1, part);
         Cli.Run(here, "inspect", sae).Failed(1, part);
@@ -138,7 +157,8 @@ public sealed class BadWeightsTests(FittedReward reward)
     {
         using var folder = new TemporaryFolder();
         string pt = folder.File("layer2.sae.pt");
-        File.WriteAllBytes(pt, File.ReadAllBytes(Directory.GetFiles(SharedData.Shipped("goldens", "saes", "qwen-scope"), "*.pt", SearchOption.AllDirectories)[0])[..length]);
+        string whole = Directory.GetFiles(SharedData.Shipped("goldens", "saes", "qwen-scope"), "*.pt", SearchOption.AllDirectories)[0];
+        File.WriteAllBytes(pt, File.ReadAllBytes(whole)[..length]);
         RefusesSae(pt, folder, "layer2.sae.pt");
     }
 
@@ -161,24 +181,30 @@ public sealed class BadWeightsTests(FittedReward reward)
     {
         using var folder = new TemporaryFolder();
         Shards.Write(folder.File("x.safetensors"), ("x", [2, 3], new float[6]));
-        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors")).Failed(1, "x.safetensors", "\"x\"", "[2, 3]", "192");
+        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors"))
+            .Failed(1, "x.safetensors", "\"x\"", "[2, 3]", "192");
         Assert.False(File.Exists(folder.File("o.safetensors")));
     }
 
-    [Fact]
-    public void States_that_are_not_numbers()
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void States_that_are_not_finite(float value)
     {
         using var folder = new TemporaryFolder();
-        Shards.Write(folder.File("x.safetensors"), ("x", [1, 192], [.. Enumerable.Repeat(1f, 191), float.NaN]));
-        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors")).Failed(1, "x.safetensors", "\"x\"");
+        Shards.Write(folder.File("x.safetensors"), ("x", [1, 192], [.. Enumerable.Repeat(1f, 191), value]));
+        Cli.Run("encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", folder.File("o.safetensors"))
+            .Failed(1, "x.safetensors", "\"x\"");
     }
 
     [Fact]
     public void A_layer_that_the_model_does_not_have()
     {
         using var folder = new TemporaryFolder();
-        Cli.Run(CliInput.Text(Line), "activations", "--model", FittedReward.Model, "--layers", "0,6", "--input", "-", "--output", folder.File("o.safetensors")).Failed(1, "0 to 5", "6");
-        Cli.Run("fit", "--model", FittedReward.Model, "--input", "dense", "--layer", "17", "--data", FittedReward.Train, "--no-cache", "--output", folder.File("r.safetensors")).Failed(1, "0 to 5", "17");
+        Cli.Run(CliInput.Text(Line), "activations", "--model", FittedReward.Model, "--layers", "0,6", "--input", "-",
+            "--output", folder.File("o.safetensors")).Failed(1, "0 to 5", "6");
+        Cli.Run("fit", "--model", FittedReward.Model, "--input", "dense", "--layer", "17", "--data", FittedReward.Train, "--no-cache",
+            "--output", folder.File("r.safetensors")).Failed(1, "0 to 5", "17");
         Assert.Empty(Directory.GetFiles(folder.Path));
     }
 
@@ -199,8 +225,10 @@ public sealed class BadWeightsTests(FittedReward reward)
         Cli.Run(CliInput.Text(line), "score", "--model", other.Path, "--reward", reward.Path, "--input", "-").Succeeded();
         File.WriteAllText(other.File("config.json"), File.ReadAllText(other.File("config.json")).Replace("\"sliding_window\": 64", "\"sliding_window\": 32"));
         Cli.Run(CliInput.Text(line), "score", "--model", other.Path, "--reward", reward.Path, "--input", "-").Failed(1, "reward.safetensors", "model");
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--layer", "3", "--input", "-").Failed(1, "layer 4", "layer 3");
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--chat-template", "chatml", "--input", "-").Failed(1, "chat template", "chatml");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--layer", "3", "--input", "-")
+            .Failed(1, "layer 4", "layer 3");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--chat-template", "chatml",
+            "--input", "-").Failed(1, "chat template", "chatml");
     }
 
     [Fact]
@@ -210,14 +238,16 @@ public sealed class BadWeightsTests(FittedReward reward)
         Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", weights, "--input", "-").Failed(1, "model.safetensors", "reward");
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder.File("cut.safetensors"), File.ReadAllBytes(reward.Path)[..^100]);
-        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", folder.File("cut.safetensors"), "--input", "-").Failed(1, "cut.safetensors");
+        Cli.Run(CliInput.Text(line), "score", "--model", FittedReward.Model, "--reward", folder.File("cut.safetensors"), "--input", "-")
+            .Failed(1, "cut.safetensors");
     }
 
     private static void RefusesSae(string sae, TemporaryFolder folder, params string[] parts) => RefusesSae(sae, folder, ["--no-cache"], parts);
 
     private static void RefusesSae(string sae, TemporaryFolder folder, string[] more, params string[] parts)
     {
-        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", sae, "--data", FittedReward.Train, "--output", folder.File("r.safetensors"), .. more]).Failed(1, parts);
+        Cli.Run(["fit", "--model", FittedReward.Model, "--sae", sae, "--data", FittedReward.Train,
+            "--output", folder.File("r.safetensors"), .. more]).Failed(1, parts);
         Assert.False(File.Exists(folder.File("r.safetensors")));
         Assert.Empty(Directory.GetFiles(folder.Path, "*.tmp"));
     }

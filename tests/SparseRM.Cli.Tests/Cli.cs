@@ -18,7 +18,8 @@ internal sealed record CliResult(int Code, string Out, string Error)
     public JsonElement Json() => JsonDocument.Parse(Succeeded()).RootElement;
 
     /// <summary>Standard output as one JSON object a line.</summary>
-    public JsonElement[] JsonLines() => [.. Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+    public JsonElement[] JsonLines() =>
+        [.. Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 
     /// <summary>Insists on one sentence on standard error that has every part, nothing on standard output, and no stack trace.</summary>
     public void Failed(int code, params string[] parts)
@@ -47,7 +48,9 @@ internal static class Cli
 
     public static Process Start(CliInput input, params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet", ["exec", s_assembly, .. args])
+        // The shell ignores the signal that the limit raises, so that the write fails with EFBIG as it would with ENOSPC on a full disk.
+        string[] limited = ["-c", $"trap '' XFSZ; ulimit -f {input.FileBlocks}; exec dotnet exec \"$@\"", "sh", s_assembly, .. args];
+        var start = new ProcessStartInfo(input.FileBlocks is null ? "dotnet" : "/bin/sh", input.FileBlocks is null ? ["exec", s_assembly, .. args] : limited)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -59,6 +62,12 @@ internal static class Cli
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
         // Each test that caches names its own folder; none may leave states in the user's.
         start.Environment["SPARSERM_CACHE"] = Path.Combine(Path.GetTempPath(), "sparserm-test-cache-that-nothing-may-make");
+        if (input.FileBlocks is not null)
+        {
+            // The runtime keeps large files of its own otherwise.
+            start.Environment["DOTNET_EnableDiagnostics"] = "0";
+            start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
+        }
         foreach (var (name, value) in input.Environment) start.Environment[name] = value;
         return Process.Start(start)!;
     }
@@ -91,6 +100,9 @@ internal sealed record CliInput
     public byte[] StandardInput { get; init; } = [];
 
     public string? Folder { get; init; }
+
+    /// <summary>Lets no file grow beyond so many blocks of 512 bytes; needs a POSIX shell.</summary>
+    public int? FileBlocks { get; init; }
 
     public Dictionary<string, string?> Environment { get; init; } = [];
 

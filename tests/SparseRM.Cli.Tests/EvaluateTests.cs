@@ -41,6 +41,8 @@ public sealed class EvaluateTests(FittedReward reward)
     {
         Cli.Run("evaluate", "--model", "m", "--data", "d").Failed(2, "--reward is needed");
         Cli.Run("evaluate", "--model", "m", "--data", "d", "--reward", "r", "--k", "3").Failed(2, "--k", "--folds");
+        Cli.Run("evaluate", "--model", "m", "--data", "d", "--reward", "r", "--cache", "c").Failed(2, "--cache", "--folds");
+        Cli.Run("evaluate", "--model", "m", "--data", "d", "--reward", "r", "--no-cache").Failed(2, "--no-cache", "--folds");
         Cli.Run("evaluate", "--model", "m", "--data", "d", "--folds", "1").Failed(2, "--folds", "'1'");
     }
 

@@ -9,7 +9,8 @@ public sealed class FittedReward : IDisposable
     private readonly Lazy<CliResult> _fit;
 
     public FittedReward() => _fit = new Lazy<CliResult>(() => Cli.Run(
-        "fit", "--model", Model, "--sae", Sae, "--data", Train, "--pairs", "200", "--k", "8", "--cache", Cache, "--output", _folder.File("reward.safetensors"), "--json"));
+        "fit", "--model", Model, "--sae", Sae, "--data", Train, "--pairs", "200", "--k", "8", "--cache", Cache,
+        "--output", _folder.File("reward.safetensors"), "--json"));
 
     public static string Model => SharedData.MiniWorld("model");
 

@@ -6,7 +6,8 @@ public sealed class InspectTests(FittedReward reward)
     public void Recognises_a_model()
     {
         var json = Cli.Run("inspect", FittedReward.Model, "--json").Json();
-        Assert.Equal(("model", "gemma2", 6), (json.GetProperty("kind").GetString(), json.GetProperty("family").GetString(), json.GetProperty("n_layers").GetInt32()));
+        Assert.Equal(("model", "gemma2", 6),
+            (json.GetProperty("kind").GetString(), json.GetProperty("family").GetString(), json.GetProperty("n_layers").GetInt32()));
         Assert.Equal("0 to 5", json.GetProperty("usable_layers").GetString());
     }
 

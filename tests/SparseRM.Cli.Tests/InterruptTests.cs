@@ -10,7 +10,8 @@ public sealed class InterruptTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent by kill");
         using var folder = new TemporaryFolder();
         // The reference backend is slow enough to be caught in the middle.
-        string[] Args(string cache, string output) => ["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "24", "--k", "4",
+        string[] Args(string cache, string output) =>
+            ["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "24", "--k", "4",
             "--backend", "reference", "--max-batch-tokens", "64", "--cache", folder.File(cache), "--output", folder.File(output)];
 
         using var process = Cli.Start(new CliInput(), Args("cache", "r.safetensors"));
@@ -33,7 +34,8 @@ public sealed class InterruptTests
     public void A_cache_that_was_cut_in_the_middle_is_not_believed()
     {
         using var folder = new TemporaryFolder();
-        string[] Args(string output) => ["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "40", "--k", "4",
+        string[] Args(string output) =>
+            ["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "40", "--k", "4",
             "--cache", folder.File("cache"), "--output", folder.File(output)];
         Cli.Run(Args("first.safetensors")).Succeeded();
         foreach (string file in Directory.GetFiles(folder.File("cache"), "*", SearchOption.AllDirectories).Where(file => new FileInfo(file).Length > 1000))

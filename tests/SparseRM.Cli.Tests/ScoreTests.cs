@@ -52,11 +52,49 @@ public sealed class ScoreTests(FittedReward reward)
     }
 
     [Fact]
-    public void Scores_with_the_layers_that_are_needed_although_later_ones_are_gone()
+    public void Explains_each_answer_by_its_directions_and_tokens()
+    {
+        var plain = Cli.Run(CliInput.Text(Lines), Args("--input", "-")).JsonLines();
+        string output = Cli.Run(CliInput.Text(Lines), Args("--input", "-", "--explain")).Succeeded();
+        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        Assert.Equal(plain[0].GetProperty("score").GetRawText(), lines[0].GetProperty("score").GetRawText());
+        Assert.Equal(plain[1].GetProperty("scores").EnumerateArray().Select(score => score.GetRawText()),
+            lines[1].GetProperty("scores").EnumerateArray().Select(score => score.GetRawText()));
+        Assert.False(lines[1].TryGetProperty("explanation", out _));
+        Assert.Equal(2, lines[1].GetProperty("explanations").GetArrayLength());
+        var explanation = lines[0].GetProperty("explanation");
+        // The same answer in each of its four forms.
+        foreach (var same in new[] { lines[1].GetProperty("explanations")[0], lines[2].GetProperty("explanation"), lines[3].GetProperty("explanation") })
+            Assert.Equal(explanation.GetRawText(), same.GetRawText());
+
+        var directions = explanation.GetProperty("directions").EnumerateArray().ToArray();
+        Assert.Equal(8, directions.Length);
+        double[] sizes = [.. directions.Select(direction => Math.Abs(direction.GetProperty("share").GetDouble()))];
+        Assert.Equal(sizes.OrderDescending(), sizes);
+        var latents = Cli.Run("inspect", reward.Path, "--json").Json().GetProperty("latents").EnumerateArray()
+            .ToDictionary(latent => latent.GetProperty("latent").GetInt32(), latent => latent.GetProperty("sign").GetInt32());
+        Assert.All(directions, direction => Assert.Equal(
+            latents[direction.GetProperty("latent").GetInt32()] > 0 ? "chosen" : "rejected", direction.GetProperty("prefers").GetString()));
+        Assert.All(directions, direction => Assert.Equal(5, direction.GetProperty("tokens").GetArrayLength()));
+        var tokens = directions.SelectMany(direction => direction.GetProperty("tokens").EnumerateArray());
+        Assert.DoesNotContain("<bos>", tokens.Select(token => token.GetProperty("text").GetString()));
+        // Scored again, a line has its explanation once.
+        var again = Cli.Run(CliInput.Text(output.Split('\n')[0]), Args("--input", "-", "--explain")).Succeeded();
+        Assert.Equal(output.Split('\n')[0], again.TrimEnd('\n'));
+    }
+
+    public static TheoryData<string> Damages => ["gone", "empty", "garbage", "cut"];
+
+    [Theory, MemberData(nameof(Damages))]
+    public void Scores_with_the_layers_that_are_needed_although_later_ones_are_gone_or_corrupt(string damage)
     {
         using var folder = TemporaryFolder.CopyOf(FittedReward.Model);
         Shards.Split(folder.File("model.safetensors"), name => name.StartsWith("model.layers.5.", StringComparison.Ordinal));
-        File.Delete(folder.File("model-00002-of-00002.safetensors"));
+        string later = folder.File("model-00002-of-00002.safetensors");
+        if (damage == "gone") File.Delete(later);
+        else if (damage == "empty") File.WriteAllBytes(later, []);
+        else if (damage == "garbage") File.WriteAllBytes(later, [.. Enumerable.Range(0, 5000).Select(i => (byte)(i * 167))]);
+        else File.WriteAllBytes(later, File.ReadAllBytes(later)[..^1000]);
         string[] args = ["--reward", reward.Path, "--input", "-"];
         string whole = Cli.Run(CliInput.Text(Lines), ["score", "--model", FittedReward.Model, .. args]).Succeeded();
         Assert.Equal(whole, Cli.Run(CliInput.Text(Lines), ["score", "--model", folder.Path, .. args]).Succeeded());

@@ -18,24 +18,27 @@ internal static class Shards
         {
             var part = new JsonObject();
             using var bytes = new MemoryStream();
-            foreach (var (name, entry) in header.Where(entry => entry.Key != "__metadata__" && second(entry.Key) == belongs).OrderBy(entry => (long)entry.Value!["data_offsets"]![0]!))
+            foreach (var (name, entry) in header.Where(entry => entry.Key != "__metadata__" && second(entry.Key) == belongs)
+                .OrderBy(entry => (long)entry.Value!["data_offsets"]![0]!))
             {
                 long start = (long)entry!["data_offsets"]![0]!, end = (long)entry["data_offsets"]![1]!, at = bytes.Length;
                 bytes.Write(data.AsSpan((int)start, (int)(end - start)));
-                part[name] = new JsonObject { ["dtype"] = entry["dtype"]!.DeepClone(), ["shape"] = entry["shape"]!.DeepClone(), ["data_offsets"] = new JsonArray(at, bytes.Length) };
+                part[name] = new JsonObject { ["dtype"] = entry["dtype"]!.DeepClone(), ["shape"] = entry["shape"]!.DeepClone(),
+                    ["data_offsets"] = new JsonArray(at, bytes.Length) };
                 map[name] = file;
             }
             Write(Path.Combine(folder, file), part, bytes.ToArray());
         }
-        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
+        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"),
+            new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
         File.Delete(path);
     }
 
-    /// <summary>Makes the first element of a BF16 tensor NaN.</summary>
-    public static void PoisonBf16(string path, string tensor)
+    /// <summary>Gives the first element of a BF16 tensor other bits: NaN, where nothing else is said.</summary>
+    public static void PoisonBf16(string path, string tensor, ushort bits = 0x7FC0)
     {
         var (header, data) = Read(path);
-        BinaryPrimitives.WriteUInt16LittleEndian(data.AsSpan((int)(long)header[tensor]!["data_offsets"]![0]!), 0x7FC0);
+        BinaryPrimitives.WriteUInt16LittleEndian(data.AsSpan((int)(long)header[tensor]!["data_offsets"]![0]!), bits);
         Write(path, header, data);
     }
 
@@ -57,7 +60,8 @@ internal static class Shards
         {
             long at = bytes.Length;
             foreach (float value in values) bytes.Write(BitConverter.GetBytes(value));
-            header[name] = new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray([.. shape.Select(size => (JsonNode)size)]), ["data_offsets"] = new JsonArray(at, bytes.Length) };
+            header[name] = new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray([.. shape.Select(size => (JsonNode)size)]),
+                ["data_offsets"] = new JsonArray(at, bytes.Length) };
         }
         Write(path, header, bytes.ToArray());
     }

@@ -8,8 +8,21 @@ internal static class Shell
     /// <summary>The rest of a shell line after <c>sparserm</c>.</summary>
     public static CliResult Run(string line)
     {
-        string program = $"dotnet exec '{Path.Combine(AppContext.BaseDirectory, "sparserm.dll")}'";
-        var start = new ProcessStartInfo("/bin/sh", ["-c", $"{program} {line}"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        return Start("/bin/sh", "-c", $"{Program} {line}");
+    }
+
+    /// <summary>The rest of a shell line after <c>sparserm</c>, on a terminal of its own: what it shows comes as standard output.</summary>
+    public static CliResult OnTerminal(string line)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script"), "needs script of util-linux for a terminal");
+        return Start("/usr/bin/script", "--quiet", "--return", "--command", $"{Program} {line}", "/dev/null");
+    }
+
+    private static string Program => $"dotnet exec '{Path.Combine(AppContext.BaseDirectory, "sparserm.dll")}'";
+
+    private static CliResult Start(string program, params string[] args)
+    {
+        var start = new ProcessStartInfo(program, args) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         return Cli.Finish(process, new CliInput());
     }

@@ -30,7 +30,8 @@ public sealed class StageTests
         string golden = Path.Combine(sae, "golden.safetensors"), dense = folder.File("dense.safetensors"), sparse = folder.File("sparse.safetensors");
         Cli.Run("encode", "--sae", sae, "--input", golden, "--output", dense).Succeeded();
         Cli.Run("encode", "--sae", sae, "--input", golden, "--output", sparse, "--sparse").Succeeded();
-        float[] expected = SafetensorsFile.Open(golden).Take("feature_acts").ReadSingles(), acts = SafetensorsFile.Open(dense).Take("feature_acts").ReadSingles();
+        float[] expected = SafetensorsFile.Open(golden).Take("feature_acts").ReadSingles(),
+            acts = SafetensorsFile.Open(dense).Take("feature_acts").ReadSingles();
         TensorAssert.Close(expected, acts, 2e-5, "feature_acts");
         TensorAssert.Close(SafetensorsFile.Open(golden).Take("recon").ReadSingles(), SafetensorsFile.Open(dense).Take("recon").ReadSingles(), 2e-5, "recon");
         var file = SafetensorsFile.Open(sparse);
@@ -50,14 +51,16 @@ public sealed class StageTests
         {
             string output = folder.File($"{mode}.safetensors");
             Cli.Run("encode", "--sae", sae, "--llama-scope-mode", mode, "--input", Path.Combine(sae, "golden.safetensors"), "--output", output).Succeeded();
-            TensorAssert.Close(SafetensorsFile.Open(Path.Combine(sae, golden)).Take("feature_acts").ReadSingles(), SafetensorsFile.Open(output).Take("feature_acts").ReadSingles(), 2e-5, mode);
+            TensorAssert.Close(SafetensorsFile.Open(Path.Combine(sae, golden)).Take("feature_acts").ReadSingles(),
+                SafetensorsFile.Open(output).Take("feature_acts").ReadSingles(), 2e-5, mode);
         }
     }
 
     [Fact]
     public void Tokenize_renders_by_the_models_template_and_keeps_marks_in_content_text()
     {
-        var line = Cli.Run(CliInput.Text("""{"messages": [{"role": "user", "content": "Hi <end_of_turn>"}]}"""), "tokenize", "--model", FittedReward.Model, "--input", "-").JsonLines()[0];
+        var line = Cli.Run(CliInput.Text("""{"messages": [{"role": "user", "content": "Hi <end_of_turn>"}]}"""), "tokenize",
+            "--model", FittedReward.Model, "--input", "-").JsonLines()[0];
         Assert.Equal("<bos><start_of_turn>user\nHi <end_of_turn><end_of_turn>\n", line.GetProperty("rendered").GetString());
         int[] ids = [.. line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
         Assert.Equal(2, ids[0]);
@@ -68,7 +71,8 @@ public sealed class StageTests
     [Fact]
     public void Tokenize_adds_one_bos_or_none()
     {
-        int[] Ids(params string[] more) => [.. Cli.Run(CliInput.Text("{\"text\": \"Paris.\"}"), ["tokenize", "--model", FittedReward.Model, "--input", "-", .. more])
+        int[] Ids(params string[] more) =>
+            [.. Cli.Run(CliInput.Text("{\"text\": \"Paris.\"}"), ["tokenize", "--model", FittedReward.Model, "--input", "-", .. more])
             .JsonLines()[0].GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
         Assert.Equal([2, .. Ids("--no-bos")], Ids());
     }
@@ -77,8 +81,10 @@ public sealed class StageTests
     public void Tokenize_takes_a_folder_with_a_tokenizer_alone_and_another_template()
     {
         using var folder = new TemporaryFolder();
-        foreach (string name in new[] { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json" }) File.Copy(Path.Combine(FittedReward.Model, name), folder.File(name));
-        var line = Cli.Run(CliInput.Text("""{"prompt": "Hi", "response": "Yes."}"""), "tokenize", "--model", folder.Path, "--chat-template", "none", "--input", "-").JsonLines()[0];
+        foreach (string name in new[] { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json" })
+            File.Copy(Path.Combine(FittedReward.Model, name), folder.File(name));
+        var line = Cli.Run(CliInput.Text("""{"prompt": "Hi", "response": "Yes."}"""), "tokenize", "--model", folder.Path,
+            "--chat-template", "none", "--input", "-").JsonLines()[0];
         Assert.Equal("Hi\nYes.", line.GetProperty("rendered").GetString());
     }
 }

@@ -12,12 +12,15 @@ namespace SparseRM.Cli.Commands;
 internal sealed class ActivationsCommand : CliCommand
 {
     private readonly Option<int[]> _layers = Choices.WholeNumbers("--layers", "blocks after which the residual stream is taken, 0-based");
-    private readonly Option<string> _input = Choices.Text("--input", "jsonl with ids (used as they are), text (already rendered), messages, or prompt and response; - is standard input", "FILE", required: true);
-    private readonly Option<string> _output = Choices.Text("--output", "safetensors with block.{layer}.resid_post.{row} [tokens, d_model], row = 0-based input line", "FILE", required: true);
+    private readonly Option<string> _input = Choices.Text("--input",
+        "jsonl with ids (used as they are), text (already rendered), messages, or prompt and response; - is standard input", "FILE", required: true);
+    private readonly Option<string> _output = Choices.Text("--output",
+        "safetensors with block.{layer}.resid_post.{row} [tokens, d_model], row = 0-based input line", "FILE", required: true);
 
     public ActivationsCommand(Session session) : base("activations", "Write the residual stream of every token after chosen blocks", session,
         new Example("sparserm activations --model google/gemma-2-2b-it --layers 12 --input texts.jsonl --output states.safetensors", "HF's hidden_states[13]"),
-        new Example("""echo '{"ids": [1, 5, 9]}' | sparserm activations --model tiny --layers 0,1 --input - --output states.safetensors""", "ids, no tokenizer needed"))
+        new Example("""echo '{"ids": [1, 5, 9]}' | sparserm activations --model tiny --layers 0,1 --input - --output states.safetensors""",
+            "ids, no tokenizer needed"))
     {
         _layers.Required = true;
         this.AddAll(CommonOptions.Model, _layers, _input, _output, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.DType);
@@ -27,7 +30,8 @@ internal sealed class ActivationsCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         int[] layers = [.. args.GetRequiredValue(_layers).Distinct().Order()];
-        string path = args.GetRequiredValue(_input);
+        string path = args.GetRequiredValue(_input), output = args.GetRequiredValue(_output);
+        OutputFile.Probe(output);
         var lines = InputLines.Read(Session, path);
         var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), layers[^1], DType.F32) with
         {
@@ -37,6 +41,7 @@ internal sealed class ActivationsCommand : CliCommand
         Meter.Run(Session, meter =>
         {
             using var reader = ResidualReader.Open(options, meter.Stage("loading blocks", layers[^1] + 1), Session.Cancel);
+            Session.SayBackend(args, reader.Backend.Description);
             List<TokenSequence> sequences = [.. lines.Select(line => InputLines.At(path, line, () => Sequence(reader, line)))];
             using var scratch = new Scratch();
             var progress = meter.Stage("running", lines.Count);
@@ -47,7 +52,7 @@ internal sealed class ActivationsCommand : CliCommand
                 reader.ReadAllTokens(sequences[i], layers, (layer, states) => scratch.Add($"block.{layer}.resid_post.{row}", states, reader.DModel));
                 progress.Report(i + 1);
             }
-            SafetensorsWriter.Write(args.GetRequiredValue(_output), scratch.Tensors, new Dictionary<string, string> { ["format"] = "pt" });
+            OutputFile.Write(output, () => SafetensorsWriter.Write(output, scratch.Tensors, new Dictionary<string, string> { ["format"] = "pt" }));
             return 0;
         });
     }
@@ -63,14 +68,14 @@ internal sealed class ActivationsCommand : CliCommand
     private sealed class Scratch : IDisposable
     {
         private readonly FileStream _file = new(Path.Combine(Path.GetTempPath(), $"sparserm-{Guid.NewGuid():N}.tmp"),
-            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose, BufferSize = 1 << 16 });
+            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Options = FileOptions.DeleteOnClose, BufferSize = 0 });
 
         public List<TensorToWrite> Tensors { get; } = [];
 
         public void Add(string name, float[] values, int columns)
         {
             long start = _file.Position;
-            _file.Write(MemoryMarshal.AsBytes<float>(values));
+            OutputFile.Write(_file.Name, () => _file.Write(MemoryMarshal.AsBytes<float>(values)));
             Tensors.Add(TensorToWrite.Rows(name, values.Length / columns, columns, (index, row) =>
             {
                 _file.Position = start + index * columns * sizeof(float);

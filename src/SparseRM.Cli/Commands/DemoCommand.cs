@@ -37,11 +37,19 @@ internal sealed class DemoCommand : CliCommand
             Threads = args.GetValue(CommonOptions.Threads) ?? s_defaults.Threads,
             Compute = args.GetValue(CommonOptions.DType),
         };
+        string backend = DescribeBackend(options);
+        Session.SayBackend(args, backend);
         var clock = Stopwatch.StartNew();
         var result = Meter.Run(Session, meter => MiniWorldDemo.Run(options, meter, Session.Cancel));
         foreach (string warning in result.Fit.Warnings) Session.Warn(warning);
-        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, result, clock.Elapsed));
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, result, backend, clock.Elapsed));
         else WriteTables(result, clock.Elapsed);
+    }
+
+    private static string DescribeBackend(DemoOptions options)
+    {
+        using var backend = BackendCatalog.Open(options.Backend, options.Threads);
+        return backend.Description;
     }
 
     private void WriteTables(DemoResult result, TimeSpan elapsed)
@@ -51,10 +59,11 @@ internal sealed class DemoCommand : CliCommand
         int latents = result.Fit.Reward.Input.Latents.Count;
         output.WriteLine("MiniWorld: a language model of 2.8 million parameters that knows a thousand facts, and knows when an answer is wrong.");
         output.WriteLine();
-        output.WriteLine($"1. Of {head.TrainingPairs + head.HeldOutPairs} pairs of answers ({result.Options.Task}), the residual stream after block {result.Fit.Reward.Metadata.Identity.Layer} was read, and");
+        int pairs = head.TrainingPairs + head.HeldOutPairs, layer = result.Fit.Reward.Metadata.Identity.Layer, units = result.Fit.Reward.Head.HiddenUnits;
+        output.WriteLine($"1. Of {pairs} pairs of answers ({result.Options.Task}), the residual stream after block {layer} was read, and");
         output.WriteLine($"   {latents} latents of the sparse autoencoder were chosen that are active more often in one kind of answer than in the other:");
         Session.Tables.Write(LatentTables.Of(result.Fit.Reward.Input.Latents, rowsASide: 3));
-        output.WriteLine($"2. A head of {result.Fit.Reward.Head.HiddenUnits} units was trained on the projections on their {latents} directions, and likewise on what the ablations see.");
+        output.WriteLine($"2. A head of {units} units was trained on the projections on their {latents} directions, and likewise on what the ablations see.");
         output.WriteLine("   Accuracy on pairs that it never saw, and on pairs with other wordings (shift):");
         Accuracies(result);
         Example(result.Example);
@@ -87,11 +96,14 @@ internal sealed class DemoCommand : CliCommand
         scores.Row(example.Wrong, "wrong", Tables.Signed(example.WrongScore));
         Session.Tables.Write(scores);
         var parts = example.Explanation.Parts;
-        Session.Out.WriteLine($"   Why the wrong answer scores {Tables.Signed(parts.Score)} where the mean training input scores {Tables.Signed(parts.MeanScore)}; the shares of all directions add up to the difference:");
+        string score = Tables.Signed(parts.Score), mean = Tables.Signed(parts.MeanScore);
+        Session.Out.WriteLine($"   Why the wrong answer scores {score} where the mean training input scores {mean}; "
+            + "the shares of all directions add up to the difference:");
         var table = Tables.Of(">Latent", "Prefers", ">Projection", ">Mean", ">Share", "Tokens that push it most");
         foreach (var (share, tokens) in example.Explanation.Top)
         {
-            table.Row($"{share.Latent?.Latent}", share.Latent is { Sign: > 0 } ? "chosen" : "rejected", Tables.Signed(share.Value), Tables.Signed(share.Mean), Tables.Signed(share.Share),
+            table.Row($"{share.Latent?.Latent}", share.Latent is { Sign: > 0 } ? "chosen" : "rejected", Tables.Signed(share.Value),
+                Tables.Signed(share.Mean), Tables.Signed(share.Share),
                 string.Join("  ", tokens.Select(token => $"{Shown(token.Text)} {Tables.Signed(token.Push)}")));
         }
         Session.Tables.Write(table);
@@ -99,13 +111,16 @@ internal sealed class DemoCommand : CliCommand
 
     private static string Shown(string token) => token.Trim(' ') is { Length: > 0 } text ? text.Replace("\n", "\\n") : "' '";
 
-    private static string Shown(IReadOnlyList<AccuracyCount> draws) => draws.Count == 1
-        ? Tables.Percent(draws[0].Accuracy)
-        : $"{Tables.Percent(draws.Average(draw => draw.Accuracy))} ({Tables.Percent(draws.Min(draw => draw.Accuracy))} to {Tables.Percent(draws.Max(draw => draw.Accuracy))})";
-
-    private static void WriteJson(Utf8JsonWriter json, DemoResult result, TimeSpan elapsed)
+    private static string Shown(IReadOnlyList<AccuracyCount> draws)
     {
-        new Report().Add("task", result.Options.Task).Add("k", result.Options.K).Add("seed", result.Options.Seed).Add("training_items", result.TrainingItems)
+        string mean = Tables.Percent(draws.Average(draw => draw.Accuracy));
+        return draws.Count == 1 ? mean : $"{mean} ({Tables.Percent(draws.Min(draw => draw.Accuracy))} to {Tables.Percent(draws.Max(draw => draw.Accuracy))})";
+    }
+
+    private static void WriteJson(Utf8JsonWriter json, DemoResult result, string backend, TimeSpan elapsed)
+    {
+        new Report().Add("task", result.Options.Task).Add("k", result.Options.K).Add("seed", result.Options.Seed).Add("backend", backend)
+            .Add("training_items", result.TrainingItems)
             .Add("training_pairs", result.Fit.Head.TrainingPairs).Add("held_out_pairs", result.Fit.Head.HeldOutPairs)
             .Add("held_out_accuracy", result.Fit.Head.HeldOutAccuracy).Add("warnings", result.Fit.Warnings).WriteTo(json);
         LatentTables.WriteJson(json, result.Fit.Reward.Input.Latents);
@@ -146,7 +161,8 @@ internal sealed class DemoCommand : CliCommand
         foreach (var share in example.Explanation.Parts.Shares)
         {
             json.WriteStartObject();
-            new Report().Add("latent", share.Latent?.Latent).Add("sign", share.Latent?.Sign).Add("value", share.Value).Add("mean", share.Mean).Add("share", share.Share).WriteTo(json);
+            new Report().Add("latent", share.Latent?.Latent).Add("sign", share.Latent?.Sign).Add("value", share.Value)
+                .Add("mean", share.Mean).Add("share", share.Share).WriteTo(json);
             json.WriteEndObject();
         }
         json.WriteEndArray();

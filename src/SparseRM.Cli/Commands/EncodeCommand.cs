@@ -16,8 +16,10 @@ internal sealed class EncodeCommand : CliCommand
     private readonly Option<bool> _sparse = new("--sparse") { Description = "in the place of feature_acts: indices [2, m] (row, latent) and values [m]" };
 
     public EncodeCommand(Session session) : base("encode", "Encode residual states with a sparse autoencoder", session,
-        new Example("sparserm encode --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --input states.safetensors --output acts.safetensors", "dense activations"),
-        new Example("sparserm encode --sparse --llama-scope-mode saelens --sae Llama3_1-8B-Base-L15R-8x --input states.safetensors --output acts.safetensors", "only what is active"))
+        new Example("sparserm encode --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --input states.safetensors --output acts.safetensors",
+            "dense activations"),
+        new Example("sparserm encode --sparse --llama-scope-mode saelens --sae Llama3_1-8B-Base-L15R-8x --input states.safetensors --output acts.safetensors",
+            "only what is active"))
     {
         this.AddAll(_sae, _input, _output, _sparse, CommonOptions.LlamaScope, CommonOptions.DType);
         this.AddAll(CommonOptions.Backend, CommonOptions.Threads);
@@ -25,16 +27,20 @@ internal sealed class EncodeCommand : CliCommand
 
     protected override void Run(ParseResult args)
     {
+        string output = args.GetRequiredValue(_output);
+        OutputFile.Probe(output);
         var sae = SaeFormatCatalog.Open(args.GetRequiredValue(_sae), args.GetValue(CommonOptions.LlamaScope));
         float[] x = ReadStates(args.GetRequiredValue(_input), sae);
         using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", args.GetValue(CommonOptions.Threads) ?? 0);
+        Session.SayBackend(args, backend.Description);
         using var encoder = new SaeEncoder(backend, sae, args.GetValue(CommonOptions.DType) ?? DType.F32);
         var rows = Meter.Run(Session, meter => Encode(encoder, x, meter));
         var recon = SaeDecoder.Reconstruct(sae, x, rows);
         List<TensorToWrite> tensors = [TensorToWrite.Singles("recon", recon, rows.Count, sae.DIn)];
         if (args.GetValue(_sparse)) tensors.AddRange(Sparse(rows));
         else tensors.Add(TensorToWrite.Rows("feature_acts", rows.Count, sae.DSae, (index, row) => Scatter(rows[(int)index], row)));
-        SafetensorsWriter.Write(args.GetRequiredValue(_output), tensors, new Dictionary<string, string> { ["format"] = "pt", ["sae_id"] = sae.Id });
+        var metadata = new Dictionary<string, string> { ["format"] = "pt", ["sae_id"] = sae.Id };
+        OutputFile.Write(output, () => SafetensorsWriter.Write(output, tensors, metadata));
     }
 
     private static float[] ReadStates(string path, SparseAutoencoder sae)
@@ -54,7 +60,8 @@ internal sealed class EncodeCommand : CliCommand
         for (int start = 0; start < count; start += blockRows)
         {
             Session.Cancel.ThrowIfCancellationRequested();
-            encoder.Encode(x.AsSpan(start * dIn, Math.Min(blockRows, count - start) * dIn), (_, latents, values) => rows.Add((latents.ToArray(), values.ToArray())));
+            encoder.Encode(x.AsSpan(start * dIn, Math.Min(blockRows, count - start) * dIn),
+                (_, latents, values) => rows.Add((latents.ToArray(), values.ToArray())));
             progress.Report(rows.Count);
         }
         return rows;

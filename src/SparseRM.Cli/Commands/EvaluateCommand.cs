@@ -3,7 +3,6 @@ using System.Text.Json;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Data.Evaluation;
-using SparseRM.Sae;
 using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Commands;
@@ -11,24 +10,22 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm evaluate</c>: how often the preferred answer scores higher.</summary>
 internal sealed class EvaluateCommand : CliCommand
 {
-    private readonly Option<string> _data = Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
-    private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit wrote; with --folds its settings are the defaults of each fold", "FILE");
+    private readonly Option<string> _data =
+        Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
+    private readonly Option<string> _reward =
+        Choices.Text("--reward", "a reward file that fit wrote; with --folds its settings are the defaults of each fold", "FILE");
     private readonly Option<int?> _folds = Choices.Whole("--folds", "fit on all parts of the data but one and score that one, in turn, N times", least: 2);
     private readonly Option<string> _group = Choices.Of("--group", "what stays together in one fold (default: prompt)", ("prompt", "prompt"), ("item", "item"));
 
-    public EvaluateCommand(Session session) : base("evaluate", "Count how often the preferred answer scores higher (a tie is wrong), with 95 % intervals and by subset", session,
+    public EvaluateCommand(Session session) : base("evaluate",
+        "Count how often the preferred answer scores higher (a tie is wrong), with 95 % intervals and by subset", session,
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data rewardbench.parquet", "a benchmark, by its own rule"),
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data test.jsonl --json", "for a program"),
-        new Example("sparserm evaluate --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --folds 5 --group prompt", "cross-validation, no reward file needed"))
+        new Example("sparserm evaluate --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --folds 5 --group prompt",
+            "cross-validation, no reward file needed"))
     {
         this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _group);
         this.AddAll(FitSettings.All);
-    }
-
-    private enum Grouping
-    {
-        Prompt,
-        Item,
     }
 
     protected override void Run(ParseResult args)
@@ -39,11 +36,12 @@ internal sealed class EvaluateCommand : CliCommand
         if (folds is null) RefuseFitSettings(args, reward);
         else if (reward is null) FitSettings.Check(options);
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
-        var (result, parts) = folds is { } count
-            ? RunFolds(reward is null ? options : FitSettings.Of(args, options, RewardModelFile.Load(reward)), data, count, args.GetValue(_group) != "item")
-            : (RunReward(args, options.Reader, reward!, data), []);
-        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, result, parts));
-        else WriteTables(data, result, parts);
+        if (folds is not null && reward is not null) options = FitSettings.Of(args, options, RewardModelFile.Load(reward));
+        var found = Meter.Run(Session, meter => folds is { } count
+            ? RunFolds(args, options, data, count, meter)
+            : RunReward(args, options.Reader, reward!, data, meter));
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, found));
+        else WriteTables(data, found.Result, found.Folds);
     }
 
     private void RefuseFitSettings(ParseResult args, string? reward)
@@ -51,24 +49,29 @@ internal sealed class EvaluateCommand : CliCommand
         if (reward is null) throw new UsageException("--reward is needed, or --folds to fit as it evaluates");
         var own = FitSettings.OfFitsAlone.Append(_group).FirstOrDefault(args.Has);
         if (own is not null) throw new UsageException($"{own.Name} says how to fit, which happens only under --folds; the reward file has its own");
+        Option? cache = args.Has(CommonOptions.Cache) ? CommonOptions.Cache : args.Has(CommonOptions.NoCache) ? CommonOptions.NoCache : null;
+        if (cache is not null) throw new UsageException($"{cache.Name} has a meaning only under --folds; a reward file is evaluated without a cache of states");
     }
 
-    private EvaluationResult RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data) => Meter.Run(Session, meter =>
+    private Found RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data, Meter meter)
     {
-        var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, args.GetValue(CommonOptions.LlamaScope)) : null;
-        using var scorer = RewardScorer.Open(reward, options, sae, meter, Session.Cancel);
-        return scorer.Evaluate(data, meter, Session.Cancel);
-    });
+        using var scorer = Scorers.Open(args, reward, options, meter, Session.Cancel);
+        string backend = scorer.Reader.Backend.Description;
+        Session.SayBackend(args, backend);
+        return new Found(scorer.Evaluate(data, meter, Session.Cancel), [], backend);
+    }
 
-    private (EvaluationResult, IReadOnlyList<AccuracyCount>) RunFolds(FitOptions options, PreferenceSet data, int folds, bool byPrompt) => Meter.Run(Session, meter =>
+    private Found RunFolds(ParseResult args, FitOptions options, PreferenceSet data, int folds, Meter meter)
     {
         using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
+        string backend = trainer.Reader.Backend.Description;
+        Session.SayBackend(args, backend);
         foreach (string note in trainer.Notes) Session.Note(note);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var states = trainer.ReadStates(data, meter, Session.Cancel);
-        var found = CrossValidation.Run(trainer, states, options, folds, byPrompt, meter, Session.Cancel);
-        return (found.Result, found.Folds);
-    });
+        var found = CrossValidation.Run(trainer, states, options, folds, args.GetValue(_group) != "item", meter, Session.Cancel);
+        return new Found(found.Result, found.Folds, backend);
+    }
 
     private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
     {
@@ -90,10 +93,11 @@ internal sealed class EvaluateCommand : CliCommand
         table.Row(name, Tables.Percent(count.Accuracy), $"{Tables.Percent(interval.Low)} to {Tables.Percent(interval.High)}", Tables.Count(count.Total));
     }
 
-    private static void WriteJson(Utf8JsonWriter json, PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
+    private static void WriteJson(Utf8JsonWriter json, PreferenceSet data, Found found)
     {
+        var (result, folds, backend) = found;
         Write(json, result.Pairs);
-        new Report().Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).WriteTo(json);
+        new Report().Add("backend", backend).Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).WriteTo(json);
         json.WriteStartObject("by");
         foreach (var subset in result.BySubset)
         {
@@ -139,5 +143,7 @@ internal sealed class EvaluateCommand : CliCommand
         json.WriteEndObject();
     }
 
-    private static AccuracyInterval Interval(AccuracyCount count) => new((int)count.Correct, (int)count.Total);
+    private sealed record Found(EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, string Backend);
+
+    private static AccuracyInterval Interval(AccuracyCount count) => new(checked((int)count.Correct), checked((int)count.Total));
 }

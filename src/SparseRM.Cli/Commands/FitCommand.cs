@@ -9,13 +9,21 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm fit</c>: from preference pairs to a reward file.</summary>
 internal sealed class FitCommand : CliCommand
 {
-    private readonly Option<string> _data = Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
+    private readonly Option<string> _data =
+        Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
     private readonly Option<string> _output = Choices.Text("--output", "the reward file to write", "FILE", required: true);
 
     public FitCommand(Session session) : base("fit", "Learn a reward from preference pairs and write it as one safetensors file", session,
-        new Example("sparserm fit --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --data pairs.jsonl --output reward.safetensors", "the method itself"),
-        new Example("sparserm fit --model meta-llama/Llama-3.1-8B-Instruct --sae Llama3_1-8B-Base-L15R-8x --k 64 --loss bradley-terry --data train.parquet --output reward.safetensors", "another K and loss"),
-        new Example("sparserm fit --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --output reward.safetensors", "an ablation, without an SAE"))
+        new Example(
+            "sparserm fit --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 "
+                + "--data pairs.jsonl --output reward.safetensors",
+            "the method itself"),
+        new Example(
+            "sparserm fit --model meta-llama/Llama-3.1-8B-Instruct --sae Llama3_1-8B-Base-L15R-8x --k 64 --loss bradley-terry "
+                + "--data train.parquet --output reward.safetensors",
+            "another K and loss"),
+        new Example("sparserm fit --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --output reward.safetensors",
+            "an ablation, without an SAE"))
     {
         this.AddAll(CommonOptions.Model, FitSettings.Sae, _data, _output);
         this.AddAll(FitSettings.All.Where(option => option != FitSettings.Sae));
@@ -27,19 +35,22 @@ internal sealed class FitCommand : CliCommand
         var options = FitSettings.Read(args);
         FitSettings.Check(options);
         string output = args.GetRequiredValue(_output);
-        if (options.CacheFolder is { } cache) Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
+        OutputFile.Probe(output);
+        if (options.CacheFolder is { } cache)
+            Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
         string[] notes = [], warnings = [];
         var (result, backend) = Meter.Run(Session, meter =>
         {
             using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
+            Session.SayBackend(args, trainer.Reader.Backend.Description);
             var states = trainer.ReadStates(data, meter, Session.Cancel);
             var fitted = trainer.Fit(states, progress: meter, cancel: Session.Cancel);
             (notes, warnings) = ([.. trainer.Notes], [.. trainer.Warnings, .. fitted.Warnings]);
             return (fitted, trainer.Reader.Backend.Description);
         });
         Session.Cancel.ThrowIfCancellationRequested();
-        RewardModelFile.Save(output, result.Reward);
+        OutputFile.Write(output, () => RewardModelFile.Save(output, result.Reward));
         foreach (string note in notes) Session.Note(note);
         foreach (string warning in warnings) Session.Warn(warning);
         if (args.GetValue(CommonOptions.Json)) WriteJson(output, Facts(data, result, backend), result, warnings);
@@ -65,7 +76,8 @@ internal sealed class FitCommand : CliCommand
     {
         var (metadata, identity, head) = (result.Reward.Metadata, result.Reward.Metadata.Identity, result.Head);
         return new Report().Add("model", identity.ModelName).Add("layer", identity.Layer).Add("position", identity.Position.ToString().ToLowerInvariant())
-            .Add("chat_template", identity.TemplateName).Add("dtype", metadata.DType).Add("backend", backend).Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode)
+            .Add("chat_template", identity.TemplateName).Add("dtype", metadata.DType).Add("backend", backend)
+            .Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode)
             .Add("input", HeadInput.Name(result.Reward.Input.Kind)).Add("k", metadata.K).Add("inputs", result.Reward.Input.Count).Add("loss", metadata.Loss)
             .Add("seed", metadata.Seed).Add("data", data.Path).Add("format", data.Format).Add("skipped_rows", data.Skipped.Count).Add("pairs", metadata.Pairs)
             .Add("training_pairs", head.TrainingPairs).Add("held_out_pairs", head.HeldOutPairs)

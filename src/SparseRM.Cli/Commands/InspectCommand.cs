@@ -55,10 +55,12 @@ internal sealed class InspectCommand : CliCommand
     }
 
     private static bool IsReward(string path) =>
-        path.EndsWith(".safetensors", StringComparison.Ordinal) && File.Exists(path) && !IsNamedAsWeights(path) && RewardModelFile.Recognises(SafetensorsFile.Open(path));
+        path.EndsWith(".safetensors", StringComparison.Ordinal) && File.Exists(path) && !IsNamedAsWeights(path)
+            && RewardModelFile.Recognises(SafetensorsFile.Open(path));
 
     // What formats of SAEs call their weights; everything else is asked for its metadata.
-    private static bool IsNamedAsWeights(string path) => Path.GetFileName(path) is "sae_weights.safetensors" or "sae.safetensors" or "params.safetensors" or "final.safetensors";
+    private static bool IsNamedAsWeights(string path) =>
+        Path.GetFileName(path) is "sae_weights.safetensors" or "sae.safetensors" or "params.safetensors" or "final.safetensors";
 
     private static bool IsSae(string path)
     {

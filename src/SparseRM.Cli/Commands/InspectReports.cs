@@ -26,14 +26,16 @@ internal static class InspectReports
 
     public static Report Of(SparseAutoencoder sae) => new Report().Add("kind", "sae").Add("format", sae.Format).Add("id", sae.Id)
         .Add("layer", sae.Layer).Add("hook", sae.HookName).Add("d_in", sae.DIn).Add("d_sae", sae.DSae)
-        .Add("activation", sae.Activation.Name).Add("k", sae.Activation is SaeActivation.TopK topK ? topK.K : sae.Activation is SaeActivation.GroupMax groupMax ? groupMax.K : null)
+        .Add("activation", sae.Activation.Name)
+        .Add("k", sae.Activation is SaeActivation.TopK topK ? topK.K : sae.Activation is SaeActivation.GroupMax groupMax ? groupMax.K : null)
         .Add("input_norm", sae.InputNorm.ToString().ToLowerInvariant()).Add("gating_mode", sae.GatingMode)
         .Add("dtype", sae.WEnc.DType.ToString()).Add("notes", sae.Notes.Count > 0 ? sae.Notes : null);
 
     public static Report Of(RewardModel reward)
     {
         var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
-        return new Report().Add("kind", "reward").Add("input", HeadInput.Name(reward.Input.Kind)).Add("inputs", reward.Input.Count).Add("hidden_units", reward.Head.HiddenUnits)
+        return new Report().Add("kind", "reward").Add("input", HeadInput.Name(reward.Input.Kind)).Add("inputs", reward.Input.Count)
+            .Add("hidden_units", reward.Head.HiddenUnits)
             .Add("model", identity.ModelName).Add("model_fingerprint", identity.ModelFingerprint).Add("tokenizer_fingerprint", identity.TokenizerFingerprint)
             .Add("layer", identity.Layer).Add("position", identity.Position.ToString().ToLowerInvariant())
             .Add("chat_template", identity.TemplateName).Add("template_fingerprint", identity.TemplateFingerprint).Add("dtype", metadata.DType)

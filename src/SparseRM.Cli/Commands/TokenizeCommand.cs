@@ -12,21 +12,28 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm tokenize</c>: what a model would see.</summary>
 internal sealed class TokenizeCommand : CliCommand
 {
-    private readonly Option<string> _model = Choices.Text("--model", "a folder with a tokenizer, or a hub id in the local Hugging Face cache", "FOLDER|ID", required: true);
-    private readonly Option<string> _input = Choices.Text("--input", "jsonl with text (already rendered), messages, or prompt and response; - is standard input", "FILE", required: true);
+    private readonly Option<string> _model =
+        Choices.Text("--model", "a folder with a tokenizer, or a hub id in the local Hugging Face cache", "FOLDER|ID", required: true);
+    private readonly Option<string> _input = Choices.Text("--input",
+        "jsonl with text (already rendered), messages, or prompt and response; - is standard input", "FILE", required: true);
     private readonly Option<string> _output = Choices.Text("--output", "jsonl with ids and rendered; - or nothing is standard output", "FILE");
     private readonly Option<bool> _noBos = new("--no-bos") { Description = "add no BOS; one that the template or the text spells stays" };
 
     public TokenizeCommand(Session session) : base("tokenize", "Render dialogues by the model's chat template and show their token ids", session,
-        new Example("""echo '{"messages": [{"role": "user", "content": "Hello"}]}' | sparserm tokenize --model google/gemma-2-2b-it --input -""", "one dialogue"),
-        new Example("sparserm tokenize --model tokenizers/llama3 --no-bos --input texts.jsonl --output ids.jsonl", "plain texts, with a folder that holds only a tokenizer"))
+        new Example("""echo '{"messages": [{"role": "user", "content": "Hello"}]}' | sparserm tokenize --model google/gemma-2-2b-it --input -""",
+            "one dialogue"),
+        new Example("sparserm tokenize --model tokenizers/llama3 --no-bos --input texts.jsonl --output ids.jsonl",
+            "plain texts, with a folder that holds only a tokenizer"))
         => this.AddAll(_model, _input, _output, CommonOptions.ChatTemplate, _noBos);
 
     protected override void Run(ParseResult args)
     {
+        OutputFile.Probe(args.GetValue(_output));
         string folder = ModelFolder.Resolve(args.GetRequiredValue(_model)), path = args.GetRequiredValue(_input);
         var tokenizer = ModelTokenizer.Load(folder);
-        var template = args.GetValue(CommonOptions.ChatTemplate) is { } name ? ChatTemplate.Named(name, tokenizer.SpecialTokens) : ChatTemplate.FromFolder(folder);
+        var template = args.GetValue(CommonOptions.ChatTemplate) is { } name
+            ? ChatTemplate.Named(name, tokenizer.SpecialTokens)
+            : ChatTemplate.FromFolder(folder);
         bool addBos = !args.GetValue(_noBos);
         var lines = new List<(int[] Ids, string Text)>();
         foreach (var line in InputLines.Read(Session, path))

@@ -44,7 +44,8 @@ internal static class Choices
         HelpName = "X",
         CustomParser = result =>
         {
-            if (double.TryParse(Word(result), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && (orZero ? value >= 0 : value > 0))
+            if (double.TryParse(Word(result), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
+                && (orZero ? value >= 0 : value > 0))
                 return value;
             result.AddError($"{name}: '{Word(result)}' is not a number {(orZero ? "from 0 on" : "above 0")}");
             return null;

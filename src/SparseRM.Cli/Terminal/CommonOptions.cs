@@ -13,19 +13,25 @@ internal static class CommonOptions
 
     public static Option<bool> Json { get; } = new("--json") { Description = "print one JSON object on standard output" };
 
-    public static Option<string> Model { get; } = Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID", required: true);
+    public static Option<string> Model { get; } =
+        Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID", required: true);
 
-    public static Option<string> Backend { get; } = Choices.Of("--backend", "where the model runs (default: auto)", [.. BackendCatalog.Names.Select(name => (name, name))]);
+    public static Option<string> Backend { get; } =
+        Choices.Of("--backend", "where the model runs (default: auto)", [.. BackendCatalog.Names.Select(name => (name, name))]);
 
     public static Option<int?> Threads { get; } = Choices.Whole("--threads", "threads (default: all cores); changes no bit of any result");
 
-    public static Option<DType?> DType { get; } = Choices.Of<DType?>("--dtype", "type of the products; auto is the weights' own", ("f32", Tensors.DType.F32), ("bf16", Tensors.DType.BF16), ("auto", null));
+    public static Option<DType?> DType { get; } = Choices.Of<DType?>("--dtype", "type of the products; auto is the weights' own",
+        ("f32", Tensors.DType.F32), ("bf16", Tensors.DType.BF16), ("auto", null));
 
-    public static Option<int?> MaxBatchTokens { get; } = Choices.Whole("--max-batch-tokens", $"tokens computed at once, bounds memory (default: {ResidualRunner.DefaultBatchTokens})");
+    public static Option<int?> MaxBatchTokens { get; } =
+        Choices.Whole("--max-batch-tokens", $"tokens computed at once, bounds memory (default: {ResidualRunner.DefaultBatchTokens})");
 
-    public static Option<Truncation> Truncate { get; } = Choices.Of("--truncate", "cut inputs longer than the model's context (default: refuse them)", ("left", Truncation.Left), ("right", Truncation.Right));
+    public static Option<Truncation> Truncate { get; } = Choices.Of("--truncate",
+        "cut inputs longer than the model's context (default: refuse them)", ("left", Truncation.Left), ("right", Truncation.Right));
 
-    public static Option<string> ChatTemplate { get; } = Choices.Text("--chat-template", "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file (default: the model's own)", "NAME|FILE");
+    public static Option<string> ChatTemplate { get; } = Choices.Text("--chat-template",
+        "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file (default: the model's own)", "NAME|FILE");
 
     public static Option<ReadOutPosition> Position { get; } = Choices.Of("--position",
         "where the state is read: the last token (default), the answer's last token, or the mean over the answer",
@@ -38,7 +44,8 @@ internal static class CommonOptions
     public static Option<LlamaScopeMode> LlamaScope { get; } = Choices.Of("--llama-scope-mode", "how Llama Scope's threshold is read (default: official)",
         ("official", LlamaScopeMode.Official), ("saelens", LlamaScopeMode.SaeLens));
 
-    public static Option<string> Format { get; } = Choices.Of("--format", "format of the preference data (default: recognised)", [.. PreferenceFile.FormatNames.Select(name => (name, name))]);
+    public static Option<string> Format { get; } = Choices.Of("--format", "format of the preference data (default: recognised)",
+        [.. PreferenceFile.FormatNames.Select(name => (name, name))]);
 
     public static Option<PreferenceDimension> Dimension { get; } = Choices.Of("--dimension", "which judgement of PKU-SafeRLHF counts (default: better)",
         ("better", PreferenceDimension.Better), ("safer", PreferenceDimension.Safer));

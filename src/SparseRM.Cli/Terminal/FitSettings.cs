@@ -13,7 +13,8 @@ internal static class FitSettings
 
     public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder or file; needed for the inputs projection and activations", "PATH");
 
-    public static Option<int?> Layer { get; } = Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's)", least: 0);
+    public static Option<int?> Layer { get; } =
+        Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's)", least: 0);
 
     public static Option<int?> K { get; } = Choices.Whole("--k", "latents on each side (default: 128)");
 
@@ -27,7 +28,8 @@ internal static class FitSettings
 
     public static Option<int?> Seed { get; } = Choices.Whole("--seed", $"seed of everything random (default: {s_defaults.Seed})", least: 0);
 
-    public static Option<int?> Seeds { get; } = Choices.Whole("--seeds", "train N heads from different beginnings and keep the best on the held-out pairs (default: 1)");
+    public static Option<int?> Seeds { get; } =
+        Choices.Whole("--seeds", "train N heads from different beginnings and keep the best on the held-out pairs (default: 1)");
 
     public static Option<double?> Margin { get; } = Choices.Number("--margin", $"gamma of the margin loss (default: {s_defaults.Margin})");
 
@@ -43,12 +45,14 @@ internal static class FitSettings
 
     public static Option<int?> BatchPairs { get; } = Choices.Whole("--batch-pairs", $"pairs of a training step (default: {s_defaults.BatchPairs})");
 
-    public static Option<double?> HeldOut { get; } = Choices.Number("--held-out", $"share of the pairs kept out of training (default: {s_defaults.HeldOutFraction})", orZero: true);
+    public static Option<double?> HeldOut { get; } =
+        Choices.Number("--held-out", $"share of the pairs kept out of training (default: {s_defaults.HeldOutFraction})", orZero: true);
 
     /// <summary>All of them, with the common options that a fit takes.</summary>
     public static IReadOnlyList<Option> All { get; } =
     [
-        Sae, Layer, K, Loss, Input, Pairs, Seed, CommonOptions.ChatTemplate, CommonOptions.Position, CommonOptions.Truncate, CommonOptions.DType, CommonOptions.LlamaScope,
+        Sae, Layer, K, Loss, Input, Pairs, Seed, CommonOptions.ChatTemplate, CommonOptions.Position, CommonOptions.Truncate,
+        CommonOptions.DType, CommonOptions.LlamaScope,
         Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut,
         .. CommonOptions.Reading, CommonOptions.Cache, CommonOptions.NoCache, .. CommonOptions.Running,
     ];
@@ -116,8 +120,10 @@ internal static class FitSettings
     public static void Check(FitOptions options)
     {
         bool needsSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
-        if (needsSae && options.Sae is null) throw new UsageException($"--input {HeadInput.Name(options.Input)} needs --sae; without an SAE there are --input dense and --input random");
-        if (!needsSae && options.Sae is null && options.Reader.Layer is null) throw new UsageException("--layer is needed where there is no --sae that says it");
+        if (needsSae && options.Sae is null)
+            throw new UsageException($"--input {HeadInput.Name(options.Input)} needs --sae; without an SAE there are --input dense and --input random");
+        if (!needsSae && options.Sae is null && options.Reader.Layer is null)
+            throw new UsageException("--layer is needed where there is no --sae that says it");
         if (options.Training.HeldOutFraction >= 1) throw new UsageException("--held-out is a share below 1");
     }
 

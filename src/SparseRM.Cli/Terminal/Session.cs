@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -61,6 +62,15 @@ internal sealed class Session : IDisposable
         Messages.WriteLine(message);
     }
 
+    /// <summary>Which backend <c>auto</c> took, for people alone: a pipe holds what is asked for and what is wrong.</summary>
+    /// <param name="args">Silent where it names a backend.</param>
+    /// <param name="description">The backend's.</param>
+    public void SayBackend(ParseResult args, string description)
+    {
+        // Through the console of the bars, which makes room above them.
+        if (!Console.IsErrorRedirected && args.GetValue(CommonOptions.Backend) is null or "auto") Bars.WriteLine($"backend: {description}");
+    }
+
     /// <summary>Something good to know of an input.</summary>
     public void Note(string message) => Messages.WriteLine($"note: {message}");
 
@@ -84,7 +94,8 @@ internal sealed class Session : IDisposable
     /// <summary>One JSON object on standard output, snake_case by the caller.</summary>
     public void WriteJson(Action<Utf8JsonWriter> write) => WriteData(null, stream =>
     {
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             write(json);
@@ -98,7 +109,7 @@ internal sealed class Session : IDisposable
     {
         if (path is not (null or "-"))
         {
-            AtomicFile.Write(path, write);
+            OutputFile.Write(path, () => AtomicFile.Write(path, write));
             return;
         }
         Out.Flush();

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace SparseRM.Data;
@@ -13,13 +14,13 @@ public static class ScoreOutput
     /// <exception cref="ArgumentException">The score is NaN or infinite, which JSON cannot say.</exception>
     /// <exception cref="IOException">The output cannot be written.</exception>
     public static void WriteWith(Stream output, ScoreInput line, string name, float score)
-        => Write(output, line, name, buffer => Number(buffer, score));
+        => Write(output, line, (name, buffer => Number(buffer, score)));
 
     /// <summary>The same with a list of scores, in the order of the answers.</summary>
     /// <exception cref="ArgumentException">A score is NaN or infinite.</exception>
     /// <exception cref="IOException">The output cannot be written.</exception>
     public static void WriteWith(Stream output, ScoreInput line, string name, IReadOnlyList<float> scores)
-        => Write(output, line, name, buffer =>
+        => Write(output, line, (name, buffer =>
         {
             for (int i = 0; i < scores.Count; i++)
             {
@@ -27,9 +28,20 @@ public static class ScoreOutput
                 Number(buffer, scores[i]);
             }
             buffer.Write(scores.Count == 0 ? "[]"u8 : "]"u8);
-        });
+        }));
 
-    private static void Write(Stream output, ScoreInput line, string name, Action<ArrayBufferWriter<byte>> writeValue)
+    /// <summary>The line's fields in their order, byte for byte, then others, each written by its own function; one line feed.</summary>
+    /// <remarks>Fields of those names in the input are left out.</remarks>
+    /// <exception cref="ArgumentException">A function writes NaN or infinity, which JSON cannot say.</exception>
+    /// <exception cref="IOException">The output cannot be written.</exception>
+    public static void WriteWith(Stream output, ScoreInput line, params IReadOnlyList<(string Name, Action<Utf8JsonWriter> Write)> fields)
+        => Write(output, line, [.. fields.Select(field => (field.Name, (Action<ArrayBufferWriter<byte>>)(buffer =>
+        {
+            using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+            field.Write(json);
+        })))]);
+
+    private static void Write(Stream output, ScoreInput line, params IReadOnlyList<(string Name, Action<ArrayBufferWriter<byte>> Write)> fields)
     {
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(line);
@@ -37,7 +49,7 @@ public static class ScoreOutput
         buffer.Write("{"u8);
         foreach (JsonProperty field in line.Source.EnumerateObject())
         {
-            if (field.NameEquals(name)) continue;
+            if (fields.Any(added => field.NameEquals(added.Name))) continue;
             // The raw bytes: a writer of JSON would escape anew and change numbers' spelling.
             buffer.Write("\""u8);
             buffer.Write(JsonMarshal.GetRawUtf8PropertyName(field));
@@ -45,10 +57,13 @@ public static class ScoreOutput
             buffer.Write(JsonMarshal.GetRawUtf8Value(field.Value));
             buffer.Write(", "u8);
         }
-        buffer.Write("\""u8);
-        buffer.Write(JsonEncodedText.Encode(name).EncodedUtf8Bytes);
-        buffer.Write("\": "u8);
-        writeValue(buffer);
+        for (int i = 0; i < fields.Count; i++)
+        {
+            buffer.Write(i == 0 ? "\""u8 : ", \""u8);
+            buffer.Write(JsonEncodedText.Encode(fields[i].Name).EncodedUtf8Bytes);
+            buffer.Write("\": "u8);
+            fields[i].Write(buffer);
+        }
         buffer.Write("}\n"u8);
         output.Write(buffer.WrittenSpan);
     }

@@ -1,0 +1,111 @@
+using System.Runtime.Versioning;
+
+namespace SparseRM.Cli.Tests;
+
+/// <summary>Places that cannot be written: told before any work where that can be known, and an old file stays as it was.</summary>
+public sealed class BadOutputTests(FittedReward reward)
+{
+    // Written at the very end; what is there before must outlive every failure.
+    private const string Old = "old";
+    private const string Line = "{\"ids\": [2, 7]}";
+
+    /// <summary>Commands with --output. Their other files do not exist, so that only a check before all work can find the output.</summary>
+    public static TheoryData<string> CommandsWithOutput => ["fit", "score", "activations", "encode", "tokenize"];
+
+    private static string[] WithoutFiles(string command) => command switch
+    {
+        "fit" => ["fit", "--model", "/nowhere/model", "--sae", "/nowhere/sae", "--data", "/nowhere/data"],
+        "score" => ["score", "--model", "/nowhere/model", "--reward", "/nowhere/reward", "--input", "/nowhere/input"],
+        "activations" => ["activations", "--model", "/nowhere/model", "--layers", "0", "--input", "/nowhere/input"],
+        "encode" => ["encode", "--sae", "/nowhere/sae", "--input", "/nowhere/input"],
+        _ => ["tokenize", "--model", "/nowhere/model", "--input", "/nowhere/input"],
+    };
+
+    [Theory, MemberData(nameof(CommandsWithOutput))]
+    public void A_place_that_cannot_be_written_is_told_before_any_work(string command)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("file"), Old);
+        foreach (var (place, part) in new[] { ("missing/r.out", "folder does not exist"), ("file/r.out", "cannot be written"), (".", "is a folder") })
+            Cli.Run([.. WithoutFiles(command), "--output", folder.File(place)]).Failed(1, folder.File(place), part);
+        // A good place is passed: the next thing that is missing is told, and nothing is left there.
+        Cli.Run([.. WithoutFiles(command), "--output", folder.File("file")]).Failed(1, "/nowhere/");
+        AssertOnlyOld(folder, "file");
+    }
+
+    [Theory, MemberData(nameof(CommandsWithOutput)), UnsupportedOSPlatform("windows")]
+    public void A_folder_that_is_read_only(string command)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "root writes everywhere");
+        using var folder = new TemporaryFolder();
+        File.SetUnixFileMode(folder.Path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Cli.Run([.. WithoutFiles(command), "--output", folder.File("r.out")]).Failed(1, "r.out", "cannot be written");
+        File.SetUnixFileMode(folder.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Assert.Empty(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public void A_device_that_is_full()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");
+        Cli.Run(CliInput.Text(Line), Score("/dev/full")).Failed(1, "/dev/full");
+        Cli.Run(Fit("/dev/full")).Failed(1, "/dev/full");
+        Assert.True(File.Exists("/dev/full"));
+    }
+
+    [Fact]
+    public void A_fit_that_finds_no_room() => LeavesTheOld(4, "", Fit);
+
+    [Fact]
+    public void Scores_that_find_no_room() => LeavesTheOld(4, string.Join('\n', Enumerable.Repeat(Line, 300)), Score);
+
+    [Fact]
+    public void Activations_that_find_no_room()
+    {
+        // 3 lines of 2 tokens are 3 * 2 * 192 * 4 = 9 blocks of states, and the file has a header besides.
+        string input = string.Join('\n', Enumerable.Repeat(Line, 3));
+        LeavesTheOld(9, input, Activations);
+        using var folder = new TemporaryFolder();
+        Cli.Run(CliInput.Text(input) with { FileBlocks = 8 }, Activations(folder.File("r.out"))).Failed(1, "sparserm-", "cannot be written");
+        Assert.Empty(Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public void Encoded_states_that_find_no_room()
+    {
+        using var folder = new TemporaryFolder();
+        Shards.Write(folder.File("x.safetensors"), ("x", [3, 192], [.. Enumerable.Range(0, 3 * 192).Select(i => i % 7f)]));
+        LeavesTheOld(4, "", output => ["encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", output]);
+    }
+
+    private static string[] Activations(string output) => ["activations", "--model", FittedReward.Model, "--layers", "4", "--input", "-", "--output", output];
+
+    private string[] Score(string output) => ["score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-", "--output", output];
+
+    // The states are in the cache after the fixture's fit: only the reward file is written.
+    private string[] Fit(string output)
+    {
+        reward.Fit.Succeeded();
+        return ["fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--k", "2", "--pairs", "20", "--data", FittedReward.Train,
+            "--cache", reward.Cache, "--output", output];
+    }
+
+    private static void LeavesTheOld(int blocks, string input, Func<string, string[]> args)
+    {
+        Assert.SkipUnless(File.Exists("/bin/sh"), "needs sh for ulimit");
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("r.out"), Old);
+        string[] command = args(folder.File("r.out"));
+        Cli.Run(CliInput.Text(input) with { FileBlocks = blocks }, command).Failed(1, folder.File("r.out"), "cannot be written");
+        AssertOnlyOld(folder, "r.out");
+        // The same with room: it was the limit, and nothing else, that failed.
+        Cli.Run(CliInput.Text(input), command).Succeeded();
+        Assert.True(new FileInfo(folder.File("r.out")).Length > 512 * blocks);
+    }
+
+    private static void AssertOnlyOld(TemporaryFolder folder, string name)
+    {
+        Assert.Equal([name], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
+        Assert.Equal(Old, File.ReadAllText(folder.File(name)));
+    }
+}
