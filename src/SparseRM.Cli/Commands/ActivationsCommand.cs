@@ -32,7 +32,7 @@ internal sealed class ActivationsCommand : CliCommand
         int[] layers = [.. args.GetRequiredValue(_layers).Distinct().Order()];
         string path = args.GetRequiredValue(_input), output = args.GetRequiredValue(_output);
         OutputFile.Probe(output);
-        var lines = InputLines.Read(Session, path);
+        var lines = InputLines.Read(Session, path, allowEmpty: true);
         var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), layers[^1], DType.F32) with
         {
             // Cutting on the left keeps the BOS, which only the tokenizer knows.

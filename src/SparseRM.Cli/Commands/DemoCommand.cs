@@ -35,7 +35,7 @@ internal sealed class DemoCommand : CliCommand
             Seed = args.GetValue(FitSettings.Seed) ?? s_defaults.Seed,
             Backend = args.GetValue(CommonOptions.Backend) ?? s_defaults.Backend,
             Threads = args.GetValue(CommonOptions.Threads) ?? s_defaults.Threads,
-            Compute = args.GetValue(CommonOptions.DType),
+            Compute = args.Compute(null),
         };
         string backend = DescribeBackend(options);
         Session.SayBackend(args, backend);
@@ -99,13 +99,17 @@ internal sealed class DemoCommand : CliCommand
         string score = Tables.Signed(parts.Score), mean = Tables.Signed(parts.MeanScore);
         Session.Out.WriteLine($"   Why the wrong answer scores {score} where the mean training input scores {mean}; "
             + "the shares of all directions add up to the difference:");
-        var table = Tables.Of(">Latent", "Prefers", ">Projection", ">Mean", ">Share", "Tokens that push it most");
+        var table = Tables.Of(">Latent", "Prefers", ">Projection", ">Mean", ">Share", "Tokens where it pushes the score most");
         foreach (var (share, tokens) in example.Explanation.Top)
         {
             table.Row($"{share.Latent?.Latent}", share.Latent is { Sign: > 0 } ? "chosen" : "rejected", Tables.Signed(share.Value),
                 Tables.Signed(share.Mean), Tables.Signed(share.Share),
-                string.Join("  ", tokens.Select(token => $"{Shown(token.Text)} {Tables.Signed(token.Push)}")));
+                string.Join("  ", tokens.Take(3).Select(token => $"{Shown(token.Text)} {Tables.Signed(token.Push)}")));
         }
+        int others = parts.Shares.Count - example.Explanation.Top.Count;
+        double rest = parts.Shares.Sum(share => share.Share) - example.Explanation.Top.Sum(top => top.Share.Share);
+        table.Row("...", $"{others} more", "", "", Tables.Signed(rest), "");
+        table.Row("all", "", "", "", Tables.Signed(parts.Score - parts.MeanScore), "");
         Session.Tables.Write(table);
     }
 

@@ -33,7 +33,7 @@ internal sealed class EncodeCommand : CliCommand
         float[] x = ReadStates(args.GetRequiredValue(_input), sae);
         using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", args.GetValue(CommonOptions.Threads) ?? 0);
         Session.SayBackend(args, backend.Description);
-        using var encoder = new SaeEncoder(backend, sae, args.GetValue(CommonOptions.DType) ?? DType.F32);
+        using var encoder = new SaeEncoder(backend, sae, args.Compute(DType.F32) ?? (sae.WEnc.DType == DType.BF16 ? DType.BF16 : DType.F32));
         var rows = Meter.Run(Session, meter => Encode(encoder, x, meter));
         var recon = SaeDecoder.Reconstruct(sae, x, rows);
         List<TensorToWrite> tensors = [TensorToWrite.Singles("recon", recon, rows.Count, sae.DIn)];

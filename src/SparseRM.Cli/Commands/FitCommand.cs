@@ -35,6 +35,7 @@ internal sealed class FitCommand : CliCommand
         var options = FitSettings.Read(args);
         FitSettings.Check(options);
         string output = args.GetRequiredValue(_output);
+        if (output == "-") throw new UsageException("--output must be a file: a reward model is not written to standard output");
         OutputFile.Probe(output);
         if (options.CacheFolder is { } cache)
             Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
@@ -69,6 +70,7 @@ internal sealed class FitCommand : CliCommand
     {
         Session.Tables.Write(facts.ToTable("Fit"));
         if (result.Reward.Input.Latents.Count > 0) Session.Tables.Write(LatentTables.Of(result.Reward.Input.Latents));
+        if (result.Head.HeldOutPairs > 0) Session.Say("The held-out pairs chose the epoch, so their accuracy flatters a little; evaluate on other pairs, or with --folds.");
         Session.Say($"wrote {output}");
     }
 

@@ -36,7 +36,7 @@ internal sealed class TokenizeCommand : CliCommand
             : ChatTemplate.FromFolder(folder);
         bool addBos = !args.GetValue(_noBos);
         var lines = new List<(int[] Ids, string Text)>();
-        foreach (var line in InputLines.Read(Session, path))
+        foreach (var line in InputLines.Read(Session, path, allowEmpty: true))
         {
             Session.Cancel.ThrowIfCancellationRequested();
             lines.Add(InputLines.At(path, line, () => Tokenize(tokenizer, template, line, addBos)));

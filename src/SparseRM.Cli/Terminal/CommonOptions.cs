@@ -21,8 +21,10 @@ internal static class CommonOptions
 
     public static Option<int?> Threads { get; } = Choices.Whole("--threads", "threads (default: all cores); changes no bit of any result");
 
-    public static Option<DType?> DType { get; } = Choices.Of<DType?>("--dtype", "type of the products; auto is the weights' own",
-        ("f32", Tensors.DType.F32), ("bf16", Tensors.DType.BF16), ("auto", null));
+    // Not an option of DType?: System.CommandLine cannot hand over a null that was asked for.
+    public static Option<string> DType { get; } = Choices.Of("--dtype",
+        "type of the products; auto is the weights' own (default: f32 for activations, encode and demo, auto for fit, the reward file's for score and evaluate)",
+        ("f32", "f32"), ("bf16", "bf16"), ("auto", "auto"));
 
     public static Option<int?> MaxBatchTokens { get; } =
         Choices.Whole("--max-batch-tokens", $"tokens computed at once, bounds memory (default: {ResidualRunner.DefaultBatchTokens})");
@@ -64,6 +66,15 @@ internal static class CommonOptions
         foreach (var option in options) command.Options.Add(option);
     }
 
+    /// <summary>What <c>--dtype</c> says: null for auto, <paramref name="otherwise"/> where it is not given.</summary>
+    public static DType? Compute(this ParseResult args, DType? otherwise) => args.GetValue(DType) switch
+    {
+        "f32" => Tensors.DType.F32,
+        "bf16" => Tensors.DType.BF16,
+        "auto" => null,
+        _ => otherwise,
+    };
+
     /// <summary>Whether the user gave the option.</summary>
     public static bool Has(this ParseResult args, Option option) => args.GetResult(option) is { Implicit: false };
 
@@ -75,7 +86,7 @@ internal static class CommonOptions
         Backend = args.GetValue(Backend) ?? "auto",
         Threads = args.GetValue(Threads) ?? 0,
         MaxBatchTokens = args.GetValue(MaxBatchTokens) ?? ResidualRunner.DefaultBatchTokens,
-        Compute = args.Has(DType) ? args.GetValue(DType) : defaultType,
+        Compute = args.Compute(defaultType),
         ChatTemplate = args.GetValue(ChatTemplate),
         Position = args.GetValue(Position),
         Truncation = args.GetValue(Truncate),

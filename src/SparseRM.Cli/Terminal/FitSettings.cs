@@ -11,10 +11,10 @@ internal static class FitSettings
 {
     private static readonly HeadTrainingOptions s_defaults = new();
 
-    public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder or file; needed for the inputs projection and activations", "PATH");
+    public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder or file: to fit on projections or activations, and to score only where the head reads activations of a top-k SAE", "PATH");
 
     public static Option<int?> Layer { get; } =
-        Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's)", least: 0);
+        Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's to fit, the reward file's to score)", least: 0);
 
     public static Option<int?> K { get; } = Choices.Whole("--k", "latents on each side (default: 128)");
 

@@ -8,7 +8,8 @@ namespace SparseRM.Cli.Terminal;
 internal static class InputLines
 {
     /// <summary>All lines, so that a bad one is told before any work.</summary>
-    public static IReadOnlyList<ScoreInput> Read(Session session, string path) => session.Reading(() => ScoreInputFile.Read(path).ToList());
+    public static IReadOnlyList<ScoreInput> Read(Session session, string path, bool allowEmpty = false) =>
+        session.Reading(() => ScoreInputFile.Read(path, allowEmpty).ToList());
 
     /// <summary>Runs <paramref name="work"/> on a line.</summary>
     /// <exception cref="DataFormatException">The text cannot be tokenized, the template refuses the dialogue, or the input is too long.</exception>

@@ -14,8 +14,10 @@ public static class ScoreInputFile
     /// A line has <c>prompt</c> with <c>response</c> or <c>responses</c>, or <c>messages</c>, or <c>text</c>, or <c>ids</c>; one of these only.
     /// Other fields are kept for the output. Blank lines are passed over. Standard input and pipes are read to their end first.
     /// </remarks>
+    /// <param name="path">The file.</param>
+    /// <param name="allowEmpty">Whether a text, or the last message of a dialogue, may be empty: there is nothing to score then, but there are tokens.</param>
     /// <exception cref="DataFormatException">On enumeration: the file cannot be read or is empty, or a line is bad; the line is named.</exception>
-    public static IEnumerable<ScoreInput> Read(string path)
+    public static IEnumerable<ScoreInput> Read(string path, bool allowEmpty = false)
     {
         using DataSource source = DataSource.Open(path);
         bool any = false;
@@ -23,7 +25,7 @@ public static class ScoreInputFile
         while (Next(rows, path))
         {
             any = true;
-            yield return Parse(rows.Current);
+            yield return Parse(rows.Current, allowEmpty);
         }
         if (!any) throw new DataFormatException(path, 0, "holds no lines");
     }
@@ -40,7 +42,7 @@ public static class ScoreInputFile
         }
     }
 
-    private static ScoreInput Parse(DataRow row)
+    private static ScoreInput Parse(DataRow row, bool allowEmpty)
     {
         if (row.Problem is { } problem) throw row.Refuse(problem);
         string[] kinds = [.. ((string[])["prompt", "messages", "text", "ids"]).Where(row.Has)];
@@ -53,8 +55,8 @@ public static class ScoreInputFile
         return kinds[0] switch
         {
             "prompt" => Answers(row),
-            "messages" => new DialogueInput(row.Line, row.Source, NotBlank(row, Dialogue.Messages(row, row.Field("messages"), "messages"), "messages")),
-            "text" => new TextInput(row.Line, row.Source, row.Text("text") is { Length: > 0 } text ? text : throw row.Refuse("field 'text' is empty")),
+            "messages" => new DialogueInput(row.Line, row.Source, Messages(row, allowEmpty)),
+            "text" => new TextInput(row.Line, row.Source, row.Text("text") is var text && (allowEmpty || text.Length > 0) ? text : throw row.Refuse("field 'text' is empty")),
             _ => new IdsInput(row.Line, row.Source, Ids(row)),
         };
     }
@@ -72,6 +74,12 @@ public static class ScoreInputFile
             string name = $"responses[{i}]";
             return NotBlank(row, Dialogue.TurnOrMessages(row, item, name, "assistant"), name);
         })]);
+    }
+
+    private static IReadOnlyList<Message> Messages(DataRow row, bool allowEmpty)
+    {
+        var messages = Dialogue.Messages(row, row.Field("messages"), "messages");
+        return allowEmpty ? messages : NotBlank(row, messages, messages.Count == 0 ? "messages" : $"messages[{messages.Count - 1}].content");
     }
 
     private static IReadOnlyList<Message> NotBlank(DataRow row, IReadOnlyList<Message> messages, string name)

@@ -150,7 +150,7 @@ public sealed class HiddenStateCache : IDisposable
             write();
             return true;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
         {
             WriteProblem = $"the cache of hidden states cannot be written ({error.Message}); hidden states of this run are kept in memory only.";
             return false;

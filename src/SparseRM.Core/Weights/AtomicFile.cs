@@ -35,6 +35,12 @@ public static class AtomicFile
         {
             throw new SparseRMException($"{path}: cannot be written: its folder does not exist; make the folder first", error);
         }
+        catch (ArgumentOutOfRangeException error) when (error.ParamName == "value")
+        {
+            // What .NET makes of EFBIG: a limit on the size of files, by the file system or by the user's limits.
+            const string Problem = "cannot be written (the file would be larger than is allowed there); nothing was left behind, choose another place";
+            throw new SparseRMException($"{path}: {Problem}", error);
+        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException { ParamName: "path" })
         {
             throw new SparseRMException($"{path}: cannot be written ({error.Message}); nothing was left behind, free space or choose another place", error);
