@@ -28,7 +28,7 @@ public sealed class BadDataTests(FittedReward reward)
         var skipped = Fit(folder, folder.File("data.jsonl"), "--skip-bad", "--json");
         Assert.Equal(1, skipped.Json().GetProperty("skipped_rows").GetInt32());
         Assert.Equal(899, skipped.Json().GetProperty("pairs").GetInt32());
-        Assert.Contains("warning: 1 bad rows", skipped.Error);
+        Assert.Contains("left out: 1; the first: ", skipped.Error);
     }
 
     [Fact]

@@ -45,7 +45,7 @@ public sealed class DemoTests
         Assert.Single(Lines("top-K directions "));
         Assert.Single(Lines("random directions "));
         Assert.Contains("Random directions: mean and range of 16 draws.", text);
-        Assert.Contains("Tokens that push it most", text);
+        Assert.Contains("Tokens where it pushes the score most", text);
         string[] commands = [.. Lines("  sparserm ").Select(line => line.Trim().Split(' ')[1])];
         Assert.Equal(["fit", "evaluate", "score"], commands);
         Assert.DoesNotContain('\u001b', text);

@@ -23,6 +23,40 @@ public sealed class StageTests
     }
 
     [Fact]
+    public void The_type_auto_is_the_weights_own()
+    {
+        using var folder = new TemporaryFolder();
+        string model = SharedData.Shipped("goldens", "models", "qwen2"); // BF16
+        var states = new Dictionary<string, byte[]>();
+        foreach (string type in new[] { "auto", "bf16", "f32" })
+        {
+            string output = folder.File(type);
+            Cli.Run(CliInput.Text("{\"ids\": [5, 6, 7]}"), "activations", "--model", model, "--layers", "1", "--dtype", type, "--input", "-", "--output", output).Succeeded();
+            states[type] = File.ReadAllBytes(output);
+        }
+        Assert.Equal(states["bf16"], states["auto"]);
+        Assert.NotEqual(states["f32"], states["auto"]);
+    }
+
+    [Fact]
+    public void Every_dialogue_of_the_chat_goldens_tokenizes_to_its_text_and_ids()
+    {
+        using var folder = new TemporaryFolder();
+        var golden = File.ReadLines(SharedData.Shipped("goldens", "chat", "gemma.jsonl")).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement)
+            .Where(row => !row.TryGetProperty("error", out _)).ToArray();
+        string input = string.Join('\n', golden.Select(row => $"{{\"messages\": {row.GetProperty("messages").GetRawText()}}}")), output = folder.File("ids.jsonl");
+        Cli.Run(CliInput.Text(input), "tokenize", "--model", SharedData.MiniWorld("model"), "--chat-template", "gemma", "--input", "-", "--output", output).Succeeded();
+        var lines = File.ReadAllLines(output);
+        Assert.Equal(golden.Length, lines.Length);
+        for (int i = 0; i < lines.Length; i++)
+        {
+            var line = System.Text.Json.JsonDocument.Parse(lines[i]).RootElement;
+            Assert.Equal(golden[i].GetProperty("text").GetString(), line.GetProperty("rendered").GetString());
+            Assert.Equal(golden[i].GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+        }
+    }
+
+    [Fact]
     public void Encode_agrees_with_the_golden_dense_and_sparse()
     {
         using var folder = new TemporaryFolder();

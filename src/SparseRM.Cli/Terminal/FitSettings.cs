@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SparseRM.Data;
+using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Scoring;
 using SparseRM.Tensors;
@@ -130,14 +131,22 @@ internal static class FitSettings
     /// <summary>The preference data, with a word about what was left out.</summary>
     public static PreferenceSet ReadData(ParseResult args, string path, Session session)
     {
-        var data = session.Reading(() => PreferenceFile.Read(path, new PreferenceReadOptions
+        var options = new PreferenceReadOptions
         {
             Format = args.GetValue(CommonOptions.Format),
             Dimension = args.GetValue(CommonOptions.Dimension),
             SkipBad = args.GetValue(CommonOptions.SkipBad),
             Limit = args.GetValue(Pairs),
-        }));
-        if (data.Skipped.Count > 0) session.Warn($"{data.Skipped.Count} bad rows of {path} were left out; the first: {data.Skipped.FirstReasons[0]}");
-        return data;
+        };
+        try
+        {
+            var data = session.Reading(() => PreferenceFile.Read(path, options));
+            if (data.Skipped.Count > 0) session.Warn($"bad rows of {path} left out: {data.Skipped.Count}; the first: {data.Skipped.FirstReasons[0]}");
+            return data;
+        }
+        catch (DataFormatException error) when (error.Line > 0 && !options.SkipBad)
+        {
+            throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
+        }
     }
 }

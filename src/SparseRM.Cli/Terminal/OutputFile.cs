@@ -38,6 +38,12 @@ internal static class OutputFile
         {
             throw new SparseRMException($"{path}: cannot be written ({error.Message})", error);
         }
+        catch (ArgumentOutOfRangeException error) when (error.ParamName == "value")
+        {
+            // What .NET makes of EFBIG: a limit on the size of files, by the file system or by the user's limits.
+            const string Problem = "cannot be written (the file would be larger than is allowed there); nothing was left behind, choose another place";
+            throw new SparseRMException($"{path}: {Problem}", error);
+        }
     }
 
     private sealed class ProbedException : Exception;

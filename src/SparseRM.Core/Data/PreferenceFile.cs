@@ -83,10 +83,6 @@ public static class PreferenceFile
                 skipped++;
                 if (reasons.Count < ReasonsKept) reasons.Add(e.Message);
             }
-            catch (DataFormatException e) when (e.Line > 0)
-            {
-                throw e.WithAdvice("mend it, or leave bad rows out with --skip-bad");
-            }
         }
     }
 
