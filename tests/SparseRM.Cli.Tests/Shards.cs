@@ -23,8 +23,11 @@ internal static class Shards
             {
                 long start = (long)entry!["data_offsets"]![0]!, end = (long)entry["data_offsets"]![1]!, at = bytes.Length;
                 bytes.Write(data.AsSpan((int)start, (int)(end - start)));
-                part[name] = new JsonObject { ["dtype"] = entry["dtype"]!.DeepClone(), ["shape"] = entry["shape"]!.DeepClone(),
-                    ["data_offsets"] = new JsonArray(at, bytes.Length) };
+                part[name] = new JsonObject
+                {
+                    ["dtype"] = entry["dtype"]!.DeepClone(), ["shape"] = entry["shape"]!.DeepClone(),
+                    ["data_offsets"] = new JsonArray(at, bytes.Length)
+                };
                 map[name] = file;
             }
             Write(Path.Combine(folder, file), part, bytes.ToArray());
@@ -60,8 +63,11 @@ internal static class Shards
         {
             long at = bytes.Length;
             foreach (float value in values) bytes.Write(BitConverter.GetBytes(value));
-            header[name] = new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray([.. shape.Select(size => (JsonNode)size)]),
-                ["data_offsets"] = new JsonArray(at, bytes.Length) };
+            header[name] = new JsonObject
+            {
+                ["dtype"] = "F32", ["shape"] = new JsonArray([.. shape.Select(size => (JsonNode)size)]),
+                ["data_offsets"] = new JsonArray(at, bytes.Length)
+            };
         }
         Write(path, header, bytes.ToArray());
     }

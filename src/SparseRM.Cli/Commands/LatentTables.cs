@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Spectre.Console;
 using SparseRM.Cli.Terminal;
 using SparseRM.Scoring;
+using Spectre.Console;
 
 namespace SparseRM.Cli.Commands;
 

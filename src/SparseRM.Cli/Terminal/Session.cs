@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Spectre.Console;
 using SparseRM.Weights;
+using Spectre.Console;
 
 namespace SparseRM.Cli.Terminal;
 

@@ -28,7 +28,8 @@ public static class ScoreOutput
                 Number(buffer, scores[i]);
             }
             buffer.Write(scores.Count == 0 ? "[]"u8 : "]"u8);
-        }));
+        }
+    ));
 
     /// <summary>The line's fields in their order, byte for byte, then others, each written by its own function; one line feed.</summary>
     /// <remarks>Fields of those names in the input are left out.</remarks>

@@ -142,8 +142,11 @@ public sealed class ModelTokenizer
         int first = tokens.Count;
         _encoder.Encode(text[start..end], start == 0, tokens);
         if (start == 0) return;
-        for (int i = first; i < tokens.Count; i++) tokens[i] = tokens[i] with { Start = tokens[i].Start + start,
-            End = tokens[i].End + start };
+        for (int i = first; i < tokens.Count; i++) tokens[i] = tokens[i] with
+        {
+            Start = tokens[i].Start + start,
+            End = tokens[i].End + start
+        };
     }
 
     private void KeepOneBos(List<TokenRange> tokens)

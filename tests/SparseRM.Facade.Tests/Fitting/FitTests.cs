@@ -15,7 +15,8 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
         string again = _folder.File("again.safetensors");
         var oneThread = World.Fit with
         {
-            Reader = World.Reader with { Threads = 1, MaxBatchTokens = 100 }, Training = World.Fit.Training with { Threads = 1 },
+            Reader = World.Reader with { Threads = 1, MaxBatchTokens = 100 },
+            Training = World.Fit.Training with { Threads = 1 },
         };
         World.FitTo(again, oneThread, World.Pairs("train", 120));
         Assert.Equal(File.ReadAllBytes(fitted.Path), File.ReadAllBytes(again));

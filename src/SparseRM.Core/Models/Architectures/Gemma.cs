@@ -11,7 +11,8 @@ internal static class Gemma
         int window = hf.Int("sliding_window", 4096);
         return config with
         {
-            PostNorms = true, QueryScale = 1 / MathF.Sqrt((float)hf.Number("query_pre_attn_scalar", 256)),
+            PostNorms = true,
+            QueryScale = 1 / MathF.Sqrt((float)hf.Number("query_pre_attn_scalar", 256)),
             AttnLogitSoftcap = hf.IsNull("attn_logit_softcapping") ? 0 : (float)hf.Number("attn_logit_softcapping", 50),
             LayerWindows = HfFields.Windows(hf, config.NLayers, window, layer => layer % 2 == 0),
         };
@@ -26,7 +27,9 @@ internal static class Gemma
         hf.Ignore("hidden_act");
         return HfFields.Common(hf, family, defaults) with
         {
-            RmsNormUnitOffset = true, ScaleEmbedding = true, Activation = HfFields.Activation(hf, "hidden_activation", "gelu_pytorch_tanh"),
+            RmsNormUnitOffset = true,
+            ScaleEmbedding = true,
+            Activation = HfFields.Activation(hf, "hidden_activation", "gelu_pytorch_tanh"),
         };
     }
 

@@ -28,9 +28,13 @@ internal static class Gemma3
         var windows = HfFields.Windows(hf, config.NLayers, window, layer => (layer + 1) % pattern != 0);
         return config with
         {
-            PostNorms = true, QkNorm = true, QueryScale = 1 / MathF.Sqrt((float)hf.Number("query_pre_attn_scalar", 256)),
-            AttnLogitSoftcap = (float)hf.Number("attn_logit_softcapping", 0), LayerWindows = windows,
-            Ropes = Ropes(hf), LayerRopes = [.. windows.Select(w => w > 0 ? 1 : 0)],
+            PostNorms = true,
+            QkNorm = true,
+            QueryScale = 1 / MathF.Sqrt((float)hf.Number("query_pre_attn_scalar", 256)),
+            AttnLogitSoftcap = (float)hf.Number("attn_logit_softcapping", 0),
+            LayerWindows = windows,
+            Ropes = Ropes(hf),
+            LayerRopes = [.. windows.Select(w => w > 0 ? 1 : 0)],
         };
     }
 

@@ -11,7 +11,10 @@ internal static class Llama
         bool bias = hf.Flag("attention_bias");
         return HfFields.Common(hf, "llama", new(NCtx: 2048)) with
         {
-            Ropes = [HfFields.Rope(hf)], Activation = HfFields.Activation(hf, "hidden_act", "silu"), QkvBias = bias, OutputBias = bias,
+            Ropes = [HfFields.Rope(hf)],
+            Activation = HfFields.Activation(hf, "hidden_act", "silu"),
+            QkvBias = bias,
+            OutputBias = bias,
         };
     }
 }

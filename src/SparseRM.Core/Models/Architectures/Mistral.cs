@@ -11,7 +11,8 @@ internal static class Mistral
         int window = hf.IsNull("sliding_window") ? 0 : hf.Int("sliding_window", 4096);
         return config with
         {
-            Ropes = [HfFields.Rope(hf)], Activation = HfFields.Activation(hf, "hidden_act", "silu"),
+            Ropes = [HfFields.Rope(hf)],
+            Activation = HfFields.Activation(hf, "hidden_act", "silu"),
             LayerWindows = HfFields.Windows(hf, config.NLayers, window, _ => window > 0),
         };
     }

@@ -20,7 +20,8 @@ internal static class Qwen
         int firstSliding = hf.Int("max_window_layers", 28);
         return config with
         {
-            Ropes = [HfFields.Rope(hf)], Activation = HfFields.Activation(hf, "hidden_act", "silu"),
+            Ropes = [HfFields.Rope(hf)],
+            Activation = HfFields.Activation(hf, "hidden_act", "silu"),
             LayerWindows = HfFields.Windows(hf, config.NLayers, window, layer => window > 0 && layer >= firstSliding),
         };
     }

@@ -65,8 +65,13 @@ internal sealed partial class JinjaEvaluator
     private object? EvaluateCall(CallExpression call)
     {
         object? target = Evaluate(call.Target);
-        string callee = call.Target switch { NameExpression name => name.Name, AttributeExpression attribute => attribute.Name, _ =>
-            "the called value" };
+        string callee = call.Target switch
+        {
+            NameExpression name => name.Name,
+            AttributeExpression attribute => attribute.Name,
+            _ =>
+            "the called value"
+        };
         if (target is JinjaUndefined) throw new JinjaException($"function '{callee}' is not known");
         if (target is not JinjaFunction function) throw new JinjaException($"'{callee}' is {JinjaValues.TypeName(target)}, not a function");
         return function(Arguments(callee, call.Arguments));

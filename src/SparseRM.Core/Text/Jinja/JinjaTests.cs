@@ -26,7 +26,7 @@ internal static class JinjaTests
         ["odd"] = (value, _) => JinjaValues.Integer(value, "the value of 'is odd'") % 2 != 0,
         ["divisibleby"] = (value, a) => JinjaOperators.Binary("%", value, a.Take("num"), a.Budget) is 0L,
         ["in"] = (value, a) => JinjaOperators.Contains(a.Take("seq"), value),
-        ["eq"] = Comparison("=="), ["equalto"] = Comparison("=="), ["sameas"] = (value, a) => JinjaValues.AreEqual(value, a.Take("other")) ,
+        ["eq"] = Comparison("=="), ["equalto"] = Comparison("=="), ["sameas"] = (value, a) => JinjaValues.AreEqual(value, a.Take("other")),
         ["ne"] = Comparison("!="), ["lt"] = Comparison("<"), ["lessthan"] = Comparison("<"), ["le"] = Comparison("<="),
         ["gt"] = Comparison(">"), ["greaterthan"] = Comparison(">"), ["ge"] = Comparison(">="),
     }.ToFrozenDictionary();
