@@ -77,6 +77,18 @@ public sealed class StageTests
     }
 
     [Fact]
+    public void Encode_reads_standard_input()
+    {
+        using var folder = new TemporaryFolder();
+        string sae = SharedData.Shipped("goldens", "saes", "saelens-topk"), golden = Path.Combine(sae, "golden.safetensors");
+        Cli.Run("encode", "--sae", sae, "--input", golden, "--output", folder.File("file")).Succeeded();
+        Cli.Run(new CliInput { StandardInput = File.ReadAllBytes(golden) }, "encode", "--sae", sae, "--input", "-", "--output", folder.File("pipe")).Succeeded();
+        Assert.Equal(File.ReadAllBytes(folder.File("file")), File.ReadAllBytes(folder.File("pipe")));
+        Cli.Run(CliInput.Text("junk"), "encode", "--sae", sae, "--input", "-", "--output", folder.File("none")).Failed(1, "-: ");
+        Assert.False(File.Exists(folder.File("none")));
+    }
+
+    [Fact]
     public void Llama_scope_has_two_readings()
     {
         using var folder = new TemporaryFolder();

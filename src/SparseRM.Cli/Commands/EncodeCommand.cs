@@ -11,7 +11,7 @@ namespace SparseRM.Cli.Commands;
 internal sealed class EncodeCommand : CliCommand
 {
     private readonly Option<string> _sae = Choices.Text("--sae", "an SAE's folder or file, of any known format", "PATH", required: true);
-    private readonly Option<string> _input = Choices.Text("--input", "safetensors with x [n, d_in], raw residual states", "FILE", required: true);
+    private readonly Option<string> _input = Choices.Text("--input", "safetensors with x [n, d_in], raw residual states; - is standard input", "FILE", required: true);
     private readonly Option<string> _output = Choices.Text("--output", "safetensors with feature_acts [n, d_sae] and recon [n, d_in]", "FILE", required: true);
     private readonly Option<bool> _sparse = new("--sparse") { Description = "in the place of feature_acts: indices [2, m] (row, latent) and values [m]" };
 
@@ -30,7 +30,7 @@ internal sealed class EncodeCommand : CliCommand
         string output = args.GetRequiredValue(_output);
         OutputFile.Probe(output);
         var sae = SaeFormatCatalog.Open(args.GetRequiredValue(_sae), args.GetValue(CommonOptions.LlamaScope));
-        float[] x = ReadStates(args.GetRequiredValue(_input), sae);
+        float[] x = ReadInput(args.GetRequiredValue(_input), sae);
         using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", args.GetValue(CommonOptions.Threads) ?? 0);
         Session.SayBackend(args, backend.Description);
         using var encoder = new SaeEncoder(backend, sae, args.Compute(DType.F32) ?? (sae.WEnc.DType == DType.BF16 ? DType.BF16 : DType.F32));
@@ -41,6 +41,32 @@ internal sealed class EncodeCommand : CliCommand
         else tensors.Add(TensorToWrite.Rows("feature_acts", rows.Count, sae.DSae, (index, row) => Scatter(rows[(int)index], row)));
         var metadata = new Dictionary<string, string> { ["format"] = "pt", ["sae_id"] = sae.Id };
         OutputFile.Write(output, () => SafetensorsWriter.Write(output, tensors, metadata));
+    }
+
+    /// <summary>A pipe is kept in a temporary file first: a safetensors header points into what follows it, and a pipe cannot be gone back to.</summary>
+    private float[] ReadInput(string path, SparseAutoencoder sae)
+    {
+        if (path != "-") return ReadStates(path, sae);
+        string copy = Path.Combine(Path.GetTempPath(), $"sparserm-{Guid.NewGuid():N}.tmp");
+        try
+        {
+            Session.Reading(() =>
+            {
+                using var file = File.Create(copy);
+                using var input = Console.OpenStandardInput();
+                input.CopyTo(file);
+                return 0;
+            });
+            return ReadStates(copy, sae);
+        }
+        catch (ModelFormatException error)
+        {
+            throw new SparseRMException(error.Message.Replace(copy, path), error);
+        }
+        finally
+        {
+            File.Delete(copy);
+        }
     }
 
     private static float[] ReadStates(string path, SparseAutoencoder sae)
