@@ -20,7 +20,7 @@ public sealed partial class IlgpuBackend
         bool halves = true;
         foreach (var part in parts)
         {
-            part.Slice.RequireWeightType();
+            IlgpuEmbedding.RequireFile(part.Slice.RequireWeightType());
             outputs = checked(outputs + part.Outputs);
             halves &= part.Slice.DType == DType.BF16;
         }
@@ -46,7 +46,7 @@ public sealed partial class IlgpuBackend
     /// <inheritdoc/>
     public override Tensor LoadVector(WeightSlice slice)
     {
-        var values = slice.RequireWeightType().ReadSingles();
+        var values = IlgpuEmbedding.RequireFile(slice.RequireWeightType()).ReadSingles();
         var tensor = new Tensor(Allocate(values.Length), 0, 1, values.Length, values.Length);
         Upload(values, tensor);
         return tensor;

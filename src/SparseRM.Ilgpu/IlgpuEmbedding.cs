@@ -30,13 +30,10 @@ internal sealed class IlgpuEmbedding : EmbeddingTable
             }
             return;
         }
+        RequireFile(slice);
         try
         {
             _file = File.OpenHandle(slice.Path, share: FileShare.ReadWrite | FileShare.Delete);
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new ModelFormatException(slice.Path, $"the file with tensor \"{slice.Name}\" is missing", error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -51,6 +48,12 @@ internal sealed class IlgpuEmbedding : EmbeddingTable
 
     /// <summary>Bytes of a row.</summary>
     public int RowBytes { get; }
+
+    /// <summary>Refuses a tensor whose file is missing, by its name.</summary>
+    /// <exception cref="ModelFormatException">It is.</exception>
+    public static WeightSlice RequireFile(WeightSlice slice) => slice.FileOffset < 0 || File.Exists(slice.Path)
+        ? slice
+        : throw new ModelFormatException(slice.Path, $"the file with tensor \"{slice.Name}\" is missing");
 
     /// <summary>Copies the row of a token, as it lies in the file.</summary>
     /// <exception cref="ModelFormatException">The file has become too short, or cannot be read.</exception>

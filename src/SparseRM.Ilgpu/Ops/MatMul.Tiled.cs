@@ -9,6 +9,12 @@ internal interface ISide
     int Lanes { get; }
 }
 
+/// <summary>One lane, a tile of 4 by 4: no barrier ever waits.</summary>
+internal readonly struct Side1 : ISide
+{
+    public int Lanes => 1;
+}
+
 /// <summary>16 lanes, a tile of 16 by 16.</summary>
 internal readonly struct Side4 : ISide
 {

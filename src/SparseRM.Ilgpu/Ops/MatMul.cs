@@ -19,8 +19,12 @@ internal sealed partial class MatMul
     public MatMul(IlgpuDevice device)
     {
         _device = device;
-        // On the CPU accelerator a barrier costs more than the tile that it guards, so there a small group serves.
-        var tiled = device.IsCpu ? TiledKernels<Side4>() : TiledKernels<Side16>();
+        var tiled = device.Lanes switch
+        {
+            < 16 => TiledKernels<Side1>(),
+            16 => TiledKernels<Side4>(),
+            _ => TiledKernels<Side16>(),
+        };
         bool hasTensorCores = device.Accelerator is ILGPU.Runtime.Cuda.CudaAccelerator { Architecture: { } architecture }
             && architecture >= ILGPU.Runtime.Cuda.CudaArchitecture.SM_80;
         Variants = new($"{device.Name}", OpKind.MatMul,

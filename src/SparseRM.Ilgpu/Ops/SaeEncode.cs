@@ -109,7 +109,7 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         }
     }
 
-    /// <summary>pre = pre * scale + bias, each rounded, as the composed meaning has it.</summary>
+    /// <summary>pre = pre * scale + bias, each rounded as the composed meaning has it: the product by way of F64, so that no compiler fuses the two.</summary>
     public static void FinishEach(FinishArguments a)
     {
         int width = a.Pre.Stride;
@@ -118,7 +118,7 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         {
             int latent = (int)(item % width);
             float product = a.Pre.Data[item];
-            if (a.Scale.Length > 0) product *= a.Scale[latent];
+            if (a.Scale.Length > 0) product = (float)((double)product * a.Scale[latent]);
             a.Pre.Data[item] = product + a.Bias[latent];
         }
     }

@@ -98,7 +98,8 @@ internal static class SaeGates
         float p = pre[row, latent];
         if (gate.Kind == Gated)
         {
-            float magnitude = p * gate.MagnitudeScale[latent] + gate.MagnitudeBias[latent];
+            // By way of F64, so that both kernels round alike on every device.
+            float magnitude = (float)((double)p * gate.MagnitudeScale[latent]) + gate.MagnitudeBias[latent];
             return p + gate.GateBias[latent] > 0 ? magnitude : 0;
         }
         if (gate.Kind == JumpRelu) return p > gate.Threshold[latent] ? p : 0;
