@@ -12,9 +12,6 @@ public sealed record OpCase(string Backend, OpKind Op, string Variant, bool Stri
     /// <summary>Lengths round every vector width, as many as the backend is fast enough for.</summary>
     public IEnumerable<int> Lengths => TestedBackends.Lengths(Backend);
 
-    /// <summary>Whether the backend is fast enough for the sizes of real models.</summary>
-    public bool IsFast => TestedBackends.IsFast(Backend);
-
     public Rig Open(int threads = 2) => new(Backend, Op, Variant, Strided, threads);
     public override string ToString() => $"{Backend} {Variant}{(Strided ? " strided" : "")}";
 }
@@ -29,10 +26,15 @@ public static class OpCases
         return [.. opened.Variants(op).Where(v => v.Supported).Select(v => v.Name)];
     }
 
-    public static TheoryData<OpCase> For(OpKind op)
+    public static TheoryData<OpCase> For(OpKind op) => Of(TestedBackends.Names, op);
+
+    /// <summary>For sizes of real models.</summary>
+    public static TheoryData<OpCase> OfFastBackends(OpKind op) => Of(TestedBackends.Names.Where(TestedBackends.IsFast), op);
+
+    private static TheoryData<OpCase> Of(IEnumerable<string> backends, OpKind op)
     {
         var data = new TheoryData<OpCase>();
-        foreach (string backend in TestedBackends.Names)
+        foreach (string backend in backends)
         {
             foreach (string variant in Supported(backend, op))
             {

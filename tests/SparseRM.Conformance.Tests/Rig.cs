@@ -30,7 +30,10 @@ public sealed class Rig : IDisposable
     public Rig(string backend, OpKind op, string variant, bool strided, int threads) : this(backend, strided, threads) => Native.Select(op, variant);
 
     /// <summary>With the variants that are the backend's defaults.</summary>
-    public Rig(string backend, bool strided, int threads) => (_strided, Native) = (strided, TestedBackends.Open(backend, threads));
+    public Rig(string backend, bool strided, int threads) : this(TestedBackends.Open(backend, threads), strided) { }
+
+    /// <summary>With a backend that was opened with settings of its own; disposes it.</summary>
+    public Rig(Backend backend, bool strided) => (_strided, Native) = (strided, backend);
 
     public ReferenceBackend Oracle { get; } = new();
     public Backend Native { get; }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
 using SparseRM.Errors;
+using SparseRM.Ilgpu.Kernels;
 
 namespace SparseRM.Ilgpu.Devices;
 
@@ -24,6 +25,8 @@ internal sealed class IlgpuDevice : IDisposable
 
     public IlgpuDevice(DeviceName name, int threads, int lanes)
     {
+        if (lanes is < 1 or > GroupSum.MaxLanes || !System.Numerics.BitOperations.IsPow2(lanes))
+            throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"is no power of two up to {GroupSum.MaxLanes}");
         Name = name;
         (_context, Accelerator) = DeviceSearch.Open(name, threads);
         IsCpu = Accelerator.AcceleratorType == AcceleratorType.CPU;
