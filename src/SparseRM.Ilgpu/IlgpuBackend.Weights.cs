@@ -1,6 +1,7 @@
 using ILGPU;
 using SparseRM.Backends;
 using SparseRM.Errors;
+using SparseRM.Ilgpu.Kernels;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
@@ -30,8 +31,9 @@ public sealed partial class IlgpuBackend
             int start = 0;
             foreach (var part in parts)
             {
-                if (matrix.Storage == DType.BF16) Load(part, matrix.Halves.Data.SubView((long)start * inputs, (long)part.Outputs * inputs), BFloat16.FromSingle);
-                else Load(part, matrix.Singles.Data.SubView((long)start * inputs, (long)part.Outputs * inputs), value => value);
+                long at = (long)start * inputs, length = (long)part.Outputs * inputs;
+                if (matrix.Storage == DType.BF16) Load<ushort, Bf16>(part, matrix.Halves.Data.SubView(at, length));
+                else Load<float, Single32>(part, matrix.Singles.Data.SubView(at, length));
                 start += part.Outputs;
             }
             return matrix;
@@ -61,24 +63,22 @@ public sealed partial class IlgpuBackend
     }
 
     /// <summary>Sends the rows of a part's file, some at a time, as they are or transposed on the device.</summary>
-    private void Load<T>(MatrixPart part, ArrayView<T> matrix, Func<float, T> convert) where T : unmanaged
+    private void Load<T, ST>(MatrixPart part, ArrayView<T> matrix) where T : unmanaged where ST : struct, IElement<T>
     {
-        int columns = checked((int)part.Slice.Shape[1]), rows = checked((int)part.Slice.Shape[0]), chunkRows = Math.Clamp(ChunkLength / Math.Max(columns, 1), 1, Math.Max(rows, 1));
+        int columns = checked((int)part.Slice.Shape[1]), rows = checked((int)part.Slice.Shape[0]);
+        int chunkRows = Math.Clamp(ChunkLength / Math.Max(columns, 1), 1, Math.Max(rows, 1));
         var chunk = new T[(long)chunkRows * columns];
         int held = 0, first = 0;
         part.Slice.ReadRows(columns, (_, row) =>
         {
             var to = chunk.AsSpan(held * columns, columns);
-            for (int i = 0; i < columns; i++) to[i] = convert(row[i]);
-            if (++held < chunkRows && first + held < rows) return;
-            Send(chunk.AsSpan(0, held * columns), first);
+            for (int i = 0; i < to.Length; i++) to[i] = default(ST).Narrow(row[i]);
+            held++;
+            if (held < chunkRows && first + held < rows) return;
+            ReadOnlySpan<T> values = chunk.AsSpan(0, held * columns);
+            if (part.IsTransposed) _transpose.Run(values, columns, matrix, part.Inputs, first);
+            else _device.Upload(values, matrix.SubView((long)first * columns, values.Length));
             (first, held) = (first + held, 0);
         });
-
-        void Send(ReadOnlySpan<T> values, int firstRow)
-        {
-            if (!part.IsTransposed) _device.Upload(values, matrix.SubView((long)firstRow * columns, values.Length));
-            else _transpose.Run(values, columns, matrix, part.Inputs, firstRow);
-        }
     }
 }
