@@ -32,7 +32,7 @@ public static class IlgpuKernels
         Of<MatMulArguments<float, float>>(MatMul.Tiled<float, Single32, float, Single32, Side16>),
         Of<MatMulArguments<float, ushort>>(MatMul.Tiled<float, Single32, ushort, Bf16, Side16>),
         Of<MatMulArguments<ushort, ushort>>(MatMul.Tiled<ushort, Bf16, ushort, Bf16, Side16>),
-        Of<MatMulArguments<ushort, ushort>>(MatMul.MmaSync),
+        Of<MatMulArguments<ushort, ushort>>(MatMul.MmaSync<PtxTensorCore>),
         Of<Attention.Arguments<float>>(Attention.Streaming<float, Single32>),
         Of<Attention.Arguments<ushort>>(Attention.Streaming<ushort, Bf16>),
         Of<RmsNorm.Arguments>(RmsNorm.GroupPerRow),

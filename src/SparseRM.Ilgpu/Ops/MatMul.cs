@@ -37,7 +37,7 @@ internal sealed partial class MatMul
                 new(RegisterBlock<float, Single32, float, Single32>, 4, 4, 0),
                 new(RegisterBlock<float, Single32, ushort, Bf16>, 4, 4, 0),
                 new(RegisterBlock<ushort, Bf16, ushort, Bf16>, 4, 4, 0))),
-            new("mma_sync", hasTensorCores, tiled with { Bf16 = new(MmaSync, MmaTile, MmaTile, MmaLanes, ReadsPairs: true) }));
+            new("mma_sync", hasTensorCores, tiled with { Bf16 = new(MmaSync<PtxTensorCore>, MmaTile, MmaTile, MmaLanes, ReadsPairs: true) }));
     }
 
     /// <summary>The table; slowest first on the CPU accelerator. <c>mma_sync</c> multiplies BF16 by BF16; with F32 operands it is <c>tiled</c>.</summary>

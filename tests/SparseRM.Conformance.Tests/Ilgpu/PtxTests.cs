@@ -37,9 +37,9 @@ public class PtxTests
     {
         foreach (var compiled in s_compiled.Value)
         {
-            foreach (var (name, ptx) in compiled) Assert.Equal(name == "MatMul.MmaSync", ptx.Contains("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"));
+            foreach (var (name, ptx) in compiled) Assert.Equal(name == "MatMul.MmaSync of PtxTensorCore", ptx.Contains("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"));
             // 32 rows by 32 outputs a warp, 32 inputs a step: 2 x 4 x 1 products in a loop of two turns, or unrolled.
-            Assert.True(compiled["MatMul.MmaSync"].Split("mma.sync.").Length > 8, "fewer products than a warp's tile has");
+            Assert.True(compiled["MatMul.MmaSync of PtxTensorCore"].Split("mma.sync.").Length > 8, "fewer products than a warp's tile has");
         }
     }
 
