@@ -1,4 +1,3 @@
-#include <cstdlib>
 
 #include "cpu/ops.h"
 #include "cpu/ops/attention_task.h"
@@ -90,13 +89,13 @@ class Sharing {
 VariantList attention_variants() { return {kAttentionInfos.data(), static_cast<int>(kAttentionInfos.size())}; }
 
 void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* positions, const srmk_segment* segments,
-               int64_t segment_count, const srmk_attention_options& options, Rows y) {
+               int64_t segment_count, const srmk_attention_options& options, Operand y) {
   const Sharing sharing(backend, segments, segment_count, options);
   const AttentionLayout layout(options.d_head, sharing.most_queries() * (options.n_heads / options.n_kv_heads));
   for (auto& scratch : backend.worker_scratch) scratch.get<char>(layout.bytes);  // before the tasks, which may not fail
 
   const AttentionKernel& kernel = kAttentionVariants[backend.selected[SRMK_OP_ATTENTION]].run;
-  const AttendFn attend = getenv("SRM_BF16") ? kernel.rounded : kernel.f32;
+  const AttendFn attend = y.compute == SRMK_BF16 ? kernel.rounded : kernel.f32;
   auto body = [&](int64_t task, int worker) {
     char* scratch = backend.worker_scratch[worker].get<char>(layout.bytes);
     sharing.for_units(task, [&](const srmk_segment& segment, int64_t kv_head, int64_t first, int64_t count) {

@@ -1,13 +1,15 @@
 #pragma once
 
 #include "backend.h"
+#include "operand.h"
 
 namespace srm {
 
 /// Some consecutive queries of one segment against one kv head. Row r of a task is its query r / group under head
 /// r % group of the kv head's group.
 struct AttentionTask {
-  Rows q, k, v, y;
+  Rows q, k, v;
+  Operand y;
   const int32_t* positions;
   const srmk_segment& segment;
   const srmk_attention_options& options;
