@@ -60,14 +60,15 @@ class Sharing {
     for (; unit < end; unit++) {
       while (unit >= starts_[s + 1]) s++;
       const int64_t queries = segments_[s].query_count, size = block_size(segments_[s]);
-      // The last block first: under a causal mask it has the most keys, and what begins last should be short.
-      const int64_t block = blocks_of(segments_[s]) - 1 - (unit - starts_[s]) / kv_heads_;
-      body(segments_[s], (unit - starts_[s]) % kv_heads_, block * size, std::min(size, queries - block * size));
+      // The units of a kv head follow each other, since they read the same keys; the last block first: under a causal
+      // mask it has the most keys, and what begins last should be short.
+      const int64_t blocks = blocks_of(segments_[s]), at = unit - starts_[s], block = blocks - 1 - at % blocks;
+      body(segments_[s], at / blocks, block * size, std::min(size, queries - block * size));
     }
   }
 
  private:
-  static constexpr int64_t kMostRows = 384, kFewestRows = 48;
+  static constexpr int64_t kMostRows = 192, kFewestRows = 48;
   static constexpr int64_t kAligned = 6;  // whole tiles for any group
 
   int64_t blocks_of(const srmk_segment& s) const {
