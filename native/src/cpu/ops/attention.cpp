@@ -68,7 +68,7 @@ class Sharing {
   }
 
  private:
-  static constexpr int64_t kMostRows = 192, kFewestRows = 48;
+  static constexpr int64_t kMostRows = 384, kFewestRows = 48;
   static constexpr int64_t kAligned = 6;  // whole tiles for any group
 
   int64_t blocks_of(const srmk_segment& s) const {
