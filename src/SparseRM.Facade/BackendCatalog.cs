@@ -35,14 +35,14 @@ public static class BackendCatalog
     /// <summary>Names that <see cref="Open"/> takes.</summary>
     public static IReadOnlyList<string> Names => ["auto", .. s_all.SelectMany(family => family.Names)];
 
-    /// <summary>Adds a backend that this library does not know: at the start of a program, before anything is opened. <c>auto</c> never takes it.</summary>
+    /// <summary>Adds a backend that this library does not know, at the start of a program; <c>auto</c> never takes it.</summary>
     public static void Register(BackendFamily family) => ImmutableInterlocked.Update(ref s_all, (all, added) => all.Add(added), family);
 
     /// <summary>Whether <see cref="Open"/> knows the name; the device may yet be missing.</summary>
     public static bool Knows(string name) => name == "auto" || s_all.Any(family => family.Has(name));
 
     /// <summary>Opens a backend.</summary>
-    /// <param name="name">A name of <see cref="Names"/>, or another device of one of those families; <c>auto</c> takes the fastest that opens.</param>
+    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> takes the fastest that opens.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
     /// <exception cref="BackendException">Unknown, or it does not open on this machine: never replaced by another in silence.</exception>
     public static Backend Open(string name = "auto", int threads = 0)

@@ -58,7 +58,8 @@ public sealed partial class IlgpuBackend
     public override EmbeddingTable OpenEmbedding(WeightSlice slice)
     {
         slice.RequireWeightType();
-        if (slice.Shape.Count != 2) throw new ShapeMismatchException(nameof(OpenEmbedding), $"{slice} has {slice.Shape.Count} dimensions, expected 2");
+        if (slice.Shape.Count != 2)
+            throw new ShapeMismatchException(nameof(OpenEmbedding), $"{slice} has {slice.Shape.Count} dimensions, expected 2");
         return new IlgpuEmbedding(slice);
     }
 

@@ -34,11 +34,11 @@ public sealed partial class IlgpuBackend : Backend
         (_elementwise, _rowOps, _rmsNorm, _matMul) = (new(device), new(device), new(device), new(device));
         (_rope, _attention, _gatedActivation, _transpose) = (new(device), new(device), new(device), new(device));
         (_saeEncode, _ints, _embedded) = (new(device, _matMul, _elementwise), new(device), new(device));
-        _gatedMatMul = new($"{device.Name}", OpKind.GatedMatMul, new Variant<bool>("composed", true, true));
+        _gatedMatMul = VariantTable.One(device, OpKind.GatedMatMul, "composed", true);
         _variants = new IVariants[]
         {
-            _elementwise.Add, _elementwise.Pack, _elementwise.Embed, _rowOps.Gather, _rowOps.Mean, _rmsNorm.Variants, _rmsNorm.AddVariants, _matMul.Variants,
-            _gatedMatMul, _rope.Variants, _attention.Variants, _gatedActivation.Variants, _saeEncode.Variants,
+            _elementwise.Add, _elementwise.Pack, _elementwise.Embed, _rowOps.Gather, _rowOps.Mean, _rmsNorm.Variants, _rmsNorm.AddVariants,
+            _matMul.Variants, _gatedMatMul, _rope.Variants, _attention.Variants, _gatedActivation.Variants, _saeEncode.Variants,
         }.ToDictionary(table => table.Op);
     }
 

@@ -99,7 +99,8 @@ internal sealed class IlgpuEmbedding : EmbeddingTable
                 break;
         }
         if (!isFinite)
-            throw new ModelFormatException(Slice.Path, $"tensor \"{Slice.Name}\" has a NaN or an infinity in the row of token {id}; weights must be finite");
+            throw new ModelFormatException(
+                Slice.Path, $"tensor \"{Slice.Name}\" has a NaN or an infinity in the row of token {id}; weights must be finite");
     }
 
     /// <inheritdoc/>

@@ -77,7 +77,8 @@ internal static class IlgpuViews
         var view = View(tensor.Buffer);
         long end = tensor.Offset + Math.Max(tensor.Rows - 1L, 0) * tensor.RowStride + tensor.Columns;
         if (tensor.Offset < 0 || tensor.RowStride < tensor.Columns || end > tensor.Buffer.Length)
-            throw new ShapeMismatchException("tensor", $"{tensor} of stride {tensor.RowStride} at {tensor.Offset} reaches outside its buffer of {tensor.Buffer.Length}");
+            throw new ShapeMismatchException(
+                "tensor", $"{tensor} of stride {tensor.RowStride} at {tensor.Offset} reaches outside its buffer of {tensor.Buffer.Length}");
         return new(view.SubView(tensor.Offset), tensor.RowStride);
     }
 

@@ -40,7 +40,8 @@ public sealed class BackendTests(FittedReward reward)
 
         float[] Scores(string backend)
         {
-            var run = Cli.Run("score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", folder.File("lines.jsonl"), "--backend", backend);
+            var run = Cli.Run(
+                "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", folder.File("lines.jsonl"), "--backend", backend);
             return [.. run.Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("score").GetSingle())];
         }

@@ -39,7 +39,7 @@ public sealed class Rig : IDisposable
     public Backend Native { get; }
     public WeightFiles Files { get; } = new();
 
-    /// <summary>Selects the variant of this name, where the op has one: that ops of one instruction set agree to the bit is asked of those alone.</summary>
+    /// <summary>Selects the variant of this name where the op has one: variants of one instruction set agree to the bit.</summary>
     public void SelectNamesake(OpKind op, string variant)
     {
         if (Native.Variants(op).Any(v => v.Name == variant)) Native.Select(op, variant);

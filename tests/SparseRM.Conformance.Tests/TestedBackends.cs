@@ -15,7 +15,7 @@ public static class TestedBackends
 
     public static Backend Open(string name, int threads) => name == Cpu ? NativeBackend.Open(threads) : IlgpuBackend.Open(name, threads);
 
-    /// <summary>ILGPU's CPU accelerator is a thousand times slower than what it stands for: there lengths are fewer and real sizes left out.</summary>
+    /// <summary>ILGPU's CPU accelerator is for tests alone: there lengths are fewer and real sizes left out.</summary>
     public static bool IsFast(string name) => name == Cpu;
 
     /// <summary>Lengths round every vector width: 1 to 2 * 16 + 1, then around the panel of 64.</summary>

@@ -64,7 +64,9 @@ internal static class DeviceSearch
     {
         Device[] found = [.. context.Devices.OfType<T>()];
         if (name.Index < found.Length) return found[name.Index];
-        string looked = name.Kind == "cuda" ? $"CUDA device {name.Index} of the driver ({CudaLibrary.Names})" : $"OpenCL device {name.Index} with a generic address space";
+        string looked = name.Kind == "cuda"
+            ? $"CUDA device {name.Index} of the driver ({CudaLibrary.Names})"
+            : $"OpenCL device {name.Index} with a generic address space";
         string there = found.Length > 0 ? $"found {string.Join(", ", Enumerable.Range(0, found.Length).Select(i => $"{i}: {found[i].Name}"))}"
             : name.Kind == "cuda" && !CudaLibrary.IsThere ? "found no such driver"
             : $"found no {(name.Kind == "cuda" ? "CUDA" : "OpenCL")} device that ILGPU can use";

@@ -42,7 +42,8 @@ internal sealed class IlgpuDevice : IDisposable
     public int Lanes => _lanes;
 
     /// <summary>Enqueues a kernel whose lanes work alone, over <paramref name="items"/>.</summary>
-    public void Each<T>(Action<T> kernel, long items, T arguments) where T : struct => Groups(kernel, (items + _lanes - 1) / _lanes, arguments, _lanes);
+    public void Each<T>(Action<T> kernel, long items, T arguments) where T : struct =>
+        Groups(kernel, (items + _lanes - 1) / _lanes, arguments, _lanes);
 
     /// <summary>Enqueues a kernel whose groups work together, over <paramref name="items"/>.</summary>
     public void Groups<T>(Action<T> kernel, long items, T arguments) where T : struct => Groups(kernel, items, arguments, _lanes);

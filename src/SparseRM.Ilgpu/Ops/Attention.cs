@@ -28,7 +28,7 @@ internal sealed class Attention : IDisposable
     {
         _device = device;
         _queries = new(device);
-        Variants = new($"{device.Name}", OpKind.Attention, new Variant<Kernels>("streaming", true, new(Streaming<float, Single32>, Streaming<ushort, Bf16>)));
+        Variants = VariantTable.One(device, OpKind.Attention, "streaming", new Kernels(Streaming<float, Single32>, Streaming<ushort, Bf16>));
     }
 
     /// <summary>What the kernel takes.</summary>
@@ -38,7 +38,8 @@ internal sealed class Attention : IDisposable
         public readonly Rows<float> Q = q, K = k, V = v;
         public readonly ArrayView<int> Queries = queries;
         public readonly Rows<T> Y = y;
-        public readonly int Count = count, Heads = options.NHeads, Group = options.NHeads / options.NKvHeads, DHead = options.DHead, Window = options.Window;
+        public readonly int Count = count, Heads = options.NHeads, Group = options.NHeads / options.NKvHeads;
+        public readonly int DHead = options.DHead, Window = options.Window;
         public readonly float Scale = options.Scale, Softcap = options.Softcap;
     }
 
@@ -49,9 +50,11 @@ internal sealed class Attention : IDisposable
 
     /// <summary>Enqueues attention of the queries that the segments cover.</summary>
     public void Run(
-        Rows<float> q, Rows<float> k, Rows<float> v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, AttentionOptions options, IlgpuOperand y)
+        Rows<float> q, Rows<float> k, Rows<float> v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments,
+        AttentionOptions options, IlgpuOperand y)
     {
-        if (options.DHead > MaxDHead) throw new BackendException($"{_device.Name}", $"Attention: heads of {options.DHead}; at most {MaxDHead} are computed here");
+        if (options.DHead > MaxDHead)
+            throw new BackendException($"{_device.Name}", $"Attention: heads of {options.DHead}; at most {MaxDHead} are computed here");
         var (queries, count) = Put(positions, segments);
         long items = (long)count * options.NHeads;
         if (y.Compute == DType.BF16) _device.Groups(Variants.Run.Bf16, items, new(q, k, v, queries, y.Halves, count, options));

@@ -12,7 +12,8 @@ internal sealed class Elementwise(IlgpuDevice device)
     private const string LanePerElement = "lane_per_element";
 
     /// <summary>Two tensors of one shape.</summary>
-    internal readonly struct PairArguments<TX, TY>(Rows<TX> x, Rows<TY> y, int count, int columns, float scale) where TX : unmanaged where TY : unmanaged
+    internal readonly struct PairArguments<TX, TY>(Rows<TX> x, Rows<TY> y, int count, int columns, float scale)
+        where TX : unmanaged where TY : unmanaged
     {
         public readonly Rows<TX> X = x;
         public readonly Rows<TY> Y = y;
@@ -33,13 +34,13 @@ internal sealed class Elementwise(IlgpuDevice device)
     /// <summary>The widening for each type of table.</summary>
     internal sealed record EmbedKernels(Action<PairArguments<float, float>> F32, Action<PairArguments<ushort, float>> Bf16);
 
-    public VariantTable<Action<AddArguments>> Add { get; } = new($"{device.Name}", OpKind.Add, new Variant<Action<AddArguments>>(LanePerElement, true, AddEach));
+    public VariantTable<Action<AddArguments>> Add { get; } = VariantTable.One<Action<AddArguments>>(device, OpKind.Add, LanePerElement, AddEach);
 
-    public VariantTable<PackKernels> Pack { get; } = new($"{device.Name}", OpKind.Pack, new Variant<PackKernels>(LanePerElement, true,
-        new(ConvertEach<float, Single32, float, Single32>, ConvertEach<float, Single32, ushort, Bf16>)));
+    public VariantTable<PackKernels> Pack { get; } = VariantTable.One(device, OpKind.Pack, LanePerElement,
+        new PackKernels(ConvertEach<float, Single32, float, Single32>, ConvertEach<float, Single32, ushort, Bf16>));
 
-    public VariantTable<EmbedKernels> Embed { get; } = new($"{device.Name}", OpKind.Embed, new Variant<EmbedKernels>(LanePerElement, true,
-        new(ConvertEach<float, Single32, float, Single32>, ConvertEach<ushort, Bf16, float, Single32>)));
+    public VariantTable<EmbedKernels> Embed { get; } = VariantTable.One(device, OpKind.Embed, LanePerElement,
+        new EmbedKernels(ConvertEach<float, Single32, float, Single32>, ConvertEach<ushort, Bf16, float, Single32>));
 
     /// <summary>Enqueues y = a + b.</summary>
     public void RunAdd(AddArguments a) => device.Each(Add.Run, (long)a.Count * a.Columns, a);

@@ -9,7 +9,8 @@ namespace SparseRM.Ilgpu.Ops;
 internal sealed class GatedActivation(IlgpuDevice device)
 {
     /// <summary>What the kernel takes.</summary>
-    internal readonly struct Arguments<T>(Rows<float> gate, Rows<float> up, Rows<T> y, int count, int columns, GatedActivationKind kind) where T : unmanaged
+    internal readonly struct Arguments<T>(Rows<float> gate, Rows<float> up, Rows<T> y, int count, int columns, GatedActivationKind kind)
+        where T : unmanaged
     {
         public readonly Rows<float> Gate = gate, Up = up;
         public readonly Rows<T> Y = y;
@@ -19,8 +20,8 @@ internal sealed class GatedActivation(IlgpuDevice device)
     /// <summary>A kernel for each type of operand.</summary>
     internal sealed record Kernels(Action<Arguments<float>> F32, Action<Arguments<ushort>> Bf16);
 
-    public VariantTable<Kernels> Variants { get; } = new($"{device.Name}", OpKind.GatedActivation,
-        new Variant<Kernels>("lane_per_element", true, new(Each<float, Single32>, Each<ushort, Bf16>)));
+    public VariantTable<Kernels> Variants { get; } = VariantTable.One(device, OpKind.GatedActivation, "lane_per_element",
+        new Kernels(Each<float, Single32>, Each<ushort, Bf16>));
 
     /// <summary>Enqueues y = act(gate) * up.</summary>
     public void Run(Rows<float> gate, Rows<float> up, GatedActivationKind kind, IlgpuOperand y)

@@ -8,7 +8,7 @@ internal sealed partial class MatMul
     /// <summary>Rows and outputs of a group's tile; four warps share it, 32 by 32 each.</summary>
     public const int MmaTile = 64, MmaLanes = 128;
 
-    /// <summary>Words (pairs of inputs) in shared memory at a time, and from one row there to the next: with 20, the 32 lanes meet 32 banks.</summary>
+    /// <summary>Words (pairs of inputs) in shared memory at a time, and from one row to the next: with 20, 32 lanes meet 32 banks.</summary>
     private const int MmaWords = 16, MmaPitch = 20;
 
     /// <summary>Sums of a lane, and from one lane's to the next in shared memory.</summary>
@@ -55,7 +55,8 @@ internal sealed partial class MatMul
     }
 
     /// <summary>32 rows by 32 outputs by 16 inputs: fragments of 16 rows, each with four of 8 outputs.</summary>
-    private static void AddProducts<TCore>(ArrayView<uint> xs, ArrayView<uint> ws, int x, int w, ArrayView<float> own) where TCore : struct, ITensorCore
+    private static void AddProducts<TCore>(ArrayView<uint> xs, ArrayView<uint> ws, int x, int w, ArrayView<float> own)
+        where TCore : struct, ITensorCore
     {
         var core = default(TCore);
         uint low0 = ws[w], low1 = ws[w + 8 * MmaPitch], low2 = ws[w + 16 * MmaPitch], low3 = ws[w + 24 * MmaPitch];

@@ -40,7 +40,7 @@ internal sealed partial class MatMul
             new("mma_sync", hasTensorCores, tiled with { Bf16 = new(MmaSync<PtxTensorCore>, MmaTile, MmaTile, MmaLanes, ReadsPairs: true) }));
     }
 
-    /// <summary>The table; slowest first on the CPU accelerator. <c>mma_sync</c> multiplies BF16 by BF16; with F32 operands it is <c>tiled</c>.</summary>
+    /// <summary>The table; slowest first as guessed. <c>mma_sync</c> multiplies BF16 by BF16; with F32 operands it is <c>tiled</c>.</summary>
     public VariantTable<MatMulKernels> Variants { get; }
 
     /// <summary>Enqueues y = x · wᵀ + bias.</summary>
@@ -86,7 +86,7 @@ internal sealed partial class MatMul
         }
     }
 
-    /// <summary>A lane computes 4 rows by 4 outputs: eight loads for sixteen products. At the edges it computes the last row or output again.</summary>
+    /// <summary>A lane computes 4 rows by 4 outputs: eight loads for sixteen products. At the edges it repeats the last row or output.</summary>
     public static void RegisterBlock<TX, SX, TW, SW>(MatMulArguments<TX, TW> a)
         where TX : unmanaged where SX : struct, IElement<TX> where TW : unmanaged where SW : struct, IElement<TW>
     {

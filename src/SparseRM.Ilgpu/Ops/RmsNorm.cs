@@ -6,7 +6,8 @@ using SparseRM.Ilgpu.Kernels;
 
 namespace SparseRM.Ilgpu.Ops;
 
-/// <summary>The norms; see <see cref="Backend.RmsNorm"/> and <see cref="Backend.AddRmsNorm"/>. Sums in F32, in an order that the rows do not enter.</summary>
+/// <summary>The norms; see <see cref="Backend.RmsNorm"/> and <see cref="Backend.AddRmsNorm"/>.</summary>
+/// <remarks>Sums in F32, in an order that the rows do not enter.</remarks>
 internal sealed class RmsNorm(IlgpuDevice device)
 {
     /// <summary>What the kernel of the plain norm takes.</summary>
@@ -20,7 +21,8 @@ internal sealed class RmsNorm(IlgpuDevice device)
 
     /// <summary>What the kernel of the fused norm takes; delta and its weight may be empty.</summary>
     internal readonly struct AddArguments<T>(
-        Rows<float> residual, Rows<float> delta, ArrayView<float> deltaWeight, ArrayView<float> weight, Rows<T> y, int count, float eps, float unitOffset)
+        Rows<float> residual, Rows<float> delta, ArrayView<float> deltaWeight, ArrayView<float> weight, Rows<T> y, int count,
+        float eps, float unitOffset)
         where T : unmanaged
     {
         public readonly Rows<float> Residual = residual, Delta = delta;
@@ -31,11 +33,11 @@ internal sealed class RmsNorm(IlgpuDevice device)
     }
 
     /// <summary>The one variant of the plain norm.</summary>
-    public VariantTable<Action<Arguments>> Variants { get; } = new($"{device.Name}", OpKind.RmsNorm, new Variant<Action<Arguments>>("group_per_row", true, GroupPerRow));
+    public VariantTable<Action<Arguments>> Variants { get; } = VariantTable.One<Action<Arguments>>(device, OpKind.RmsNorm, "group_per_row", GroupPerRow);
 
     /// <summary>The one variant of the fused norm.</summary>
-    public VariantTable<AddKernels> AddVariants { get; } = new($"{device.Name}", OpKind.AddRmsNorm,
-        new Variant<AddKernels>("group_per_row", true, new(AddGroupPerRow<float, Single32>, AddGroupPerRow<ushort, Bf16>)));
+    public VariantTable<AddKernels> AddVariants { get; } = VariantTable.One(device, OpKind.AddRmsNorm, "group_per_row",
+        new AddKernels(AddGroupPerRow<float, Single32>, AddGroupPerRow<ushort, Bf16>));
 
     /// <summary>The fused norm for each type of operand.</summary>
     internal sealed record AddKernels(Action<AddArguments<float>> F32, Action<AddArguments<ushort>> Bf16);
@@ -64,7 +66,7 @@ internal sealed class RmsNorm(IlgpuDevice device)
         }
     }
 
-    /// <summary>A group computes one row: a lane reads and writes only its own columns, so the steps need no barrier beside those of the sums.</summary>
+    /// <summary>A group computes one row: a lane reads and writes its own columns alone, so only the sums need barriers.</summary>
     public static void AddGroupPerRow<T, ST>(AddArguments<T> a) where T : unmanaged where ST : struct, IElement<T>
     {
         var shared = SharedMemory.Allocate<float>(GroupSum.MaxLanes);

@@ -16,7 +16,7 @@ internal sealed class Rope(IlgpuDevice device)
         public readonly int Count = count, Heads = heads, Half = half;
     }
 
-    public VariantTable<Action<Arguments>> Variants { get; } = new($"{device.Name}", OpKind.Rope, new Variant<Action<Arguments>>("lane_per_pair", true, LanePerPair));
+    public VariantTable<Action<Arguments>> Variants { get; } = VariantTable.One<Action<Arguments>>(device, OpKind.Rope, "lane_per_pair", LanePerPair);
 
     /// <summary>Enqueues the rotation.</summary>
     public void Run(Arguments arguments) => device.Each(Variants.Run, (long)arguments.Count * arguments.Heads * arguments.Half, arguments);
@@ -28,7 +28,8 @@ internal sealed class Rope(IlgpuDevice device)
         long items = (long)a.Count * pairs;
         for (long item = Lanes.First; item < items; item += Lanes.Stride)
         {
-            int row = (int)(item / pairs), pair = (int)(item % pairs), i = pair % a.Half, at = pair / a.Half * 2 * a.Half + i, position = a.Positions[row];
+            int row = (int)(item / pairs), pair = (int)(item % pairs), position = a.Positions[row];
+            int i = pair % a.Half, at = pair / a.Half * 2 * a.Half + i;
             float first = a.X[row, at], second = a.X[row, at + a.Half], cos = a.CosSin[position, i], sin = a.CosSin[position, i + a.Half];
             a.X[row, at] = first * cos - second * sin;
             a.X[row, at + a.Half] = second * cos + first * sin;

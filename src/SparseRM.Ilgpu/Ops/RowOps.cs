@@ -51,5 +51,5 @@ internal sealed class RowOps(IlgpuDevice device)
     }
 
     private static VariantTable<Action<Arguments>> Table(IlgpuDevice device, OpKind op, Action<Arguments> kernel) =>
-        new($"{device.Name}", op, new Variant<Action<Arguments>>("lane_per_element", true, kernel));
+        VariantTable.One(device, op, "lane_per_element", kernel);
 }

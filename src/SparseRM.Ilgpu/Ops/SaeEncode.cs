@@ -64,7 +64,8 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         matMul.Run(operand, wEnc, device.None<float>(), pre);
         device.Each(FinishEach, (long)rows * sae.DSae, new FinishArguments(pre, vectors.Scale, vectors.Bias, rows));
 
-        var gate = new SaeGates.Gate(sae, vectors.Threshold, vectors.GateBias, vectors.MagnitudeScale, vectors.MagnitudeBias, KthLargest(pre, rows, sae));
+        var kth = KthLargest(pre, rows, sae);
+        var gate = new SaeGates.Gate(sae, vectors.Threshold, vectors.GateBias, vectors.MagnitudeScale, vectors.MagnitudeBias, kth);
         int parts = rows * SaeGates.Parts;
         if (_hostCounts.Length < parts) _hostCounts = new int[MaxBlockRows * SaeGates.Parts];
         var counts = _counts.Take(parts);
@@ -109,7 +110,7 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         }
     }
 
-    /// <summary>pre = pre * scale + bias, each rounded as the composed meaning has it: the product by way of F64, so that no compiler fuses the two.</summary>
+    /// <summary>pre = pre * scale + bias, each rounded: the product by way of F64, so that no compiler fuses the two.</summary>
     public static void FinishEach(FinishArguments a)
     {
         int width = a.Pre.Stride;

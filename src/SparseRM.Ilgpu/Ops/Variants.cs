@@ -1,5 +1,6 @@
 using SparseRM.Backends;
 using SparseRM.Errors;
+using SparseRM.Ilgpu.Devices;
 
 namespace SparseRM.Ilgpu.Ops;
 
@@ -45,7 +46,17 @@ internal sealed class VariantTable<TRun>(string backend, OpKind op, params Varia
             _selected = found;
             return;
         }
-        string problem = all.Any(variant => variant.Name == name) ? $"this device cannot run variant \"{name}\" of {op}" : $"{op} has no variant \"{name}\"";
+        string problem = all.Any(variant => variant.Name == name)
+            ? $"this device cannot run variant \"{name}\" of {op}"
+            : $"{op} has no variant \"{name}\"";
         throw new BackendException(backend, $"{problem}; it can run: {string.Join(", ", all.Where(v => v.Supported).Select(v => v.Name))}");
     }
+}
+
+/// <summary>Tables of ops that are computed in one way.</summary>
+internal static class VariantTable
+{
+    /// <summary>A table of one variant, supported everywhere.</summary>
+    public static VariantTable<TRun> One<TRun>(IlgpuDevice device, OpKind op, string name, TRun run) =>
+        new($"{device.Name}", op, new Variant<TRun>(name, true, run));
 }

@@ -83,6 +83,7 @@ public class LanesTests
         var latents = new SparseLatents();
         rig.Native.SaeEncode(rig.Random(2, DIn).Actual, encoder, latents);
         Assert.Equal(2 * k, latents.Count);
-        return [.. Enumerable.Range(0, 2).SelectMany(row => latents.Indices(row).ToArray().Select(id => (float)id).Concat(latents.Values(row).ToArray()))];
+        var ids = Enumerable.Range(0, 2).SelectMany(row => latents.Indices(row).ToArray()).Select(id => (float)id);
+        return [.. ids, .. latents.Values(0), .. latents.Values(1)];
     });
 }

@@ -7,7 +7,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Conformance.Ilgpu;
 
-/// <summary>The kernel for tensor cores on the CPU accelerator, with an emulated core: its tiles, tails and fragments, all but the PTX itself.</summary>
+/// <summary>The kernel for tensor cores on the CPU accelerator, with an emulated core: tiles, tails and fragments, all but the PTX.</summary>
 public class MmaSyncTests
 {
     [Theory]
@@ -22,7 +22,8 @@ public class MmaSyncTests
         using var ws = device.Accelerator.Allocate1D(w);
         using var bs = device.Accelerator.Allocate1D(bias);
         using var ys = device.Accelerator.Allocate1D<float>(rows * outputs);
-        var arguments = new MatMulArguments<ushort, ushort>(new(xs.View, inputs), new(ws.View, inputs), bs.View, new(ys.View, outputs), rows, inputs, outputs);
+        var arguments = new MatMulArguments<ushort, ushort>(
+            new(xs.View, inputs), new(ws.View, inputs), bs.View, new(ys.View, outputs), rows, inputs, outputs);
         int tiles = (rows + MatMul.MmaTile - 1) / MatMul.MmaTile * ((outputs + MatMul.MmaTile - 1) / MatMul.MmaTile);
         device.Groups(MatMul.MmaSync<EmulatedTensorCore>, tiles, arguments, MatMul.MmaLanes);
 
