@@ -48,6 +48,7 @@ struct srmk_backend {
   srm::Scratch shared_scratch;                // one op's packed operand
   std::vector<srm::Scratch> worker_scratch;   // one per thread
   srm::SaeResult sae;                         // of the last SaeEncode
+  srm::SaeScratch sae_scratch;                // what it was gathered in
   std::array<int, SRMK_OP_COUNT> selected{};  // index of the variant in use, by op
 };
 
