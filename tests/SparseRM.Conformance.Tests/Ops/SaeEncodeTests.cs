@@ -72,7 +72,7 @@ public class SaeEncodeTests
     {
         using var encoder = new SaeEncoder(rig.Native, sae, compute);
         var y = rig.Guarded(x.Rows, sae.DSae);
-        rig.Native.MatMul(x.Actual, encoder.WEnc, null, y);
+        rig.Native.MatMul(rig.Packed(x, encoder.WEnc.Compute).Actual, new Product(encoder.WEnc, null, y));
         var pre = Rig.Read(rig.Native, y);
         for (int i = 0; i < pre.Length; i++) pre[i] = pre[i] * (sae.EncoderScale?[i % sae.DSae] ?? 1) + sae.BEnc[i % sae.DSae];
         return Gated(sae.Activation, pre, x.Rows);

@@ -1,29 +1,38 @@
-// SaeEncode: the gate runs on each tile of the product while it is in the first cache; pre-activations are never
-// stored. Formulas and ties are those of SparseRM.Sae.SaeGate.
+// SaeEncode: the gate runs on some blocks of the product while they are in the first caches; pre-activations are never
+// stored as a whole. Formulas and ties are those of SparseRM.Sae.SaeGate.
 #include <atomic>
 #include <new>
 
 #include "cpu/ops.h"
+#include "cpu/ops/matmul_plan.h"
 #include "cpu/ops/sae_encode_sinks.h"
 
 namespace srm {
 namespace {
 
+/// Blocks that are multiplied before they are gated: 24 KiB. Several, as a product whose panels exceed the second cache
+/// reads a part of a panel for all of them.
+constexpr int64_t kBlocks = 16;
+
 template <class Sink>
-void encode(const Product& product, const SaeTask& task, Sink sink) {
+void encode(const MatMulPlan& plan, const srmk_matrix& w, const SaeTask& task, Sink sink) {
   // The product adds the bias where no scale comes between.
   const float* bias = task.gate.scale == nullptr ? task.gate.bias : nullptr;
   std::atomic<bool> out_of_memory{false};  // a task may not throw
-  product.run([&](int64_t panel, int64_t first, int64_t end, int worker) {
+  plan.run([&](int64_t panel, int64_t first, int64_t end, int worker) {
     const int columns = static_cast<int>(std::min(kPanel, task.latents - panel * kPanel));
-    alignas(64) float tile[Product::kBlockRows * kPanel];
+    alignas(64) float tiles[kBlocks * Operand::kBlockRows * kPanel];
     try {
-      for (int64_t block = first; block < end; block++) {
-        const int rows = product.rows_of(block);
-        product.multiply(block, panel, bias, tile, kPanel);
-        if (task.gate.scale != nullptr)
-          for (int r = 0; r < rows; r++) task.kernel.scale(task.gate, panel * kPanel, columns, tile + r * kPanel);
-        sink.take(block, panel, rows, tile, columns, worker);
+      for (int64_t at = first; at < end; at += kBlocks) {
+        const int64_t stop = std::min(end, at + kBlocks);
+        plan.multiply(at, stop, w, panel, bias, tiles, kPanel);
+        float* tile = tiles;
+        for (int64_t block = at; block < stop; block++, tile += Operand::kBlockRows * kPanel) {
+          const int rows = task.x.rows_of(block);
+          if (task.gate.scale != nullptr)
+            for (int r = 0; r < rows; r++) task.kernel.scale(task.gate, panel * kPanel, columns, tile + r * kPanel);
+          sink.take(block, panel, rows, tile, columns, worker);
+        }
       }
     } catch (const std::bad_alloc&) {
       out_of_memory = true;
@@ -41,19 +50,23 @@ void sae_encode(srmk_backend& backend, Rows x, const srmk_matrix& w, const SaeGa
   const bool chooses = gate.kind == SRMK_SAE_TOPK || gate.kind == SRMK_SAE_GROUPMAX;
   backend.sae.ends.assign(x.rows, 0);
   if (chooses && gate.k == 0) return;
-  const int variant = backend.selected[SRMK_OP_SAE_ENCODE];
-  const SaeGateKernel& kernel = sae_gate_kernel(sae_encode_variants().items[variant].needs);
+  SaeGate meant = gate;
+  if (gate.kind == SRMK_SAE_TOPK && gate.k >= w.outputs) meant.kind = SRMK_SAE_RELU;  // the best of no more than k: all
+
+  Operand packed{nullptr, x.rows, x.columns, w.compute};
+  packed.data = backend.sae_operand.get<uint32_t>(x.rows * (x.columns + 1));
+  pack(backend, x, packed);
   backend.sae_scratch.finds.resize(backend.pool.threads());
   backend.sae_scratch.merged.resize(backend.pool.threads());
-  Product product(backend, variant, x, w);
-  SaeTask task{backend, gate, kernel, x.rows, w.outputs, product.panels(), product.blocks()};
-  if (gate.kind == SRMK_SAE_GROUPMAX) return encode(product, task, SaeGroupMaxSink(task));
-  if (gate.kind == SRMK_SAE_TOPK && gate.k < w.outputs) return encode(product, task, SaeTopKSink(task));
-  // The best of no more than k are all: relu.
-  SaeGate each = gate;
-  if (gate.kind == SRMK_SAE_TOPK) each.kind = SRMK_SAE_RELU;
-  SaeTask list{backend, each, kernel, x.rows, w.outputs, product.panels(), product.blocks()};
-  encode(product, list, SaeListSink(list));
+  const int variant = backend.selected[SRMK_OP_SAE_ENCODE];
+  MatMulPlan plan(backend, variant, packed, w.panels(), 2 * x.rows * x.columns * w.outputs);
+  const SaeGateKernel& kernel = sae_gate_kernel(sae_encode_variants().items[variant].needs);
+  const SaeTask task{backend, meant, kernel, packed, w.outputs, w.panels()};
+  switch (meant.kind) {
+    case SRMK_SAE_TOPK: return encode(plan, w, task, SaeTopKSink(task));
+    case SRMK_SAE_GROUPMAX: return encode(plan, w, task, SaeGroupMaxSink(task));
+    default: return encode(plan, w, task, SaeListSink(task));
+  }
 }
 
 }  // namespace srm

@@ -4,8 +4,10 @@
 #include <cstring>
 #include <limits>
 
-#include "cpu/ops/matmul_product.h"
+#include "backend.h"
 #include "cpu/ops/sae_gate.h"
+#include "matrix.h"
+#include "operand.h"
 
 // What takes the tiles of SaeEncode's product: take() is called by the workers for each block of rows in each panel, in
 // any order; then finish() fills the result. Whoever took which tile, the outcome is the same.
@@ -16,7 +18,8 @@ struct SaeTask {
   srmk_backend& backend;
   const SaeGate& gate;
   const SaeGateKernel& kernel;
-  int64_t rows, latents, panels, blocks;
+  Operand x;
+  int64_t latents, panels;
 
   int workers() const { return backend.pool.threads(); }
 };
@@ -29,13 +32,13 @@ class SaeListSink {
  public:
   explicit SaeListSink(const SaeTask& task)
       : task_(task), scratch_(task.backend.sae_scratch), lengths_(task.workers()) {
-    scratch_.parts.resize(task.blocks * task.panels);
+    scratch_.parts.resize(task.x.blocks() * task.panels);
   }
 
   void take(int64_t block, int64_t panel, int rows, float* tile, int columns, int worker) {
     SaeFinds& finds = scratch_.finds[worker];
     int64_t& length = lengths_[worker].value;
-    const size_t needed = length + Product::kBlockRows * kPanel + SaeGateKernel::kSlack;
+    const size_t needed = length + Operand::kBlockRows * kPanel + SaeGateKernel::kSlack;
     if (finds.latents.size() < needed) finds.reserve(2 * needed);
     SaePart part{length, static_cast<uint16_t>(worker), {}};
     for (int r = 0; r < rows; r++) {
@@ -49,15 +52,15 @@ class SaeListSink {
 
   void finish(SaeResult& result) const {
     for_blocks([&](int64_t block, int64_t first_row, int rows) {
-      int64_t counts[Product::kBlockRows] = {};
+      int64_t counts[Operand::kBlockRows] = {};
       for (int64_t panel = 0; panel < task_.panels; panel++)
-        for (int r = 0; r < Product::kBlockRows; r++)
+        for (int r = 0; r < Operand::kBlockRows; r++)
           counts[r] += scratch_.parts[block * task_.panels + panel].counts[r];
       std::copy_n(counts, rows, result.ends.begin() + first_row);
     });
     result.place();
     for_blocks([&](int64_t block, int64_t first_row, int rows) {
-      int64_t to[Product::kBlockRows];
+      int64_t to[Operand::kBlockRows];
       for (int r = 0; r < rows; r++) to[r] = result.start(first_row + r);
       for (int64_t panel = 0; panel < task_.panels; panel++) {
         const SaePart& part = scratch_.parts[block * task_.panels + panel];
@@ -81,11 +84,9 @@ class SaeListSink {
 
   template <class Body>
   void for_blocks(const Body& body) const {
-    for_row_blocks(task_.backend, task_.blocks, 8 * task_.panels, [&](int64_t first, int64_t count, int) {
-      for (int64_t block = first; block < first + count; block++) {
-        int64_t row = block * Product::kBlockRows;
-        body(block, row, static_cast<int>(std::min(Product::kBlockRows, task_.rows - row)));
-      }
+    for_row_blocks(task_.backend, task_.x.blocks(), 8 * task_.panels, [&](int64_t first, int64_t count, int) {
+      for (int64_t block = first; block < first + count; block++)
+        body(block, task_.x.first_row(block), task_.x.rows_of(block));
     });
   }
 
@@ -102,9 +103,9 @@ class SaeTopKSink {
   explicit SaeTopKSink(const SaeTask& task)
       : task_(task), k_(task.gate.k), stride_(capacity(k_, task.latents)), scratch_(task.backend.sae_scratch) {
     for (SaeFinds& finds : scratch_.finds) {
-      finds.reserve(task.rows * stride_);
-      finds.counts.assign(task.rows, 0);
-      finds.least.assign(task.rows, kLeastActive);
+      finds.reserve(task.x.rows * stride_);
+      finds.counts.assign(task.x.rows, 0);
+      finds.least.assign(task.x.rows, kLeastActive);
     }
     for (SaeFinds& merged : scratch_.merged) {
       merged.reserve(task.workers() * stride_);
@@ -115,7 +116,7 @@ class SaeTopKSink {
   void take(int64_t block, int64_t panel, int rows, const float* tile, int columns, int worker) {
     SaeFinds& finds = scratch_.finds[worker];
     for (int r = 0; r < rows; r++) {
-      const int64_t row = block * Product::kBlockRows + r;
+      const int64_t row = task_.x.first_row(block) + r;
       int32_t* latents = finds.latents.data() + row * stride_;
       float* values = finds.values.data() + row * stride_;
       int32_t& count = finds.counts[row];
@@ -130,14 +131,14 @@ class SaeTopKSink {
   }
 
   void finish(SaeResult& result) const {
-    for (int64_t row = 0; row < task_.rows; row++) {
+    for (int64_t row = 0; row < task_.x.rows; row++) {
       int64_t count = 0;
       for (const SaeFinds& finds : scratch_.finds) count += finds.counts[row];
       result.ends[row] = std::min(count, k_);
     }
     result.place();
     // A bisection reads every candidate some 10 times.
-    for_row_blocks(task_.backend, task_.rows, 10 * stride_, [&](int64_t first, int64_t count, int worker) {
+    for_row_blocks(task_.backend, task_.x.rows, 10 * stride_, [&](int64_t first, int64_t count, int worker) {
       for (int64_t row = first; row < first + count; row++) merge(row, scratch_.merged[worker], result);
     });
   }
@@ -185,14 +186,14 @@ class SaeGroupMaxSink {
   explicit SaeGroupMaxSink(const SaeTask& task)
       : task_(task), groups_(task.gate.k), size_(task.latents / groups_), scratch_(task.backend.sae_scratch) {
     for (SaeFinds& finds : scratch_.finds) {
-      finds.latents.assign(task.rows * groups_, kNone);
-      finds.values.assign(task.rows * groups_, kLeastActive);
+      finds.latents.assign(task.x.rows * groups_, kNone);
+      finds.values.assign(task.x.rows * groups_, kLeastActive);
     }
   }
 
   void take(int64_t block, int64_t panel, int rows, const float* tile, int columns, int worker) {
     for (int r = 0; r < rows; r++) {
-      const int64_t at = (block * Product::kBlockRows + r) * groups_;
+      const int64_t at = (task_.x.first_row(block) + r) * groups_;
       task_.kernel.raise(size_, groups_, panel * kPanel, columns, tile + r * kPanel,
                          scratch_.finds[worker].latents.data() + at, scratch_.finds[worker].values.data() + at);
     }
@@ -230,7 +231,7 @@ class SaeGroupMaxSink {
 
   template <class Body>
   void for_rows(const Body& body) const {
-    for_row_blocks(task_.backend, task_.rows, groups_ * task_.workers(), [&](int64_t first, int64_t count, int) {
+    for_row_blocks(task_.backend, task_.x.rows, groups_ * task_.workers(), [&](int64_t first, int64_t count, int) {
       for (int64_t row = first; row < first + count; row++) body(row);
     });
   }
