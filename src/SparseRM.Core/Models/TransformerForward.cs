@@ -72,7 +72,13 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
     private float UnitOffset => _config.RmsNormUnitOffset ? 1 : 0;
 
     /// <summary>The rows that a block works on: all rows give keys and values, the asking rows (all, or the read-outs) go on.</summary>
-    private readonly record struct Rows(Tensor KeyInput, Tensor Residual, Tensor Normed, Tensor Branch, int[] Positions, AttentionSegment[] Segments);
+    private readonly ref struct Rows(
+        Tensor keyInput, Tensor residual, Tensor normed, Tensor branch, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments)
+    {
+        public readonly Tensor KeyInput = keyInput, Residual = residual, Normed = normed, Branch = branch;
+        public readonly ReadOnlySpan<int> Positions = positions;
+        public readonly ReadOnlySpan<AttentionSegment> Segments = segments;
+    }
 
     /// <summary>Adds the attention's branch to the residual stream and leaves the MLP's branch, not yet added, in rows.Branch.</summary>
     private void RunBlock(int l, Rows rows, TokenBatch batch, Hook? hook)

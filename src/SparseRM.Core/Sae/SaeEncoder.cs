@@ -11,6 +11,7 @@ public sealed class SaeEncoder : IDisposable
     private readonly Backend _backend;
     private readonly List<DeviceBuffer> _vectors = [];
     private readonly float[] _normed;
+    private readonly SparseLatents _latents = new();
     private DeviceBuffer? _input, _dense;
 
     /// <summary>Loads the encoder.</summary>
@@ -60,7 +61,6 @@ public sealed class SaeEncoder : IDisposable
     {
         int dIn = Sae.DIn, rows = x.Length / dIn;
         if (rows * dIn != x.Length) throw new ShapeMismatchException("SaeEncode", $"{x.Length} values are not rows of d_in {dIn}");
-        var latents = new SparseLatents();
         for (int start = 0; start < rows; start += MaxRows)
         {
             int count = Math.Min(MaxRows, rows - start);
@@ -70,8 +70,8 @@ public sealed class SaeEncoder : IDisposable
             _input ??= _backend.Allocate((long)MaxRows * dIn);
             var input = new Tensor(_input, 0, count, dIn, dIn);
             _backend.Upload(block, input);
-            _backend.SaeEncode(input, this, latents);
-            for (int i = 0; i < count; i++) row(start + i, latents.Indices(i), latents.Values(i));
+            _backend.SaeEncode(input, this, _latents);
+            for (int i = 0; i < count; i++) row(start + i, _latents.Indices(i), _latents.Values(i));
         }
     }
 

@@ -90,6 +90,6 @@ public sealed class InvarianceTests(FittedReward fitted)
     {
         using var trainer = RewardTrainer.Open(World.Fit);
         var states = trainer.ReadStates(World.Pairs("test", 20));
-        TensorAssert.SameBits(fitted.Scores, [.. Enumerable.Range(0, states.Count).Select(row => trainer.Score(fitted.Result.Reward, states, row))]);
+        TensorAssert.SameBits(fitted.Scores, trainer.Scores(fitted.Result.Reward, states));
     }
 }
