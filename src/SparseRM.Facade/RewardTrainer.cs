@@ -84,7 +84,7 @@ public sealed class RewardTrainer : IDisposable
     {
         options ??= _options;
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
-        var places = new PairPlaces(pairs);
+        var places = new PairPlaces(pairs, states.Count);
         var (input, warnings) = MakeInput(states, places, options, progress, cancel);
         if ((long)pairs.Length * input.Count > Array.MaxLength)
             throw new SparseRMException($"{pairs.Length} pairs with {input.Count} inputs each do not fit into memory at once; use at most {Array.MaxLength / input.Count} with --pairs");

@@ -6,7 +6,7 @@ namespace SparseRM.Models;
 /// <param name="ReadEnd">One past the last.</param>
 public readonly record struct TokenSequence(ReadOnlyMemory<int> Ids, int ReadStart, int ReadEnd)
 {
-    private static readonly Comparison<TokenSequence> s_byIds = (a, b) => a.Ids.Span.SequenceCompareTo(b.Ids.Span);
+    private static readonly Comparer<TokenSequence> s_byIds = Comparer<TokenSequence>.Create((a, b) => a.Ids.Span.SequenceCompareTo(b.Ids.Span));
 
     /// <summary>Number of rows that this sequence reads out.</summary>
     public int ReadCount => ReadEnd - ReadStart;
