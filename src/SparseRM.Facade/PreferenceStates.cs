@@ -4,7 +4,7 @@ using SparseRM.Fitting;
 
 namespace SparseRM;
 
-/// <summary>The residual states of every completion of a preference set: kept in memory, or read anew for each pass where they are too large for that.</summary>
+/// <summary>The residual states of every completion of a preference set: kept in memory, or read anew for each pass if too many.</summary>
 public sealed class PreferenceStates
 {
     /// <summary>Bytes of states that are kept in memory by default: 100,000 of a model as wide as Gemma-2-2B.</summary>
@@ -69,7 +69,8 @@ public sealed class PreferenceStates
     /// <param name="progress">Told of the completions done, where they are not in memory.</param>
     /// <param name="cancel">Checked between blocks.</param>
     /// <exception cref="Errors.SparseRMException">A state is not finite.</exception>
-    public void Read(IReadOnlyList<int> rows, ResidualReader.BlockReader read, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    public void Read(
+        IReadOnlyList<int> rows, ResidualReader.BlockReader read, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         if (_kept is null)
         {

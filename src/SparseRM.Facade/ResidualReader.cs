@@ -105,10 +105,10 @@ public sealed class ResidualReader : IDisposable
         return states;
     }
 
-    /// <summary>As <see cref="Read(IReadOnlyList{TokenSequence}, HiddenStateCache?, IProgress{WorkProgress}?, CancellationToken)"/>, one block after the
-    /// other, cached ones first, so that memory does not grow with the number of states.</summary>
+    /// <summary>Hands over the states of one block after the other, cached ones first, so that memory does not grow with their number.</summary>
     internal void ReadBlocks(
-        IReadOnlyList<TokenSequence> sequences, HiddenStateCache? cache, BlockReader read, IProgress<WorkProgress>? progress, CancellationToken cancel)
+        IReadOnlyList<TokenSequence> sequences, HiddenStateCache? cache, BlockReader read, IProgress<WorkProgress>? progress,
+        CancellationToken cancel)
     {
         if (cache is null)
         {

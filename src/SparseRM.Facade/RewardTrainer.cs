@@ -167,7 +167,8 @@ public sealed class RewardTrainer : IDisposable
         if (!_latents.TryGetValue(states, out var latents))
         {
             latents = new (int[], float[])[states.Count];
-            Encode(states, [.. Enumerable.Range(0, states.Count)], (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
+            int[] all = [.. Enumerable.Range(0, states.Count)];
+            Encode(states, all, (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
             _latents.Add(states, latents);
         }
         foreach (int row in rows) read(row, latents[row].Ids, latents[row].Values);

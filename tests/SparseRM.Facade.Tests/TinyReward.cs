@@ -46,8 +46,9 @@ public sealed class TinyReward : IDisposable
         var head = new RewardHead(input.Count, Hidden, Values(Hidden * input.Count), Values(Hidden), Values(Hidden), 0);
         var metadata = new RewardModelMetadata
         {
-            Identity = reader.Identity, TemplateSource = reader.Template!.Source, DType = "bf16", SaeId = null, GatingMode = null, Loss = "margin", Margin = 1,
-            K = 8, Seed = 1, DataHash = "none", Pairs = 1, HeldOutPairs = 0, HeldOutAccuracy = null, EngineVersion = RewardTrainer.EngineVersion,
+            Identity = reader.Identity, TemplateSource = reader.Template!.Source, DType = "bf16", SaeId = null, GatingMode = null, Loss = "margin",
+            Margin = 1, K = 8, Seed = 1, DataHash = "none", Pairs = 1, HeldOutPairs = 0, HeldOutAccuracy = null,
+            EngineVersion = RewardTrainer.EngineVersion,
         };
         RewardModelFile.Save(Reward(folder), new RewardModel(input, head, new float[input.Count], metadata));
     }

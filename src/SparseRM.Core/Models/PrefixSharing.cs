@@ -1,6 +1,6 @@
 namespace SparseRM.Models;
 
-/// <summary>Chooses which sequences lean on which: groups of neighbours in sorted order around a leader, so that the fewest tokens are computed.</summary>
+/// <summary>Chooses which sequences lean on which, so that the fewest tokens are run: neighbours in sorted order, each group with a leader.</summary>
 /// <remarks>Keeps its arrays from plan to plan. Not thread-safe.</remarks>
 internal sealed class PrefixSharing
 {

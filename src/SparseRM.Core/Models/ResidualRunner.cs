@@ -66,7 +66,9 @@ public sealed class ResidualRunner(TransformerModel model, int maxBatchTokens = 
         }
     }
 
-    /// <summary>How many of the sorted sequences make the next batch: as many as fit, or fewer where a later cut would go through a shared beginning.</summary>
+    /// <summary>
+    /// How many of the sorted sequences make the next batch: as many as fit, or fewer where a later cut would go through a shared beginning.
+    /// </summary>
     /// <remarks>What the sequences on both sides of a cut have in common is computed twice; a batch that is not full costs a little, too.</remarks>
     private static int BatchSize(ReadOnlySpan<TokenSequence> sorted, int maxTokens)
     {

@@ -6,11 +6,12 @@ namespace SparseRM.Models;
 /// <param name="ReadEnd">One past the last.</param>
 public readonly record struct TokenSequence(ReadOnlyMemory<int> Ids, int ReadStart, int ReadEnd)
 {
-    private static readonly Comparer<TokenSequence> s_byIds = Comparer<TokenSequence>.Create((a, b) => a.Ids.Span.SequenceCompareTo(b.Ids.Span));
+    private static readonly Comparer<TokenSequence> s_byIds =
+        Comparer<TokenSequence>.Create((a, b) => a.Ids.Span.SequenceCompareTo(b.Ids.Span));
 
     /// <summary>Number of rows that this sequence reads out.</summary>
     public int ReadCount => ReadEnd - ReadStart;
 
-    /// <summary>Sorts sequences by their tokens, so that those with a common beginning are neighbours, and their numbers with them. Allocates nothing.</summary>
+    /// <summary>Sorts sequences and their numbers by tokens: those with a common beginning become neighbours. Allocates nothing.</summary>
     internal static void SortByIds(Span<TokenSequence> sequences, Span<int> numbers) => sequences.Sort(numbers, s_byIds);
 }

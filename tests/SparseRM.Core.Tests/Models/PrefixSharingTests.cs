@@ -14,7 +14,8 @@ public sealed class PrefixSharingTests
         Gen.Int[0, 2].Array[1, 7].Array[1, 6].Sample(all =>
         {
             int fewest = Enumerable.Range(1, (1 << all.Length) - 1).Min(leaders => Enumerable.Range(0, all.Length).Sum(i =>
-                (leaders >> i & 1) == 1 ? all[i].Length : all[i].Length - Enumerable.Range(0, all.Length).Where(l => (leaders >> l & 1) == 1).Max(l => Shared(all[l], all[i]))));
+                all[i].Length - ((leaders >> i & 1) == 1
+                    ? 0 : Enumerable.Range(0, all.Length).Where(l => (leaders >> l & 1) == 1).Max(l => Shared(all[l], all[i])))));
             var batch = TokenBatch.Pack([.. all.Select(Last)]);
             Assert.Equal(fewest, batch.TokenCount);
             // Each sequence is still there, token by token.
@@ -71,8 +72,11 @@ public sealed class PrefixSharingTests
     }, iter: 60);
 
     /// <summary>Answers whose first tokens differ, after a prompt of its own.</summary>
-    private static TokenSequence[] Group(int prompt, int length, int answers, int answerLength) => [.. Enumerable.Range(0, answers).Select(answer =>
-        Last([.. Enumerable.Range(0, length).Select(t => (prompt * 50 + t) % 200), .. Enumerable.Range(0, answerLength).Select(t => (answer + t) % 250)]))];
+    private static TokenSequence[] Group(int prompt, int length, int answers, int answerLength)
+    {
+        int[] beginning = [.. Enumerable.Range(0, length).Select(t => (prompt * 50 + t) % 200)];
+        return [.. Enumerable.Range(0, answers).Select(answer => Last([.. beginning, .. Enumerable.Range(answer, answerLength)]))];
+    }
 
     private static long Computed(int limit, TokenSequence[] sequences)
     {

@@ -94,7 +94,8 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
     private PreferenceSet Numbered(int pairs)
     {
         string path = _folder.File($"{pairs}.jsonl");
-        File.WriteAllLines(path, Enumerable.Range(0, pairs).Select(i => $$"""{"prompt": "Is {{i}} more than {{i / 2}}?", "chosen": "Yes.", "rejected": "No."}"""));
+        File.WriteAllLines(path, Enumerable.Range(0, pairs).Select(
+            i => $$"""{"prompt": "Is {{i}} more than {{i / 2}}?", "chosen": "Yes.", "rejected": "No."}"""));
         return PreferenceFile.Read(path);
     }
 }
