@@ -46,7 +46,7 @@ internal sealed class BenchCommand : CliCommand
         if (args.Has(_layer) && args.Has(_blocks)) throw new UsageException("--layer and --blocks say the same; give one of them");
         bool isFolder = args.Has(_model);
         if (isFolder && !args.Has(_layer) && !args.Has(_blocks)) throw new UsageException("--model needs --layer or --blocks: how far the model runs");
-        int[] threads = args.GetValue(_threads) ?? [Environment.ProcessorCount];
+        int[] threads = args.GetValue(_threads) is { Length: > 0 } given ? given : [Environment.ProcessorCount];
         if (threads.Contains(0)) throw new UsageException("--threads: 0 is no number of threads");
         var options = new BenchOptions
         {
