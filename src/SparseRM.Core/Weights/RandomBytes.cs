@@ -3,25 +3,29 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Weights;
 
-/// <summary>BF16 numbers, uniform on 256 even steps, made as they are read; the same for a seed and a name on every machine.</summary>
+/// <summary>Numbers in BF16 or F32, uniform on 256 even steps, made as they are read; the same for a seed and a name on every machine.</summary>
 /// <remarks>Bits come from SplitMix64 (Steele et al. 2014) at the number's place, so that they do not depend on how they are read.</remarks>
 internal sealed class RandomBytes : Stream
 {
-    // Eight numbers of two bytes are made of one word of random bits.
-    private const int Group = 16;
+    // So many numbers are made of one word of random bits.
+    private const int Count = 8;
     private const double UniformWidth = 3.4641016151377544; // sqrt(12): the width of a uniform distribution of deviation 1
 
-    private readonly ushort[] _steps = new ushort[256];
-    private readonly byte[] _group = new byte[Group];
+    private readonly ushort[] _halves = new ushort[256];
+    private readonly float[] _singles = new float[256];
+    private readonly byte[] _group;
     private readonly ulong _start;
     private readonly long _length;
     private long _position;
 
-    public RandomBytes(long seed, string name, float mean, double deviation, long length)
+    public RandomBytes(long seed, string name, DType dtype, float mean, double deviation, long elements)
     {
-        (_length, _start) = (length, Hash(seed, name));
-        for (int step = 0; step < _steps.Length; step++)
-            _steps[step] = BFloat16.FromSingle(mean + (float)(((step + 0.5) / _steps.Length - 0.5) * UniformWidth * deviation));
+        (_length, _start, _group) = (elements * dtype.ByteSize(), Hash(seed, name), new byte[Count * dtype.ByteSize()]);
+        for (int step = 0; step < _halves.Length; step++)
+        {
+            _halves[step] = BFloat16.FromSingle(mean + (float)(((step + 0.5) / _halves.Length - 0.5) * UniformWidth * deviation));
+            _singles[step] = BFloat16.ToSingle(_halves[step]);
+        }
     }
 
     public override bool CanRead => true;
@@ -32,39 +36,37 @@ internal sealed class RandomBytes : Stream
 
     public override int Read(Span<byte> buffer)
     {
-        int wanted = (int)Math.Min(buffer.Length, _length - _position), done = 0;
+        int wanted = (int)Math.Min(buffer.Length, _length - _position), done = 0, group = _group.Length;
         while (done < wanted)
         {
-            int inGroup = (int)(_position % Group);
-            if (inGroup == 0 && wanted - done >= Group)
+            int inGroup = (int)(_position % group);
+            if (inGroup == 0 && wanted - done >= group)
             {
-                int whole = (wanted - done) / Group * Group;
-                Fill(MemoryMarshal.Cast<byte, ushort>(buffer.Slice(done, whole)), _position / Group);
+                int whole = (wanted - done) / group * group;
+                Fill(buffer.Slice(done, whole), _position / group);
                 (done, _position) = (done + whole, _position + whole);
                 continue;
             }
-            Fill(MemoryMarshal.Cast<byte, ushort>(_group.AsSpan()), _position / Group);
-            int part = Math.Min(Group - inGroup, wanted - done);
+            Fill(_group, _position / group);
+            int part = Math.Min(group - inGroup, wanted - done);
             _group.AsSpan(inGroup, part).CopyTo(buffer[done..]);
             (done, _position) = (done + part, _position + part);
         }
         return done;
     }
 
-    private void Fill(Span<ushort> numbers, long group)
+    private void Fill(Span<byte> bytes, long group)
     {
-        var steps = _steps.AsSpan();
-        for (; numbers.Length >= 8; numbers = numbers[8..], group++)
+        if (_group.Length == Count * sizeof(float)) Fill(MemoryMarshal.Cast<byte, float>(bytes), _singles, group);
+        else Fill(MemoryMarshal.Cast<byte, ushort>(bytes), _halves, group);
+    }
+
+    private void Fill<T>(Span<T> numbers, ReadOnlySpan<T> steps, long group)
+    {
+        for (; numbers.Length >= Count; numbers = numbers[Count..], group++)
         {
             ulong bits = Mix(_start + (ulong)group * 0x9E3779B97F4A7C15UL);
-            numbers[7] = steps[(byte)(bits >> 56)];
-            numbers[0] = steps[(byte)bits];
-            numbers[1] = steps[(byte)(bits >> 8)];
-            numbers[2] = steps[(byte)(bits >> 16)];
-            numbers[3] = steps[(byte)(bits >> 24)];
-            numbers[4] = steps[(byte)(bits >> 32)];
-            numbers[5] = steps[(byte)(bits >> 40)];
-            numbers[6] = steps[(byte)(bits >> 48)];
+            for (int i = 0; i < Count; i++) numbers[i] = steps[(byte)(bits >> (8 * i))];
         }
     }
 

@@ -40,8 +40,22 @@ public sealed class RandomWeights : IWeightSource
     {
         if (!_tensors.TryGetValue(name, out var tensor)) throw new ModelFormatException(Path, $"has no tensor \"{name}\"");
         _taken.Add(name);
-        long bytes = tensor.Shape.Aggregate(2L, (product, size) => product * size);
-        return new WeightSlice(Path, name, DType.BF16, tensor.Shape, () => new RandomBytes(_seed, name, tensor.Mean, tensor.Deviation, bytes));
+        return Slice(Path, name, DType.BF16, tensor.Shape, tensor.Mean, tensor.Deviation, _seed);
+    }
+
+    /// <summary>A tensor that lies nowhere: uniform numbers of a mean and a standard deviation, in BF16 or F32 (which holds numbers of BF16).</summary>
+    /// <param name="path">What messages call its source.</param>
+    /// <param name="name">Its name: part of what decides its bits.</param>
+    /// <param name="dtype">BF16 or F32.</param>
+    /// <param name="shape">Dimensions, C order.</param>
+    /// <param name="mean">Mean.</param>
+    /// <param name="deviation">Standard deviation.</param>
+    /// <param name="seed">The other part.</param>
+    public static WeightSlice Slice(string path, string name, DType dtype, IReadOnlyList<long> shape, float mean, double deviation, long seed)
+    {
+        if (dtype is not (DType.BF16 or DType.F32)) throw new ArgumentException($"random weights are BF16 or F32, not {dtype}", nameof(dtype));
+        long elements = shape.Aggregate(1L, (product, size) => product * size);
+        return new WeightSlice(path, name, dtype, shape, () => new RandomBytes(seed, name, dtype, mean, deviation, elements));
     }
 
     private void AddBlock(ModelConfig config, string block)

@@ -3,54 +3,67 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Benchmarking;
 
-/// <summary>How far two correct ways of computing may part: the bounds of the ops, carried to the score to first order.</summary>
+/// <summary>How far two correct ways of computing a score may part: the rounding of the ops, carried to the score to first order.</summary>
 /// <remarks>
-/// <para>A sum of n products in any fixed order errs by c sqrt(n) u of its size, u = 2^-24, c = 8 (Higham and Mary 2019). A block is a chain of
-/// reductions of d_model (twice for norms, q k v, gate and up), d_head and the number of keys (attention), heads * d_head (output) and d_mlp
-/// (down), so two variants part by twice the sum of these. With BF16 products an operand on the edge of two numbers may be rounded to either,
-/// which is one unit, 2^-8, of it at worst for each of the four operands of a block.</para>
-/// <para>Blocks add their branches to the residual stream z, which carries what was there before on; the norm before each branch keeps relative
-/// errors. So the errors of all blocks add up: |dz| &lt;= blocks * (that of one) * |z|. The head is Lipschitz with
-/// sum_u |w2_u| |row u of W1 D|, D the directions.</para>
+/// <para>Rounding errors are as often up as down and independent (Higham and Mary 2019), so they add up in quadrature. A sum of n products errs by
+/// sqrt(n) u of itself, u = 2^-24. A block is a chain of sums over d_model (two norms, q k v, gate and up), d_head and the number of keys
+/// (attention), heads * d_head (output) and d_mlp (down). With BF16 products, each of its operands (four of products, four of attention) may be
+/// rounded otherwise; independent roundings differ by sqrt(2/3) 2^-9 in the mean square.</para>
+/// <para>Blocks add their branches to the residual stream z, which carries errors on; the norm before each branch keeps relative ones. So of two
+/// ways, e^2 = 2 * blocks * (that of one), in units of |z|. An error of no special direction changes the score by |grad s| |z| e / sqrt(d_model);
+/// the bound is c = 8 times that.</para>
 /// </remarks>
 public static class ScoreBound
 {
-    private const double U = 1.0 / (1 << 24), C = 8, Step = 1.0 / (1 << 8);
-    private const int RoundedOperands = 4;
+    private const double U = 1.0 / (1 << 24), C = 8, HalfStep = 1.0 / (1 << 9);
+    private const int RoundedOperands = 8;
 
     /// <summary>The bound for the worst of some texts, in units of the score.</summary>
     internal static double Of(RewardScorer scorer, IReadOnlyList<TokenSequence> texts)
     {
         var (model, width) = (scorer.Reader.Model, scorer.Reader.DModel);
         float[] states = scorer.Reader.Read(texts);
-        double largest = Enumerable.Range(0, texts.Count).Max(i => Norm(states.AsSpan(i * width, width)));
-        double relative = (model.LastLayer + 1) * OfBlock(model.Config, texts.Max(text => text.Ids.Length), model.Compute);
-        return relative * largest * Steepness(scorer);
+        double error = RelativeError(model.Config, model.LastLayer + 1, texts.Max(text => text.Ids.Length), model.Compute);
+        double steepest = 0;
+        for (int i = 0; i < texts.Count; i++)
+        {
+            var z = states.AsSpan(i * width, width);
+            steepest = Math.Max(steepest, Norm(Gradient(scorer, z)) * Norm(z));
+        }
+        return C * steepest * error / Math.Sqrt(width);
     }
 
-    /// <summary>By what share of itself a block's branches may part.</summary>
-    public static double OfBlock(ModelConfig config, int keys, DType compute)
+    /// <summary>e: by what share of its length the residual stream after some blocks differs between two ways, in the mean square.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="blocks">How many.</param>
+    /// <param name="keys">Tokens of the sequence.</param>
+    /// <param name="compute">F32 or BF16.</param>
+    public static double RelativeError(ModelConfig config, int blocks, int keys, DType compute)
     {
-        int[] lengths = [config.DModel, config.DModel, config.DModel, config.DModel, config.DHead, keys, config.NHeads * config.DHead, config.DMlp];
-        return 2 * C * U * lengths.Sum(length => Math.Sqrt(length)) + (compute == DType.BF16 ? RoundedOperands * Step : 0);
+        double lengths = 4.0 * config.DModel + config.DHead + keys + config.NHeads * config.DHead + config.DMlp;
+        double roundings = compute == DType.BF16 ? RoundedOperands * HalfStep * HalfStep / 3 : 0;
+        return Math.Sqrt(2 * blocks * (lengths * U * U + roundings));
     }
 
-    // How much the score can change for a change of z of length 1.
-    private static double Steepness(RewardScorer scorer)
+    // W1 and the directions with the units that are active at z: d s / d z [d_model].
+    private static float[] Gradient(RewardScorer scorer, ReadOnlySpan<float> z)
     {
-        var (head, input, width) = (scorer.Reward.Head, scorer.Reward.Input, scorer.Reader.DModel);
-        var directions = input.Directions.Span;
-        double sum = 0;
-        var row = new float[width];
+        var (head, input) = (scorer.Reward.Head, scorer.Reward.Input);
+        var v = new float[input.Count];
+        input.Compute(z, v);
+        var ofInput = new double[input.Count];
         for (int unit = 0; unit < head.HiddenUnits; unit++)
         {
-            Array.Clear(row);
-            var weights = head.W1.Span.Slice(unit * input.Count, input.Count);
-            for (int j = 0; j < weights.Length; j++)
-                for (int i = 0; i < width; i++) row[i] += weights[j] * directions[j * width + i];
-            sum += Math.Abs(head.W2.Span[unit]) * Norm(row);
+            var row = head.W1.Span.Slice(unit * v.Length, v.Length);
+            double before = head.B1.Span[unit];
+            for (int j = 0; j < v.Length; j++) before += (double)row[j] * v[j];
+            if (before <= 0) continue;
+            for (int j = 0; j < v.Length; j++) ofInput[j] += (double)head.W2.Span[unit] * row[j];
         }
-        return sum;
+        var gradient = new float[z.Length];
+        for (int j = 0; j < v.Length; j++)
+            for (int i = 0; i < z.Length; i++) gradient[i] += (float)ofInput[j] * input.Directions.Span[j * z.Length + i];
+        return gradient;
     }
 
     private static double Norm(ReadOnlySpan<float> x)
