@@ -20,22 +20,33 @@ internal sealed class BenchCommand : CliCommand
     private readonly Option<int[]> _threads = Choices.WholeNumbers("--threads", "threads (default: all cores), or several numbers to compare: 1,2");
     private readonly Option<int?> _runs = Choices.Whole("--runs", "timed calls of each kind (default: what a minute allows)");
     private readonly Option<bool> _quick = new("--quick") { Description = "a few seconds: fewer calls, no group" };
+    private readonly Option<string> _plot = Choices.Text("--plot", "draw the result under the roofs of the machine, with the ops by themselves", "FILE.html|FILE.png");
 
     public BenchCommand(Session session) : base("bench", "Measure how fast scores come on this machine, and how near to its limits", session,
         new Example("sparserm bench", "Gemma-2-2B's shape to block 12, about a minute"),
         new Example("sparserm bench --shape llama-3.2-1b --tokens 128 --batch 8 --threads 1,2 --json > today.json", "eight sequences a call, on one thread and two"),
+        new Example("sparserm bench --shape qwen2.5-1.5b --plot roofline.html", "with a picture of what limits what"),
         new Example("sparserm bench --model google/gemma-2-2b-it --layer 12 --dtype bf16", "a real model"),
         new Example("sparserm bench --shape gemma-2-2b --variant matmul=avx2 --dtype f32", "as a machine without AVX-512 would run it"))
     {
         this.AddAll(_shape, _model, _layer, _blocks, _tokens, _batch, _threads, _runs, _quick, CommonOptions.DType, CommonOptions.Backend,
             VariantChoice.Option, CommonOptions.MaxBatchTokens);
-        this.AddAll(CommonOptions.Json);
+        this.AddAll(_plot, CommonOptions.Json);
+        Add(new BenchOpsCommand(session));
+        Add(new BenchCompareCommand(session));
     }
 
     protected override void Run(ParseResult args)
     {
         var options = Asked(args);
-        var result = Meter.Run(Session, meter => ScoringBenchmark.Run(options, meter, Session.Cancel));
+        string? plot = args.GetValue(_plot);
+        if (plot is not null) RooflinePlot.Probe(plot);
+        var (result, ops) = Meter.Run(Session, meter =>
+        {
+            var scores = ScoringBenchmark.Run(options, meter, Session.Cancel);
+            return (scores, plot is null ? null : RooflinePoints.Time(scores, meter, Session.Cancel));
+        });
+        if (ops is not null) RooflinePlot.Write(Session, plot!, RooflinePoints.Title(result), result.Peaks, [.. RooflinePoints.Of(result), .. RooflinePoints.Of(ops)]);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => BenchReports.Write(json, result));
         else BenchReports.Show(Session, result);
     }

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json;
 using SparseRM.Cli.Terminal;
 using SparseRM.Errors;
-using SparseRM.Weights;
 
 namespace SparseRM.Cli.Commands;
 
@@ -44,7 +43,7 @@ internal sealed class BenchCompareCommand : CliCommand
     {
         try
         {
-            using var document = JsonDocument.Parse(InputFile.ReadAll(path));
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             if (document.RootElement.ValueKind == JsonValueKind.Object && Text(document.RootElement, "kind") is BenchReports.Kind or BenchOpsCommand.Kind)
                 return new Result(path, document.RootElement.Clone());
         }
