@@ -48,7 +48,8 @@ internal static class RooflinePlot
         double bottom = points.Min(point => point.Gflops) / 2;
         double left = points.Min(point => point.Intensity) / 2, right = points.Max(point => point.Intensity) * 4;
         foreach (var reads in peaks.Where(peak => peak.Kind == PeakKind.Read)) Slope(plot, reads, left, arithmetic.Max(peak => peak.Rate));
-        foreach (var peak in arithmetic) Roof(plot, peak, left, right);
+        // Peaks of several instruction sets may be one: two names on one line could not be read.
+        foreach (var level in arithmetic.GroupBy(peak => (peak.Kind, Level: Math.Round(Math.Log10(peak.Rate) * 20)))) Roof(plot, [.. level], left, right);
         // Roofs have lines of grey; what was measured has the colours.
         foreach (var point in points)
         {
@@ -71,13 +72,14 @@ internal static class RooflinePlot
         return plot;
     }
 
-    private static void Roof(Plot plot, Peak peak, double left, double right)
+    private static void Roof(Plot plot, Peak[] peaks, double left, double right)
     {
+        var peak = peaks.MaxBy(peak => peak.Rate);
         double height = Math.Log10(peak.Rate / 1e9);
         var line = plot.Add.ScatterLine(new[] { Math.Log10(left), Math.Log10(right) }, [height, height]);
         (line.Color, line.LineWidth) = (Colors.DimGray, peak.Kind == PeakKind.BF16 ? 2 : 1);
-        string kind = peak.Kind == PeakKind.BF16 ? "bf16" : "f32";
-        Name(plot, FormattableString.Invariant($"{kind} {peak.Name} {peak.Rate / 1e9:F0}"), Math.Log10(right), height, Alignment.LowerRight);
+        string kind = peak.Kind == PeakKind.BF16 ? "bf16" : "f32", names = string.Join(", ", peaks.Select(peak => peak.Name));
+        Name(plot, FormattableString.Invariant($"{kind} {names} {peak.Rate / 1e9:F0} "), Math.Log10(right), height, Alignment.LowerRight);
     }
 
     private static void Slope(Plot plot, Peak reads, double left, double mostArithmetic)
@@ -88,7 +90,7 @@ internal static class RooflinePlot
         double start = Math.Log10(left * reads.Rate / 1e9);
         var line = plot.Add.ScatterLine(new[] { Math.Log10(left), Math.Log10(end) }, [start, Math.Log10(mostArithmetic / 1e9)]);
         (line.Color, line.LineWidth, line.LinePattern) = (Colors.DarkGray, 1, LinePattern.Dashed);
-        Name(plot, FormattableString.Invariant($"{reads.Name} {reads.Rate / 1e9:F0} GB/s"), Math.Log10(left), start, Alignment.LowerLeft);
+        Name(plot, FormattableString.Invariant($" {reads.Name} {reads.Rate / 1e9:F0} GB/s"), Math.Log10(left), start, Alignment.UpperLeft);
     }
 
     private static void Name(Plot plot, string text, double x, double y, Alignment alignment)
