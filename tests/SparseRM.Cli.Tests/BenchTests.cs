@@ -84,7 +84,7 @@ public sealed class BenchTests
     public void Other_commands_take_a_kernel_too()
     {
         Cli.Run("demo", "--variant", "attention=fastest").Failed(2, "has no attention=fastest");
-        Cli.Run("score", "--model", "m", "--reward", "r", "--input", "/dev/null", "--variant", "rope=fastest").Failed(2, "has no rope=fastest");
+        Cli.Run(CliInput.Text("{\"ids\": [2]}"), "score", "--model", "m", "--reward", "r", "--input", "-", "--variant", "rope=fastest").Failed(2, "has no rope=fastest");
     }
 
     private static string Text(JsonElement json, string key) => json.GetProperty(key).GetString()!;

@@ -22,7 +22,7 @@ public sealed class RandomWeights : IWeightSource
     public RandomWeights(ModelConfig config, int blocks, long seed)
     {
         (_seed, Path) = (seed, $"random {config.Family} weights of seed {seed}");
-        Add("model.embed_tokens.weight", config.ScaleEmbedding ? 1 / Math.Sqrt(config.DModel) : 1, config.DVocab, config.DModel);
+        AddMatrix("model.embed_tokens.weight", config.ScaleEmbedding ? 1 / Math.Sqrt(config.DModel) : 1, config.DVocab, config.DModel);
         for (int block = 0; block < blocks; block++) AddBlock(config, $"model.layers.{block}.");
     }
 
@@ -65,9 +65,9 @@ public sealed class RandomWeights : IWeightSource
             ? ["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"]
             : ["input_layernorm", "post_attention_layernorm"];
         float one = config.RmsNormUnitOffset ? 0 : 1;
-        foreach (string norm in norms) Add($"{block}{norm}.weight", NormDeviation, one, dModel);
+        foreach (string norm in norms) AddVector($"{block}{norm}.weight", NormDeviation, one, dModel);
         if (config.QkNorm)
-            foreach (string norm in (ReadOnlySpan<string>)["q_norm", "k_norm"]) Add($"{block}self_attn.{norm}.weight", NormDeviation, one, config.DHead);
+            foreach (string norm in (ReadOnlySpan<string>)["q_norm", "k_norm"]) AddVector($"{block}self_attn.{norm}.weight", NormDeviation, one, config.DHead);
         foreach (var (name, outputs, inputs, bias) in (ReadOnlySpan<(string, int, int, bool)>)
             [
                 ("self_attn.q_proj", qWidth, dModel, config.QkvBias), ("self_attn.k_proj", kvWidth, dModel, config.QkvBias),
@@ -75,14 +75,14 @@ public sealed class RandomWeights : IWeightSource
                 ("mlp.gate_proj", config.DMlp, dModel, false), ("mlp.up_proj", config.DMlp, dModel, false), ("mlp.down_proj", dModel, config.DMlp, false),
             ])
         {
-            Add($"{block}{name}.weight", 1 / Math.Sqrt(inputs), outputs, inputs);
-            if (bias) Add($"{block}{name}.bias", BiasDeviation, 0, outputs);
+            AddMatrix($"{block}{name}.weight", 1 / Math.Sqrt(inputs), outputs, inputs);
+            if (bias) AddVector($"{block}{name}.bias", BiasDeviation, 0, outputs);
         }
     }
 
     private const double NormDeviation = 0.05, BiasDeviation = 0.02;
 
-    private void Add(string name, double deviation, int rows, int columns) => _tensors.Add(name, ([rows, columns], 0, deviation));
+    private void AddMatrix(string name, double deviation, int rows, int columns) => _tensors.Add(name, ([rows, columns], 0, deviation));
 
-    private void Add(string name, double deviation, float mean, int length) => _tensors.Add(name, ([length], mean, deviation));
+    private void AddVector(string name, double deviation, float mean, int length) => _tensors.Add(name, ([length], mean, deviation));
 }
