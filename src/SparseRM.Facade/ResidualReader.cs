@@ -5,6 +5,7 @@ using SparseRM.Models;
 using SparseRM.Scoring;
 using SparseRM.Tensors;
 using SparseRM.Text;
+using SparseRM.Weights;
 
 namespace SparseRM;
 
@@ -32,15 +33,26 @@ public sealed class ResidualReader : IDisposable
     public static ResidualReader Open(ReaderOptions options, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
         string folder = ModelFolder.Resolve(options.Model);
-        int layer = options.Layer ?? throw new ArgumentException("the layer is not set", nameof(options));
         var tokenizer = !options.IdsOnly && ModelTokenizer.ExistsIn(folder) ? ModelTokenizer.Load(folder) : null;
-        var template = TemplateOf(options, folder, tokenizer);
-        var backend = BackendCatalog.Open(options.Backend, options.Threads);
+        return Open(options, tokenizer, TemplateOf(options, folder, tokenizer),
+            (backend, layer) => TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel));
+    }
+
+    /// <summary>As <see cref="Open(ReaderOptions, IProgress{int}?, CancellationToken)"/>, for ids alone, with a model that lies in no folder.</summary>
+    internal static ResidualReader Open(
+        ReaderOptions options, ModelConfig config, IWeightSource weights, IProgress<int>? progress, CancellationToken cancel) =>
+        Open(options, null, null, (backend, layer) => TransformerModel.Open(backend, config, weights, layer, options.Compute, progress, cancel));
+
+    private static ResidualReader Open(
+        ReaderOptions options, ModelTokenizer? tokenizer, ChatTemplate? template, Func<Backend, int, TransformerModel> openModel)
+    {
+        int layer = options.Layer ?? throw new ArgumentException("the layer is not set", nameof(options));
+        var backend = BackendCatalog.Open(options.Backend, options.Threads, options.Variants);
         TransformerModel? model = null;
         try
         {
-            model = TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel);
-            if (tokenizer is not null) RequireFits(tokenizer, model, folder);
+            model = openModel(backend, layer);
+            if (tokenizer is not null) RequireFits(tokenizer, model);
             return new ResidualReader(options, backend, model, tokenizer, template);
         }
         catch
@@ -199,13 +211,13 @@ public sealed class ResidualReader : IDisposable
             .Prepend(backend.Name).Prepend(compute.Name()).Prepend(RewardTrainer.EngineVersion));
 
     /// <summary>Refuses a tokenizer with ids beyond the embedding (often padded to a round number of rows): it belongs to another model.</summary>
-    private static void RequireFits(ModelTokenizer tokenizer, TransformerModel model, string folder)
+    private static void RequireFits(ModelTokenizer tokenizer, TransformerModel model)
     {
         // Gemma-3's text models share the tokenizer of the multimodal ones, whose image mark has no row in their embedding.
         for (int id = model.Config.DVocab; id < tokenizer.VocabularySize; id++)
         {
             if (tokenizer.TokenText(id) == "<image_soft_token>") continue;
-            throw new ModelFormatException(folder,
+            throw new ModelFormatException(model.Folder,
                 $"the tokenizer has ids up to {tokenizer.VocabularySize - 1}, the embedding has {model.Config.DVocab} rows; tokenizer and weights are of different models");
         }
     }

@@ -20,7 +20,8 @@ public sealed class RewardScorer : IDisposable
     private float[] _inputs = [];
     private SaeEncoder.RowReader? _gather;
 
-    private RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae) => (Reader, Reward, _sae) = (reader, reward, sae);
+    /// <summary>Puts together what fits: only <see cref="Open"/> proves that.</summary>
+    internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae) => (Reader, Reward, _sae) = (reader, reward, sae);
 
     /// <summary>Opens a model with a reward file.</summary>
     /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>

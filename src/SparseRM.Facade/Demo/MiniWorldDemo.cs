@@ -34,7 +34,10 @@ public static class MiniWorldDemo
     {
         var fit = new FitOptions
         {
-            Reader = new ReaderOptions { Model = Model, Backend = options.Backend, Threads = options.Threads, Compute = options.Compute ?? DType.F32 },
+            Reader = new ReaderOptions
+            {
+                Model = Model, Backend = options.Backend, Variants = options.Variants, Threads = options.Threads, Compute = options.Compute ?? DType.F32,
+            },
             Sae = Sae, K = options.K, Pairs = options.Pairs,
             Training = new HeadTrainingOptions { Seed = options.Seed, Threads = options.Threads },
         };
