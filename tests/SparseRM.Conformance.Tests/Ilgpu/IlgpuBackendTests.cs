@@ -15,7 +15,7 @@ public class IlgpuBackendTests
     {
         using var backend = IlgpuBackend.Open("ilgpu:cpu", 3);
         Assert.Equal("ilgpu:cpu", backend.Name);
-        Assert.Equal("ilgpu:cpu: ILGPU's CPU accelerator, 3 threads; for tests of the kernels", backend.Description);
+        Assert.Equal("ilgpu:cpu: ILGPU's CPU accelerator, 3 threads; for tests of the kernels, which have never run on a GPU", backend.Description);
     }
 
     [Fact]
