@@ -79,7 +79,7 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
     {
         if (sae.Activation is not SaeActivation.TopK top) return device.None<ulong>();
         var kth = _kth.Take(rows);
-        var kernel = top.K <= Variants.Run.MaxK ? Variants.Run.Select : SaeTopK.RadixSelect;
+        var kernel = top.K >= 1 && top.K <= Variants.Run.MaxK ? Variants.Run.Select : SaeTopK.RadixSelect;
         device.Groups(kernel, rows, new SaeTopK.Arguments(pre, kth, rows, sae.DSae, top.K));
         return kth;
     }

@@ -11,7 +11,7 @@ internal static class SaeTopK
 
     private const int DigitBits = 8, Digits = 1 << DigitBits;
 
-    /// <summary>A way to select and the largest k that it serves; larger ones are selected by <see cref="RadixSelect"/>.</summary>
+    /// <summary>A way to select and the largest k (from 1 on) that it serves; others are selected by <see cref="RadixSelect"/>.</summary>
     internal sealed record Kernels(Action<Arguments> Select, int MaxK);
 
     /// <summary>What both kernels take.</summary>

@@ -114,7 +114,7 @@ public class SaeEncodeTests
     public void Any_number_of_rows_fills_its_blocks(OpCase c)
     {
         using var rig = c.Open(2);
-        rig.Native.Select(OpKind.MatMul, c.Variant);
+        rig.SelectNamesake(OpKind.MatMul, c.Variant);
         foreach (var activation in new SaeActivation[] { new SaeActivation.Relu(), new SaeActivation.TopK(9), new SaeActivation.GroupMax(11) })
         {
             var sae = Sae(rig, activation, 401);
@@ -140,14 +140,14 @@ public class SaeEncodeTests
         }
     }
 
-    [Fact]
-    public void Any_number_of_threads_gives_the_same_latents()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Any_number_of_threads_gives_the_same_latents(string backend)
     {
         const int DSae = 1600;
         List<(int, int, float)>[]? alone = null;
         foreach (int threads in new[] { 1, 2, 3, 5, 8 })
         {
-            using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), true, threads);
+            using var rig = new Rig(backend, true, threads);
             var saes = Activations(DSae, n => Eighths(rig, n)).Select(a => Sae(rig, a, Eighths(rig, DIn * DSae), Eighths(rig, DSae))).ToArray();
             var x = rig.Pair(19, DIn, Eighths(rig, 19 * DIn));
             var found = saes.Select(sae => Encode(rig.Native, sae, x.Actual)).ToArray();
