@@ -137,7 +137,7 @@ Work work_of(int kind, int threads) {
     case SRMK_PROBE_READ_L3: return reading(8 * half_of(_SC_LEVEL2_CACHE_SIZE, 1 << 20));
     case SRMK_PROBE_READ_DRAM: {
       const int64_t l3 = half_of(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
-      return reading(std::clamp<int64_t>(8 * l3 / threads, 64 << 20, 512 << 20));
+      return reading(std::clamp<int64_t>(8 * l3 / threads, 64 << 20, 128 << 20));
     }
     default: throw Error(SRMK_UNSUPPORTED, "this processor has no such instructions");
   }
