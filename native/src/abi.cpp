@@ -1,6 +1,5 @@
 // The C boundary: every function resolves its operands, calls one op and turns what is thrown into a status.
-#include <sys/mman.h>
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <cstdio>
 #include <cstring>
@@ -109,20 +108,18 @@ srmk_status srmk_matrix_create(srmk_backend*, int64_t outputs, int64_t inputs, i
     srm::require(compute == SRMK_F32 || storage == SRMK_BF16, "a matrix that computes in bf16 is stored so");
     auto made = std::make_unique<srmk_matrix>(srmk_matrix{outputs, inputs, compute, storage, nullptr});
     made->data = srm::allocate_aligned(static_cast<size_t>(made->bytes()));
-    // Padding must be zeros: the columns of the last panel, and the odd input of every panel.
-    if (outputs % srm::kPanel != 0 || made->padded_inputs() != inputs)
-      std::memset(made->data, 0, static_cast<size_t>(made->bytes()));
+    made->clear_padding();
     *matrix = made.release();
   });
 }
 
-srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* source, int32_t dtype,
-                             int32_t transposed, int64_t output_start, int64_t part_outputs, int64_t first_row,
-                             int64_t row_count, int64_t* bad_element) {
+srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* memory, int32_t file,
+                             int64_t offset, int32_t dtype, int32_t transposed, int64_t output_start,
+                             int64_t part_outputs, int64_t first_row, int64_t row_count, int64_t* bad_element) {
   return guarded([&] {
-    report_finite(
-        srm::pack(*backend, *matrix, source, dtype, transposed != 0, output_start, part_outputs, first_row, row_count),
-        bad_element);
+    report_finite(srm::pack(*backend, *matrix, {memory, file, offset}, dtype, transposed != 0, output_start,
+                            part_outputs, first_row, row_count),
+                  bad_element);
   });
 }
 
@@ -134,26 +131,25 @@ void srmk_matrix_free(srmk_matrix* matrix) {
   delete matrix;
 }
 
-srmk_status srmk_load_vector(srmk_backend*, const void* source, int32_t dtype, int64_t count, srmk_buffer* destination,
-                             int64_t start, int64_t* bad_element) {
+srmk_status srmk_load_vector(srmk_backend* backend, const void* memory, int32_t file, int64_t offset, int32_t dtype,
+                             int64_t count, srmk_buffer* destination, int64_t start, int64_t* bad_element) {
   return guarded([&] {
     srm::require(count >= 0 && start >= 0 && start + count <= destination->length,
                  "a vector reaches outside its buffer");
-    report_finite(srm::load_vector(source, dtype, count, destination->data + start), bad_element);
+    report_finite(srm::load_vector(*backend, {memory, file, offset}, dtype, count, destination->data + start),
+                  bad_element);
   });
 }
 
-void srmk_release_pages(const void* start, int64_t bytes) {
-  // Only whole pages inside the range: its ends may share a page with a neighbour that is in use.
-  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  uintptr_t first = (reinterpret_cast<uintptr_t>(start) + page - 1) / page * page,
-            end = (reinterpret_cast<uintptr_t>(start) + bytes) / page * page;
-  if (end > first) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+void srmk_read_ahead(int32_t file, int64_t offset, int64_t bytes) {
+  posix_fadvise(file, offset, bytes, POSIX_FADV_WILLNEED);
 }
 
-srmk_status srmk_embed(srmk_backend* backend, const void* table, int32_t dtype, const int32_t* ids, float scale,
-                       const srmk_tensor* y, int64_t* bad_element) {
-  return guarded([&] { report_finite(srm::embed(*backend, table, dtype, ids, scale, srm::resolve(y)), bad_element); });
+srmk_status srmk_embed(srmk_backend* backend, const void* memory, int32_t file, int64_t offset, int32_t dtype,
+                       const int32_t* ids, float scale, const srmk_tensor* y, int64_t* bad_element) {
+  return guarded([&] {
+    report_finite(srm::embed(*backend, {memory, file, offset}, dtype, ids, scale, srm::resolve(y)), bad_element);
+  });
 }
 
 srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* weight, float eps,
