@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "operand.h"
+
 namespace srm {
 namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
@@ -13,12 +15,11 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 void* allocate_aligned(size_t bytes) {
   size_t alignment = bytes >= 4 * kHugePage ? kHugePage : 64;
-  size_t rounded = (std::max<size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-  if (rounded < bytes) throw std::bad_alloc();
-  void* memory = std::aligned_alloc(alignment, rounded);
-  if (memory == nullptr) throw std::bad_alloc();
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignment, std::max<size_t>(bytes, 1)) != 0) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
-  if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+  // Whole ones only: a huge page that the block ends in would be resident to its end, a megabyte for each matrix.
+  if (alignment == kHugePage) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return memory;
 }
@@ -43,6 +44,14 @@ Rows resolve(const srmk_tensor* t) {
               (t->rows == 0 || t->offset + (t->rows - 1) * t->row_stride + t->columns <= t->buffer->length);
   require(fits, "a tensor reaches outside its buffer");
   return {t->buffer->data + t->offset, t->rows, t->columns, t->row_stride};
+}
+
+Operand resolve(const srmk_operand* o) {
+  require(o != nullptr && o->buffer != nullptr, "an operand has no buffer");
+  require(o->compute == SRMK_F32 || o->compute == SRMK_BF16, "an operand is f32 or bf16");
+  bool fits = o->rows >= 0 && o->columns >= 0 && o->rows * (o->columns + 1) <= o->buffer->length;
+  require(fits, "an operand reaches outside its buffer");
+  return {reinterpret_cast<uint32_t*>(o->buffer->data), o->rows, o->columns, static_cast<int32_t>(o->compute)};
 }
 
 int64_t grain(int64_t units, int64_t elements_per_unit) {

@@ -1,5 +1,6 @@
 #include "cpu/weight_bytes.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,8 +11,9 @@
 
 namespace srm {
 namespace {
-constexpr int kEndOfFile = -1;  // no errno is negative
-}
+constexpr int kEndOfFile = -1;                      // no errno is negative
+constexpr int64_t kAheadStep = int64_t{256} << 10;  // of a longer request the system may take only the beginning
+}  // namespace
 
 void ReadFailure::note(int error) {
   int none = 0;
@@ -37,6 +39,12 @@ const char* WeightBytes::at(int64_t start, int64_t count, char* buffer, ReadFail
     done += got;
   }
   return buffer;
+}
+
+void WeightBytes::read_ahead(int64_t from, int64_t to) const {
+  if (memory != nullptr) return;
+  for (int64_t step = (from + kAheadStep - 1) / kAheadStep * kAheadStep; step < to; step += kAheadStep)
+    posix_fadvise(file, offset + step, kAheadStep, POSIX_FADV_WILLNEED);
 }
 
 }  // namespace srm

@@ -26,6 +26,10 @@ struct WeightBytes {
 
   /// Bytes [start, start + count): in memory, or read into buffer. After a failure they are zeros.
   const char* at(int64_t start, int64_t count, char* buffer, ReadFailure& failure) const;
+
+  /// Asks the system for the steps of a file that begin in [from, to), and does not wait. The tasks' reads are too
+  /// short and too interleaved for it to see by itself what comes next.
+  void read_ahead(int64_t from, int64_t to) const;
 };
 
 }  // namespace srm

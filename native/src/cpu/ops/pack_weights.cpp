@@ -1,0 +1,245 @@
+// Weights into the panels of MatMul (matrix.h). A task takes a block of the tensor's rows: it reads them, rounds or
+// widens them to the matrix's storage type, and moves the 32-bit words (an f32 or a pair of bf16) into their panels.
+#include <algorithm>
+#include <atomic>
+#include <type_traits>
+
+#include "cpu/ops.h"
+#include "cpu/weight_element.h"
+
+namespace srm {
+namespace {
+
+constexpr int64_t kBlockRows = 16;               // a cache line of a panel, where rows are outputs
+constexpr int64_t kRowBytes = int64_t{1} << 15;  // 16 such pieces of rows stay in the second cache
+constexpr int64_t kAhead = int64_t{32} << 20;    // keeps a disk busy while blocks are packed
+
+struct Part {
+  WeightBytes source;
+  bool transposed;
+  int64_t output_start, part_outputs, first_row, row_count, inputs;
+
+  int64_t columns() const { return transposed ? part_outputs : inputs; }
+  // Where the source's first row and column lie in the matrix: outputs or inputs, as the source has them.
+  int64_t row_base() const { return first_row + (transposed ? 0 : output_start); }
+  int64_t column_base() const { return transposed ? output_start : 0; }
+};
+
+/// A piece of a part in the storage type, unaligned; rows and columns are those of the matrix.
+struct Block {
+  const char* data;
+  int64_t row_bytes, first_row, rows, first_column, columns;
+};
+
+template <class Stored>
+uint32_t* words(const srmk_matrix& matrix, int64_t panel) {
+  return static_cast<uint32_t*>(matrix.data) + panel * kPanel * matrix.padded_inputs() * int64_t{sizeof(Stored)} / 4;
+}
+
+template <class T>
+T load(const char* at) {
+  T value;
+  std::memcpy(&value, at, sizeof(T));
+  return value;
+}
+
+/// to[c * kPanel + r] = from[r][c] in 32-bit words; from is unaligned.
+void transpose(const char* from, int64_t row_bytes, int64_t rows, int64_t columns, uint32_t* to) {
+  // Of the compiler, so that one source serves every processor: memory and not the shuffles limits this.
+  using Words = uint32_t __attribute__((vector_size(16)));
+  const int64_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
+  for (int64_t c = 0; c < whole_columns; c += 4) {
+    for (int64_t r = 0; r < whole_rows; r += 4) {
+      const char* at = from + r * row_bytes + c * 4;
+      auto a0 = load<Words>(at), a1 = load<Words>(at + row_bytes), a2 = load<Words>(at + 2 * row_bytes),
+           a3 = load<Words>(at + 3 * row_bytes);
+      Words low01 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5), high01 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7);
+      Words low23 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5), high23 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);
+      Words out[4] = {
+          __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+          __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+      for (int i = 0; i < 4; i++) std::memcpy(to + (c + i) * kPanel + r, &out[i], sizeof(Words));
+    }
+  }
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; c++)
+      to[c * kPanel + r] = load<uint32_t>(from + r * row_bytes + c * 4);
+}
+
+/// A block whose rows are outputs, all of one panel.
+template <class Stored>
+void place_outputs(const srmk_matrix& matrix, const Block& block) {
+  constexpr int64_t kPerWord = 4 / sizeof(Stored);
+  int64_t whole = block.columns / kPerWord;
+  uint32_t* to = words<Stored>(matrix, block.first_row / kPanel) + block.first_column / kPerWord * kPanel +
+                 block.first_row % kPanel;
+  transpose(block.data, block.row_bytes, block.rows, whole, to);
+  // The odd last input: its pair's other half is padding.
+  if (block.columns % kPerWord != 0)
+    for (int64_t r = 0; r < block.rows; r++)
+      to[whole * kPanel + r] = load<Stored>(block.data + r * block.row_bytes + whole * 4);
+}
+
+/// A block whose rows are inputs.
+template <class Stored>
+void place_inputs(const srmk_matrix& matrix, const Block& block) {
+  const int64_t end_row = block.first_row + block.rows, end_column = block.first_column + block.columns;
+  for (int64_t column = block.first_column; column < end_column;) {
+    const int64_t end = std::min(end_column, (column / kPanel + 1) * kPanel), count = end - column;
+    uint32_t* to = words<Stored>(matrix, column / kPanel) + column % kPanel;
+    const char* from = block.data + (column - block.first_column) * int64_t{sizeof(Stored)};
+    for (int64_t row = block.first_row; row < end_row; row++, from += block.row_bytes) {
+      if constexpr (std::is_same_v<Stored, uint32_t>) {
+        std::memcpy(to + row * kPanel, from, static_cast<size_t>(count) * 4);
+      } else if (row % 2 == 0 && row + 1 < end_row) {
+        for (int64_t j = 0; j < count; j++)
+          to[row / 2 * kPanel + j] =
+              load<uint16_t>(from + 2 * j) | uint32_t{load<uint16_t>(from + block.row_bytes + 2 * j)} << 16;
+        row++;
+        from += block.row_bytes;
+      } else {
+        // Half of each pair alone: the other half is padding, or comes with the rows before or after these.
+        auto* halves = reinterpret_cast<uint16_t*>(to + row / 2 * kPanel) + row % 2;
+        for (int64_t j = 0; j < count; j++) halves[2 * j] = load<uint16_t>(from + 2 * j);
+      }
+    }
+    column = end;
+  }
+}
+
+template <class Element>
+bool all_finite(const char* from, int64_t count) {
+  // Collected in the element's own width: the compiler makes vectors of this, and none of a bool.
+  using Bits = typename Element::Bits;
+  Bits bad = 0;
+  for (int64_t i = 0; i < count; i++) bad |= Element::finite(load_bits<Element>(from, i)) ? Bits{0} : Bits{1};
+  return bad == 0;
+}
+
+template <class Element, class Stored>
+void convert(const char* from, int64_t count, Stored* to) {
+  for (int64_t i = 0; i < count; i++) {
+    float value = Element::widen(load_bits<Element>(from, i));
+    if constexpr (std::is_same_v<Stored, uint16_t>) {
+      to[i] = to_bf16(value);
+    } else {
+      to[i] = to_bits(value);
+    }
+  }
+}
+
+/// Index of the first element that is not finite, or -1. Looked for in order, after a task has seen one.
+template <class Element>
+int64_t first_bad(srmk_backend& backend, const WeightBytes& source, int64_t count) {
+  constexpr int64_t kSize = sizeof(typename Element::Bits), kStep = kRowBytes / kSize;
+  char* buffer = backend.worker_scratch[0].get<char>(kRowBytes);
+  ReadFailure failure;
+  for (int64_t start = 0; start < count; start += kStep) {
+    const int64_t left = std::min(kStep, count - start);
+    const char* bytes = source.at(start * kSize, left * kSize, buffer, failure);
+    failure.check();
+    for (int64_t i = 0; i < left; i++)
+      if (!Element::finite(load_bits<Element>(bytes, i))) return start + i;
+  }
+  return -1;
+}
+
+template <class Element, class Stored>
+int64_t pack_part(srmk_backend& backend, const srmk_matrix& matrix, const Part& part) {
+  // Whether the file's elements are already those of the panels.
+  constexpr bool kAsIs =
+      std::is_same_v<Stored, uint32_t> ? std::is_same_v<Element, F32Element> : std::is_same_v<Element, Bf16Element>;
+  constexpr int64_t kSize = sizeof(typename Element::Bits), kColumns = kRowBytes / kSize;
+  const int64_t row_base = part.row_base(), column_base = part.column_base(), columns = part.columns();
+  if (part.row_count == 0 || columns == 0) return -1;
+  // Blocks begin at multiples in the matrix, so that none spans two panels or parts a pair of inputs.
+  const int64_t first_block = row_base / kBlockRows, first_segment = column_base / kColumns;
+  const int64_t blocks = (row_base + part.row_count - 1) / kBlockRows - first_block + 1;
+  const int64_t segments = (column_base + columns - 1) / kColumns - first_segment + 1;
+  const int64_t widest = std::min(columns, kColumns);
+  const int64_t read_bytes = kBlockRows * widest * kSize, made_bytes = kAsIs ? 0 : kBlockRows * widest * int64_t{4};
+  for (auto& scratch : backend.worker_scratch) scratch.get(static_cast<size_t>(read_bytes + made_bytes));
+
+  std::atomic<bool> finite{true};
+  ReadFailure failure;
+  const int64_t total_bytes = part.row_count * columns * kSize;
+  part.source.read_ahead(0, std::min(kAhead, total_bytes));
+  backend.pool.run(blocks * segments, [&](int64_t task, int worker) {
+    const int64_t block = first_block + task / segments, segment = first_segment + task % segments;
+    const int64_t row = std::max(row_base, block * kBlockRows), column = std::max(column_base, segment * kColumns);
+    const int64_t rows = std::min(row_base + part.row_count, (block + 1) * kBlockRows) - row;
+    const int64_t count = std::min(column_base + columns, (segment + 1) * kColumns) - column;
+    char* buffer = backend.worker_scratch[worker].get<char>(static_cast<size_t>(read_bytes + made_bytes));
+    const int64_t start = ((row - row_base) * columns + column - column_base) * kSize;
+    const int64_t ahead = start + kAhead;
+    if (column == column_base) part.source.read_ahead(ahead, std::min(ahead + rows * columns * kSize, total_bytes));
+    const char* data = buffer;
+    int64_t row_bytes = count * kSize;
+    if (count == columns) {
+      data = part.source.at(start, rows * row_bytes, buffer, failure);
+    } else if (part.source.memory != nullptr) {
+      data = part.source.at(start, 0, buffer, failure);
+      row_bytes = columns * kSize;
+    } else {
+      for (int64_t r = 0; r < rows; r++)
+        part.source.at(start + r * columns * kSize, row_bytes, buffer + r * row_bytes, failure);
+    }
+    for (int64_t r = 0; r < rows; r++)
+      if (!all_finite<Element>(data + r * row_bytes, count)) finite = false;
+    if constexpr (!kAsIs) {
+      auto* made = reinterpret_cast<Stored*>(buffer + read_bytes);
+      for (int64_t r = 0; r < rows; r++) convert<Element, Stored>(data + r * row_bytes, count, made + r * count);
+      data = reinterpret_cast<const char*>(made);
+      row_bytes = count * int64_t{sizeof(Stored)};
+    }
+    const Block piece{data, row_bytes, row, rows, column, count};
+    part.transposed ? place_inputs<Stored>(matrix, piece) : place_outputs<Stored>(matrix, piece);
+  });
+  failure.check();
+  return finite ? -1 : first_bad<Element>(backend, part.source, part.row_count * columns);
+}
+
+template <class Element>
+int64_t pack_part(srmk_backend& backend, const srmk_matrix& matrix, const Part& part) {
+  return matrix.storage == SRMK_BF16 ? pack_part<Element, uint16_t>(backend, matrix, part)
+                                     : pack_part<Element, uint32_t>(backend, matrix, part);
+}
+
+template <class Element>
+int64_t widen(srmk_backend& backend, const WeightBytes& source, int64_t count, float* destination) {
+  const int64_t bytes = count * int64_t{sizeof(typename Element::Bits)};
+  char* buffer = backend.worker_scratch[0].get<char>(static_cast<size_t>(bytes));
+  ReadFailure failure;
+  const char* from = source.at(0, bytes, buffer, failure);
+  failure.check();
+  for (int64_t i = 0; i < count; i++) destination[i] = Element::widen(load_bits<Element>(from, i));
+  return all_finite<Element>(from, count) ? -1 : first_bad<Element>(backend, source, count);
+}
+
+}  // namespace
+
+int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const WeightBytes& source, int dtype, bool transposed,
+                     int64_t output_start, int64_t part_outputs, int64_t first_row, int64_t row_count) {
+  bool fits = output_start >= 0 && part_outputs >= 0 && first_row >= 0 && row_count >= 0 &&
+              output_start + part_outputs <= matrix.outputs &&
+              first_row + row_count <= (transposed ? matrix.inputs : part_outputs);
+  require(fits, "the rows to pack reach outside the matrix");
+  Part part{source, transposed, output_start, part_outputs, first_row, row_count, matrix.inputs};
+  switch (dtype) {
+    case SRMK_F32: return pack_part<F32Element>(backend, matrix, part);
+    case SRMK_BF16: return pack_part<Bf16Element>(backend, matrix, part);
+    case SRMK_F16: return pack_part<F16Element>(backend, matrix, part);
+    default: throw Error(SRMK_INVALID_ARGUMENT, "the weights' element type is unknown");
+  }
+}
+
+int64_t load_vector(srmk_backend& backend, const WeightBytes& source, int dtype, int64_t count, float* destination) {
+  switch (dtype) {
+    case SRMK_F32: return widen<F32Element>(backend, source, count, destination);
+    case SRMK_BF16: return widen<Bf16Element>(backend, source, count, destination);
+    case SRMK_F16: return widen<F16Element>(backend, source, count, destination);
+    default: throw Error(SRMK_INVALID_ARGUMENT, "the weights' element type is unknown");
+  }
+}
+
+}  // namespace srm
