@@ -61,7 +61,8 @@ public sealed partial class NativeBackend
         {
             ReadRows(slice, length, 1, (in rows, first, count) =>
             {
-                var status = srmk_load_vector(_handle, rows.Memory, rows.File, rows.Offset, (int)slice.DType, count, buffer.Handle, first, out long bad);
+                var status = srmk_load_vector(
+                    _handle, rows.Memory, rows.File, rows.Offset, (int)slice.DType, count, buffer.Handle, first, out long bad);
                 rows.Check(status, slice, bad, first);
                 Check(status, nameof(LoadVector));
             });
@@ -96,7 +97,7 @@ public sealed partial class NativeBackend
         });
     }
 
-    /// <summary>Gives the tensor's rows: all of them where they lie raw in a file, else through one native block in chunks of <see cref="ChunkBytes"/>.</summary>
+    /// <summary>Gives the tensor's rows: all where they lie raw in a file, else in chunks of <see cref="ChunkBytes"/> through one native block.</summary>
     private static void ReadRows(WeightSlice slice, long rowCount, long rowLength, RowsReader read)
     {
         if (slice.ElementCount == 0) return;

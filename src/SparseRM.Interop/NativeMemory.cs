@@ -20,7 +20,9 @@ internal sealed class NativeMatrix(MatrixHandle handle, int outputs, int inputs,
     public override void Dispose() => Handle.Dispose();
 }
 
-/// <summary>A table that stays in its file, from which each token's row is read; one that is deflated there is inflated once, into native memory.</summary>
+/// <summary>
+/// A table that stays in its file, from which each token's row is read; one that is deflated there is inflated once, into native memory.
+/// </summary>
 internal sealed class NativeEmbedding : EmbeddingTable
 {
     private readonly WeightFile? _file;

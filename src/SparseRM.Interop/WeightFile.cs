@@ -81,7 +81,7 @@ internal readonly unsafe ref struct WeightScope : IDisposable
 
     public WeightScope(NativeBlock block) => Memory = block.Start;
 
-    /// <summary>Throws where reading failed, or where the element <paramref name="bad"/> of these is not finite: it is number start + bad of the slice.</summary>
+    /// <summary>Throws where reading failed, or element <paramref name="bad"/> of these, start + bad of the slice, is not finite.</summary>
     /// <exception cref="ModelFormatException">The file cannot be read, ends early, or a weight is not finite.</exception>
     public void Check(SrmkStatus status, WeightSlice slice, long bad, long start)
     {

@@ -25,7 +25,7 @@ public sealed class MemoryTests
         long anonymous = Resident("RssAnon"), mapped = Resident("RssFile");
         using var backend = NativeBackend.Open(2);
         using var model = TransformerModel.Open(backend, folder.Path, Blocks - 1);
-        Assert.InRange(Resident("RssAnon") - anonymous, 0, model.ResidentBytes + Margin);
+        Assert.InRange(Resident("RssAnon") - anonymous, model.ResidentBytes / 2, model.ResidentBytes + Margin);
         Assert.InRange(Resident("RssFile") - mapped, long.MinValue, file / 8);
         // Every row of the embedding, which a long run over many texts touches.
         using (var reader = Open(folder.Path, Blocks - 1))
@@ -34,7 +34,8 @@ public sealed class MemoryTests
         Assert.InRange(Resident("RssFile") - mapped, long.MinValue, file / 8);
     }
 
-    private static ResidualReader Open(string folder, int layer) => ResidualReader.Open(new ReaderOptions { Model = folder, Layer = layer, IdsOnly = true });
+    private static ResidualReader Open(string folder, int layer) =>
+        ResidualReader.Open(new ReaderOptions { Model = folder, Layer = layer, IdsOnly = true });
 
     private static void OpenAndRead(string folder, int layer)
     {
@@ -46,9 +47,9 @@ public sealed class MemoryTests
     private static void Write(TemporaryFolder folder)
     {
         File.WriteAllText(folder.File("config.json"), $$"""
-            {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": {{DModel}}, "intermediate_size": {{DMlp}}, "vocab_size": {{Vocabulary}},
-             "num_hidden_layers": {{Blocks}}, "num_attention_heads": 8, "num_key_value_heads": 8, "max_position_embeddings": 512, "rms_norm_eps": 1e-6,
-             "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true}
+            {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": {{DModel}}, "intermediate_size": {{DMlp}},
+             "vocab_size": {{Vocabulary}}, "num_hidden_layers": {{Blocks}}, "num_attention_heads": 8, "num_key_value_heads": 8,
+             "max_position_embeddings": 512, "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true}
             """);
         var tensors = new List<TensorToWrite> { Tensor("model.embed_tokens.weight", Vocabulary, DModel), Tensor("model.norm.weight", DModel) };
         for (int block = 0; block < Blocks; block++)
@@ -64,17 +65,14 @@ public sealed class MemoryTests
         SafetensorsWriter.Write(folder.File("model.safetensors"), [.. tensors]);
     }
 
-    private static TensorToWrite Tensor(string name, params long[] shape)
-    {
-        var values = new float[shape.Aggregate(1L, (product, size) => product * size)];
-        Array.Fill(values, 0.01f);
-        return TensorToWrite.Singles(name, values, shape);
-    }
+    // Row by row: the writer's own garbage would be counted.
+    private static TensorToWrite Tensor(string name, params ReadOnlySpan<long> shape) => shape.Length == 1
+        ? TensorToWrite.Singles(name, Enumerable.Repeat(0.01f, (int)shape[0]).ToArray(), shape)
+        : TensorToWrite.Rows(name, shape[0], (int)shape[1], (_, row) => row.Fill(0.01f));
 
     private static long Resident(string field)
     {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         string line = File.ReadLines("/proc/self/status").Single(text => text.StartsWith(field, StringComparison.Ordinal));
         return long.Parse(line.Split(':')[1].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) * 1024;
     }
