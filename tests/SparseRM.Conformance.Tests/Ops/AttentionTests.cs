@@ -20,10 +20,19 @@ public class AttentionTests
     private static int[] Positions(params AttentionSegment[] segments) =>
         [.. segments.SelectMany(s => Enumerable.Range(s.PrefixCount + s.KeyCount - s.QueryCount, s.QueryCount))];
 
+    /// <summary>Both compute types; where it is BF16, of operands that are bf16 values already, whose bound is the sharper.</summary>
     private static void Compare(Rig rig, AttentionOptions o, int queries, int keys, params AttentionSegment[] segments)
     {
-        var (q, k, v) = (rig.Random(queries, o.NHeads * o.DHead), rig.Random(keys, o.NKvHeads * o.DHead), rig.Random(keys, o.NKvHeads * o.DHead));
-        var y = rig.Operand(queries, o.NHeads * o.DHead, DType.F32);
+        Compare(rig, DType.F32, false, o, queries, keys, segments);
+        Compare(rig, DType.BF16, true, o, queries, keys, segments);
+    }
+
+    private static void Compare(Rig rig, DType compute, bool exact, AttentionOptions o, int queries, int keys, params AttentionSegment[] segments)
+    {
+        TensorPair Random(int rows, int columns) =>
+            rig.Pair(rows, columns, [.. rig.Random(rows * columns).Select(value => exact ? BFloat16.Round(value) : value)]);
+        var (q, k, v) = (Random(queries, o.NHeads * o.DHead), Random(keys, o.NKvHeads * o.DHead), Random(keys, o.NKvHeads * o.DHead));
+        var y = rig.Operand(queries, o.NHeads * o.DHead, compute);
         var positions = Positions(segments);
         rig.Oracle.Attention(q.Expected, k.Expected, v.Expected, positions, segments, o, y.Expected);
         rig.Native.Attention(q.Actual, k.Actual, v.Actual, positions, segments, o, y.Actual);
@@ -32,7 +41,9 @@ public class AttentionTests
         rig.Oracle.Attention(q.Expected, k.Expected, absolute.Expected, positions, segments, o, sizes.Expected);
         var means = rig.Expected(sizes);
         double normQ = LargestNorm(q, o.DHead), normK = LargestNorm(k, o.DHead);
-        rig.Check(y, i => Tolerance.Attention(o.DHead, keys, o.Scale, normQ, normK, means[i]));
+        rig.Check(y, i => compute == DType.F32
+            ? Tolerance.Attention(o.DHead, keys, o.Scale, normQ, normK, means[i])
+            : Tolerance.AttentionInBf16(o.DHead, keys, o.Scale, normQ, normK, means[i], exact));
     }
 
     private static AttentionSegment Whole(int count) => new(0, count, 0, 0, 0, count);
@@ -61,6 +72,40 @@ public class AttentionTests
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_when_operands_are_rounded_to_bf16(OpCase c)
+    {
+        using var rig = c.Open();
+        Compare(rig, DType.BF16, false, new(4, 2, 48, 0.14f, 50, 0), 90, 90, Whole(90));
+        Compare(rig, DType.BF16, false, new(2, 1, 33, 0.2f, 0, 40), 67, 67, Whole(67));
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_for_segments_of_several_tasks_and_tasks_of_several_segments(OpCase c)
+    {
+        using var rig = c.Open();
+        Compare(rig, new(2, 1, 16, 0.3f, 0, 0), 500, 500, Whole(500));
+        // More units of work than are shared out one by one: 150 sequences of 1 to 25 tokens, with heads of 6.
+        int[] lengths = [.. Enumerable.Range(0, 150).Select(i => 1 + i * 7 % 25)];
+        int start = 0;
+        AttentionSegment[] segments = [.. lengths.Select(n => { start += n; return new AttentionSegment(start - n, n, 0, 0, start - n, n); })];
+        Compare(rig, new(4, 2, 6, 0.4f, 50, 20), start, start, segments);
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void A_row_that_sees_one_key_gets_its_value(OpCase c)
+    {
+        using var rig = c.Open();
+        foreach (var compute in new[] { DType.F32, DType.BF16 })
+        {
+            var (q, k) = (rig.Random(70, 20), rig.Random(70, 20, 5));
+            var v = rig.Pair(70, 20, [.. rig.Random(70 * 20).Select(BFloat16.Round)]);
+            var y = rig.Operand(70, 20, compute).Actual;
+            rig.Native.Attention(q.Actual, k.Actual, v.Actual, Positions(Whole(70)), [Whole(70)], new(1, 1, 20, 0.5f, 0, 1), y);
+            TensorAssert.SameBits(v.Values, rig.Read(rig.Native, y));
+        }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
     public void Agrees_with_the_oracle_for_packed_sequences_shared_prefixes_and_few_queries(OpCase c)
     {
         using var rig = c.Open();
@@ -74,12 +119,12 @@ public class AttentionTests
     {
         using var one = c.Open(1);
         using var three = c.Open(3);
-        foreach (int window in new[] { 0, 20, 100 })
+        foreach (var (window, compute) in from window in new[] { 0, 20, 100 } from compute in new[] { DType.F32, DType.BF16 } select (window, compute))
         {
             const int T = 173;
             var o = new AttentionOptions(6, 2, 20, 0.9f, 30, window);
             var (q, k, v) = (one.Random(T, 120), one.Random(T, 40), one.Random(T, 40));
-            var y = one.Operand(T, 120, DType.F32).Actual;
+            var y = one.Operand(T, 120, compute).Actual;
             one.Native.Attention(q.Actual, k.Actual, v.Actual, Positions(Whole(T)), [Whole(T)], o, y);
             var all = one.Read(one.Native, y);
 
@@ -88,13 +133,13 @@ public class AttentionTests
             {
                 // The same keys as prefix and own part, in two segments: the prompt's queries, then the rest's.
                 AttentionSegment[] segments = [new(0, split, 0, 0, 0, split), new(split, T - split, 0, split, split, T - split)];
-                var parts = three.Operand(T, 120, DType.F32).Actual;
+                var parts = three.Operand(T, 120, compute).Actual;
                 three.Native.Attention(q3.Actual, k3.Actual, v3.Actual, Positions(segments), segments, o, parts);
                 TensorAssert.SameBits(all, three.Read(three.Native, parts));
             }
             for (int row = 0; row < T; row += 9)
             {
-                var alone = three.Operand(1, 120, DType.F32).Actual;
+                var alone = three.Operand(1, 120, compute).Actual;
                 // Keys after the row are there too: they must not matter.
                 three.Native.Attention(q3.Actual.RowRange(row, 1), k3.Actual, v3.Actual, [row], [new(0, 1, 0, 0, 0, T)], o, alone);
                 TensorAssert.SameBits(all.AsSpan(row * 120, 120), three.Read(three.Native, alone));
