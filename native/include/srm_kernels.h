@@ -33,7 +33,6 @@ enum {
   SRMK_UNSUPPORTED = 3,
   SRMK_NON_FINITE = 4,  // a weight is NaN or infinite; the function's bad_element says which
   SRMK_INTERNAL = 5,
-  SRMK_UNREADABLE = 6,  // a file of weights cannot be read, or ends early
 };
 
 // Element types of weights; values equal those of SparseRM.Tensors.DType.
@@ -141,32 +140,32 @@ SRMK_API srmk_status srmk_upload(srmk_backend* backend, const float* source, con
 SRMK_API srmk_status srmk_download(srmk_backend* backend, const srmk_tensor* source, float* destination);
 
 // ---- weights ----
-// Weights are given as (memory, file, offset): bytes in memory, or where memory is null those of an open file
-// descriptor from offset on, which every task reads for itself: nothing is mapped. They are unaligned.
-//
 // compute, storage: SRMK_F32 or SRMK_BF16; storage BF16 under compute F32 is for weights that are bf16 in their file
 // (exact, half the memory). The packed layout depends on storage alone, so every variant of MatMul can use every
 // matrix, whenever it is selected.
 SRMK_API srmk_status srmk_matrix_create(srmk_backend* backend, int64_t outputs, int64_t inputs, int32_t compute,
                                         int32_t storage, srmk_matrix** matrix);
-// Packs rows [first_row, first_row + row_count) of one stacked part, whose outputs begin at output_start. The bytes are
-// those rows, dense, of dtype; a row is one output (transposed 0, inputs elements) or one input (transposed 1,
-// part_outputs elements). SRMK_NON_FINITE: *bad_element is its index within those rows.
-SRMK_API srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* memory, int32_t file,
-                                      int64_t offset, int32_t dtype, int32_t transposed, int64_t output_start,
-                                      int64_t part_outputs, int64_t first_row, int64_t row_count, int64_t* bad_element);
+// Packs rows [first_row, first_row + row_count) of one stacked part, whose outputs begin at output_start. source: those
+// rows, dense, of dtype, unaligned; a row is one output (transposed 0, inputs elements) or one input (transposed 1,
+// part_outputs elements). SRMK_NON_FINITE: *bad_element is its index within source.
+SRMK_API srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* source, int32_t dtype,
+                                      int32_t transposed, int64_t output_start, int64_t part_outputs, int64_t first_row,
+                                      int64_t row_count, int64_t* bad_element);
 SRMK_API int64_t srmk_matrix_bytes(const srmk_matrix* matrix);
 SRMK_API void srmk_matrix_free(srmk_matrix* matrix);
 // Widens count elements of dtype into destination[start..]; SRMK_NON_FINITE as above.
-SRMK_API srmk_status srmk_load_vector(srmk_backend* backend, const void* memory, int32_t file, int64_t offset,
-                                      int32_t dtype, int64_t count, srmk_buffer* destination, int64_t start,
-                                      int64_t* bad_element);
+SRMK_API srmk_status srmk_load_vector(srmk_backend* backend, const void* source, int32_t dtype, int64_t count,
+                                      srmk_buffer* destination, int64_t start, int64_t* bad_element);
+// Asks the system to read these bytes of a mapped file from its disk, and does not wait.
+SRMK_API void srmk_expect_pages(const void* start, int64_t bytes);
+// Tells the system that the pages of a mapped file are not needed any more; they are read again if they are touched.
+SRMK_API void srmk_release_pages(const void* start, int64_t bytes);
 
 // ---- ops: meaning, shapes and aliasing are those of SparseRM.Backends.Backend ----
-// The bytes are a table [vocabulary, y.columns] of dtype. SRMK_NON_FINITE: *bad_element is the index of the token whose
-// row it is.
-SRMK_API srmk_status srmk_embed(srmk_backend* backend, const void* memory, int32_t file, int64_t offset, int32_t dtype,
-                                const int32_t* ids, float scale, const srmk_tensor* y, int64_t* bad_element);
+// table: [vocabulary, y.columns] of dtype, unaligned. SRMK_NON_FINITE: *bad_element is the index of the token whose row
+// it is.
+SRMK_API srmk_status srmk_embed(srmk_backend* backend, const void* table, int32_t dtype, const int32_t* ids,
+                                float scale, const srmk_tensor* y, int64_t* bad_element);
 SRMK_API srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* weight, float eps,
                                    float unit_offset, const srmk_tensor* y);
 // delta, delta_weight: null for none.

@@ -1,4 +1,8 @@
 // The C boundary: every function resolves its operands, calls one op and turns what is thrown into a status.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -113,12 +117,12 @@ srmk_status srmk_matrix_create(srmk_backend*, int64_t outputs, int64_t inputs, i
   });
 }
 
-srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* memory, int32_t file,
-                             int64_t offset, int32_t dtype, int32_t transposed, int64_t output_start,
-                             int64_t part_outputs, int64_t first_row, int64_t row_count, int64_t* bad_element) {
+srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* source, int32_t dtype,
+                             int32_t transposed, int64_t output_start, int64_t part_outputs, int64_t first_row,
+                             int64_t row_count, int64_t* bad_element) {
   return guarded([&] {
-    report_finite(srm::pack_weights(*backend, *matrix, {memory, file, offset}, dtype, transposed != 0, output_start,
-                                    part_outputs, first_row, row_count),
+    report_finite(srm::pack_weights(*backend, *matrix, source, dtype, transposed != 0, output_start, part_outputs,
+                                    first_row, row_count),
                   bad_element);
   });
 }
@@ -131,21 +135,34 @@ void srmk_matrix_free(srmk_matrix* matrix) {
   delete matrix;
 }
 
-srmk_status srmk_load_vector(srmk_backend* backend, const void* memory, int32_t file, int64_t offset, int32_t dtype,
-                             int64_t count, srmk_buffer* destination, int64_t start, int64_t* bad_element) {
+srmk_status srmk_load_vector(srmk_backend*, const void* source, int32_t dtype, int64_t count, srmk_buffer* destination,
+                             int64_t start, int64_t* bad_element) {
   return guarded([&] {
     srm::require(count >= 0 && start >= 0 && start + count <= destination->length,
                  "a vector reaches outside its buffer");
-    report_finite(srm::load_vector(*backend, {memory, file, offset}, dtype, count, destination->data + start),
-                  bad_element);
+    report_finite(srm::load_vector(source, dtype, count, destination->data + start), bad_element);
   });
 }
 
-srmk_status srmk_embed(srmk_backend* backend, const void* memory, int32_t file, int64_t offset, int32_t dtype,
-                       const int32_t* ids, float scale, const srmk_tensor* y, int64_t* bad_element) {
-  return guarded([&] {
-    report_finite(srm::embed(*backend, {memory, file, offset}, dtype, ids, scale, srm::resolve(y)), bad_element);
-  });
+void srmk_expect_pages(const void* start, int64_t bytes) {
+  constexpr uintptr_t kStep = uintptr_t{256} << 10;  // of a longer request the system may take only the beginning
+  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t at = reinterpret_cast<uintptr_t>(start), end = at + static_cast<uintptr_t>(bytes);
+  for (at = at / page * page; at < end; at += kStep)
+    madvise(reinterpret_cast<void*>(at), std::min(kStep, end - at), MADV_WILLNEED);
+}
+
+void srmk_release_pages(const void* start, int64_t bytes) {
+  // Only whole pages inside the range: its ends may share a page with a neighbour that is in use.
+  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t first = (reinterpret_cast<uintptr_t>(start) + page - 1) / page * page,
+            end = (reinterpret_cast<uintptr_t>(start) + bytes) / page * page;
+  if (end > first) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
+srmk_status srmk_embed(srmk_backend* backend, const void* table, int32_t dtype, const int32_t* ids, float scale,
+                       const srmk_tensor* y, int64_t* bad_element) {
+  return guarded([&] { report_finite(srm::embed(*backend, table, dtype, ids, scale, srm::resolve(y)), bad_element); });
 }
 
 srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* weight, float eps,

@@ -13,18 +13,15 @@ public sealed partial class NativeBackend
         OpChecks.Embed(table, ids, y);
         if (table is not NativeEmbedding native) throw new ArgumentException("the table was opened by another backend", nameof(table));
         using var to = new TensorScope(y);
-        using var rows = native.Rows();
         SrmkStatus status;
         long bad;
-        fixed (int* tokens = ids)
-            status = srmk_embed(_handle, rows.Memory, rows.File, rows.Offset, (int)table.Slice.DType, tokens, scale, to.Desc, out bad);
+        fixed (int* rows = ids) status = srmk_embed(_handle, native.Start, (int)table.Slice.DType, rows, scale, to.Desc, out bad);
         GC.KeepAlive(native);
         if (status == SrmkStatus.NonFinite)
         {
             throw new ModelFormatException(table.Slice.Path,
                 $"tensor \"{table.Slice.Name}\" has a NaN or an infinity in the row of token {ids[(int)bad]}; weights must be finite");
         }
-        rows.Check(status, table.Slice, bad, 0);
         Check(status, nameof(Embed));
     }
 

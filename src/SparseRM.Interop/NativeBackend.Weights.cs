@@ -8,11 +8,11 @@ namespace SparseRM.Interop;
 
 public sealed partial class NativeBackend
 {
-    /// <summary>Bytes of a deflated tensor that are inflated and packed at a time.</summary>
-    private const long ChunkBytes = 1 << 20;
+    /// <summary>Bytes of weights packed at a time: what of a mapped file or a stream is resident beside the packed matrix.</summary>
+    private const long ChunkBytes = 32 << 20;
 
-    /// <summary>Receives rows of a matrix, dense, as they lie in the file.</summary>
-    private delegate void RowsReader(in WeightScope rows, long first, long count);
+    /// <summary>Receives some rows of a matrix, dense, as they lie in the file.</summary>
+    private unsafe delegate void RowsReader(byte* rows, long first, long count);
 
     /// <inheritdoc/>
     /// <remarks>BF16 weights stay BF16 under either compute type; others are rounded to BF16 or widened to F32, once, here.</remarks>
@@ -59,13 +59,8 @@ public sealed partial class NativeBackend
         var buffer = (NativeBuffer)Allocate(length);
         try
         {
-            ReadRows(slice, length, 1, (in rows, first, count) =>
-            {
-                var status = srmk_load_vector(
-                    _handle, rows.Memory, rows.File, rows.Offset, (int)slice.DType, count, buffer.Handle, first, out long bad);
-                rows.Check(status, slice, bad, first);
-                Check(status, nameof(LoadVector));
-            });
+            ReadRows(slice, length, 1, (rows, first, count) =>
+                CheckFinite(srmk_load_vector(_handle, rows, (int)slice.DType, count, buffer.Handle, first, out long bad), slice, rows, bad, first));
             return new Tensor(buffer, 0, 1, length, length);
         }
         catch
@@ -87,36 +82,68 @@ public sealed partial class NativeBackend
     {
         var slice = part.Slice;
         long rowLength = slice.Shape[1];
-        int transposed = part.IsTransposed ? 1 : 0;
-        ReadRows(slice, slice.Shape[0], rowLength, (in rows, first, count) =>
+        ReadRows(slice, slice.Shape[0], rowLength, (rows, first, count) =>
         {
-            var status = srmk_matrix_pack(_handle, matrix, rows.Memory, rows.File, rows.Offset, (int)slice.DType, transposed, outputStart,
-                part.Outputs, first, count, out long bad);
-            rows.Check(status, slice, bad, first * rowLength);
-            Check(status, nameof(LoadMatrix));
+            int transposed = part.IsTransposed ? 1 : 0;
+            var status = srmk_matrix_pack(
+                _handle, matrix, rows, (int)slice.DType, transposed, outputStart, part.Outputs, first, count, out long bad);
+            CheckFinite(status, slice, rows, bad, first * rowLength);
         });
     }
 
-    /// <summary>Gives the tensor's rows: all where they lie raw in a file, else in chunks of <see cref="ChunkBytes"/> through one native block.</summary>
-    private static void ReadRows(WeightSlice slice, long rowCount, long rowLength, RowsReader read)
+    /// <summary>Gives the tensor's rows in chunks of about <see cref="ChunkBytes"/>: pointers into the mapped file, else through one native block.</summary>
+    private static unsafe void ReadRows(WeightSlice slice, long rowCount, long rowLength, RowsReader read)
     {
         if (slice.ElementCount == 0) return;
+        long rowBytes = rowLength * slice.DType.ByteSize(), chunk = Math.Clamp(ChunkBytes / rowBytes, 1, rowCount);
         if (slice.FileOffset >= 0)
         {
-            using var file = WeightFile.Open(slice);
-            using var rows = new WeightScope(file, slice.FileOffset);
-            read(rows, 0, rowCount);
+            var file = MappedFile.Acquire(slice);
+            try
+            {
+                srmk_expect_pages(file.At(slice), chunk * rowBytes);
+                for (long first = 0; first < rowCount; first += chunk)
+                {
+                    long count = Math.Min(chunk, rowCount - first);
+                    byte* rows = file.At(slice) + first * rowBytes;
+                    // Keeps a disk busy while these are packed.
+                    srmk_expect_pages(rows + count * rowBytes, Math.Min(chunk, rowCount - first - count) * rowBytes);
+                    read(rows, first, count);
+                    srmk_release_pages(rows, count * rowBytes);
+                }
+            }
+            finally
+            {
+                file.Release();
+            }
             return;
         }
-        long rowBytes = rowLength * slice.DType.ByteSize(), chunk = Math.Clamp(ChunkBytes / rowBytes, 1, rowCount);
         using var block = new NativeBlock(chunk * rowBytes);
         using var stream = slice.OpenRead();
         for (long first = 0; first < rowCount; first += chunk)
         {
             long count = Math.Min(chunk, rowCount - first);
             block.Fill(slice, stream, count * rowBytes);
-            using var rows = new WeightScope(block);
-            read(rows, first, count);
+            read(block.Start, first, count);
         }
     }
+
+    private static unsafe void CheckFinite(SrmkStatus status, WeightSlice slice, byte* rows, long bad, long start)
+    {
+        if (status != SrmkStatus.NonFinite)
+        {
+            Check(status, "weights");
+            return;
+        }
+        var bits = new ReadOnlySpan<byte>(rows + bad * slice.DType.ByteSize(), slice.DType.ByteSize());
+        throw new ModelFormatException(
+            slice.Path, $"tensor \"{slice.Name}\" has {Widen(slice.DType, bits)} at element {start + bad}; weights must be finite");
+    }
+
+    private static float Widen(DType dtype, ReadOnlySpan<byte> bits) => dtype switch
+    {
+        DType.F32 => BitConverter.ToSingle(bits),
+        DType.F16 => (float)BitConverter.ToHalf(bits),
+        _ => BFloat16.ToSingle(BitConverter.ToUInt16(bits)),
+    };
 }

@@ -116,8 +116,6 @@ public sealed partial class NativeBackend : Backend
     }
 
     [DoesNotReturn]
-    private static void Fail(SrmkStatus status, string op) => throw new BackendException(BackendName, $"{op}: {LastError} ({status})");
-
-    /// <summary>The sentence of this thread's last failure.</summary>
-    internal static unsafe string LastError => Marshal.PtrToStringUTF8((nint)srmk_last_error())!;
+    private static unsafe void Fail(SrmkStatus status, string op) =>
+        throw new BackendException(BackendName, $"{op}: {Marshal.PtrToStringUTF8((nint)srmk_last_error())} ({status})");
 }

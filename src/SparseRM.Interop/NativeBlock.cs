@@ -23,15 +23,7 @@ internal sealed unsafe class NativeBlock : IDisposable
 
     ~NativeBlock() => Free();
 
-    /// <exception cref="ObjectDisposedException">It was freed.</exception>
-    public byte* Start
-    {
-        get
-        {
-            ObjectDisposedException.ThrowIf(_start is null, this);
-            return _start;
-        }
-    }
+    public byte* Start => _start;
 
     /// <summary>Reads exactly <paramref name="bytes"/> from the slice's stream.</summary>
     /// <exception cref="ModelFormatException">The stream ends early.</exception>
@@ -40,7 +32,7 @@ internal sealed unsafe class NativeBlock : IDisposable
         for (long done = 0; done < bytes;)
         {
             int got = stream.Read(new Span<byte>(_start + done, (int)Math.Min(bytes - done, 1 << 24)));
-            if (got == 0) throw WeightFile.Truncated(slice);
+            if (got == 0) throw new ModelFormatException(slice.Path, $"the file ends inside tensor \"{slice.Name}\"; copy or download it again");
             done += got;
         }
     }

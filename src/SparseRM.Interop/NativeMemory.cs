@@ -20,19 +20,17 @@ internal sealed class NativeMatrix(MatrixHandle handle, int outputs, int inputs,
     public override void Dispose() => Handle.Dispose();
 }
 
-/// <summary>
-/// A table that stays in its file, from which each token's row is read; one that is deflated there is inflated once, into native memory.
-/// </summary>
-internal sealed class NativeEmbedding : EmbeddingTable
+/// <summary>A table that stays in its file; one that is deflated there is inflated once, into native memory.</summary>
+internal sealed unsafe class NativeEmbedding : EmbeddingTable
 {
-    private readonly WeightFile? _file;
-    private readonly NativeBlock? _copy;
+    private MappedFile? _file;
+    private NativeBlock? _copy;
 
     public NativeEmbedding(WeightSlice slice) : base(slice)
     {
         if (slice.FileOffset >= 0)
         {
-            _file = WeightFile.Open(slice);
+            _file = MappedFile.Acquire(slice);
             return;
         }
         var copy = new NativeBlock(slice.ByteLength);
@@ -49,14 +47,28 @@ internal sealed class NativeEmbedding : EmbeddingTable
         _copy = copy;
     }
 
-    /// <summary>The table from row 0 on.</summary>
-    /// <exception cref="ObjectDisposedException">The table was disposed.</exception>
-    public WeightScope Rows() => _file is not null ? new WeightScope(_file, Slice.FileOffset) : new WeightScope(_copy!);
+    ~NativeEmbedding() => Close();
+
+    /// <summary>The first element of row 0.</summary>
+    public byte* Start
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_file is null && _copy is null, typeof(EmbeddingTable));
+            return _file is not null ? _file.At(Slice) : _copy!.Start;
+        }
+    }
 
     public override void Dispose()
     {
-        _file?.Dispose();
-        _copy?.Dispose();
+        Close();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Close()
+    {
+        Interlocked.Exchange(ref _file, null)?.Release();
+        Interlocked.Exchange(ref _copy, null)?.Dispose();
     }
 }
 

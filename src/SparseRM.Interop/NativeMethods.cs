@@ -14,7 +14,6 @@ internal enum SrmkStatus
     Unsupported = 3,
     NonFinite = 4,
     Internal = 5,
-    Unreadable = 6,
 }
 
 /// <summary>Mirrors srmk_tensor.</summary>
@@ -104,8 +103,8 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_matrix_pack(
-        BackendHandle backend, MatrixHandle matrix, void* memory, int file, long offset, int dtype, int transposed, long outputStart,
-        long partOutputs, long firstRow, long rowCount, out long badElement);
+        BackendHandle backend, MatrixHandle matrix, void* source, int dtype, int transposed, long outputStart, long partOutputs, long firstRow,
+        long rowCount, out long badElement);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial long srmk_matrix_bytes(MatrixHandle matrix);
@@ -115,11 +114,17 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_load_vector(
-        BackendHandle backend, void* memory, int file, long offset, int dtype, long count, BufferHandle destination, long start, out long badElement);
+        BackendHandle backend, void* source, int dtype, long count, BufferHandle destination, long start, out long badElement);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void srmk_expect_pages(void* start, long bytes);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void srmk_release_pages(void* start, long bytes);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_embed(
-        BackendHandle backend, void* memory, int file, long offset, int dtype, int* ids, float scale, in TensorDesc y, out long badElement);
+        BackendHandle backend, void* table, int dtype, int* ids, float scale, in TensorDesc y, out long badElement);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_rms_norm(

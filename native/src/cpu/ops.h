@@ -2,7 +2,6 @@
 
 #include "backend.h"
 #include "cpu/ops/sae_gate.h"
-#include "cpu/weight_bytes.h"
 #include "matrix.h"
 #include "operand.h"
 #include "variant.h"
@@ -11,12 +10,12 @@
 namespace srm {
 
 /// Index of the first non-finite element, or -1.
-int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const WeightBytes& source, int dtype, bool transposed,
+int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const void* source, int dtype, bool transposed,
                      int64_t output_start, int64_t part_outputs, int64_t first_row, int64_t row_count);
-int64_t load_vector(srmk_backend& backend, const WeightBytes& source, int dtype, int64_t count, float* destination);
+int64_t load_vector(const void* source, int dtype, int64_t count, float* destination);
 
 /// Index of the first token whose row is not finite, or -1.
-int64_t embed(srmk_backend& backend, const WeightBytes& table, int dtype, const int32_t* ids, float scale, Rows y);
+int64_t embed(srmk_backend& backend, const void* table, int dtype, const int32_t* ids, float scale, Rows y);
 
 void rms_norm(srmk_backend& backend, Rows x, Rows weight, float eps, float unit_offset, Rows y);
 VariantList rms_norm_variants();

@@ -1,4 +1,4 @@
-// Weights into the panels of MatMul (matrix.h). A task takes a block of the tensor's rows: it reads them, rounds or
+// Weights into the panels of MatMul (matrix.h). A task takes a block of the tensor's rows where they lie: it rounds or
 // widens them to the matrix's storage type, and moves the 32-bit words (an f32 or a pair of bf16) into their panels.
 #include <algorithm>
 #include <atomic>
@@ -12,10 +12,9 @@ namespace {
 
 constexpr int64_t kBlockRows = 16;               // a cache line of a panel, where rows are outputs
 constexpr int64_t kRowBytes = int64_t{1} << 15;  // 16 such pieces of rows stay in the second cache
-constexpr int64_t kAhead = int64_t{32} << 20;    // keeps a disk busy while blocks are packed
 
 struct Part {
-  WeightBytes source;
+  const char* source;
   bool transposed;
   int64_t output_start, part_outputs, first_row, row_count, inputs;
 
@@ -130,17 +129,9 @@ void convert(const char* from, int64_t count, Stored* to) {
 
 /// Index of the first element that is not finite, or -1. Looked for in order, after a task has seen one.
 template <class Element>
-int64_t first_bad(srmk_backend& backend, const WeightBytes& source, int64_t count) {
-  constexpr int64_t kSize = sizeof(typename Element::Bits), kStep = kRowBytes / kSize;
-  char* buffer = backend.worker_scratch[0].get<char>(kRowBytes);
-  ReadFailure failure;
-  for (int64_t start = 0; start < count; start += kStep) {
-    const int64_t left = std::min(kStep, count - start);
-    const char* bytes = source.at(start * kSize, left * kSize, buffer, failure);
-    failure.check();
-    for (int64_t i = 0; i < left; i++)
-      if (!Element::finite(load_bits<Element>(bytes, i))) return start + i;
-  }
+int64_t first_bad(const char* source, int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    if (!Element::finite(load_bits<Element>(source, i))) return i;
   return -1;
 }
 
@@ -156,47 +147,30 @@ int64_t pack_part(srmk_backend& backend, const srmk_matrix& matrix, const Part& 
   const int64_t first_block = row_base / kBlockRows, first_segment = column_base / kColumns;
   const int64_t blocks = (row_base + part.row_count - 1) / kBlockRows - first_block + 1;
   const int64_t segments = (column_base + columns - 1) / kColumns - first_segment + 1;
-  const int64_t widest = std::min(columns, kColumns);
-  const int64_t read_bytes = kBlockRows * widest * kSize, made_bytes = kAsIs ? 0 : kBlockRows * widest * int64_t{4};
-  for (auto& scratch : backend.worker_scratch) scratch.get(static_cast<size_t>(read_bytes + made_bytes));
+  const int64_t row_bytes = columns * kSize;
+  const size_t made_bytes = kAsIs ? 0 : static_cast<size_t>(kBlockRows * std::min(columns, kColumns)) * sizeof(Stored);
+  if (!kAsIs)
+    for (auto& scratch : backend.worker_scratch) scratch.get(made_bytes);
 
   std::atomic<bool> finite{true};
-  ReadFailure failure;
-  const int64_t total_bytes = part.row_count * columns * kSize;
-  part.source.read_ahead(0, std::min(kAhead, total_bytes));
   backend.pool.run(blocks * segments, [&](int64_t task, int worker) {
     const int64_t block = first_block + task / segments, segment = first_segment + task % segments;
     const int64_t row = std::max(row_base, block * kBlockRows), column = std::max(column_base, segment * kColumns);
     const int64_t rows = std::min(row_base + part.row_count, (block + 1) * kBlockRows) - row;
     const int64_t count = std::min(column_base + columns, (segment + 1) * kColumns) - column;
-    char* buffer = backend.worker_scratch[worker].get<char>(static_cast<size_t>(read_bytes + made_bytes));
-    const int64_t start = ((row - row_base) * columns + column - column_base) * kSize;
-    const int64_t ahead = start + kAhead;
-    if (column == column_base) part.source.read_ahead(ahead, std::min(ahead + rows * columns * kSize, total_bytes));
-    const char* data = buffer;
-    int64_t row_bytes = count * kSize;
-    if (count == columns) {
-      data = part.source.at(start, rows * row_bytes, buffer, failure);
-    } else if (part.source.memory != nullptr) {
-      data = part.source.at(start, 0, buffer, failure);
-      row_bytes = columns * kSize;
-    } else {
-      for (int64_t r = 0; r < rows; r++)
-        part.source.at(start + r * columns * kSize, row_bytes, buffer + r * row_bytes, failure);
-    }
+    const char* data = part.source + (row - row_base) * row_bytes + (column - column_base) * kSize;
     for (int64_t r = 0; r < rows; r++)
       if (!all_finite<Element>(data + r * row_bytes, count)) finite = false;
+    Block piece{data, row_bytes, row, rows, column, count};
     if constexpr (!kAsIs) {
-      auto* made = reinterpret_cast<Stored*>(buffer + read_bytes);
+      auto* made = backend.worker_scratch[worker].get<Stored>(made_bytes);
       for (int64_t r = 0; r < rows; r++) convert<Element, Stored>(data + r * row_bytes, count, made + r * count);
-      data = reinterpret_cast<const char*>(made);
-      row_bytes = count * int64_t{sizeof(Stored)};
+      piece.data = reinterpret_cast<const char*>(made);
+      piece.row_bytes = count * int64_t{sizeof(Stored)};
     }
-    const Block piece{data, row_bytes, row, rows, column, count};
     part.transposed ? place_inputs<Stored>(matrix, piece) : place_outputs<Stored>(matrix, piece);
   });
-  failure.check();
-  return finite ? -1 : first_bad<Element>(backend, part.source, part.row_count * columns);
+  return finite ? -1 : first_bad<Element>(part.source, part.row_count * columns);
 }
 
 template <class Element>
@@ -206,25 +180,21 @@ int64_t pack_part(srmk_backend& backend, const srmk_matrix& matrix, const Part& 
 }
 
 template <class Element>
-int64_t widen(srmk_backend& backend, const WeightBytes& source, int64_t count, float* destination) {
-  const int64_t bytes = count * int64_t{sizeof(typename Element::Bits)};
-  char* buffer = backend.worker_scratch[0].get<char>(static_cast<size_t>(bytes));
-  ReadFailure failure;
-  const char* from = source.at(0, bytes, buffer, failure);
-  failure.check();
-  for (int64_t i = 0; i < count; i++) destination[i] = Element::widen(load_bits<Element>(from, i));
-  return all_finite<Element>(from, count) ? -1 : first_bad<Element>(backend, source, count);
+int64_t widen(const char* source, int64_t count, float* destination) {
+  for (int64_t i = 0; i < count; i++) destination[i] = Element::widen(load_bits<Element>(source, i));
+  return first_bad<Element>(source, count);
 }
 
 }  // namespace
 
-int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const WeightBytes& source, int dtype, bool transposed,
+int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const void* source, int dtype, bool transposed,
                      int64_t output_start, int64_t part_outputs, int64_t first_row, int64_t row_count) {
   bool fits = output_start >= 0 && part_outputs >= 0 && first_row >= 0 && row_count >= 0 &&
               output_start + part_outputs <= matrix.outputs &&
               first_row + row_count <= (transposed ? matrix.inputs : part_outputs);
   require(fits, "the rows to pack reach outside the matrix");
-  Part part{source, transposed, output_start, part_outputs, first_row, row_count, matrix.inputs};
+  Part part{static_cast<const char*>(source), transposed, output_start, part_outputs, first_row, row_count,
+            matrix.inputs};
   switch (dtype) {
     case SRMK_F32: return pack_part<F32Element>(backend, matrix, part);
     case SRMK_BF16: return pack_part<Bf16Element>(backend, matrix, part);
@@ -233,11 +203,12 @@ int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const WeightByt
   }
 }
 
-int64_t load_vector(srmk_backend& backend, const WeightBytes& source, int dtype, int64_t count, float* destination) {
+int64_t load_vector(const void* source, int dtype, int64_t count, float* destination) {
+  const auto* from = static_cast<const char*>(source);
   switch (dtype) {
-    case SRMK_F32: return widen<F32Element>(backend, source, count, destination);
-    case SRMK_BF16: return widen<Bf16Element>(backend, source, count, destination);
-    case SRMK_F16: return widen<F16Element>(backend, source, count, destination);
+    case SRMK_F32: return widen<F32Element>(from, count, destination);
+    case SRMK_BF16: return widen<Bf16Element>(from, count, destination);
+    case SRMK_F16: return widen<F16Element>(from, count, destination);
     default: throw Error(SRMK_INVALID_ARGUMENT, "the weights' element type is unknown");
   }
 }
