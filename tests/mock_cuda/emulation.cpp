@@ -65,8 +65,8 @@ struct Engine {
   FiberThread* running = nullptr;
   const Kernel* kernel = nullptr;
   void** values = nullptr;
-  unsigned char* stacks = static_cast<unsigned char*>(
-      mmap(nullptr, kMaxThreads * kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  unsigned char* stacks = static_cast<unsigned char*>(mmap(nullptr, kMaxThreads* kStackBytes, PROT_READ | PROT_WRITE,
+                                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   ~Engine() { munmap(stacks, kMaxThreads * kStackBytes); }
 };
 
@@ -114,7 +114,8 @@ const char* run_block(Engine& e, int count) {
   int left = count;
   while (left > 0) {
     for (int warp = 0; warp < count; warp += 32)
-      if (!run_warp(e, e.threads + warp, std::min(32, count - warp))) return "lanes of a warp wait at different barriers";
+      if (!run_warp(e, e.threads + warp, std::min(32, count - warp)))
+        return "lanes of a warp wait at different barriers";
     left = 0;
     for (int i = 0; i < count; i++) {
       if (e.threads[i].state != State::kAtBlock) continue;
@@ -125,7 +126,8 @@ const char* run_block(Engine& e, int count) {
     if (left != 0 && left != count) return "only some of the block's threads reach a barrier";
   }
   for (int i = 0; i < count; i++)
-    if (!e.threads[i].thread.issued.empty() || !e.threads[i].thread.groups.empty()) return "a cp.async is never waited for";
+    if (!e.threads[i].thread.issued.empty() || !e.threads[i].thread.groups.empty())
+      return "a cp.async is never waited for";
   return nullptr;
 }
 

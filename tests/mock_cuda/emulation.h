@@ -30,7 +30,7 @@ struct Thread {
   int lane = 0;
   int parity = 0;  // which half of the warp's slots the next exchange uses
   Warp* warp = nullptr;
-  std::vector<AsyncCopy> issued;                // not yet committed
+  std::vector<AsyncCopy> issued;               // not yet committed
   std::vector<std::vector<AsyncCopy>> groups;  // committed, oldest first
 };
 
@@ -78,9 +78,8 @@ const Kernel* find_kernel(const char* name);
 
 template <auto function, typename... Args>
 void run_thread(void** values) {
-  [&]<size_t... i>(std::index_sequence<i...>) {
-    function(*static_cast<Args*>(values[i])...);
-  }(std::index_sequence_for<Args...>{});
+  [&]<size_t... i>(std::index_sequence<i...>) { function(*static_cast<Args*>(values[i])...); }
+  (std::index_sequence_for<Args...>{});
 }
 
 template <auto function, typename... Args>

@@ -31,7 +31,7 @@
 // SRM_KERNEL(name) at the foot of a .cu makes the kernel known to the emulation.
 #define SRM_KERNEL(name)
 // The block's dynamic shared memory, aligned to 128 bytes.
-#define SRM_DYNAMIC_SHARED(type, name)                                  \
+#define SRM_DYNAMIC_SHARED(type, name)                                 \
   extern __shared__ __attribute__((aligned(128))) char srm_dynamic_[]; \
   type* name = reinterpret_cast<type*>(srm_dynamic_)
 #endif
