@@ -33,6 +33,13 @@ internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : I
         return half.Device.Pointer + at;
     }
 
+    /// <summary><see cref="Reserve"/> and <see cref="Bring"/> for an op that brings nothing else.</summary>
+    public nint BringAlone(ReadOnlySpan<int> values)
+    {
+        Reserve(values.Length * sizeof(int));
+        return Bring(values);
+    }
+
     public void Dispose()
     {
         foreach (var half in _halves) half.Free();

@@ -8,7 +8,7 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
 {
     private const int SharedWithoutAsking = 48 << 10, MaxDynamicSharedAttribute = 8, ErrorLogBuffer = 5, ErrorLogBytes = 6, LogCapacity = 4096;
     private readonly Dictionary<string, ModuleHandle> _modules = [];
-    private readonly Dictionary<(CudaVariant Variant, string Entry), nint> _functions = [];
+    private readonly Dictionary<(CudaVariant Variant, string Ending), nint> _functions = [];
     private readonly Dictionary<nint, int> _shared = [];
 
     /// <summary>The target of the images for a compute capability: code for sm_90a runs on 9.0 alone, code for sm_80 on all later ones.</summary>
@@ -24,10 +24,11 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
         }
     }
 
-    /// <summary>The function <paramref name="entry"/> of a variant's module, able to take <paramref name="shared"/> bytes of shared memory.</summary>
-    public nint Function(CudaVariant variant, string entry, int shared)
+    /// <summary>The function <c>{op}_{variant}</c> or <c>{op}_{variant}_{ending}</c>, able to take <paramref name="shared"/> bytes of shared memory.</summary>
+    public nint Function(string op, CudaVariant variant, string ending, int shared)
     {
-        if (!_functions.TryGetValue((variant, entry), out nint function)) _functions[(variant, entry)] = function = Find(variant.Module, entry);
+        if (!_functions.TryGetValue((variant, ending), out nint function))
+            _functions[(variant, ending)] = function = Find(variant.Module, $"{op}_{variant.Name}{(ending.Length > 0 ? "_" : "")}{ending}");
         if (shared > SharedWithoutAsking && shared > _shared.GetValueOrDefault(function))
         {
             device.Check(device.Driver.SetFunctionAttribute(function, MaxDynamicSharedAttribute, shared), "cuFuncSetAttribute");
