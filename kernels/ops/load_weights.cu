@@ -20,11 +20,11 @@ SRM_DEVICE void load_weights(const S* piece, int row_length, int first_row, int 
 }
 
 #define LOAD_WEIGHTS(from, to, s, d)                                                                          \
-  extern "C" __global__ void __launch_bounds__(256) load_weights_##from##_to_##to(                            \
+  extern "C" __global__ void __launch_bounds__(256) load_weights_row_per_block_##from##_to_##to(              \
       const s* piece, int row_length, int first_row, int is_transposed, d* w, int w_stride, u64* first_bad) { \
     load_weights(piece, row_length, first_row, is_transposed, w, w_stride, first_bad);                        \
   }                                                                                                           \
-  SRM_KERNEL(load_weights_##from##_to_##to)
+  SRM_KERNEL(load_weights_row_per_block_##from##_to_##to)
 
 LOAD_WEIGHTS(f32, f32, float, float)
 LOAD_WEIGHTS(bf16, f32, bf16, float)

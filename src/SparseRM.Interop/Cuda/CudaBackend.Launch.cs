@@ -43,6 +43,15 @@ public sealed partial class CudaBackend
         }
     }
 
+    /// <summary>Queues a copy to the device through pinned memory; <paramref name="from"/> may change when this returns.</summary>
+    internal unsafe void Upload(byte* from, nint to, long bytes) => Staging.Upload(from, to, bytes);
+
+    /// <summary>Waits, then copies from the device.</summary>
+    internal unsafe void Download<T>(nint from, Span<T> to) where T : unmanaged
+    {
+        fixed (T* start = to) Staging.Download(from, (byte*)start, (long)to.Length * sizeof(T));
+    }
+
     /// <summary>Where a tensor lies; see <see cref="CudaRows.Of"/> for what is refused.</summary>
     internal static CudaRows Rows(Tensor tensor) => CudaRows.Of(tensor);
 

@@ -1,11 +1,14 @@
 using SparseRM.Backends;
 using SparseRM.Interop.Cuda.Ops;
+using SparseRM.Sae;
 using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda;
 
 public sealed partial class CudaBackend
 {
+    private CudaSaeEncode? _saeEncode;
+
     /// <summary>Reused from call to call, so that a steady state allocates nothing.</summary>
     internal List<CudaAttention.Tile> AttentionTiles { get; } = [];
 
@@ -27,11 +30,11 @@ public sealed partial class CudaBackend
     }
 
     /// <inheritdoc/>
-    public override void AddRmsNorm(Tensor residual, Tensor? delta, Tensor? deltaNorm, Tensor weight, float eps, float unitOffset, Operand y)
+    public override void AddRmsNorm(Tensor residual, Tensor? delta, Tensor? deltaWeight, Tensor weight, float eps, float unitOffset, Operand y)
     {
-        OpChecks.AddRmsNorm(residual, delta, deltaNorm, weight, y);
+        OpChecks.AddRmsNorm(residual, delta, deltaWeight, weight, y);
         using var call = Enter();
-        CudaAddRmsNorm.Run(this, Rows(residual), Optional(delta), Optional(deltaNorm), Rows(weight), eps, unitOffset, Rows(y));
+        CudaAddRmsNorm.Run(this, Rows(residual), Optional(delta), Optional(deltaWeight), Rows(weight), eps, unitOffset, Rows(y));
     }
 
     /// <inheritdoc/>
@@ -106,6 +109,16 @@ public sealed partial class CudaBackend
         OpChecks.MeanRows(x, starts, y);
         using var call = Enter();
         CudaMeanRows.Run(this, Rows(x), starts, Rows(y));
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Products, gate and compaction stay on the device; of the products a bounded tile is in memory at a time.</remarks>
+    public override void SaeEncode(Tensor x, SaeEncoder encoder, SparseLatents latents)
+    {
+        OpChecks.SaeEncode(x, encoder);
+        using var call = Enter();
+        latents.Clear();
+        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, encoder, Own(encoder.WEnc), latents);
     }
 
     private static CudaRows? Optional(Tensor? tensor) => tensor is { } there ? Rows(there) : null;

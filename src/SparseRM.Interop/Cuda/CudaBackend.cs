@@ -130,6 +130,8 @@ public sealed partial class CudaBackend : Backend
             _indices.Dispose();
             _staging?.Dispose();
             _loader?.Dispose();
+            _saeEncode?.Dispose();
+            base.Dispose();
             _modules.Dispose();
             _arena.Dispose();
             _device.Dispose();

@@ -20,11 +20,11 @@ internal static class CudaRmsNorm
 internal static class CudaAddRmsNorm
 {
     public static void Run(
-        CudaBackend backend, CudaRows residual, CudaRows? delta, CudaRows? deltaNorm, CudaRows weight, float eps, float unitOffset, CudaOperand y)
+        CudaBackend backend, CudaRows residual, CudaRows? delta, CudaRows? deltaWeight, CudaRows weight, float eps, float unitOffset, CudaOperand y)
     {
         var variant = backend.Pick(OpKind.AddRmsNorm);
         backend.Launch("add_rms_norm", variant, y.Types, new Grid(Grid.Tiles(y.Rows, variant.TileRows)), 0,
-            residual.Pointer, residual.RowStride, delta?.Pointer ?? 0, delta?.RowStride ?? 0, deltaNorm?.Pointer ?? 0, weight.Pointer,
+            residual.Pointer, residual.RowStride, delta?.Pointer ?? 0, delta?.RowStride ?? 0, deltaWeight?.Pointer ?? 0, weight.Pointer,
             eps, unitOffset, y.Pointer, y.RowStride, y.Rows, y.Columns);
     }
 
