@@ -71,6 +71,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
     }
   }
 
+  cp_async_wait<0>();
   const int column = first_column + column_half + l % 4 * 2;
 #pragma unroll
   for (int e = 0; e < 4; e++) {

@@ -69,33 +69,19 @@ inline void ldmatrix_x4_trans(u32 (&r)[4], SharedAddress row) {
     r[i] = emulated::matrix_element(rows, i, 2 * t, g) | u32{emulated::matrix_element(rows, i, 2 * t + 1, g)} << 16;
 }
 
-// Issued copies wait in groups, the open one last; a group is carried out when it is waited for, so that a kernel that
-// does not wait computes with what was there before.
+// Carried out when it is waited for, so that a kernel that does not wait computes with what was there before.
 inline void cp_async_16(SharedAddress to, const void* from, int bytes) {
   emulated::require_aligned(to, 16, "cp.async: the address in shared memory is not a multiple of 16 bytes");
   emulated::require_aligned(from, 16, "cp.async: the address in global memory is not a multiple of 16 bytes");
   if (bytes < 0 || bytes > 16) emu::fail("cp.async: the bytes to read are not 0 to 16");
-  auto& groups = *emu::current->async;
-  if (groups.empty()) groups.emplace_back();
-  groups.back().push_back({to, from, 16, bytes});
+  emu::async_copy(to, from, 16, bytes);
 }
 
-inline void cp_async_commit() {
-  auto& groups = *emu::current->async;
-  if (groups.empty()) groups.emplace_back();
-  groups.emplace_back();
-}
+inline void cp_async_commit() { emu::async_commit(); }
 
 template <int kPending>
 inline void cp_async_wait() {
-  auto& groups = *emu::current->async;
-  while (groups.size() > kPending + 1) {
-    for (const emu::AsyncCopy& copy : groups.front()) {
-      std::memcpy(copy.to, copy.from, copy.source_bytes);
-      std::memset(static_cast<char*>(copy.to) + copy.source_bytes, 0, copy.bytes - copy.source_bytes);
-    }
-    groups.erase(groups.begin());
-  }
+  emu::async_wait(kPending);
 }
 
 inline float exp2_approx(float x) { return std::exp2(x); }

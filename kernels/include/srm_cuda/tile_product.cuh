@@ -62,6 +62,7 @@ struct TileProduct {
       load(step + kStages - 1);
       multiply(shared + step % kStages * kStageBytes);
     }
+    cp_async_wait<0>();
   }
 
  private:
