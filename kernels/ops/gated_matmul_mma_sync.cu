@@ -1,4 +1,5 @@
 // y = act(x · gateᵀ) * (x · upᵀ) on tensor cores, rounded to bf16; see tile_product.cuh.
+#include "srm_cuda/known_kind.cuh"
 #include "srm_cuda/tile_product.cuh"
 
 using namespace srm;
@@ -22,6 +23,14 @@ extern "C" __global__ void __launch_bounds__(TileProduct::kThreads, 2)
   tile.compute(x + static_cast<i64>(first_row) * x_stride, x_stride, rows - first_row, {gate + at, columns},
                {up + at, columns}, w_stride, inputs, shared_address(dynamic_shared));
 
+  with_known_kind(kind, [&](auto known) SRM_INLINED {
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+#pragma unroll
+      for (int j = 0; j < 4; j++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) tile.sums[i][j][e] = known.activated(tile.sums[i][j][e]) * tile.sums[i][j + 4][e];
+  });
 #pragma unroll
   for (int j = 0; j < 4; j++) {
     const int column = first_column + TileProduct::column(j, 0);
@@ -31,10 +40,9 @@ extern "C" __global__ void __launch_bounds__(TileProduct::kThreads, 2)
 #pragma unroll
       for (int e = 0; e < 4; e += 2) {
         const int row = first_row + TileProduct::row(i, e);
-        if (row >= rows) continue;
-        const float low = activated(kind, tile.sums[i][j][e]) * tile.sums[i][j + 4][e];
-        const float high = activated(kind, tile.sums[i][j][e + 1]) * tile.sums[i][j + 4][e + 1];
-        *reinterpret_cast<u32*>(y + static_cast<i64>(row) * y_stride + column) = pack_bf16(low, high);
+        if (row < rows)
+          *reinterpret_cast<u32*>(y + static_cast<i64>(row) * y_stride + column) =
+              pack_bf16(tile.sums[i][j][e], tile.sums[i][j][e + 1]);
       }
     }
   }
