@@ -65,6 +65,7 @@ struct Engine {
   FiberThread* running = nullptr;
   const Kernel* kernel = nullptr;
   void** values = nullptr;
+  const char* problem = nullptr;  // what a thread of the block said with fail
   unsigned char* stacks = static_cast<unsigned char*>(mmap(nullptr, kMaxThreads* kStackBytes, PROT_READ | PROT_WRITE,
                                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   ~Engine() { munmap(stacks, kMaxThreads * kStackBytes); }
@@ -115,7 +116,8 @@ const char* run_block(Engine& e, int count) {
   while (left > 0) {
     for (int warp = 0; warp < count; warp += 32)
       if (!run_warp(e, e.threads + warp, std::min(32, count - warp)))
-        return "lanes of a warp wait at different barriers";
+        return e.problem != nullptr ? e.problem : "lanes of a warp wait at different barriers";
+    if (e.problem != nullptr) return e.problem;
     left = 0;
     for (int i = 0; i < count; i++) {
       if (e.threads[i].state != State::kAtBlock) continue;
@@ -164,6 +166,11 @@ void carry_out(const std::vector<AsyncCopy>& group) {
 void* dynamic_shared() { return active->shared; }
 void sync_block() { leave(State::kAtBlock); }
 void sync_warp() { leave(State::kAtWarp); }
+void fail(const char* sentence) {
+  active->problem = sentence;
+  leave(State::kDone);
+  __builtin_unreachable();
+}
 unsigned char* warp_slots() { return current->warp->slots[current->parity]; }
 
 void async_copy(void* to, const void* from, int bytes, int source_bytes) {
@@ -203,6 +210,7 @@ const char* run_grid(const Kernel& kernel, dim3 grid, dim3 block, size_t shared_
       for (unsigned x = 0; x < grid.x; x++) {
         block_index = {x, y, z};
         std::memset(e.shared, 0xff, shared_bytes);  // NaN, so that nothing reads what nobody wrote
+        e.problem = nullptr;
         prepare(e, count);
         if (const char* problem = run_block(e, count)) return problem;
       }

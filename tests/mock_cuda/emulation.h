@@ -40,6 +40,8 @@ extern thread_local dim3 block_index, block_size, grid_size;
 void* dynamic_shared();
 void sync_block();
 void sync_warp();
+// Ends the running thread; run_grid gives the sentence.
+[[noreturn]] void fail(const char* sentence);
 inline int lane() { return current->lane; }
 
 // Where the warp's lanes put what they tell each other: 2 halves of 32 slots of at most 64 bytes.

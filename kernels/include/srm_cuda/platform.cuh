@@ -24,6 +24,8 @@
 #endif
 
 #define SRM_DEVICE __device__ __forceinline__
+// Behind the parameters of a lambda that touches arrays in registers: not inlined, they would lie in local memory.
+#define SRM_INLINED __attribute__((always_inline))
 
 #if SRM_EMULATED
 #define SRM_DYNAMIC_SHARED(type, name) type* name = static_cast<type*>(emu::dynamic_shared())
