@@ -43,6 +43,7 @@ SRM_MOCK int srm_mock_alive() {
 // Copies the notes about wrong calls, one a line, and forgets them.
 SRM_MOCK void srm_mock_violations(char* text, int capacity) {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
+  mock::check_all_guards();
   snprintf(text, capacity, "%s", state().violations.c_str());
   state().violations.clear();
 }

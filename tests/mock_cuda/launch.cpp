@@ -55,6 +55,7 @@ void tamper(Launch& launch) {
 }
 
 void run(Launch& launch) {
+  if (state().lost != kSuccess) return;
   std::vector<void*> values;
   for (size_t i = 0; i < launch.parameters.size(); i++) {
     values.push_back(launch.parameters[i].data());
