@@ -23,6 +23,13 @@ internal sealed class Operands(NativeBackend backend) : IDisposable
         return tensor;
     }
 
+    public Operand Operand(int rows, int columns, DType compute)
+    {
+        var buffer = backend.Allocate(Backends.Operand.Length(rows, columns));
+        _owned.Add(buffer);
+        return new Operand(buffer, rows, columns, compute);
+    }
+
     /// <summary>BF16 weights [rows, columns] in a file.</summary>
     public WeightSlice Weights(int rows, int columns)
     {
@@ -39,6 +46,20 @@ internal sealed class Operands(NativeBackend backend) : IDisposable
         var matrix = backend.LoadMatrix([new MatrixPart(Weights(outputs, inputs))], compute);
         _owned.Add(matrix);
         return matrix;
+    }
+
+    /// <summary>An operand's values, by way of a product with the identity.</summary>
+    public float[] Read(Operand operand)
+    {
+        var bytes = new byte[2 * operand.Columns * operand.Columns];
+        for (int i = 0; i < operand.Columns; i++) BitConverter.TryWriteBytes(bytes.AsSpan(2 * (i * operand.Columns + i)), BFloat16.FromSingle(1));
+        string path = Path.Combine(_folder, $"identity-{operand.Columns}.bin");
+        File.WriteAllBytes(path, bytes);
+        var identity = backend.LoadMatrix([new MatrixPart(new WeightSlice(path, "identity", DType.BF16, [operand.Columns, operand.Columns], 0))], operand.Compute);
+        _owned.Add(identity);
+        var y = Tensor(operand.Rows, operand.Columns);
+        backend.MatMul(operand, new Product(identity, null, y));
+        return Read(backend, y);
     }
 
     public static float[] Read(Backend backend, Tensor tensor)

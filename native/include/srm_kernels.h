@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SRMK_ABI_VERSION 1
+#define SRMK_ABI_VERSION 2
 
 #if defined(_WIN32)
 #define SRMK_API __declspec(dllexport)
@@ -43,15 +43,17 @@ enum {
   SRMK_OP_EMBED = 0,
   SRMK_OP_RMS_NORM = 1,
   SRMK_OP_ADD_RMS_NORM = 2,
-  SRMK_OP_MATMUL = 3,
-  SRMK_OP_ROPE = 4,
-  SRMK_OP_ATTENTION = 5,
-  SRMK_OP_GATED_ACTIVATION = 6,
-  SRMK_OP_ADD = 7,
-  SRMK_OP_GATHER_ROWS = 8,
-  SRMK_OP_MEAN_ROWS = 9,
-  SRMK_OP_SAE_ENCODE = 10,
-  SRMK_OP_COUNT = 11,
+  SRMK_OP_PACK = 3,
+  SRMK_OP_MATMUL = 4,
+  SRMK_OP_GATED_MATMUL = 5,
+  SRMK_OP_ROPE = 6,
+  SRMK_OP_ATTENTION = 7,
+  SRMK_OP_GATED_ACTIVATION = 8,
+  SRMK_OP_ADD = 9,
+  SRMK_OP_GATHER_ROWS = 10,
+  SRMK_OP_MEAN_ROWS = 11,
+  SRMK_OP_SAE_ENCODE = 12,
+  SRMK_OP_COUNT = 13,
 };
 
 // Values equal those of SparseRM.Backends.GatedActivationKind.
@@ -72,6 +74,22 @@ typedef struct srmk_tensor {
   int64_t columns;
   int64_t row_stride;
 } srmk_tensor;
+
+// Rows that products read, from the buffer's first element on; compute: SRMK_F32 or SRMK_BF16. The layout is the
+// device's (on the CPU: src/operand.h) and takes at most rows * (columns + 1) floats.
+typedef struct srmk_operand {
+  srmk_buffer* buffer;
+  int64_t rows;
+  int64_t columns;
+  int64_t compute;
+} srmk_operand;
+
+// y = x · wᵀ + bias; bias: null for none.
+typedef struct srmk_product {
+  const srmk_matrix* w;
+  const srmk_tensor* bias;
+  srmk_tensor y;
+} srmk_product;
 
 // Mirrors SparseRM.Backends.AttentionSegment.
 typedef struct srmk_segment {
@@ -97,6 +115,8 @@ typedef struct srmk_sae_gate {
 // ---- versions and errors ----
 SRMK_API int32_t srmk_abi_version(void);
 SRMK_API int64_t srmk_sizeof_tensor(void);
+SRMK_API int64_t srmk_sizeof_operand(void);
+SRMK_API int64_t srmk_sizeof_product(void);
 SRMK_API int64_t srmk_sizeof_segment(void);
 SRMK_API int64_t srmk_sizeof_attention_options(void);
 SRMK_API int64_t srmk_sizeof_sae_gate(void);
@@ -146,18 +166,23 @@ SRMK_API srmk_status srmk_embed(srmk_backend* backend, const void* table, int32_
                                 float scale, const srmk_tensor* y, int64_t* bad_element);
 SRMK_API srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* weight, float eps,
                                    float unit_offset, const srmk_tensor* y);
+// delta, delta_weight: null for none.
 SRMK_API srmk_status srmk_add_rms_norm(srmk_backend* backend, const srmk_tensor* residual, const srmk_tensor* delta,
-                                       const srmk_tensor* weight, float eps, float unit_offset, const srmk_tensor* y);
-// bias: null for none.
-SRMK_API srmk_status srmk_matmul(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w,
-                                 const srmk_tensor* bias, const srmk_tensor* y);
+                                       const srmk_tensor* delta_weight, const srmk_tensor* weight, float eps,
+                                       float unit_offset, const srmk_operand* y);
+SRMK_API srmk_status srmk_pack(srmk_backend* backend, const srmk_tensor* x, const srmk_operand* y);
+SRMK_API srmk_status srmk_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_product* products,
+                                 int64_t product_count);
+SRMK_API srmk_status srmk_gated_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_matrix* gate,
+                                       const srmk_matrix* up, int32_t kind, const srmk_operand* y);
 SRMK_API srmk_status srmk_rope(srmk_backend* backend, const srmk_tensor* x, const int32_t* positions,
                                const srmk_tensor* cos_sin);
 SRMK_API srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q, const srmk_tensor* k,
                                     const srmk_tensor* v, const int32_t* positions, const srmk_segment* segments,
-                                    int64_t segment_count, const srmk_attention_options* options, const srmk_tensor* y);
-SRMK_API srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate_up, int32_t kind,
-                                           const srmk_tensor* y);
+                                    int64_t segment_count, const srmk_attention_options* options,
+                                    const srmk_operand* y);
+SRMK_API srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate, const srmk_tensor* up,
+                                           int32_t kind, const srmk_operand* y);
 SRMK_API srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_tensor* b, const srmk_tensor* y);
 SRMK_API srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* rows,
                                       const srmk_tensor* y);

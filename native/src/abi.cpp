@@ -42,6 +42,8 @@ void report_finite(int64_t bad, int64_t* bad_element) {
 
 int32_t srmk_abi_version(void) { return SRMK_ABI_VERSION; }
 int64_t srmk_sizeof_tensor(void) { return sizeof(srmk_tensor); }
+int64_t srmk_sizeof_operand(void) { return sizeof(srmk_operand); }
+int64_t srmk_sizeof_product(void) { return sizeof(srmk_product); }
 int64_t srmk_sizeof_segment(void) { return sizeof(srmk_segment); }
 int64_t srmk_sizeof_attention_options(void) { return sizeof(srmk_attention_options); }
 int64_t srmk_sizeof_sae_gate(void) { return sizeof(srmk_sae_gate); }
@@ -120,9 +122,9 @@ srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const v
                              int32_t transposed, int64_t output_start, int64_t part_outputs, int64_t first_row,
                              int64_t row_count, int64_t* bad_element) {
   return guarded([&] {
-    report_finite(
-        srm::pack(*backend, *matrix, source, dtype, transposed != 0, output_start, part_outputs, first_row, row_count),
-        bad_element);
+    report_finite(srm::pack_weights(*backend, *matrix, source, dtype, transposed != 0, output_start, part_outputs,
+                                    first_row, row_count),
+                  bad_element);
   });
 }
 
@@ -163,18 +165,36 @@ srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srm
 }
 
 srmk_status srmk_add_rms_norm(srmk_backend* backend, const srmk_tensor* residual, const srmk_tensor* delta,
-                              const srmk_tensor* weight, float eps, float unit_offset, const srmk_tensor* y) {
+                              const srmk_tensor* delta_weight, const srmk_tensor* weight, float eps, float unit_offset,
+                              const srmk_operand* y) {
   return guarded([&] {
-    srm::add_rms_norm(*backend, srm::resolve(residual), srm::resolve(delta), srm::resolve(weight), eps, unit_offset,
-                      srm::resolve(y));
+    auto optional = [](const srmk_tensor* tensor) { return tensor == nullptr ? srm::Rows{} : srm::resolve(tensor); };
+    srm::add_rms_norm(*backend, srm::resolve(residual), optional(delta), optional(delta_weight).data,
+                      srm::resolve(weight).data, eps, unit_offset, srm::resolve(y));
   });
 }
 
-srmk_status srmk_matmul(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w, const srmk_tensor* bias,
-                        const srmk_tensor* y) {
+srmk_status srmk_pack(srmk_backend* backend, const srmk_tensor* x, const srmk_operand* y) {
+  return guarded([&] { srm::pack(*backend, srm::resolve(x), srm::resolve(y)); });
+}
+
+srmk_status srmk_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_product* products,
+                        int64_t product_count) {
   return guarded([&] {
-    srm::matmul(*backend, srm::resolve(x), *w, bias == nullptr ? nullptr : srm::resolve(bias).data, srm::resolve(y));
+    constexpr int64_t kMost = 4;
+    srm::require(product_count >= 0 && product_count <= kMost, "at most four products of one operand");
+    srm::MatMulOutput outputs[kMost];
+    for (int64_t i = 0; i < product_count; i++) {
+      const float* bias = products[i].bias == nullptr ? nullptr : srm::resolve(products[i].bias).data;
+      outputs[i] = {products[i].w, bias, srm::resolve(&products[i].y)};
+    }
+    srm::matmul(*backend, srm::resolve(x), outputs, product_count);
   });
+}
+
+srmk_status srmk_gated_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_matrix* gate,
+                              const srmk_matrix* up, int32_t kind, const srmk_operand* y) {
+  return guarded([&] { srm::gated_matmul(*backend, srm::resolve(x), *gate, *up, kind, srm::resolve(y)); });
 }
 
 srmk_status srmk_rope(srmk_backend* backend, const srmk_tensor* x, const int32_t* positions,
@@ -184,16 +204,16 @@ srmk_status srmk_rope(srmk_backend* backend, const srmk_tensor* x, const int32_t
 
 srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q, const srmk_tensor* k, const srmk_tensor* v,
                            const int32_t* positions, const srmk_segment* segments, int64_t segment_count,
-                           const srmk_attention_options* options, const srmk_tensor* y) {
+                           const srmk_attention_options* options, const srmk_operand* y) {
   return guarded([&] {
     srm::attention(*backend, srm::resolve(q), srm::resolve(k), srm::resolve(v), positions, segments, segment_count,
                    *options, srm::resolve(y));
   });
 }
 
-srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate_up, int32_t kind,
-                                  const srmk_tensor* y) {
-  return guarded([&] { srm::gated_activation(*backend, srm::resolve(gate_up), kind, srm::resolve(y)); });
+srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate, const srmk_tensor* up, int32_t kind,
+                                  const srmk_operand* y) {
+  return guarded([&] { srm::gated_activation(*backend, srm::resolve(gate), srm::resolve(up), kind, srm::resolve(y)); });
 }
 
 srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_tensor* b, const srmk_tensor* y) {

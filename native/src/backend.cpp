@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "operand.h"
+
 namespace srm {
 namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
@@ -43,6 +45,14 @@ Rows resolve(const srmk_tensor* t) {
               (t->rows == 0 || t->offset + (t->rows - 1) * t->row_stride + t->columns <= t->buffer->length);
   require(fits, "a tensor reaches outside its buffer");
   return {t->buffer->data + t->offset, t->rows, t->columns, t->row_stride};
+}
+
+Operand resolve(const srmk_operand* o) {
+  require(o != nullptr && o->buffer != nullptr, "an operand has no buffer");
+  require(o->compute == SRMK_F32 || o->compute == SRMK_BF16, "an operand is f32 or bf16");
+  bool fits = o->rows >= 0 && o->columns >= 0 && o->rows * (o->columns + 1) <= o->buffer->length;
+  require(fits, "an operand reaches outside its buffer");
+  return {reinterpret_cast<uint32_t*>(o->buffer->data), o->rows, o->columns, static_cast<int32_t>(o->compute)};
 }
 
 int64_t grain(int64_t units, int64_t elements_per_unit) {

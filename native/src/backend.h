@@ -45,8 +45,9 @@ struct srmk_buffer {
 struct srmk_backend {
   explicit srmk_backend(int threads) : pool(threads), worker_scratch(pool.threads()) {}
   srm::ThreadPool pool;
-  srm::Scratch shared_scratch;                // one op's packed operand
+  srm::Scratch shared_scratch;                // what an op's tasks share
   std::vector<srm::Scratch> worker_scratch;   // one per thread
+  srm::Scratch sae_operand;                   // SaeEncode's packed rows
   srm::SaeResult sae;                         // of the last SaeEncode
   std::array<int, SRMK_OP_COUNT> selected{};  // index of the variant in use, by op
 };

@@ -9,7 +9,9 @@ VariantList variants_of(int op) {
   switch (op) {
     case SRMK_OP_RMS_NORM: return rms_norm_variants();
     case SRMK_OP_ADD_RMS_NORM: return add_rms_norm_variants();
+    case SRMK_OP_PACK: return pack_variants();
     case SRMK_OP_MATMUL: return matmul_variants();
+    case SRMK_OP_GATED_MATMUL: return gated_matmul_variants();
     case SRMK_OP_ROPE: return rope_variants();
     case SRMK_OP_ATTENTION: return attention_variants();
     case SRMK_OP_GATED_ACTIVATION: return gated_activation_variants();

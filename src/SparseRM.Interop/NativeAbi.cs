@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using SparseRM.Backends;
 using SparseRM.Errors;
 
@@ -25,17 +24,22 @@ public static class NativeAbi
         }
     }
 
-    /// <summary>The refusal for what a library says of itself, or null where it fits; <paramref name="found"/> and the sizes are the library's.</summary>
-    public static AbiMismatchException? Compare(int found, long tensorSize, long segmentSize, long optionsSize, long gateSize)
+    /// <summary>Sizes of the structs that cross, in the order of the header's <c>srmk_sizeof_*</c>.</summary>
+    public static unsafe ReadOnlySpan<long> Sizes => new long[]
+    {
+        sizeof(TensorDesc), sizeof(OperandDesc), sizeof(ProductDesc), sizeof(AttentionSegment), sizeof(AttentionOptions), sizeof(SaeGateDesc),
+    };
+
+    /// <summary>The refusal for what a library says of itself, or null where it fits.</summary>
+    /// <param name="found">The library's version.</param>
+    /// <param name="sizes">The library's <see cref="Sizes"/>.</param>
+    public static AbiMismatchException? Compare(int found, params ReadOnlySpan<long> sizes)
     {
         if (found != NativeMethods.AbiVersion)
             return new(NativeBackend.BackendName, $"lib{NativeMethods.Library} speaks ABI {found}, this build needs {NativeMethods.AbiVersion}; {Repair}");
-        bool same = tensorSize == Unsafe.SizeOf<TensorDesc>() && segmentSize == Unsafe.SizeOf<AttentionSegment>()
-            && optionsSize == Unsafe.SizeOf<AttentionOptions>() && gateSize == Unsafe.SizeOf<SaeGateDesc>();
-        return same ? null : new(NativeBackend.BackendName,
-            $"lib{NativeMethods.Library} of ABI {found} has structs of {tensorSize}, {segmentSize}, {optionsSize} and {gateSize} bytes, this build needs "
-            + $"{Unsafe.SizeOf<TensorDesc>()}, {Unsafe.SizeOf<AttentionSegment>()}, {Unsafe.SizeOf<AttentionOptions>()} and "
-            + $"{Unsafe.SizeOf<SaeGateDesc>()}; {Repair}");
+        return sizes.SequenceEqual(Sizes) ? null : new(NativeBackend.BackendName,
+            $"lib{NativeMethods.Library} of ABI {found} has structs of {string.Join(", ", sizes.ToArray())} bytes, this build needs "
+            + $"{string.Join(", ", Sizes.ToArray())}; {Repair}");
     }
 
     private static string Sentence(BackendException e) => e.Message[(e.Backend.Length + 2)..];
@@ -44,8 +48,11 @@ public static class NativeAbi
     {
         try
         {
-            return Compare(NativeMethods.srmk_abi_version(), NativeMethods.srmk_sizeof_tensor(), NativeMethods.srmk_sizeof_segment(),
-                NativeMethods.srmk_sizeof_attention_options(), NativeMethods.srmk_sizeof_sae_gate());
+            int version = NativeMethods.srmk_abi_version();
+            // Of another version not even the functions that give the sizes may be there.
+            if (version != NativeMethods.AbiVersion) return Compare(version);
+            return Compare(version, NativeMethods.srmk_sizeof_tensor(), NativeMethods.srmk_sizeof_operand(), NativeMethods.srmk_sizeof_product(),
+                NativeMethods.srmk_sizeof_segment(), NativeMethods.srmk_sizeof_attention_options(), NativeMethods.srmk_sizeof_sae_gate());
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {

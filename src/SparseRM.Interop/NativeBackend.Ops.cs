@@ -36,33 +36,69 @@ public sealed partial class NativeBackend
     }
 
     /// <inheritdoc/>
-    public override void AddRmsNorm(Tensor residual, Tensor delta, Tensor weight, float eps, float unitOffset, Tensor y)
+    public override unsafe void AddRmsNorm(
+        Tensor residual, Tensor? delta, Tensor? deltaWeight, Tensor weight, float eps, float unitOffset, Operand y)
     {
-        OpChecks.AddRmsNorm(residual, delta, weight, y);
+        OpChecks.AddRmsNorm(residual, delta, deltaWeight, weight, y);
         using var rs = new TensorScope(residual);
-        using var ds = new TensorScope(delta);
+        using var ds = new OptionalScope(delta);
+        using var dws = new OptionalScope(deltaWeight);
         using var ws = new TensorScope(weight);
-        using var ys = new TensorScope(y);
-        Check(srmk_add_rms_norm(_handle, rs.Desc, ds.Desc, ws.Desc, eps, unitOffset, ys.Desc), nameof(AddRmsNorm));
+        using var ys = new OperandScope(y);
+        TensorDesc d = ds.Desc, dw = dws.Desc;
+        Check(srmk_add_rms_norm(
+            _handle, rs.Desc, ds.IsThere ? &d : null, dws.IsThere ? &dw : null, ws.Desc, eps, unitOffset, ys.Desc), nameof(AddRmsNorm));
     }
 
     /// <inheritdoc/>
-    public override unsafe void MatMul(Tensor x, Matrix w, Tensor? bias, Tensor y)
+    public override void Pack(Tensor x, Operand y)
     {
-        OpChecks.MatMul(x, w, bias, y);
-        if (w is not NativeMatrix native) throw new ArgumentException("the matrix was loaded by another backend", nameof(w));
+        OpChecks.Pack(x, y);
         using var xs = new TensorScope(x);
-        using var ys = new TensorScope(y);
-        if (bias is { } b)
+        using var ys = new OperandScope(y);
+        Check(srmk_pack(_handle, xs.Desc, ys.Desc), nameof(Pack));
+    }
+
+    /// <inheritdoc/>
+    public override unsafe void MatMul(Operand x, params ReadOnlySpan<Product> products)
+    {
+        OpChecks.MatMul(x, products);
+        using var xs = new OperandScope(x);
+        ProductDesc* descs = stackalloc ProductDesc[products.Length];
+        MatMul(xs.Desc, products, descs, 0);
+    }
+
+    /// <summary>Holds the memory of one product after the other, then calls.</summary>
+    private unsafe void MatMul(in OperandDesc x, ReadOnlySpan<Product> products, ProductDesc* descs, int held)
+    {
+        if (held == products.Length)
         {
-            using var bs = new TensorScope(b);
-            TensorDesc desc = bs.Desc;
-            Check(srmk_matmul(_handle, xs.Desc, native.Handle, &desc, ys.Desc), nameof(MatMul));
+            Check(srmk_matmul(_handle, x, descs, held), nameof(MatMul));
+            return;
         }
-        else
-        {
-            Check(srmk_matmul(_handle, xs.Desc, native.Handle, null, ys.Desc), nameof(MatMul));
-        }
+        using var scope = new ProductScope(products[held]);
+        var bias = scope.Bias;
+        descs[held] = scope.Desc(&bias);
+        MatMul(x, products, descs, held + 1);
+    }
+
+    /// <inheritdoc/>
+    public override void GatedMatMul(Operand x, Matrix gate, Matrix up, GatedActivationKind kind, Operand y)
+    {
+        OpChecks.GatedMatMul(x, gate, up, y);
+        using var xs = new OperandScope(x);
+        using var ys = new OperandScope(y);
+        Check(srmk_gated_matmul(_handle, xs.Desc, Native(gate).Handle, Native(up).Handle, (int)kind, ys.Desc), nameof(GatedMatMul));
+    }
+
+    /// <inheritdoc/>
+    public override void GatedActivation(Tensor gate, Tensor up, GatedActivationKind kind, Operand y)
+    {
+        OpChecks.GatedActivation(gate, up, y);
+        using var gs = new TensorScope(gate);
+        using var us = new TensorScope(up);
+        using var ys = new OperandScope(y);
+        Check(srmk_gated_activation(_handle, gs.Desc, us.Desc, (int)kind, ys.Desc), nameof(GatedActivation));
     }
 
     /// <inheritdoc/>
@@ -76,25 +112,16 @@ public sealed partial class NativeBackend
 
     /// <inheritdoc/>
     public override unsafe void Attention(
-        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Tensor y)
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y)
     {
         OpChecks.Attention(q, k, v, positions, segments, options, y);
         using var qs = new TensorScope(q);
         using var ks = new TensorScope(k);
         using var vs = new TensorScope(v);
-        using var ys = new TensorScope(y);
+        using var ys = new OperandScope(y);
         fixed (int* p = positions)
         fixed (AttentionSegment* s = segments)
             Check(srmk_attention(_handle, qs.Desc, ks.Desc, vs.Desc, p, s, segments.Length, options, ys.Desc), nameof(Attention));
-    }
-
-    /// <inheritdoc/>
-    public override void GatedActivation(Tensor gateUp, GatedActivationKind kind, Tensor y)
-    {
-        OpChecks.GatedActivation(gateUp, y);
-        using var gs = new TensorScope(gateUp);
-        using var ys = new TensorScope(y);
-        Check(srmk_gated_activation(_handle, gs.Desc, (int)kind, ys.Desc), nameof(GatedActivation));
     }
 
     /// <inheritdoc/>
@@ -124,5 +151,43 @@ public sealed partial class NativeBackend
         using var xs = new TensorScope(x);
         using var ys = new TensorScope(y);
         fixed (int* s = starts) Check(srmk_mean_rows(_handle, xs.Desc, s, ys.Desc), nameof(MeanRows));
+    }
+
+    private static NativeMatrix Native(Matrix matrix) =>
+        matrix as NativeMatrix ?? throw new ArgumentException("the matrix was loaded by another backend", nameof(matrix));
+
+    /// <summary>A product as the native side sees it; holds its memory until it is disposed.</summary>
+    private ref struct ProductScope : IDisposable
+    {
+        private readonly MatrixScope _w;
+        private OptionalScope _bias;
+        private TensorScope _y;
+
+        public ProductScope(scoped in Product product)
+        {
+            try
+            {
+                _w = new MatrixScope(Native(product.W).Handle);
+                _bias = new OptionalScope(product.Bias);
+                _y = new TensorScope(product.Y);
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
+        }
+
+        public readonly TensorDesc Bias => _bias.Desc;
+
+        /// <param name="bias">Where the caller keeps <see cref="Bias"/>.</param>
+        public readonly unsafe ProductDesc Desc(TensorDesc* bias) => new() { Matrix = _w.Pointer, Bias = _bias.IsThere ? bias : null, Y = _y.Desc };
+
+        public void Dispose()
+        {
+            _bias.Dispose();
+            _y.Dispose();
+            _w.Dispose();
+        }
     }
 }

@@ -60,13 +60,4 @@ public sealed partial class NativeBackend
         SaeActivation.Gated => (4, 0),
         _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
     };
-
-    /// <summary>A tensor that may be absent.</summary>
-    private ref struct OptionalScope(Tensor? tensor) : IDisposable
-    {
-        private TensorScope _scope = tensor is { } t ? new TensorScope(t) : default;
-        public readonly bool IsThere => _scope.Desc.Buffer != 0;
-        public readonly TensorDesc Desc => _scope.Desc;
-        public void Dispose() => _scope.Dispose();
-    }
 }

@@ -99,3 +99,54 @@ internal ref struct TensorScope : IDisposable
 
     public readonly void Dispose() => _handle?.DangerousRelease();
 }
+
+/// <summary>A matrix as the native side sees it; holds its memory until it is disposed.</summary>
+internal readonly ref struct MatrixScope : IDisposable
+{
+    private readonly MatrixHandle _handle;
+
+    /// <exception cref="ObjectDisposedException">The matrix was disposed.</exception>
+    public MatrixScope(MatrixHandle handle)
+    {
+        bool held = false;
+        handle.DangerousAddRef(ref held);
+        _handle = handle;
+    }
+
+    public nint Pointer => _handle.DangerousGetHandle();
+
+    public void Dispose() => _handle?.DangerousRelease();
+}
+
+/// <summary>A tensor that may be absent.</summary>
+internal ref struct OptionalScope(Tensor? tensor) : IDisposable
+{
+    private TensorScope _scope = tensor is { } t ? new TensorScope(t) : default;
+    public readonly bool IsThere => _scope.Desc.Buffer != 0;
+    public readonly TensorDesc Desc => _scope.Desc;
+    public void Dispose() => _scope.Dispose();
+}
+
+/// <summary>An operand as the native side sees it; holds the buffer's memory until it is disposed. Its extent was checked by <see cref="OpChecks"/>.</summary>
+internal ref struct OperandScope : IDisposable
+{
+    public readonly OperandDesc Desc;
+    private readonly BufferHandle _handle;
+
+    /// <exception cref="ArgumentException">The operand lies in another backend's buffer.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public OperandScope(scoped in Operand operand)
+    {
+        if (operand.Buffer is not NativeBuffer buffer)
+            throw new ArgumentException($"the operand {operand} lies in a {operand.Buffer?.GetType().Name ?? "null"}, not in a buffer of the native backend");
+        bool held = false;
+        buffer.Handle.DangerousAddRef(ref held);
+        _handle = buffer.Handle;
+        Desc = new OperandDesc
+        {
+            Buffer = buffer.Handle.DangerousGetHandle(), Rows = operand.Rows, Columns = operand.Columns, Compute = (long)operand.Compute,
+        };
+    }
+
+    public readonly void Dispose() => _handle?.DangerousRelease();
+}

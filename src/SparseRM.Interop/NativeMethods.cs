@@ -23,6 +23,21 @@ internal struct TensorDesc
     public long Offset, Rows, Columns, RowStride;
 }
 
+/// <summary>Mirrors srmk_operand.</summary>
+internal struct OperandDesc
+{
+    public nint Buffer;
+    public long Rows, Columns, Compute;
+}
+
+/// <summary>Mirrors srmk_product.</summary>
+internal unsafe struct ProductDesc
+{
+    public nint Matrix;
+    public TensorDesc* Bias;
+    public TensorDesc Y;
+}
+
 /// <summary>Mirrors srmk_sae_gate.</summary>
 internal unsafe struct SaeGateDesc
 {
@@ -36,13 +51,19 @@ internal static unsafe partial class NativeMethods
     public const string Library = "sparserm_kernels";
 
     /// <summary>The version that this assembly was written for.</summary>
-    public const int AbiVersion = 1;
+    public const int AbiVersion = 2;
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_abi_version();
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial long srmk_sizeof_tensor();
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_sizeof_operand();
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial long srmk_sizeof_product();
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial long srmk_sizeof_segment();
@@ -108,10 +129,18 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_add_rms_norm(
-        BackendHandle backend, in TensorDesc residual, in TensorDesc delta, in TensorDesc weight, float eps, float unitOffset, in TensorDesc y);
+        BackendHandle backend, in TensorDesc residual, TensorDesc* delta, TensorDesc* deltaWeight, in TensorDesc weight, float eps, float unitOffset,
+        in OperandDesc y);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    internal static partial SrmkStatus srmk_matmul(BackendHandle backend, in TensorDesc x, MatrixHandle w, TensorDesc* bias, in TensorDesc y);
+    internal static partial SrmkStatus srmk_pack(BackendHandle backend, in TensorDesc x, in OperandDesc y);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_matmul(BackendHandle backend, in OperandDesc x, ProductDesc* products, long productCount);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_gated_matmul(
+        BackendHandle backend, in OperandDesc x, MatrixHandle gate, MatrixHandle up, int kind, in OperandDesc y);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_rope(BackendHandle backend, in TensorDesc x, int* positions, in TensorDesc cosSin);
@@ -119,10 +148,11 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_attention(
         BackendHandle backend, in TensorDesc q, in TensorDesc k, in TensorDesc v, int* positions, Backends.AttentionSegment* segments,
-        long segmentCount, in Backends.AttentionOptions options, in TensorDesc y);
+        long segmentCount, in Backends.AttentionOptions options, in OperandDesc y);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    internal static partial SrmkStatus srmk_gated_activation(BackendHandle backend, in TensorDesc gateUp, int kind, in TensorDesc y);
+    internal static partial SrmkStatus srmk_gated_activation(
+        BackendHandle backend, in TensorDesc gate, in TensorDesc up, int kind, in OperandDesc y);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_add(BackendHandle backend, in TensorDesc a, in TensorDesc b, in TensorDesc y);

@@ -61,7 +61,15 @@ public class NativeBackendTests
         var outside = a.Actual with { Rows = 1000 };
         Assert.Contains("reaches outside its buffer", Assert.Throws<ShapeMismatchException>(() => rig.Native.Add(outside, outside, outside)).Message);
         var matrix = new ReferenceBackend().LoadMatrix([new(rig.Files.Write([1, 2, 3], DType.F32, 1, 3))], DType.F32);
-        Assert.Throws<ArgumentException>(() => rig.Native.MatMul(a.Actual, matrix, null, rig.Guarded(2, 1)));
+        var operand = rig.Packed(a, DType.F32);
+        Assert.Throws<ArgumentException>(() => rig.Native.MatMul(operand.Actual, new Product(matrix, null, rig.Guarded(2, 1))));
+        Assert.Throws<ArgumentException>(() => rig.Native.Pack(a.Actual, operand.Expected));
+        var halves = rig.Packed(a, DType.BF16).Actual;
+        var native = rig.Load(DType.F32, new MatrixPart(rig.Files.Write([1, 2, 3], DType.F32, 1, 3))).Actual;
+        var other = Assert.Throws<ShapeMismatchException>(() => rig.Native.MatMul(halves, new Product(native, null, rig.Guarded(2, 1))));
+        Assert.Contains("x is BF16 [2, 3], the matrix computes in F32", other.Message);
+        Assert.Throws<ShapeMismatchException>(() => rig.Native.Pack(a.Actual, operand.Actual with { Rows = 3 }));
+        Assert.Throws<ShapeMismatchException>(() => rig.Native.Pack(b.Actual, new(rig.Native.Allocate(9), 2, 4, DType.F32)));
     }
 
     [Fact]
@@ -75,7 +83,10 @@ public class NativeBackendTests
         var table = backend.OpenEmbedding(files.Write([1, 2, 3, 4], DType.F32, 2, 2));
         matrix.Dispose();
         table.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => backend.MatMul(x, matrix, null, x));
+        var operand = new Operand(backend.Allocate(Operand.Length(2, 2)), 2, 2, DType.F32);
+        Assert.Throws<ObjectDisposedException>(() => backend.MatMul(operand, new Product(matrix, null, x)));
+        operand.Buffer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.Pack(x, operand));
         Assert.Throws<ObjectDisposedException>(() => backend.Embed(table, [0, 0], 1, x));
         buffer.Dispose();
         buffer.Dispose();
@@ -93,12 +104,15 @@ public class NativeBackendTests
         using var rig = new Rig(OpKind.MatMul, "scalar", false, 2);
         var w = rig.Load(DType.F32, new MatrixPart(rig.Files.Write(rig.Random(12), DType.F32, 3, 4))).Actual;
         var (x, y, bias) = (rig.Random(2, 4), rig.Empty(2, 3), rig.Random(1, 3));
+        var (operand, gated) = (rig.Operand(2, 4, DType.F32).Actual, rig.Operand(2, 3, DType.F32).Actual);
         var segment = new AttentionSegment(0, 2, 0, 0, 0, 2);
         void Run()
         {
-            rig.Native.MatMul(x.Actual, w, bias.Actual, y.Actual);
+            rig.Native.AddRmsNorm(x.Actual, null, null, x.Actual.RowRange(0, 1), 1e-5f, 0, operand);
+            rig.Native.MatMul(operand, new Product(w, bias.Actual, y.Actual), new Product(w, null, y.Actual));
+            rig.Native.GatedMatMul(operand, w, w, GatedActivationKind.Silu, gated);
             rig.Native.Add(x.Actual, x.Actual, x.Actual);
-            rig.Native.Attention(x.Actual, x.Actual, x.Actual, [0, 1], [segment], new(1, 1, 4, 1, 0, 0), x.Actual);
+            rig.Native.Attention(x.Actual, x.Actual, x.Actual, [0, 1], [segment], new(1, 1, 4, 1, 0, 0), operand);
         }
         for (int i = 0; i < 50; i++) Run();
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -13,6 +13,9 @@ public sealed record TensorPair(Tensor Expected, Tensor Actual, float[] Values)
     public int Columns => Expected.Columns;
 }
 
+/// <summary>An operand on both backends.</summary>
+public sealed record OperandPair(Operand Expected, Operand Actual);
+
 /// <summary>The oracle and the native backend with one variant selected, tensors in guarded memory, and weights in temporary files.</summary>
 public sealed class Rig : IDisposable
 {
@@ -22,6 +25,8 @@ public sealed class Rig : IDisposable
     private readonly Random _random = new(42);
     private readonly List<IDisposable> _owned = [];
     private readonly List<Tensor> _guarded = [];
+    private readonly List<(DeviceBuffer Buffer, long Length)> _ends = [];
+    private readonly Dictionary<(Backend, int, DType), Matrix> _identities = [];
 
     public Rig(OpKind op, string variant, bool strided, int threads)
     {
@@ -67,6 +72,57 @@ public sealed class Rig : IDisposable
         return tensor;
     }
 
+    /// <summary>An operand on both backends; the native one is followed by marks.</summary>
+    public OperandPair Operand(int rows, int columns, DType compute)
+    {
+        long length = Backends.Operand.Length(rows, columns);
+        var buffer = Native.Allocate(length + 64);
+        _owned.Add(buffer);
+        Native.Upload(Enumerable.Repeat(Guard, (int)length + 64).ToArray(), new Tensor(buffer, 0, 1, (int)length + 64, (int)length + 64));
+        _ends.Add((buffer, length));
+        return new OperandPair(new(Oracle.Allocate(length), rows, columns, compute), new(buffer, rows, columns, compute));
+    }
+
+    /// <summary>x as an operand.</summary>
+    public OperandPair Packed(TensorPair x, DType compute)
+    {
+        var packed = Operand(x.Rows, x.Columns, compute);
+        Oracle.Pack(x.Expected, packed.Expected);
+        Native.Pack(x.Actual, packed.Actual);
+        return packed;
+    }
+
+    /// <summary>An operand's values: its product with the identity, which is exact.</summary>
+    public float[] Read(Backend backend, Operand operand)
+    {
+        int n = operand.Columns;
+        var key = (backend, n, operand.Compute);
+        if (!_identities.TryGetValue(key, out var identity))
+        {
+            var values = new float[(long)n * n];
+            for (int i = 0; i < n; i++) values[(long)i * n + i] = 1;
+            _identities[key] = identity = backend.LoadMatrix([new(Files.Write(values, DType.BF16, n, n))], operand.Compute);
+            _owned.Add(identity);
+        }
+        var buffer = backend.Allocate((long)operand.Rows * n);
+        _owned.Add(buffer);
+        var y = new Tensor(buffer, 0, operand.Rows, n, n);
+        backend.MatMul(operand, new Product(identity, null, y));
+        return Read(backend, y);
+    }
+
+    public float[] Expected(OperandPair pair) => Read(Oracle, pair.Expected);
+    public float[] Actual(OperandPair pair) => Read(Native, pair.Actual);
+
+    /// <summary>Both agree within the bound, to which rounding to bf16 adds half a step of either side's, and nothing beyond was written.</summary>
+    public void Check(OperandPair y, Func<int, double> bound)
+    {
+        var expected = Expected(y);
+        double rounding = y.Actual.Compute == DType.BF16 ? 1.0 / 128 : 0;
+        TensorAssert.Within(expected, Actual(y), i => bound(i) + rounding * (Math.Abs(expected[i]) + bound(i)));
+        CheckGuards();
+    }
+
     public (Matrix Expected, Matrix Actual) Load(DType compute, params MatrixPart[] parts)
     {
         var pair = (Oracle.LoadMatrix(parts, compute), Native.LoadMatrix(parts, compute));
@@ -93,6 +149,8 @@ public sealed class Rig : IDisposable
 
     public void CheckGuards()
     {
+        foreach (var (buffer, length) in _ends)
+            Assert.All(Read(Native, new Tensor(buffer, length, 1, 64, 64)), value => Assert.Equal(Guard, value));
         foreach (var tensor in _guarded)
         {
             var all = Read(Native, new Tensor(tensor.Buffer, 0, 1, (int)tensor.Buffer.Length, (int)tensor.Buffer.Length));

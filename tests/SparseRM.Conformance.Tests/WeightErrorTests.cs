@@ -117,8 +117,9 @@ public class WeightErrorTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void OpenAndForget(Rig rig, WeightSlice slice)
     {
-        rig.Native.OpenEmbedding(slice);
+        var table = rig.Native.OpenEmbedding(slice);
         Assert.Single(Mappings(slice.Path));
+        GC.KeepAlive(table);
     }
 
     private static string[] Mappings(string path) => [.. File.ReadLines("/proc/self/maps").Where(line => line.Contains(path))];

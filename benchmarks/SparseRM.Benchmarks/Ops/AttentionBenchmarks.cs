@@ -13,7 +13,8 @@ public class AttentionBenchmarks
     private readonly int[] _positions = [.. Enumerable.Range(0, 512)];
     private NativeBackend _backend = null!;
     private Operands _operands = null!;
-    private Tensor _q, _k, _v, _y;
+    private Tensor _q, _k, _v;
+    private Operand _y;
 
     /// <summary>q kᵀ and p v over the half of the pairs that are visible: 2 * 2 * 512 * 512 / 2 * 8 * 256 flops.</summary>
     [ParamsSource(nameof(AllShapes))] public Shape Shape { get; set; } = null!;
@@ -27,14 +28,14 @@ public class AttentionBenchmarks
     {
         _backend = NativeBackend.Open();
         _operands = new Operands(_backend);
-        (_q, _y) = (_operands.Tensor(512, 2048), _operands.Tensor(512, 2048));
+        (_q, _y) = (_operands.Tensor(512, 2048), _operands.Operand(512, 2048, DType.F32));
         (_k, _v) = (_operands.Tensor(512, 1024), _operands.Tensor(512, 1024));
         _backend.Select(OpKind.Attention, "scalar");
         Run();
-        var expected = Operands.Read(_backend, _y);
+        var expected = _operands.Read(_y);
         _backend.Select(OpKind.Attention, Variant);
         Run();
-        Operands.Validate(expected, Operands.Read(_backend, _y), $"Attention {Variant}");
+        Operands.Validate(expected, _operands.Read(_y), $"Attention {Variant}");
     }
 
     [Benchmark]

@@ -13,6 +13,7 @@ public class MatMulBenchmarks
     private Operands _operands = null!;
     private Matrix _w = null!;
     private Tensor _x, _y;
+    private Operand _packed;
 
     [ParamsSource(nameof(AllShapes))] public Shape Shape { get; set; } = null!;
     [ParamsSource(nameof(AllVariants))] public string Variant { get; set; } = null!;
@@ -28,6 +29,7 @@ public class MatMulBenchmarks
         _operands = new Operands(_backend);
         _w = _operands.Matrix(Shape.Outputs, Shape.Inputs, Compute);
         (_x, _y) = (_operands.Tensor(Shape.Rows, Shape.Inputs), _operands.Tensor(Shape.Rows, Shape.Outputs));
+        _packed = _operands.Operand(Shape.Rows, Shape.Inputs, Compute);
         _backend.Select(OpKind.MatMul, "scalar");
         Run();
         var expected = Operands.Read(_backend, _y);
@@ -36,7 +38,12 @@ public class MatMulBenchmarks
         Operands.Validate(expected, Operands.Read(_backend, _y), $"MatMul {Variant}");
     }
 
-    [Benchmark] public void Run() => _backend.MatMul(_x, _w, null, _y);
+    [Benchmark]
+    public void Run()
+    {
+        _backend.Pack(_x, _packed);
+        _backend.MatMul(_packed, new Product(_w, null, _y));
+    }
 
     [GlobalCleanup]
     public void Cleanup()

@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "matrix.h"
+#include "operand.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif

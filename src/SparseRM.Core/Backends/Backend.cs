@@ -15,6 +15,8 @@ namespace SparseRM.Backends;
 /// </remarks>
 public abstract class Backend : IDisposable
 {
+    private DeviceBuffer? _scratch;
+
     /// <summary>The name by which it is asked for: <c>reference</c>, <c>cpu</c>.</summary>
     public abstract string Name { get; }
 
@@ -56,20 +58,49 @@ public abstract class Backend : IDisposable
     /// </remarks>
     public abstract void RmsNorm(Tensor x, Tensor weight, float eps, float unitOffset, Tensor y);
 
-    /// <summary>residual += delta; y = RmsNorm(residual).</summary>
-    /// <remarks>Shapes: residual, delta, y [n_tokens, d_model], all different tensors.</remarks>
-    public virtual void AddRmsNorm(Tensor residual, Tensor delta, Tensor weight, float eps, float unitOffset, Tensor y)
+    /// <summary>y = x, rounded to y's compute type.</summary>
+    /// <remarks>Shapes: x, y [n, inputs].</remarks>
+    public abstract void Pack(Tensor x, Operand y);
+
+    /// <summary>delta = RmsNorm(delta; deltaWeight) where that is given; residual += delta where that is given; y = RmsNorm(residual; weight).</summary>
+    /// <remarks>
+    /// Shapes: residual, delta, y [n_tokens, d_model], all different memory; weights [1, d_model]. What reads y next are products, so it is
+    /// written as their operand. eps and unitOffset serve both norms. See <see cref="RmsNorm"/>.
+    /// </remarks>
+    public virtual void AddRmsNorm(Tensor residual, Tensor? delta, Tensor? deltaWeight, Tensor weight, float eps, float unitOffset, Operand y)
     {
-        Add(residual, delta, residual);
-        RmsNorm(residual, weight, eps, unitOffset, y);
+        OpChecks.AddRmsNorm(residual, delta, deltaWeight, weight, y);
+        if (delta is { } added)
+        {
+            if (deltaWeight is { } norm) RmsNorm(added, norm, eps, unitOffset, added);
+            Add(residual, added, residual);
+        }
+        var normed = Scratch(residual.Rows, residual.Columns);
+        RmsNorm(residual, weight, eps, unitOffset, normed);
+        Pack(normed, y);
     }
 
-    /// <summary>y = x · wᵀ + bias.</summary>
+    /// <summary>y_p = x · w_pᵀ + bias_p, for each of the products: those that read one operand are given together.</summary>
     /// <remarks>
-    /// Shapes: x [n, inputs], w [outputs, inputs], bias [1, outputs] or null, y [n, outputs]; y overlaps nothing. Sums in F32 or wider, over
-    /// the whole of inputs in an order that depends on nothing but inputs. With <see cref="Matrix.Compute"/> BF16, x is rounded first.
+    /// Shapes: see <see cref="Product"/>. Products are exact, sums in F32 or wider, over the whole of inputs in an order that depends on nothing
+    /// but inputs. The operand's compute type is the matrices'.
     /// </remarks>
-    public abstract void MatMul(Tensor x, Matrix w, Tensor? bias, Tensor y);
+    public abstract void MatMul(Operand x, params ReadOnlySpan<Product> products);
+
+    /// <summary>y = act(x · gateᵀ) * (x · upᵀ), rounded to y's compute type.</summary>
+    /// <remarks>Shapes: x [n, inputs], gate and up [m, inputs], y [n, m]; y is not x. Sums as in <see cref="MatMul"/>.</remarks>
+    public virtual void GatedMatMul(Operand x, Matrix gate, Matrix up, GatedActivationKind kind, Operand y)
+    {
+        OpChecks.GatedMatMul(x, gate, up, y);
+        var both = Scratch(y.Rows, 2 * y.Columns);
+        var (g, u) = (both.ColumnRange(0, y.Columns), both.ColumnRange(y.Columns, y.Columns));
+        MatMul(x, new Product(gate, null, g), new Product(up, null, u));
+        GatedActivation(g, u, kind, y);
+    }
+
+    /// <summary>y = act(gate) * up, rounded to y's compute type.</summary>
+    /// <remarks>Shapes: all [n, m].</remarks>
+    public abstract void GatedActivation(Tensor gate, Tensor up, GatedActivationKind kind, Operand y);
 
     /// <summary>Rotates each head of each row in place by the angles of its position ("rotate half").</summary>
     /// <remarks>
@@ -78,18 +109,15 @@ public abstract class Backend : IDisposable
     /// </remarks>
     public abstract void Rope(Tensor x, ReadOnlySpan<int> positions, Tensor cosSin);
 
-    /// <summary>y = softmax(mask(softcap(scale · q kᵀ))) v, for each segment and head.</summary>
+    /// <summary>y = softmax(mask(softcap(scale · q kᵀ))) v, for each segment and head, rounded to y's compute type.</summary>
     /// <remarks>
     /// Shapes: q, y [queries, heads * d_head]; k, v [keys, kv_heads * d_head]; positions [queries]: index of each query in its own sequence.
     /// The softmax is F32 or wider, subtracts the row's maximum; see <see cref="AttentionSegment"/> and <see cref="AttentionOptions"/>.
-    /// Query rows that no segment covers are not written. Sums run over the keys in order, however the sequence is split into prefix and own part.
+    /// Query rows that no segment covers are undefined. Sums run over the keys in order, however the sequence is split into prefix and own part.
+    /// Where y computes in BF16, q, k, v and the softmax's weights may be rounded to it before their products, as transformers has them.
     /// </remarks>
     public abstract void Attention(
-        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Tensor y);
-
-    /// <summary>y[i] = act(gateUp[i, :n]) * gateUp[i, n:].</summary>
-    /// <remarks>Shapes: gateUp [n_tokens, 2n], y [n_tokens, n]; y overlaps nothing.</remarks>
-    public abstract void GatedActivation(Tensor gateUp, GatedActivationKind kind, Tensor y);
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y);
 
     /// <summary>y = a + b.</summary>
     /// <remarks>Shapes: all [n, m]; y may be a or b.</remarks>
@@ -119,7 +147,9 @@ public abstract class Backend : IDisposable
         {
             int rows = Math.Min(blockRows, x.Rows - start);
             var dense = encoder.DenseBlock(rows);
-            MatMul(x.RowRange(start, rows), encoder.WEnc, null, dense);
+            var operand = encoder.OperandBlock(rows);
+            Pack(x.RowRange(start, rows), operand);
+            MatMul(operand, new Product(encoder.WEnc, null, dense));
             Download(dense, pre);
             for (int row = 0; row < rows; row++)
             {
@@ -141,5 +171,18 @@ public abstract class Backend : IDisposable
     }
 
     /// <summary>Frees what the backend itself holds; buffers and weights are disposed by their owners, before.</summary>
-    public abstract void Dispose();
+    public virtual void Dispose() => _scratch?.Dispose();
+
+    /// <summary>Memory of the composed ops between their steps; valid until the next call.</summary>
+    private Tensor Scratch(int rows, int columns)
+    {
+        long length = (long)rows * columns;
+        if (_scratch is null || _scratch.Length < length)
+        {
+            _scratch?.Dispose();
+            _scratch = null;
+            _scratch = Allocate(length);
+        }
+        return new Tensor(_scratch, 0, rows, columns, columns);
+    }
 }

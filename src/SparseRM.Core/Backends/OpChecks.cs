@@ -23,18 +23,52 @@ public static class OpChecks
     }
 
     /// <summary>See <see cref="Backend.AddRmsNorm"/>.</summary>
-    public static void AddRmsNorm(Tensor residual, Tensor delta, Tensor weight, Tensor y)
+    public static void AddRmsNorm(Tensor residual, Tensor? delta, Tensor? deltaWeight, Tensor weight, Operand y)
     {
-        SameShape(nameof(AddRmsNorm), residual, delta);
-        RmsNorm(residual, weight, y);
+        const string Op = nameof(AddRmsNorm);
+        if (delta is { } added) SameShape(Op, residual, added);
+        Require(delta is not null || deltaWeight is null, Op, "a norm of the delta without a delta");
+        Norm(weight);
+        if (deltaWeight is { } norm) Norm(norm);
+        Writes(Op, y, residual.Rows, residual.Columns);
+
+        void Norm(Tensor w) => Require(w.Rows == 1 && w.Columns == residual.Columns, Op, $"a weight is {w}, expected [1, {residual.Columns}]");
     }
 
+    /// <summary>See <see cref="Backend.Pack"/>.</summary>
+    public static void Pack(Tensor x, Operand y) => Writes(nameof(Pack), y, x.Rows, x.Columns);
+
     /// <summary>See <see cref="Backend.MatMul"/>.</summary>
-    public static void MatMul(Tensor x, Matrix w, Tensor? bias, Tensor y)
+    public static void MatMul(Operand x, ReadOnlySpan<Product> products)
     {
-        Require(x.Columns == w.Inputs, nameof(MatMul), $"x is {x}, the matrix [{w.Outputs}, {w.Inputs}] takes {w.Inputs} columns");
-        Require(y.Rows == x.Rows && y.Columns == w.Outputs, nameof(MatMul), $"y is {y}, expected [{x.Rows}, {w.Outputs}]");
-        if (bias is { } b) Require(b.Rows == 1 && b.Columns == w.Outputs, nameof(MatMul), $"bias is {b}, expected [1, {w.Outputs}]");
+        const string Op = nameof(MatMul);
+        Fits(Op, x);
+        foreach (ref readonly var product in products)
+        {
+            var (w, y) = (product.W, product.Y);
+            Reads(Op, x, w);
+            Require(y.Rows == x.Rows && y.Columns == w.Outputs, Op, $"y is {y}, expected [{x.Rows}, {w.Outputs}]");
+            if (product.Bias is { } b) Require(b.Rows == 1 && b.Columns == w.Outputs, Op, $"bias is {b}, expected [1, {w.Outputs}]");
+        }
+    }
+
+    /// <summary>See <see cref="Backend.GatedMatMul"/>.</summary>
+    public static void GatedMatMul(Operand x, Matrix gate, Matrix up, Operand y)
+    {
+        const string Op = nameof(GatedMatMul);
+        Fits(Op, x);
+        Reads(Op, x, gate);
+        Reads(Op, x, up);
+        Require(gate.Outputs == up.Outputs, Op, $"gate has {gate.Outputs} outputs, up {up.Outputs}");
+        Require(y.Buffer != x.Buffer, Op, "y lies in the memory of x");
+        Writes(Op, y, x.Rows, gate.Outputs);
+    }
+
+    /// <summary>See <see cref="Backend.GatedActivation"/>.</summary>
+    public static void GatedActivation(Tensor gate, Tensor up, Operand y)
+    {
+        SameShape(nameof(GatedActivation), gate, up);
+        Writes(nameof(GatedActivation), y, gate.Rows, gate.Columns);
     }
 
     /// <summary>See <see cref="Backend.LoadMatrix"/>.</summary>
@@ -60,14 +94,14 @@ public static class OpChecks
 
     /// <summary>See <see cref="Backend.Attention"/>.</summary>
     public static void Attention(
-        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Tensor y)
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y)
     {
         const string Op = nameof(Attention);
         var (heads, kvHeads, dHead) = (options.NHeads, options.NKvHeads, options.DHead);
         Require(dHead > 0 && kvHeads > 0 && heads % kvHeads == 0, Op, $"{heads} heads of {dHead} cannot share {kvHeads} kv heads");
         Require(q.Columns == heads * dHead && k.Columns == kvHeads * dHead, Op, $"q {q} and k {k} do not hold {heads} and {kvHeads} heads of {dHead}");
         SameShape(Op, k, v);
-        SameShape(Op, q, y);
+        Writes(Op, y, q.Rows, q.Columns);
         Require(positions.Length == q.Rows, Op, $"{positions.Length} positions for q {q}");
         foreach (var s in segments)
         {
@@ -79,10 +113,6 @@ public static class OpChecks
                 if ((uint)position >= (uint)(s.PrefixCount + s.KeyCount)) Fail(Op, $"position {position} is outside its {s}");
         }
     }
-
-    /// <summary>See <see cref="Backend.GatedActivation"/>.</summary>
-    public static void GatedActivation(Tensor gateUp, Tensor y) =>
-        Require(gateUp.Columns == 2 * y.Columns && gateUp.Rows == y.Rows, nameof(GatedActivation), $"gate and up {gateUp} do not give y {y}");
 
     /// <summary>See <see cref="Backend.GatherRows"/>.</summary>
     public static void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y)
@@ -107,6 +137,24 @@ public static class OpChecks
     /// <summary>Refuses two tensors of different shape.</summary>
     public static void SameShape(string op, Tensor a, Tensor b) =>
         Require(a.Rows == b.Rows && a.Columns == b.Columns, op, $"shapes {a} and {b} differ");
+
+    private static void Reads(string op, Operand x, Matrix w)
+    {
+        Require(x.Columns == w.Inputs, op, $"x is {x}, the matrix [{w.Outputs}, {w.Inputs}] takes {w.Inputs} columns");
+        Require(x.Compute == w.Compute, op, $"x is {x}, the matrix computes in {w.Compute}");
+    }
+
+    private static void Writes(string op, Operand y, int rows, int columns)
+    {
+        Require(y.Rows == rows && y.Columns == columns, op, $"y is {y}, expected [{rows}, {columns}]");
+        Fits(op, y);
+    }
+
+    private static void Fits(string op, Operand operand)
+    {
+        Require(operand.Compute is DType.F32 or DType.BF16, op, $"an operand is F32 or BF16, not {operand.Compute}");
+        Require(operand.Buffer.Length >= Operand.Length(operand.Rows, operand.Columns), op, $"the operand {operand} reaches outside its buffer of {operand.Buffer.Length} floats");
+    }
 
     private static void Require(bool holds, string op, [System.Runtime.CompilerServices.InterpolatedStringHandlerArgument(nameof(holds))] ref ProblemHandler problem)
     {

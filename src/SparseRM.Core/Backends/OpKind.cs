@@ -9,8 +9,12 @@ public enum OpKind
     RmsNorm,
     /// <summary><see cref="Backend.AddRmsNorm"/></summary>
     AddRmsNorm,
+    /// <summary><see cref="Backend.Pack"/></summary>
+    Pack,
     /// <summary><see cref="Backend.MatMul"/></summary>
     MatMul,
+    /// <summary><see cref="Backend.GatedMatMul"/></summary>
+    GatedMatMul,
     /// <summary><see cref="Backend.Rope"/></summary>
     Rope,
     /// <summary><see cref="Backend.Attention"/></summary>

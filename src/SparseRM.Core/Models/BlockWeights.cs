@@ -20,8 +20,10 @@ internal sealed class BlockWeights : IDisposable
     public Matrix KV { get; }
     /// <summary>[d_model, n_heads * d_head]</summary>
     public Matrix O { get; }
-    /// <summary>Gate above up: [2 * d_mlp, d_model]</summary>
-    public Matrix GateUp { get; }
+    /// <summary>[d_mlp, d_model]</summary>
+    public Matrix Gate { get; }
+    /// <summary>[d_mlp, d_model]</summary>
+    public Matrix Up { get; }
     /// <summary>[d_model, d_mlp]</summary>
     public Matrix Down { get; }
     public Tensor? QBias { get; }
@@ -52,7 +54,8 @@ internal sealed class BlockWeights : IDisposable
             Q = Stack(dModel, ("self_attn.q_proj.weight", qWidth));
             KV = Stack(dModel, ("self_attn.k_proj.weight", kvWidth), ("self_attn.v_proj.weight", kvWidth));
             O = Stack(qWidth, ("self_attn.o_proj.weight", dModel));
-            GateUp = Stack(dModel, ("mlp.gate_proj.weight", dMlp), ("mlp.up_proj.weight", dMlp));
+            Gate = Stack(dModel, ("mlp.gate_proj.weight", dMlp));
+            Up = Stack(dModel, ("mlp.up_proj.weight", dMlp));
             Down = Stack(dMlp, ("mlp.down_proj.weight", dModel));
             if (config.QkvBias)
             {

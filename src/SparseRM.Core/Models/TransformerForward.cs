@@ -34,29 +34,32 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         if (batch.MaxLength > _config.NCtx)
             throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
 
-        int n = batch.TokenCount;
-        var residual = _workspace.Get("residual", n, _config.DModel);
-        var normed = _workspace.Get("normed", n, _config.DModel);
-        var branch = _workspace.Get("branch", n, _config.DModel);
+        int n = batch.TokenCount, reads = batch.ReadRows.Length;
+        var residual = _workspace.Tensor("residual", n, _config.DModel);
+        var branch = _workspace.Tensor("branch", n, _config.DModel);
+        var normed = _workspace.Operand("normed", n, _config.DModel, model.Compute);
         _backend.Embed(model.Embedding, batch.Ids, _config.EmbeddingScale(model.Compute), residual);
         hook?.Invoke("hook_embed", residual);
-        _backend.RmsNorm(residual, model.Block(0).AttnNorm, _config.RmsNormEps, UnitOffset, normed);
+        Norm(residual, null, null, model.Block(0).AttnNorm, normed);
 
         for (int l = 0; l < layer; l++)
         {
             RunBlock(l, new Rows(normed, residual, normed, branch, batch.Positions, batch.Segments), batch, hook);
             // The MLP's branch is added together with the next block's norm, one pass over the residual stream.
-            _backend.AddRmsNorm(residual, branch, model.Block(l + 1).AttnNorm, _config.RmsNormEps, UnitOffset, normed);
+            Norm(residual, branch, model.Block(l).MlpPostNorm, model.Block(l + 1).AttnNorm, normed);
+            hook?.Invoke($"blocks.{l}.hook_mlp_out", branch);
             hook?.Invoke($"blocks.{l}.hook_resid_post", residual);
         }
 
-        int reads = batch.ReadRows.Length;
-        var readResidual = _workspace.Get("read_residual", reads, _config.DModel);
-        var readNormed = _workspace.Get("read_normed", reads, _config.DModel);
+        var readResidual = _workspace.Tensor("read_residual", reads, _config.DModel);
+        var readBranch = _workspace.Tensor("branch", reads, _config.DModel);
+        var readNormed = _workspace.Operand("read_normed", reads, _config.DModel, model.Compute);
+        var last = model.Block(layer);
         _backend.GatherRows(residual, batch.ReadRows, readResidual);
-        _backend.GatherRows(normed, batch.ReadRows, readNormed);
-        var readBranch = _workspace.Get("branch", reads, _config.DModel);
+        Norm(readResidual, null, null, last.AttnNorm, readNormed);
         RunBlock(layer, new Rows(normed, readResidual, readNormed, readBranch, batch.ReadPositions, batch.ReadSegments), batch, hook);
+        if (last.MlpPostNorm is { } postNorm) _backend.RmsNorm(readBranch, postNorm, _config.RmsNormEps, UnitOffset, readBranch);
+        hook?.Invoke($"blocks.{layer}.hook_mlp_out", readBranch);
         _backend.Add(readResidual, readBranch, readResidual);
         hook?.Invoke($"blocks.{layer}.hook_resid_post", readResidual);
         return readResidual;
@@ -71,37 +74,41 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
 
     private float UnitOffset => _config.RmsNormUnitOffset ? 1 : 0;
 
-    /// <summary>The rows that a block works on: all rows give keys and values, the asking rows (all, or the read-outs) go on.</summary>
-    private readonly record struct Rows(Tensor KeyInput, Tensor Residual, Tensor Normed, Tensor Branch, int[] Positions, AttentionSegment[] Segments);
+    private void Norm(Tensor residual, Tensor? branch, Tensor? branchNorm, Tensor weight, Operand normed) =>
+        _backend.AddRmsNorm(residual, branch, branchNorm, weight, _config.RmsNormEps, UnitOffset, normed);
 
-    /// <summary>Adds the attention's branch to the residual stream and leaves the MLP's branch, not yet added, in rows.Branch.</summary>
+    /// <summary>The rows that a block works on: all rows give keys and values, the asking rows (all, or the read-outs) go on.</summary>
+    private readonly record struct Rows(Operand KeyInput, Tensor Residual, Operand Normed, Tensor Branch, int[] Positions, AttentionSegment[] Segments);
+
+    /// <summary>Adds the attention's branch to the residual stream and leaves the MLP's branch, neither normed nor added yet, in rows.Branch.</summary>
     private void RunBlock(int l, Rows rows, TokenBatch batch, Hook? hook)
     {
         var block = model.Block(l);
         RunAttention(l, block, rows, batch);
-        if (block.AttnPostNorm is { } attnPost) _backend.RmsNorm(rows.Branch, attnPost, _config.RmsNormEps, UnitOffset, rows.Branch);
+        Norm(rows.Residual, rows.Branch, block.AttnPostNorm, block.MlpNorm, rows.Normed);
         hook?.Invoke($"blocks.{l}.hook_attn_out", rows.Branch);
-
-        _backend.AddRmsNorm(rows.Residual, rows.Branch, block.MlpNorm, _config.RmsNormEps, UnitOffset, rows.Normed);
-        var gateUp = _workspace.Get("gate_up", rows.Normed.Rows, 2 * _config.DMlp);
-        var activated = _workspace.Get("activated", rows.Normed.Rows, _config.DMlp);
-        _backend.MatMul(rows.Normed, block.GateUp, null, gateUp);
-        _backend.GatedActivation(gateUp, _config.Activation, activated);
-        _backend.MatMul(activated, block.Down, null, rows.Branch);
-        if (block.MlpPostNorm is { } mlpPost) _backend.RmsNorm(rows.Branch, mlpPost, _config.RmsNormEps, UnitOffset, rows.Branch);
-        hook?.Invoke($"blocks.{l}.hook_mlp_out", rows.Branch);
+        var activated = _workspace.Operand("activated", rows.Normed.Rows, _config.DMlp, model.Compute);
+        _backend.GatedMatMul(rows.Normed, block.Gate, block.Up, _config.Activation, activated);
+        _backend.MatMul(activated, new Product(block.Down, null, rows.Branch));
     }
 
     private void RunAttention(int l, BlockWeights block, Rows rows, TokenBatch batch)
     {
         int kvWidth = _config.NKvHeads * _config.DHead, queries = rows.Normed.Rows;
-        var q = _workspace.Get("q", queries, _config.NHeads * _config.DHead);
-        var mixed = _workspace.Get("mixed", queries, _config.NHeads * _config.DHead);
-        var kv = _workspace.Get("kv", batch.TokenCount, 2 * kvWidth);
+        var q = _workspace.Tensor("q", queries, _config.NHeads * _config.DHead);
+        var kv = _workspace.Tensor("kv", batch.TokenCount, 2 * kvWidth);
         var (k, v) = (kv.ColumnRange(0, kvWidth), kv.ColumnRange(kvWidth, kvWidth));
 
-        _backend.MatMul(rows.KeyInput, block.KV, block.KVBias, kv);
-        _backend.MatMul(rows.Normed, block.Q, block.QBias, q);
+        var (toQ, toKV) = (new Product(block.Q, block.QBias, q), new Product(block.KV, block.KVBias, kv));
+        if (rows.Normed == rows.KeyInput)
+        {
+            _backend.MatMul(rows.Normed, toQ, toKV);
+        }
+        else
+        {
+            _backend.MatMul(rows.KeyInput, toKV);
+            _backend.MatMul(rows.Normed, toQ);
+        }
         if (block.QNorm is { } qNorm) _backend.RmsNorm(q, qNorm, _config.RmsNormEps, UnitOffset, q);
         if (block.KNorm is { } kNorm) _backend.RmsNorm(k, kNorm, _config.RmsNormEps, UnitOffset, k);
         var rope = _ropes[_config.LayerRopes[l]].For(batch.MaxLength);
@@ -109,7 +116,8 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         _backend.Rope(k, batch.Positions, rope);
         var options = new AttentionOptions(
             _config.NHeads, _config.NKvHeads, _config.DHead, _config.QueryScale, _config.AttnLogitSoftcap, _config.LayerWindows[l]);
+        var mixed = _workspace.Operand("mixed", queries, _config.NHeads * _config.DHead, model.Compute);
         _backend.Attention(q, k, v, rows.Positions, rows.Segments, options, mixed);
-        _backend.MatMul(mixed, block.O, block.OBias, rows.Branch);
+        _backend.MatMul(mixed, new Product(block.O, block.OBias, rows.Branch));
     }
 }

@@ -11,7 +11,7 @@ public sealed class SaeEncoder : IDisposable
     private readonly Backend _backend;
     private readonly List<DeviceBuffer> _vectors = [];
     private readonly float[] _normed;
-    private DeviceBuffer? _input, _dense;
+    private DeviceBuffer? _input, _dense, _operand;
 
     /// <summary>Loads the encoder.</summary>
     /// <param name="backend">Where it goes; must outlive this.</param>
@@ -79,17 +79,10 @@ public sealed class SaeEncoder : IDisposable
     public delegate void RowReader(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations);
 
     /// <summary>A dense block [rows, d_sae] for backends that gate behind a dense product.</summary>
-    internal Tensor DenseBlock(int rows)
-    {
-        long length = (long)rows * Sae.DSae;
-        if (_dense is null || _dense.Length < length)
-        {
-            _dense?.Dispose();
-            _dense = null;
-            _dense = _backend.Allocate(length);
-        }
-        return new Tensor(_dense, 0, rows, Sae.DSae, Sae.DSae);
-    }
+    internal Tensor DenseBlock(int rows) => new(Grown(ref _dense, (long)rows * Sae.DSae), 0, rows, Sae.DSae, Sae.DSae);
+
+    /// <summary>The operand [rows, d_in] of that product.</summary>
+    internal Operand OperandBlock(int rows) => new(Grown(ref _operand, Operand.Length(rows, Sae.DIn)), rows, Sae.DIn, WEnc.Compute);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -97,7 +90,16 @@ public sealed class SaeEncoder : IDisposable
         foreach (var vector in _vectors) vector.Dispose();
         _input?.Dispose();
         _dense?.Dispose();
+        _operand?.Dispose();
         WEnc.Dispose();
+    }
+
+    private DeviceBuffer Grown(ref DeviceBuffer? buffer, long length)
+    {
+        if (buffer is not null && buffer.Length >= length) return buffer;
+        buffer?.Dispose();
+        buffer = null;
+        return buffer = _backend.Allocate(length);
     }
 
     private Tensor Vector(float[] values)

@@ -14,8 +14,9 @@ public class MatMulTests
         var x = rig.Random(rows, inputs);
         var y = rig.Empty(rows, outputs);
         var b = bias ? rig.Random(1, outputs) : null;
-        rig.Oracle.MatMul(x.Expected, expected, b?.Expected, y.Expected);
-        rig.Native.MatMul(x.Actual, actual, b?.Actual, y.Actual);
+        var packed = rig.Packed(x, compute);
+        rig.Oracle.MatMul(packed.Expected, new Product(expected, b?.Expected, y.Expected));
+        rig.Native.MatMul(packed.Actual, new Product(actual, b?.Actual, y.Actual));
         var sizes = Sizes(x.Values, values, rows, inputs, outputs, transposed);
         rig.Check(y, i => Tolerance.Reduction(inputs, 1.02 * sizes[i] + (b is null ? 0 : Math.Abs(b.Values[i % outputs]))));
     }
@@ -60,6 +61,31 @@ public class MatMulTests
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
+    public void Products_of_one_operand_are_those_that_it_has_alone(OpCase c)
+    {
+        foreach (var compute in new[] { DType.F32, DType.BF16 })
+        {
+            using var rig = c.Open(3);
+            const int Rows = 100, Inputs = 90;
+            var x = rig.Packed(rig.Random(Rows, Inputs), compute).Actual;
+            var products = new List<Product>();
+            foreach (int outputs in new[] { 200, 1, 130 })
+            {
+                var w = rig.Load(compute, new MatrixPart(rig.Files.Write(rig.Random(outputs * Inputs), DType.BF16, outputs, Inputs))).Actual;
+                products.Add(new Product(w, outputs == 1 ? null : rig.Random(1, outputs).Actual, rig.Guarded(Rows, outputs)));
+            }
+            rig.Native.MatMul(x, [.. products]);
+            foreach (var product in products)
+            {
+                var alone = product with { Y = rig.Guarded(Rows, product.W.Outputs) };
+                rig.Native.MatMul(x, alone);
+                TensorAssert.SameBits(Rig.Read(rig.Native, alone.Y), Rig.Read(rig.Native, product.Y));
+            }
+            rig.CheckGuards();
+        }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
     public void Stacks_parts_along_their_outputs(OpCase c)
     {
         using var rig = c.Open();
@@ -73,8 +99,9 @@ public class MatMulTests
             var (expected, actual) = rig.Load(compute, parts);
             var x = rig.Random(8, 21);
             var y = rig.Empty(8, 105);
-            rig.Oracle.MatMul(x.Expected, expected, null, y.Expected);
-            rig.Native.MatMul(x.Actual, actual, null, y.Actual);
+            var packed = rig.Packed(x, expected.Compute);
+            rig.Oracle.MatMul(packed.Expected, new Product(expected, null, y.Expected));
+            rig.Native.MatMul(packed.Actual, new Product(actual, null, y.Actual));
             rig.Check(y, _ => Tolerance.Reduction(21, 21));
         }
     }
@@ -89,7 +116,7 @@ public class MatMulTests
             const int Rows = 23, Inputs = 301, Outputs = 200;
             var slice = one.Files.Write(one.Random(Inputs * Outputs), weights, Outputs, Inputs);
             var (x, y) = (one.Random(Rows, Inputs), one.Guarded(Rows, Outputs));
-            one.Native.MatMul(x.Actual, one.Load(compute, new MatrixPart(slice)).Actual, null, y);
+            one.Native.MatMul(one.Packed(x, compute).Actual, new Product(one.Load(compute, new MatrixPart(slice)).Actual, null, y));
             var all = Rig.Read(one.Native, y);
             var w = three.Load(compute, new MatrixPart(slice)).Actual;
             var copy = three.Pair(Rows, Inputs, x.Values);
@@ -98,7 +125,9 @@ public class MatMulTests
                 for (int first = 0; first + count <= Rows; first += count)
                 {
                     var part = three.Guarded(count, Outputs);
-                    three.Native.MatMul(copy.Actual.RowRange(first, count), w, null, part);
+                    var operand = three.Operand(count, Inputs, compute).Actual;
+                    three.Native.Pack(copy.Actual.RowRange(first, count), operand);
+                    three.Native.MatMul(operand, new Product(w, null, part));
                     TensorAssert.SameBits(all.AsSpan(first * Outputs, count * Outputs), Rig.Read(three.Native, part));
                 }
             }
@@ -114,8 +143,9 @@ public class MatMulTests
             var (expected, actual) = rig.Load(DType.BF16, new MatrixPart(rig.Files.Write(rig.Random(40 * 70), DType.BF16, 70, 40)));
             rig.Native.Select(OpKind.MatMul, variant);
             var (x, y) = (rig.Random(4, 40), rig.Empty(4, 70));
-            rig.Oracle.MatMul(x.Expected, expected, null, y.Expected);
-            rig.Native.MatMul(x.Actual, actual, null, y.Actual);
+            var packed = rig.Packed(x, expected.Compute);
+            rig.Oracle.MatMul(packed.Expected, new Product(expected, null, y.Expected));
+            rig.Native.MatMul(packed.Actual, new Product(actual, null, y.Actual));
             rig.Check(y, _ => Tolerance.Reduction(40, 40));
         }
     }

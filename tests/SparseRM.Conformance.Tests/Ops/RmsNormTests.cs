@@ -1,4 +1,5 @@
 using SparseRM.Backends;
+using SparseRM.Tensors;
 
 namespace SparseRM.Conformance.Ops;
 
@@ -24,22 +25,37 @@ public class RmsNormTests
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.AddRmsNorm, MemberType = typeof(OpCases))]
-    public void Fused_equals_composed(OpCase c)
+    public void Fused_equals_composed_with_and_without_a_delta_and_its_norm(OpCase c)
     {
         using var rig = c.Open();
         rig.Native.Select(OpKind.RmsNorm, c.Variant);
-        foreach (int n in OpCases.Lengths.Append(2304))
+        foreach (int n in OpCases.Lengths.Append(577))
         {
-            var (residual, delta, w, y, z) = (rig.Random(4, n), rig.Random(4, n), rig.Random(1, n), rig.Empty(4, n), rig.Empty(4, n));
-            var sum = rig.Empty(4, n);
-            rig.Oracle.AddRmsNorm(residual.Expected, delta.Expected, w.Expected, 1e-5f, 0, y.Expected);
-            rig.Native.Add(residual.Actual, delta.Actual, sum.Actual);
-            rig.Native.RmsNorm(sum.Actual, w.Actual, 1e-5f, 0, z.Actual);
-            rig.Native.AddRmsNorm(residual.Actual, delta.Actual, w.Actual, 1e-5f, 0, y.Actual);
-            var expected = rig.Expected(y);
-            rig.Check(y, i => Tolerance.RmsNorm(n, expected[i]));
-            TensorAssert.SameBits(rig.Actual(z), rig.Actual(y));
-            TensorAssert.SameBits(rig.Actual(sum), rig.Actual(residual));
+            foreach (var compute in new[] { DType.F32, DType.BF16 })
+            {
+                foreach (var (hasDelta, hasNorm) in new[] { (false, false), (true, false), (true, true) })
+                {
+                    var (residual, delta, w, dw) = (rig.Random(4, n), rig.Random(4, n), rig.Random(1, n), rig.Random(1, n));
+                    var (y, z) = (rig.Operand(4, n, compute), rig.Operand(4, n, compute));
+                    var (sum, normed) = (rig.Pair(4, n, residual.Values), rig.Empty(4, n));
+                    var branch = rig.Pair(4, n, delta.Values);
+                    if (hasNorm) rig.Native.RmsNorm(branch.Actual, dw.Actual, 1e-5f, 1, branch.Actual);
+                    if (hasDelta) rig.Native.Add(sum.Actual, branch.Actual, sum.Actual);
+                    rig.Native.RmsNorm(sum.Actual, w.Actual, 1e-5f, 1, normed.Actual);
+                    rig.Native.Pack(normed.Actual, z.Actual);
+
+                    Fused(rig.Oracle, p => p.Expected, y.Expected);
+                    Fused(rig.Native, p => p.Actual, y.Actual);
+                    var expected = rig.Expected(y);
+                    rig.Check(y, i => Tolerance.RmsNorm(n, expected[i]) + (hasDelta ? Tolerance.RmsNorm(n, 8) : 0));
+                    TensorAssert.SameBits(rig.Actual(z), rig.Actual(y));
+                    TensorAssert.SameBits(rig.Actual(sum), rig.Actual(residual));
+                    TensorAssert.SameBits(rig.Actual(branch), rig.Actual(delta));
+
+                    void Fused(Backend backend, Func<TensorPair, Tensor> of, Operand to) => backend.AddRmsNorm(
+                        of(residual), hasDelta ? of(delta) : null, hasNorm ? of(dw) : null, of(w), 1e-5f, 1, to);
+                }
+            }
         }
     }
 }

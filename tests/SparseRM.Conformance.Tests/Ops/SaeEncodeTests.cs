@@ -52,7 +52,7 @@ public class SaeEncodeTests
     {
         var sae = encoder.Sae;
         var y = rig.Guarded(x.Rows, sae.DSae);
-        rig.Native.MatMul(x.Actual, encoder.WEnc, null, y);
+        rig.Native.MatMul(rig.Packed(x, encoder.WEnc.Compute).Actual, new Product(encoder.WEnc, null, y));
         var pre = Rig.Read(rig.Native, y);
         for (int i = 0; i < pre.Length; i++) pre[i] = pre[i] * (sae.EncoderScale?[i % sae.DSae] ?? 1) + sae.BEnc[i % sae.DSae];
         var latents = new SparseLatents();

@@ -27,7 +27,7 @@ constexpr int64_t kTaskRows = 96;
 VariantList attention_variants() { return {kAttentionInfos.data(), static_cast<int>(kAttentionInfos.size())}; }
 
 void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* positions, const srmk_segment* segments,
-               int64_t segment_count, const srmk_attention_options& options, Rows y) {
+               int64_t segment_count, const srmk_attention_options& options, Operand y) {
   const int64_t group = options.n_heads / options.n_kv_heads, queries = std::max<int64_t>(1, kTaskRows / group);
   const int64_t padded = (options.d_head + 63) / 64 * 64, rows = queries * group;
   const int64_t floats = options.d_head * 64 + 64 * padded + rows * padded + 6 * 64 + 2 * rows;

@@ -7,7 +7,7 @@ namespace srm {
 namespace {
 
 using RmsNormFn = void (*)(Rows, const float*, int64_t, float, float, Rows, int64_t, int64_t);
-using AddRmsNormFn = void (*)(Rows, Rows, const float*, int64_t, float, float, Rows, int64_t, int64_t);
+using AddRmsNormFn = void (*)(Rows, Rows, const float*, const float*, float, float, Operand, int64_t, int64_t);
 
 // Slowest first; the last one this CPU can run is the default. Tests and benchmarks walk these tables.
 constexpr std::array kRmsNormVariants = {
@@ -39,10 +39,11 @@ void rms_norm(srmk_backend& backend, Rows x, Rows weight, float eps, float unit_
   });
 }
 
-void add_rms_norm(srmk_backend& backend, Rows residual, Rows delta, Rows weight, float eps, float unit_offset, Rows y) {
+void add_rms_norm(srmk_backend& backend, Rows residual, Rows delta, const float* delta_weight, const float* weight,
+                  float eps, float unit_offset, Operand y) {
   auto run = kAddRmsNormVariants[backend.selected[SRMK_OP_ADD_RMS_NORM]].run;
   for_row_blocks(backend, y.rows, y.columns, [&](int64_t first, int64_t count, int) {
-    run(residual, delta, weight.data, weight.columns, eps, unit_offset, y, first, count);
+    run(residual, delta, delta_weight, weight, eps, unit_offset, y, first, count);
   });
 }
 

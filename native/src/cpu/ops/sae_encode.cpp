@@ -7,7 +7,7 @@
 #include <new>
 
 #include "cpu/ops.h"
-#include "cpu/ops/matmul_product.h"
+#include "cpu/ops/matmul_plan.h"
 
 namespace srm {
 namespace {
@@ -46,7 +46,7 @@ class ListSink {
   void finish(SaeResult& result) {
     for (int64_t row = 0; row < rows_; row++) {
       for (int64_t panel = 0; panel < panels_; panel++) {
-        auto& part = parts_[row / Product::kBlockRows * panels_ + panel];
+        auto& part = parts_[row / Operand::kBlockRows * panels_ + panel];
         const SaeEntry* from = lists_[part.worker].data() + part.start;
         int count = counts_[row * panels_ + panel];
         result.append(from, count);
@@ -162,17 +162,18 @@ class GroupMaxSink {
 };
 
 template <class Sink>
-void encode(const Product& product, const srmk_matrix& w, const SaeGate& gate, Sink sink, SaeResult& result) {
+void encode(const MatMulPlan& plan, const srmk_matrix& w, const SaeGate& gate, Sink sink, SaeResult& result) {
   std::atomic<bool> out_of_memory{false};  // a task may not throw
-  product.run([&](int64_t panel, int64_t first, int64_t end, int worker) {
+  plan.run([&](int64_t panel, int64_t first, int64_t end, int worker) {
+    const Operand& x = plan.operand();
     int64_t columns = std::min(kPanel, w.outputs - panel * kPanel);
-    alignas(64) float tile[Product::kBlockRows * kPanel];
+    alignas(64) float tile[Operand::kBlockRows * kPanel];
     try {
       for (int64_t block = first; block < end; block++) {
-        int rows = product.rows_of(block);
-        product.multiply(block, panel, nullptr, tile, kPanel);
+        int rows = x.rows_of(block);
+        plan.multiply(block, block + 1, w, panel, nullptr, tile, kPanel);
         for (int r = 0; r < rows; r++) affine(gate, panel * kPanel, columns, tile + r * kPanel);
-        sink.take(panel, block, product.first_row(block), rows, tile, columns, worker);
+        sink.take(panel, block, x.first_row(block), rows, tile, columns, worker);
       }
     } catch (const std::bad_alloc&) {
       out_of_memory = true;
@@ -187,15 +188,17 @@ void encode(const Product& product, const srmk_matrix& w, const SaeGate& gate, S
 VariantList sae_encode_variants() { return matmul_variants(); }
 
 void sae_encode(srmk_backend& backend, Rows x, const srmk_matrix& w, const SaeGate& gate) {
-  Product product(backend, backend.selected[SRMK_OP_SAE_ENCODE], x, w);
+  Operand packed{nullptr, x.rows, x.columns, w.compute};
+  packed.data = backend.sae_operand.get<uint32_t>(x.rows * (x.columns + 1));
+  pack(backend, x, packed);
+  MatMulPlan plan(backend, backend.selected[SRMK_OP_SAE_ENCODE], packed, w.panels(),
+                  2 * x.rows * x.columns * w.outputs);
   backend.sae.clear();
   const int workers = backend.pool.threads();
   switch (gate.kind) {
-    case SRMK_SAE_TOPK: return encode(product, w, gate, TopKSink(gate, x.rows, workers), backend.sae);
-    case SRMK_SAE_GROUPMAX:
-      return encode(product, w, gate, GroupMaxSink(gate, x.rows, w.outputs, workers), backend.sae);
-    default:
-      return encode(product, w, gate, ListSink(gate, x.rows, product.panels(), product.blocks(), workers), backend.sae);
+    case SRMK_SAE_TOPK: return encode(plan, w, gate, TopKSink(gate, x.rows, workers), backend.sae);
+    case SRMK_SAE_GROUPMAX: return encode(plan, w, gate, GroupMaxSink(gate, x.rows, w.outputs, workers), backend.sae);
+    default: return encode(plan, w, gate, ListSink(gate, x.rows, w.panels(), packed.blocks(), workers), backend.sae);
   }
 }
 

@@ -6,7 +6,7 @@ namespace SparseRM.Backends.Reference;
 internal static class ReferenceAttention
 {
     public static void Run(
-        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, in AttentionSegment segment, in AttentionOptions options, Tensor y)
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, in AttentionSegment segment, in AttentionOptions options, Operand y)
     {
         int group = options.NHeads / options.NKvHeads;
         var weights = new double[segment.PrefixCount + segment.KeyCount];
@@ -30,7 +30,7 @@ internal static class ReferenceAttention
                 {
                     double mixed = 0;
                     for (int j = first; j <= last; j++) mixed += weights[j] * v.Row(KeyRow(segment, j))[at + i];
-                    y.Row(row)[head * options.DHead + i] = (float)(mixed / sum);
+                    y.Row(row)[head * options.DHead + i] = ReferenceBackend.Rounded((float)(mixed / sum), y.Compute);
                 }
             }
         }

@@ -96,22 +96,31 @@ public sealed class ReferenceBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override void MatMul(Tensor x, Matrix w, Tensor? bias, Tensor y)
+    public override void Pack(Tensor x, Operand y)
     {
-        OpChecks.MatMul(x, w, bias, y);
-        var values = ((ReferenceMatrix)w).Values;
-        var operand = new float[w.Inputs];
+        OpChecks.Pack(x, y);
         for (int i = 0; i < x.Rows; i++)
+            for (int j = 0; j < x.Columns; j++) y.Row(i)[j] = Rounded(x.Row(i)[j], y.Compute);
+    }
+
+    /// <inheritdoc/>
+    public override void MatMul(Operand x, params ReadOnlySpan<Product> products)
+    {
+        OpChecks.MatMul(x, products);
+        foreach (ref readonly var product in products)
         {
-            var source = x.Row(i);
-            var target = y.Row(i);
-            for (int j = 0; j < operand.Length; j++) operand[j] = Rounded(source[j], w.Compute);
-            for (int o = 0; o < w.Outputs; o++)
+            var values = ((ReferenceMatrix)product.W).Values;
+            for (int i = 0; i < x.Rows; i++)
             {
-                double sum = bias is { } b ? b.Row(0)[o] : 0;
-                var row = values.AsSpan(o * w.Inputs, w.Inputs);
-                for (int j = 0; j < row.Length; j++) sum += (double)operand[j] * row[j];
-                target[o] = (float)sum;
+                var source = x.Row(i);
+                var target = product.Y.Row(i);
+                for (int o = 0; o < target.Length; o++)
+                {
+                    double sum = product.Bias is { } b ? b.Row(0)[o] : 0;
+                    var row = values.AsSpan(o * x.Columns, x.Columns);
+                    for (int j = 0; j < row.Length; j++) sum += (double)source[j] * row[j];
+                    target[o] = (float)sum;
+                }
             }
         }
     }
@@ -139,22 +148,18 @@ public sealed class ReferenceBackend : Backend
 
     /// <inheritdoc/>
     public override void Attention(
-        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Tensor y)
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y)
     {
         OpChecks.Attention(q, k, v, positions, segments, options, y);
         foreach (var segment in segments) ReferenceAttention.Run(q, k, v, positions, segment, options, y);
     }
 
     /// <inheritdoc/>
-    public override void GatedActivation(Tensor gateUp, GatedActivationKind kind, Tensor y)
+    public override void GatedActivation(Tensor gate, Tensor up, GatedActivationKind kind, Operand y)
     {
-        OpChecks.GatedActivation(gateUp, y);
+        OpChecks.GatedActivation(gate, up, y);
         for (int i = 0; i < y.Rows; i++)
-        {
-            var source = gateUp.Row(i);
-            var target = y.Row(i);
-            for (int j = 0; j < target.Length; j++) target[j] = (float)(Activations.Apply(kind, source[j]) * source[j + target.Length]);
-        }
+            for (int j = 0; j < y.Columns; j++) y.Row(i)[j] = Rounded((float)(Activations.Apply(kind, gate.Row(i)[j]) * up.Row(i)[j]), y.Compute);
     }
 
     /// <inheritdoc/>
@@ -188,8 +193,5 @@ public sealed class ReferenceBackend : Backend
         }
     }
 
-    /// <inheritdoc/>
-    public override void Dispose() { }
-
-    private static float Rounded(float value, DType compute) => compute == DType.BF16 ? BFloat16.Round(value) : value;
+    internal static float Rounded(float value, DType compute) => compute == DType.BF16 ? BFloat16.Round(value) : value;
 }

@@ -27,9 +27,11 @@ internal sealed class ReferenceEmbedding(WeightSlice slice) : EmbeddingTable(sli
     public override void Dispose() { }
 }
 
-/// <summary>Access to the rows of a reference tensor.</summary>
+/// <summary>Access to the rows of reference tensors and operands.</summary>
 internal static class ReferenceTensors
 {
     public static Span<float> Row(this Tensor tensor, int row) =>
         ((ReferenceBuffer)tensor.Buffer).Values.AsSpan(checked((int)(tensor.Offset + (long)row * tensor.RowStride)), tensor.Columns);
+
+    public static Span<float> Row(this Operand operand, int row) => ((ReferenceBuffer)operand.Buffer).Values.AsSpan(row * operand.Columns, operand.Columns);
 }

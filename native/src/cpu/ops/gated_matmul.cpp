@@ -1,0 +1,50 @@
+#include "cpu/ops.h"
+#include "cpu/ops/matmul_plan.h"
+
+#define SRM_KERNEL_FILE "cpu/ops/gated_activation_kernel.inc"
+#include "cpu/foreach_isa.h"
+
+namespace srm {
+namespace {
+
+using GateRowFn = void (*)(const float* gate, const float* up, int64_t n, int kind, Operand y, int64_t row,
+                           int64_t column);
+
+// The epilogues, in the order of MatMul's table, whose variant of the same index multiplies.
+constexpr std::array kGatedMatMulVariants = {
+    Variant<GateRowFn>{"scalar", Cpu::kAny, scalar::gate_row},
+#if defined(__x86_64__)
+    Variant<GateRowFn>{"avx2", Cpu::kAvx2, avx2::gate_row},
+    Variant<GateRowFn>{"avx512", Cpu::kAvx512, avx512::gate_row},
+    Variant<GateRowFn>{"avx512_bf16", Cpu::kAvx512Bf16, avx512::gate_row},
+#endif
+};
+constexpr auto kGatedMatMulInfos = infos(kGatedMatMulVariants);
+
+}  // namespace
+
+VariantList gated_matmul_variants() { return {kGatedMatMulInfos.data(), static_cast<int>(kGatedMatMulInfos.size())}; }
+
+// A task sweeps a panel of gate over its rows, then the same panel of up; the products stay in the second cache and are
+// gated there, so neither is ever stored as a whole.
+void gated_matmul(srmk_backend& backend, Operand x, const srmk_matrix& gate, const srmk_matrix& up, int kind,
+                  Operand y) {
+  require(kind >= SRMK_SILU && kind <= SRMK_GELU_ERF, "the gated activation is unknown");
+  const int variant = backend.selected[SRMK_OP_GATED_MATMUL];
+  const GateRowFn gate_row = kGatedMatMulVariants[variant].run;
+  MatMulPlan plan(backend, variant, x, gate.panels(), 4 * x.rows * x.columns * gate.outputs);
+  const int64_t floats = plan.longest_run() * Operand::kBlockRows * kPanel;
+  for (auto& scratch : backend.worker_scratch) scratch.get<float>(2 * floats);  // before the tasks, which may not fail
+  plan.run([&](int64_t panel, int64_t first, int64_t end, int worker) {
+    float* gates = backend.worker_scratch[worker].get<float>(2 * floats);
+    float* ups = gates + floats;
+    plan.multiply(first, end, gate, panel, nullptr, gates, kPanel);
+    plan.multiply(first, end, up, panel, nullptr, ups, kPanel);
+    const int64_t row = x.first_row(first), rows = std::min(x.rows, x.first_row(end)) - row;
+    const int64_t column = panel * kPanel, columns = std::min(kPanel, gate.outputs - column);
+    for (int64_t r = 0; r < rows; r++)
+      gate_row(gates + r * kPanel, ups + r * kPanel, columns, kind, y, row + r, column);
+  });
+}
+
+}  // namespace srm

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <algorithm>
+
+#include "backend.h"
+#include "cpu/ops/matmul_kernel.h"
+
+namespace srm {
+
+/// How the panels of a product (or of several that read one operand) are shared out. A task sweeps one panel of
+/// weights, which stays in the second cache, over a run of the operand's blocks. Long runs save loading panels; the
+/// last panels are cut into short ones, so that no thread waits long for another.
+class MatMulPlan {
+ public:
+  /// variant: index in the table of MatMul. panels: of all products together.
+  MatMulPlan(srmk_backend& backend, int variant, Operand x, int64_t panels, int64_t flops)
+      : backend_(backend), x_(x), panels_(panels), threads_(flops < kSmall ? 1 : backend.pool.threads()) {
+    const MatMulKernel& kernel = matmul_kernel(variant);
+    const bool dot = x.compute == SRMK_BF16 && kernel.dot != nullptr;
+    multiply_ = dot ? kernel.dot : kernel.multiply;
+    if (x.compute == SRMK_BF16 && !dot) widen();
+    const int64_t blocks = x_.blocks();
+    run_ = std::min(blocks, kLongRun);
+    short_run_ = threads_ == 1 || blocks < kFewBlocks ? run_ : (run_ + kCuts - 1) / kCuts;
+    // Few panels are all cut.
+    cut_panels_ = short_run_ == run_ ? 0 : std::min(panels, 4 * threads_);
+  }
+
+  const Operand& operand() const { return x_; }
+  int64_t longest_run() const { return run_; }
+
+  /// Blocks [first, end) times a panel; see MultiplyFn.
+  void multiply(int64_t first, int64_t end, const srmk_matrix& w, int64_t panel, const float* bias, float* c,
+                int64_t c_stride) const {
+    multiply_(x_, first, end, w, panel, bias, c, c_stride);
+  }
+
+  /// Calls body(panel, first_block, end_block, worker) until every panel was over every block.
+  template <class Body>
+  void run(const Body& body) const {
+    const int64_t blocks = x_.blocks(), whole = panels_ - cut_panels_;
+    const int64_t runs = count(blocks, run_), short_runs = count(blocks, short_run_);
+    share(whole * runs + cut_panels_ * short_runs, [&](int64_t task, int worker) {
+      const bool cut = task >= whole * runs;
+      const int64_t of = cut ? short_runs : runs, length = cut ? short_run_ : run_;
+      const int64_t at = cut ? task - whole * runs : task, first = at % of * length;
+      body((cut ? whole : 0) + at / of, first, std::min(blocks, first + length), worker);
+    });
+  }
+
+ private:
+  static constexpr int64_t kSmall = 128 * 1024;  // not worth waking anyone
+  static constexpr int64_t kLongRun = 86;        // 516 rows
+  static constexpr int64_t kFewBlocks = 12;      // each task reads its panel from memory: few rows are not cut
+  static constexpr int64_t kCuts = 8;
+
+  static int64_t count(int64_t blocks, int64_t run) { return run == 0 ? 0 : (blocks + run - 1) / run; }
+
+  template <class Body>
+  void share(int64_t tasks, const Body& body) const {
+    if (threads_ > 1) return backend_.pool.run(tasks, body);
+    for (int64_t task = 0; task < tasks; task++) body(task, 0);
+  }
+
+  void widen();
+
+  srmk_backend& backend_;
+  Operand x_;
+  int64_t panels_, threads_, run_, short_run_, cut_panels_;
+  MultiplyFn multiply_;
+};
+
+}  // namespace srm
