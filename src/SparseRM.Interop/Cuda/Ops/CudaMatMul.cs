@@ -7,13 +7,25 @@ internal static class CudaMatMul
 {
     public static void Run(CudaBackend backend, CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
     {
-        var variant = backend.Pick(OpKind.MatMul, w.Types, w.RowStride);
+        var variant = backend.Pick(OpKind.MatMul, w.Types, w.Inputs, y.Rows);
         var grid = new Grid(Grid.Tiles(y.Columns, variant.TileColumns), Grid.Tiles(y.Rows, variant.TileRows));
-        backend.Launch("matmul", variant, w.Types, grid, variant.Shared(w.RowStride),
+        backend.Launch("matmul", variant, w.Types, grid, variant.Shared(w.Inputs),
             x.Pointer, x.RowStride, w.Pointer, w.RowStride, bias?.Pointer ?? 0, y.Pointer, y.RowStride, y.Rows, w.Inputs, w.Outputs);
     }
 
-    public static readonly CudaVariant[] Variants = [new("tiled", "matmul", 256) { TileRows = 64, TileColumns = 64 }];
+    /// <summary>bf16 rows of 16-byte pieces, which operands have from three columns on.</summary>
+    internal static bool FitsTensorCore(string types, int inputs) => types == "bf16" && inputs >= 3;
+
+    /// <summary>Three stages of 128 + 128 rows of 64 bf16: TileProduct::kSharedBytes; four of 32 + 16 rows of 256 are as many.</summary>
+    internal const int StageBytes = 98304;
+
+    public static readonly CudaVariant[] Variants =
+    [
+        new("tiled", "matmul", 256) { TileRows = 64, TileColumns = 64 },
+        new("mma_sync", "matmul_mma_sync", 128) { TileRows = 128, TileColumns = 128, Shared = _ => StageBytes, Fits = FitsTensorCore },
+        // The same bits as mma_sync, so that a row's do not depend on how many rows come with it.
+        new("skinny", "matmul_skinny", 128) { TileRows = 32, TileColumns = 16, MostRows = 32, Shared = _ => StageBytes, Fits = FitsTensorCore },
+    ];
 }
 
 /// <summary><see cref="Backend.GatedMatMul"/>: kernels/ops/gated_matmul*.cu; the products stay in registers.</summary>
@@ -21,11 +33,21 @@ internal static class CudaGatedMatMul
 {
     public static void Run(CudaBackend backend, CudaOperand x, CudaMatrix gate, CudaMatrix up, GatedActivationKind kind, CudaOperand y)
     {
-        var variant = backend.Pick(OpKind.GatedMatMul, gate.Types, gate.RowStride);
+        var variant = backend.Pick(OpKind.GatedMatMul, gate.Types, gate.Inputs);
         var grid = new Grid(Grid.Tiles(y.RowStride, variant.TileColumns), Grid.Tiles(y.Rows, variant.TileRows));
-        backend.Launch("gated_matmul", variant, gate.Types, grid, variant.Shared(gate.RowStride),
+        backend.Launch("gated_matmul", variant, gate.Types, grid, variant.Shared(gate.Inputs),
             x.Pointer, x.RowStride, gate.Pointer, up.Pointer, gate.RowStride, (int)kind, y.Pointer, y.RowStride, y.Rows, gate.Inputs, gate.Outputs);
     }
 
-    public static readonly CudaVariant[] Variants = [new("tiled", "gated_matmul", 256) { TileRows = 64, TileColumns = 64 }];
+    public static readonly CudaVariant[] Variants =
+    [
+        new("tiled", "gated_matmul", 256) { TileRows = 64, TileColumns = 64 },
+        new("mma_sync", "gated_matmul_mma_sync", 128)
+        {
+            TileRows = 128,
+            TileColumns = 64,
+            Shared = _ => CudaMatMul.StageBytes,
+            Fits = CudaMatMul.FitsTensorCore,
+        },
+    ];
 }
