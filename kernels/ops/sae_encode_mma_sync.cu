@@ -5,7 +5,7 @@
 //   each chunk:  pool_count = 0; sae_encode_mma_sync_bf16
 //   lists:       sae_encode_mma_sync_count, starts by the host, sae_encode_mma_sync_gather
 //   TopK:        sae_encode_mma_sync_topk, which keeps each row's best so far and says what the next chunk must exceed;
-//                after the last chunk its lists [rows, k] are brought together by sae_encode_tile_concatenate
+//                after the last chunk its lists [rows, k] are brought together by sae_encode_tiled_concatenate
 //
 // Where an entry lies in the pool depends on which block came first; a part says where, and parts are read in the order
 // of their latents, so the outcome does not depend on it. GroupMax, which needs a dense group, is the plain variant's.

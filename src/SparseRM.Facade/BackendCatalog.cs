@@ -2,6 +2,7 @@ using SparseRM.Backends;
 using SparseRM.Backends.Reference;
 using SparseRM.Errors;
 using SparseRM.Interop;
+using SparseRM.Interop.Cuda;
 
 namespace SparseRM;
 
@@ -18,6 +19,7 @@ public static class BackendCatalog
     [
         ("cpu", NativeBackend.Open),
         ("reference", _ => new ReferenceBackend()),
+        ("cuda", _ => CudaBackend.Open()),
     ];
 
     /// <summary>Names that <see cref="Open"/> takes.</summary>
@@ -29,6 +31,7 @@ public static class BackendCatalog
     /// <exception cref="BackendException">Unknown, or it does not open on this machine: never replaced by another in silence.</exception>
     public static Backend Open(string name = "auto", int threads = 0)
     {
+        if (name.StartsWith("cuda:")) return CudaBackend.Open(name);
         string wanted = name == "auto" ? s_all[0].Name : name;
         foreach (var (candidate, open) in s_all)
             if (candidate == wanted) return open(threads);

@@ -1,35 +1,40 @@
 using SparseRM.Backends;
-using SparseRM.Interop;
 
 namespace SparseRM.Conformance;
 
 /// <summary>A variant of an op with the layout of its operands: what every conformance test is run over.</summary>
+/// <param name="Backend">The backend's name; <c>cuda:0</c> is the mock driver with the emulated kernels.</param>
 /// <param name="Op">The op.</param>
 /// <param name="Variant">Its variant.</param>
 /// <param name="Strided">Whether tensors are misaligned views with gaps between rows, or dense.</param>
-public sealed record OpCase(OpKind Op, string Variant, bool Strided)
+public sealed record OpCase(string Backend, OpKind Op, string Variant, bool Strided)
 {
-    public Rig Open(int threads = 2) => new(Op, Variant, Strided, threads);
-    public override string ToString() => $"cpu {Variant}{(Strided ? " strided" : "")}";
+    public Rig Open(int threads = 2) => new(Op, Variant, Strided, threads, Backend);
+    public override string ToString() => $"{Backend} {Variant}{(Strided ? " strided" : "")}";
 }
 
 /// <summary>The one list of op x variant that tests and benchmarks walk.</summary>
 public static class OpCases
 {
+    private static readonly string[] s_backends = ["cpu", "cuda:0"];
+
     /// <summary>Variants that this machine can run.</summary>
-    public static IEnumerable<string> Supported(OpKind op)
+    public static IEnumerable<string> Supported(OpKind op, string name = "cpu")
     {
-        using var backend = NativeBackend.Open(1);
+        using var backend = BackendCatalog.Open(name, 1);
         return [.. backend.Variants(op).Where(v => v.Supported).Select(v => v.Name)];
     }
 
     public static TheoryData<OpCase> For(OpKind op)
     {
         var data = new TheoryData<OpCase>();
-        foreach (string variant in Supported(op))
+        foreach (string backend in s_backends)
         {
-            data.Add(new OpCase(op, variant, false));
-            data.Add(new OpCase(op, variant, true));
+            foreach (string variant in Supported(op, backend))
+            {
+                data.Add(new OpCase(backend, op, variant, false));
+                data.Add(new OpCase(backend, op, variant, true));
+            }
         }
         return data;
     }

@@ -1,6 +1,5 @@
 using SparseRM.Backends;
 using SparseRM.Backends.Reference;
-using SparseRM.Interop;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
@@ -16,7 +15,7 @@ public sealed record TensorPair(Tensor Expected, Tensor Actual, float[] Values)
 /// <summary>An operand on both backends.</summary>
 public sealed record OperandPair(Operand Expected, Operand Actual);
 
-/// <summary>The oracle and the native backend with one variant selected, tensors in guarded memory, and weights in temporary files.</summary>
+/// <summary>The oracle and a backend with one variant selected, tensors in guarded memory, and weights in temporary files.</summary>
 public sealed class Rig : IDisposable
 {
     private const float Guard = -12345.678f;
@@ -28,15 +27,15 @@ public sealed class Rig : IDisposable
     private readonly List<(DeviceBuffer Buffer, long Length)> _ends = [];
     private readonly Dictionary<(Backend, int, DType), Matrix> _identities = [];
 
-    public Rig(OpKind op, string variant, bool strided, int threads)
+    public Rig(OpKind op, string variant, bool strided, int threads, string backend = "cpu")
     {
         _strided = strided;
-        Native = NativeBackend.Open(threads);
+        Native = BackendCatalog.Open(backend, threads);
         Native.Select(op, variant);
     }
 
     public ReferenceBackend Oracle { get; } = new();
-    public NativeBackend Native { get; }
+    public Backend Native { get; }
     public WeightFiles Files { get; } = new();
 
     public float[] Random(int count, float size = 1)

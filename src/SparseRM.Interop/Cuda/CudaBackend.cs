@@ -13,6 +13,9 @@ namespace SparseRM.Interop.Cuda;
 /// </remarks>
 public sealed partial class CudaBackend : Backend
 {
+    /// <summary>The environment variable that names another library than <c>libcuda.so.1</c>.</summary>
+    public const string DriverVariable = CudaDriver.Variable;
+
     /// <summary>Bytes of one of the pinned blocks through which rows go to and from the device.</summary>
     private const int StagingBytes = 4 << 20;
 

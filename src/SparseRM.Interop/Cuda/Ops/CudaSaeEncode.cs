@@ -101,5 +101,5 @@ internal sealed class CudaSaeEncode(CudaBackend backend) : IDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
     };
 
-    public static readonly CudaVariant[] Variants = [new("tile", "sae_encode", 256)];
+    public static readonly CudaVariant[] Variants = [new("tiled", "sae_encode", 256)];
 }
