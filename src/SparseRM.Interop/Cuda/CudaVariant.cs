@@ -33,6 +33,9 @@ internal sealed class CudaVariant(string Name, string Module, int Threads)
     /// <summary>Attention: q, k and v are packed to operands first, and there is an entry for each width of a head.</summary>
     public bool PacksInputs { get; init; }
 
+    /// <summary>Products: operands come through CUtensorMaps too, and a block goes through many tiles.</summary>
+    public bool TakesTensorMaps { get; init; }
+
     /// <summary>Whether it computes operands of these types and this width; what it does not fit goes to the next slower variant.</summary>
     public Func<string, int, bool> Fits { get; init; } = (_, _) => true;
 }
