@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace SparseRM.Cuda;
 
 /// <summary>What the emulation is trusted for: its tensor core against plain products, and kernels on shapes that the backend does not choose.</summary>
-public sealed partial class TensorCoreTests
+public sealed partial class EmulatedKernelTests
 {
     private const string Library = "srm_mock_cuda";
 
@@ -16,6 +16,12 @@ public sealed partial class TensorCoreTests
     [Fact]
     public void TopK_over_chunks_of_latents_chooses_as_over_all_of_them() => Check(srm_check_sae_chunks());
 
+    [Fact]
+    public void Projection_and_head_in_one_kernel_give_the_formula() => Check(srm_check_project_head());
+
+    [Fact]
+    public void Latents_are_counted_as_often_as_they_are_listed() => Check(srm_check_count_latents());
+
     private static void Check(nint sentence) => Assert.Null(Marshal.PtrToStringUTF8(sentence));
 
     [LibraryImport(Library)]
@@ -26,4 +32,10 @@ public sealed partial class TensorCoreTests
 
     [LibraryImport(Library)]
     private static partial nint srm_check_sae_chunks();
+
+    [LibraryImport(Library)]
+    private static partial nint srm_check_project_head();
+
+    [LibraryImport(Library)]
+    private static partial nint srm_check_count_latents();
 }
