@@ -102,17 +102,14 @@ public sealed partial class PtxTests
         return new StreamReader(stream).ReadToEnd();
     }
 
-    /// <summary>An entry's parameters and bounds, and what stands between its braces.</summary>
+    /// <summary>An entry's parameters and bounds, and what follows up to the next entry.</summary>
     private static (string Head, string Body) Entry(HotKernel kernel, string target)
     {
         string image = Image(kernel.Module, target);
         int start = image.IndexOf($".entry {kernel.Entry}(", StringComparison.Ordinal);
         Assert.True(start >= 0, $"{kernel.Module} for {target} has no entry {kernel.Entry}");
-        int brace = image.IndexOf("\n{", start, StringComparison.Ordinal), end = image.IndexOf("\n}\n", brace, StringComparison.Ordinal);
-        // The last brace in column 0 before the next entry is the entry's own: inline assembly has its braces there, too.
-        int next = image.IndexOf(".entry ", brace, StringComparison.Ordinal);
-        end = Math.Max(end, image.LastIndexOf("\n}\n", next < 0 ? image.Length - 1 : next, StringComparison.Ordinal));
-        return (image[start..brace], image[brace..end]);
+        int brace = image.IndexOf("\n{", start, StringComparison.Ordinal), next = image.IndexOf(".entry ", brace, StringComparison.Ordinal);
+        return (image[start..brace], image[brace..(next < 0 ? image.Length : next)]);
     }
 
     private static string? Directive(string head, string name) =>
