@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace SparseRM.Cuda;
 
-/// <summary>What the emulation is trusted for: its tensor core against plain products, and kernels on shapes that the backend does not choose.</summary>
+/// <summary>The emulated tensor core against plain products, and kernels on shapes that no op of the backend reaches.</summary>
 public sealed partial class EmulatedKernelTests
 {
     private const string Library = "srm_mock_cuda";

@@ -22,11 +22,22 @@ public sealed record HotKernel(string Module, string Entry, int Parameters, int 
 /// <summary>Reads the PTX that the build embeds: what can be known of the kernels where there is no GPU.</summary>
 public sealed partial class PtxTests
 {
-    private const string Mma = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", Load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16";
-    private const string Copy = "cp.async.cg.shared.global", Wait = "cp.async.wait_group", TransposedLoad = "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16";
-    private const string Exponential = "ex2.approx.ftz.f32", Grow = "setmaxnreg.inc.sync.aligned.u32 232", Shrink = "setmaxnreg.dec.sync.aligned.u32 40";
-    private const string Wgmma = "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16", Arrival = "mbarrier.arrive.expect_tx.shared::cta.b64";
-    private const string TileCopy = "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes", Try = "mbarrier.try_wait.parity.shared::cta.b64";
+    private const string Mma = "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32";
+    private const string Load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16";
+    private const string TransposedLoad = "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16";
+    private const string Copy = "cp.async.cg.shared.global";
+    private const string Wait = "cp.async.wait_group";
+    private const string Exponential = "ex2.approx.ftz.f32";
+    private const string Add = "atom.global.add.u32";
+    private static readonly string[] s_warpgroups =
+    [
+        "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16",
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes",
+        "mbarrier.arrive.expect_tx.shared::cta.b64",
+        "mbarrier.try_wait.parity.shared::cta.b64",
+        "setmaxnreg.inc.sync.aligned.u32 232",
+        "setmaxnreg.dec.sync.aligned.u32 40",
+    ];
 
     private static readonly HotKernel[] s_kernels =
     [
@@ -36,9 +47,9 @@ public sealed partial class PtxTests
         new("attention_flash", "attention_flash_64_bf16", 17, 128, 4, Mma, Load, TransposedLoad, Copy, Wait, Exponential),
         new("attention_flash", "attention_flash_128_bf16", 17, 128, 3, Mma, Load, TransposedLoad, Copy, Wait, Exponential),
         new("attention_flash", "attention_flash_256_bf16", 17, 128, 2, Mma, Load, TransposedLoad, Copy, Wait, Exponential),
-        new("sae_encode_mma_sync", "sae_encode_mma_sync_bf16", 19, 128, 2, Mma, Load, Copy, Wait, "atom.global.add.u32"),
-        new("matmul_wgmma_tma", "matmul_wgmma_tma_bf16", 12, 384, 1, Wgmma, TileCopy, Arrival, Try, Grow, Shrink) { Targets = ["sm_90a"] },
-        new("gated_matmul_wgmma_tma", "gated_matmul_wgmma_tma_bf16", 14, 384, 1, Wgmma, TileCopy, Arrival, Try, Grow, Shrink) { Targets = ["sm_90a"] },
+        new("sae_encode_mma_sync", "sae_encode_mma_sync_bf16", 19, 128, 2, Mma, Load, Copy, Wait, Add),
+        new("matmul_wgmma_tma", "matmul_wgmma_tma_bf16", 12, 384, 1, s_warpgroups) { Targets = ["sm_90a"] },
+        new("gated_matmul_wgmma_tma", "gated_matmul_wgmma_tma_bf16", 14, 384, 1, s_warpgroups) { Targets = ["sm_90a"] },
     ];
 
     public static TheoryData<HotKernel, string> Images =>
@@ -72,7 +83,8 @@ public sealed partial class PtxTests
     public void The_assembler_spills_no_register(HotKernel kernel, string target)
     {
         string image = Image(kernel.Module, target);
-        string? assembler = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
+        var folders = Environment.GetEnvironmentVariable("PATH")!.Split(':');
+        string? assembler = folders.Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
         if (assembler is null) Assert.Skip("ptxas is not on the PATH: whether it spills registers is not known.");
         string file = Path.GetTempFileName();
         try

@@ -19,7 +19,7 @@ public sealed partial class CudaBackend
     internal CudaArena Arena => _arena;
     internal CudaIndices Indices => _indices;
 
-    /// <summary>The variant that computes: the selected one, or the next slower that fits operands of these types, this width and number of rows.</summary>
+    /// <summary>The variant that computes: the selected one, or the next slower that fits these types, this width and number of rows.</summary>
     internal CudaVariant Pick(OpKind op, string types = "", int width = 0, int rows = 0)
     {
         var variants = CudaVariants.Of(op);
