@@ -25,7 +25,8 @@ public class AttentionTests
 
     private static void Compare(Rig rig, DType compute, AttentionOptions o, int queries, int keys, params AttentionSegment[] segments)
     {
-        var (q, k, v) = (Random(rig, compute, queries, o.NHeads * o.DHead), Random(rig, compute, keys, o.NKvHeads * o.DHead), Random(rig, compute, keys, o.NKvHeads * o.DHead));
+        int kvWidth = o.NKvHeads * o.DHead;
+        var (q, k, v) = (Random(rig, compute, queries, o.NHeads * o.DHead), Random(rig, compute, keys, kvWidth), Random(rig, compute, keys, kvWidth));
         var y = rig.Operand(queries, o.NHeads * o.DHead, compute);
         var positions = Positions(segments);
         rig.Oracle.Attention(q.Expected, k.Expected, v.Expected, positions, segments, o, y.Expected);

@@ -14,7 +14,8 @@ internal static class CudaAttention
         var variant = backend.Pick(OpKind.Attention, y.Types, options.DHead);
         var tiles = Tiles(backend, segments, variant.TileRows);
         if (tiles.Length == 0) return;
-        backend.Indices.Reserve(positions.Length * sizeof(int) + segments.Length * Unsafe.SizeOf<AttentionSegment>() + tiles.Length * Unsafe.SizeOf<Tile>());
+        int segmentBytes = segments.Length * Unsafe.SizeOf<AttentionSegment>(), tileBytes = tiles.Length * Unsafe.SizeOf<Tile>();
+        backend.Indices.Reserve(positions.Length * sizeof(int) + segmentBytes + tileBytes);
         // Given back when the work is queued, not when it is done: who gets this memory next writes it after.
         using var packed = variant.PacksInputs ? Pack(backend, ref q, ref k, ref v) : null;
         backend.Launch("attention", variant, variant.PacksInputs ? OfHead(options.DHead) : y.Types, new Grid(tiles.Length, options.NHeads),

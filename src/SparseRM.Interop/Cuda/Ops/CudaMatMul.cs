@@ -69,7 +69,8 @@ internal static class CudaGatedMatMul
         if (!variant.TakesTensorMaps)
         {
             backend.Launch("gated_matmul", variant, gate.Types, grid, variant.Shared(gate.Inputs),
-                x.Pointer, x.RowStride, gate.Pointer, up.Pointer, gate.RowStride, (int)kind, y.Pointer, y.RowStride, y.Rows, gate.Inputs, gate.Outputs);
+                x.Pointer, x.RowStride, gate.Pointer, up.Pointer, gate.RowStride, (int)kind,
+                y.Pointer, y.RowStride, y.Rows, gate.Inputs, gate.Outputs);
             return;
         }
         backend.Indices.Reserve(3 * CudaTensorMap.Bytes);

@@ -14,7 +14,8 @@ internal sealed class CudaSaeLists(CudaBackend backend)
     /// <summary>Forgets what was there.</summary>
     public void Begin(int rows) => (_rows, _chunks, _end) = (rows, 0, 0);
 
-    /// <summary>Waits for the rows' counts of the next chunk; where each row's list begins when they are brought together, and how many they are.</summary>
+    /// <summary>Waits for the rows' counts of the next chunk.</summary>
+    /// <returns>Where each row's list begins when they are brought together, and last how many entries there are.</returns>
     public ReadOnlySpan<int> Starts(nint counts)
     {
         int from = _chunks++ * (_rows + 1);
