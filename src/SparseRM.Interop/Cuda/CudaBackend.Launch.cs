@@ -19,12 +19,15 @@ public sealed partial class CudaBackend
     internal CudaArena Arena => _arena;
     internal CudaIndices Indices => _indices;
 
-    /// <summary>The variant that computes: the selected one, or the next slower that fits operands of these types and this width.</summary>
-    internal CudaVariant Pick(OpKind op, string types = "", int width = 0)
+    /// <summary>The variant that computes: the selected one, or the next slower that fits these types, this width and number of rows.</summary>
+    internal CudaVariant Pick(OpKind op, string types = "", int width = 0, int rows = 0)
     {
         var variants = CudaVariants.Of(op);
         for (int i = Array.IndexOf(variants, _selected[op]); i > 0; i--)
-            if (variants[i].Fits(types, width)) return variants[i];
+        {
+            var variant = variants[i];
+            if (variant.Fits(types, width) && rows <= variant.MostRows && (variant.IsProven || variant == _selected[op])) return variant;
+        }
         return variants[0];
     }
 

@@ -34,7 +34,7 @@ public sealed partial class CudaBackend : Backend
         _arena = new CudaArena(device);
         _modules = new CudaModules(device);
         _indices = new CudaIndices(device, _arena);
-        foreach (var op in Enum.GetValues<OpKind>()) _selected[op] = CudaVariants.Of(op).Last(IsSupported);
+        foreach (var op in Enum.GetValues<OpKind>()) _selected[op] = CudaVariants.Of(op).Last(variant => IsSupported(variant) && variant.IsProven);
     }
 
     /// <summary>Opens a device.</summary>

@@ -7,7 +7,7 @@ namespace SparseRM.Interop.Cuda;
 /// <summary>One device with its context and its one stream; every driver call of the backend is checked here.</summary>
 internal sealed unsafe class CudaDevice : IDisposable
 {
-    private const int MajorAttribute = 75, MinorAttribute = 76, NonBlocking = 1, NoTiming = 2;
+    private const int MajorAttribute = 75, MinorAttribute = 76, MultiprocessorsAttribute = 16, NonBlocking = 1, NoTiming = 2;
     private readonly StreamHandle _stream;
     private string? _lost;
 
@@ -17,10 +17,11 @@ internal sealed unsafe class CudaDevice : IDisposable
         byte* text = stackalloc byte[256];
         driver.Check(driver.DeviceGetName(text, 256, device), "cuDeviceGetName");
         Model = Marshal.PtrToStringUTF8((nint)text)!;
-        int major, minor;
+        int major, minor, multiprocessors;
         driver.Check(driver.DeviceGetAttribute(&major, MajorAttribute, device), "cuDeviceGetAttribute");
         driver.Check(driver.DeviceGetAttribute(&minor, MinorAttribute, device), "cuDeviceGetAttribute");
-        Capability = 10 * major + minor;
+        driver.Check(driver.DeviceGetAttribute(&multiprocessors, MultiprocessorsAttribute, device), "cuDeviceGetAttribute");
+        (Capability, Multiprocessors) = (10 * major + minor, multiprocessors);
         if (Capability < 80)
             throw new BackendException(name, $"{Model} has compute capability {major}.{minor}; there are kernels for 8.0 and later only");
         Context = new ContextHandle(driver, device);
@@ -46,6 +47,9 @@ internal sealed unsafe class CudaDevice : IDisposable
 
     /// <summary>Compute capability as 10 major + minor.</summary>
     public int Capability { get; }
+
+    /// <summary>Processors that each run blocks of their own.</summary>
+    public int Multiprocessors { get; }
 
     public CudaDriver Driver { get; }
 

@@ -45,6 +45,8 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged[Cdecl]<nint, CudaResult> DestroyStream, Synchronize, DestroyEvent, WaitForEvent;
     public readonly delegate* unmanaged[Cdecl]<nint, nint, CudaResult> RecordEvent;
 
+    public readonly delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult> EncodeTensorMap;
+
     private CudaDriver(nint library, string backend)
     {
         (_library, _backend) = (library, backend);
@@ -79,6 +81,8 @@ internal sealed unsafe class CudaDriver
         DestroyEvent = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuEventDestroy_v2");
         RecordEvent = (delegate* unmanaged[Cdecl]<nint, nint, CudaResult>)Find("cuEventRecord");
         WaitForEvent = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuEventSynchronize");
+        EncodeTensorMap = (delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult>)
+            Find("cuTensorMapEncodeTiled");
     }
 
     /// <summary>The CUDA version that the driver supports, as 1000 major + 10 minor.</summary>

@@ -24,6 +24,18 @@ internal sealed class CudaVariant(string Name, string Module, int Threads)
     /// <summary>Bytes of dynamic shared memory of a block, for operands of the given width (inputs of a product, d_head).</summary>
     public Func<int, int> Shared { get; init; } = _ => 0;
 
+    /// <summary>More rows than this go to the next slower variant.</summary>
+    public int MostRows { get; init; } = int.MaxValue;
+
+    /// <summary>Whether a device has run it, or an emulation; what is not proven is computed with only when it is selected by name.</summary>
+    public bool IsProven { get; init; } = true;
+
+    /// <summary>Attention: q, k and v are packed to operands first, and there is an entry for each width of a head.</summary>
+    public bool PacksInputs { get; init; }
+
+    /// <summary>Products: operands come through CUtensorMaps too, and a block goes through many tiles.</summary>
+    public bool TakesTensorMaps { get; init; }
+
     /// <summary>Whether it computes operands of these types and this width; what it does not fit goes to the next slower variant.</summary>
     public Func<string, int, bool> Fits { get; init; } = (_, _) => true;
 }

@@ -4,77 +4,67 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
-/// <summary><see cref="Backend.SaeEncode"/>: kernels/ops/sae_encode.cu. The products of some rows at a time, then gate and compaction on the device.</summary>
-internal sealed class CudaSaeEncode(CudaBackend backend) : IDisposable
+/// <summary><see cref="Backend.SaeEncode"/>: kernels/ops/sae_encode*.cu. Some rows at a time; gate and compaction on the device.</summary>
+internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
 {
     /// <summary>Floats of the dense tile of products: what is ever in memory of [n, d_sae].</summary>
     private const int TileFloats = 1 << 24;
 
     private const string Op = "sae_encode";
-    private int[] _counts = [], _starts = [], _latents = [];
-    private float[] _activations = [];
-    private CudaBlock? _operand, _products, _lists;
-    private int _row;
-    private SparseLatents.Filler? _filler;
+    private readonly CudaSaeLists _lists = new(backend);
+    private CudaBlock? _operand, _products, _tileLists;
 
     /// <summary>Adds the latents of all rows of x; waits for each tile.</summary>
     public void Run(Tensor x, SaeEncoder encoder, CudaMatrix w, SparseLatents latents)
     {
-        int dSae = encoder.Sae.DSae, tileRows = Math.Clamp(TileFloats / dSae, 1, 512);
+        var variant = backend.Pick(OpKind.SaeEncode, w.Types, w.Inputs);
+        // The best of a group needs the group's dense products.
+        bool isFused = variant != Variants[0] && encoder.Sae.Activation is not SaeActivation.GroupMax;
+        int dSae = encoder.Sae.DSae, tileRows = isFused ? FusedTileRows(Kind(encoder.Sae).K) : Math.Clamp(TileFloats / dSae, 1, 512);
         for (int start = 0; start < x.Rows; start += tileRows)
         {
-            int rows = Math.Min(tileRows, x.Rows - start);
-            Tile(CudaBackend.Rows(x.RowRange(start, rows)), encoder, w);
-            _filler ??= FillRow;
-            for (_row = 0; _row < rows; _row++) latents.AddRow(_counts[_row], _filler);
+            var tile = Packed(CudaBackend.Rows(x.RowRange(start, Math.Min(tileRows, x.Rows - start))), w.Compute);
+            _lists.Begin(tile.Rows);
+            if (isFused) FusedTile(variant, tile, encoder, w);
+            else DenseTile(tile, encoder, w);
+            _lists.AddTo(latents);
         }
     }
 
     public void Dispose()
     {
-        _operand?.Dispose();
-        _products?.Dispose();
-        _lists?.Dispose();
+        foreach (var block in new[] { _operand, _products, _tileLists, _pool, _parts, _best }) block?.Dispose();
     }
 
-    /// <summary>Leaves the lists of the tile's rows in <see cref="_counts"/>, <see cref="_starts"/>, <see cref="_latents"/> and <see cref="_activations"/>.</summary>
-    private void Tile(CudaRows x, SaeEncoder encoder, CudaMatrix w)
+    private void DenseTile(CudaOperand x, SaeEncoder encoder, CudaMatrix w)
     {
         int dSae = encoder.Sae.DSae, capacity = SaeGate.Capacity(encoder.Sae.Activation, dSae), rows = x.Rows;
-        int stride = CudaOperand.Stride(x.Columns, w.Compute);
-        var operand = new CudaOperand(Grown(ref _operand, (long)rows * stride * sizeof(float)), rows, x.Columns, stride, w.Compute);
         var products = new CudaRows(Grown(ref _products, (long)rows * dSae * sizeof(float)), rows, dSae, dSae);
-        nint counts = Grown(ref _lists, (rows + 2L * rows * capacity) * sizeof(int));
+        nint counts = Grown(ref _tileLists, (rows + 2L * rows * capacity) * sizeof(int));
         nint listed = counts + rows * sizeof(int), activations = listed + (nint)((long)rows * capacity * sizeof(int));
-        CudaPack.Run(backend, x, operand);
-        CudaMatMul.Run(backend, operand, w, null, products);
-        var variant = backend.Pick(OpKind.SaeEncode);
+        CudaMatMul.Run(backend, x, w, null, products);
         var (kind, k) = Kind(encoder.Sae);
-        backend.Launch(Op, variant, "gate", new Grid(rows), 0,
+        backend.Launch(Op, Variants[0], "gate", new Grid(rows), 0,
             products.Pointer, dSae, kind, k, Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold), Vector(encoder.GateBias),
             Vector(encoder.MagnitudeScale), Vector(encoder.MagnitudeBias), counts, listed, activations, capacity);
-        Array.Resize(ref _counts, Math.Max(_counts.Length, rows));
-        Array.Resize(ref _starts, Math.Max(_starts.Length, rows + 1));
-        backend.Download(counts, _counts.AsSpan(0, rows));
-        for (int i = 0; i < rows; i++) _starts[i + 1] = checked(_starts[i] + _counts[i]);
-        int total = _starts[rows];
-        if (total == 0) return;
-        if (_latents.Length < total) (_latents, _activations) = (new int[total], new float[total]);
-        // The products are done with, and their tile holds as many as can be active.
-        using var packed = backend.Arena.Allocate(2L * total * sizeof(int));
-        nint allActivations = packed.Pointer + (nint)((long)total * sizeof(int));
-        backend.Launch(Op, variant, "concatenate", new Grid(rows), 0,
-            backend.Indices.BringAlone(_starts.AsSpan(0, rows + 1)), listed, activations, capacity, packed.Pointer, allActivations);
-        backend.Download(packed.Pointer, _latents.AsSpan(0, total));
-        backend.Download(allActivations, _activations.AsSpan(0, total));
+        Concatenate(rows, counts, listed, activations, capacity);
     }
 
-    private int FillRow(Span<int> indices, Span<float> values)
+    /// <summary>Brings lists of [rows, capacity] to the host.</summary>
+    private void Concatenate(int rows, nint counts, nint latents, nint activations, int capacity)
     {
-        int start = _starts[_row], count = _counts[_row];
-        _latents.AsSpan(start, count).CopyTo(indices);
-        _activations.AsSpan(start, count).CopyTo(values);
-        return count;
+        var starts = _lists.Starts(counts);
+        nint begins = backend.Indices.BringAlone(starts);
+        _lists.Bring(starts[rows], (ids, values) =>
+            backend.Launch(Op, Variants[0], "concatenate", new Grid(rows), 0, begins, latents, activations, capacity, ids, values));
+    }
+
+    private CudaOperand Packed(CudaRows x, DType compute)
+    {
+        int stride = CudaOperand.Stride(x.Columns, compute);
+        var operand = new CudaOperand(Grown(ref _operand, (long)x.Rows * stride * sizeof(float)), x.Rows, x.Columns, stride, compute);
+        CudaPack.Run(backend, x, operand);
+        return operand;
     }
 
     private nint Grown(ref CudaBlock? block, long bytes)
@@ -101,5 +91,15 @@ internal sealed class CudaSaeEncode(CudaBackend backend) : IDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
     };
 
-    public static readonly CudaVariant[] Variants = [new("tiled", "sae_encode", 256)];
+    public static readonly CudaVariant[] Variants =
+    [
+        new("tiled", "sae_encode", 256),
+        new("mma_sync", "sae_encode_mma_sync", 128)
+        {
+            TileRows = 128,
+            TileColumns = 128,
+            Shared = _ => CudaMatMul.StageBytes,
+            Fits = CudaMatMul.FitsTensorCore,
+        },
+    ];
 }
