@@ -198,6 +198,8 @@ SRMK_API int64_t srmk_sae_row(srmk_backend* backend, int64_t row, const int32_t*
 SRMK_API int32_t srmk_variant_count(srmk_backend* backend, int32_t op);
 SRMK_API const char* srmk_variant_name(srmk_backend* backend, int32_t op, int32_t index);
 SRMK_API int32_t srmk_variant_supported(srmk_backend* backend, int32_t op, int32_t index);
+// 0 for one that never ran on a machine that has what it needs: it is not selected by itself.
+SRMK_API int32_t srmk_variant_proven(srmk_backend* backend, int32_t op, int32_t index);
 SRMK_API int32_t srmk_variant_selected(srmk_backend* backend, int32_t op);
 SRMK_API srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index);
 

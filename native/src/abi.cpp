@@ -267,6 +267,9 @@ const char* srmk_variant_name(srmk_backend*, int32_t op, int32_t index) {
 int32_t srmk_variant_supported(srmk_backend*, int32_t op, int32_t index) {
   return srm::supports(srm::variants_of(op).items[index].needs) ? 1 : 0;
 }
+int32_t srmk_variant_proven(srmk_backend*, int32_t op, int32_t index) {
+  return srm::variants_of(op).items[index].proven ? 1 : 0;
+}
 int32_t srmk_variant_selected(srmk_backend* backend, int32_t op) { return backend->selected[op]; }
 
 srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index) {

@@ -5,7 +5,7 @@
 namespace srm {
 
 VariantList variants_of(int op) {
-  static constexpr VariantInfo kScalarOnly[] = {{"scalar", Cpu::kAny}};
+  static constexpr VariantInfo kScalarOnly[] = {{"scalar", Cpu::kAny, true}};
   switch (op) {
     case SRMK_OP_RMS_NORM: return rms_norm_variants();
     case SRMK_OP_ADD_RMS_NORM: return add_rms_norm_variants();
@@ -26,7 +26,7 @@ void select_defaults(srmk_backend& backend) {
   for (int op = 0; op < SRMK_OP_COUNT; op++) {
     VariantList list = variants_of(op);
     for (int i = 0; i < list.count; i++)
-      if (supports(list.items[i].needs)) backend.selected[op] = i;
+      if (list.items[i].proven && supports(list.items[i].needs)) backend.selected[op] = i;
   }
 }
 

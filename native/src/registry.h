@@ -8,7 +8,7 @@ namespace srm {
 /// The variants of an op (SRMK_OP_*).
 VariantList variants_of(int op);
 
-/// Sets every op to the last variant that this machine supports.
+/// Sets every op to the last proven variant that this machine supports.
 void select_defaults(srmk_backend& backend);
 
 }  // namespace srm

@@ -6,19 +6,22 @@
 
 namespace srm {
 
-/// One way to compute an op. An op file ends in a table of these, slowest first; the last that the machine can run is
-/// the default.
+/// One way to compute an op. An op file ends in a table of these, slowest first; the last proven one that the machine
+/// can run is the default.
 template <class Fn>
 struct Variant {
   const char* name;
   Cpu needs;
   Fn run;
+  /// Whether it was ever run on a machine that has what it needs; one that was not is never chosen by itself.
+  bool proven = true;
 };
 
 /// A table without its function type, for the registry.
 struct VariantInfo {
   const char* name;
   Cpu needs;
+  bool proven;
 };
 
 struct VariantList {
@@ -29,7 +32,7 @@ struct VariantList {
 template <class Fn, size_t N>
 constexpr std::array<VariantInfo, N> infos(const std::array<Variant<Fn>, N>& table) {
   std::array<VariantInfo, N> result{};
-  for (size_t i = 0; i < N; i++) result[i] = {table[i].name, table[i].needs};
+  for (size_t i = 0; i < N; i++) result[i] = {table[i].name, table[i].needs, table[i].proven};
   return result;
 }
 

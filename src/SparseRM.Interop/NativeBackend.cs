@@ -10,7 +10,7 @@ namespace SparseRM.Interop;
 /// <summary>The backend of libsparserm_kernels: the processor, with the widest instructions that it has.</summary>
 /// <remarks>
 /// A row's bits depend neither on the other rows nor on the number of threads. They do depend on the variants in use, which by default are the
-/// last that the machine supports. An op on a disposed backend, buffer or matrix throws <see cref="ObjectDisposedException"/>.
+/// last proven ones that the machine supports. An op on a disposed backend, buffer or matrix throws <see cref="ObjectDisposedException"/>.
 /// </remarks>
 public sealed partial class NativeBackend : Backend
 {
@@ -79,7 +79,7 @@ public sealed partial class NativeBackend : Backend
         for (int i = 0; i < variants.Length; i++)
         {
             string name = Marshal.PtrToStringUTF8((nint)srmk_variant_name(_handle, (int)op, i))!;
-            variants[i] = new KernelVariant(name, srmk_variant_supported(_handle, (int)op, i) != 0, i == selected);
+            variants[i] = new KernelVariant(name, srmk_variant_supported(_handle, (int)op, i) != 0, i == selected, srmk_variant_proven(_handle, (int)op, i) != 0);
         }
         return variants;
     }

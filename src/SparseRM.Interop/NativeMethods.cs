@@ -179,6 +179,9 @@ internal static unsafe partial class NativeMethods
     internal static partial int srmk_variant_supported(BackendHandle backend, int op, int index);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int srmk_variant_proven(BackendHandle backend, int op, int index);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_variant_selected(BackendHandle backend, int op);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]

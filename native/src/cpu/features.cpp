@@ -2,11 +2,31 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace srm {
 
 #if defined(__x86_64__)
+namespace {
+
+#if defined(SRM_EMULATE_AMX)
+bool has_amx() { return true; }
+#else
+// Linux hands out the 8 KiB of tile registers on request, once for the whole process.
+bool has_amx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kBf16) == 0 || (d & kTile) == 0) return false;
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+}
+#endif
+
+}  // namespace
+
 bool supports(Cpu needed) {
   // __builtin_cpu_supports also asks the operating system (xgetbv) whether it saves the registers.
   switch (needed) {
@@ -19,6 +39,7 @@ bool supports(Cpu needed) {
       unsigned a = 0, b = 0, c = 0, d = 0;
       return supports(Cpu::kAvx512) && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 5)) != 0;
     }
+    case Cpu::kAmxBf16: return supports(Cpu::kAvx512Bf16) && has_amx();
   }
   return false;
 }
@@ -31,6 +52,7 @@ std::string supported_names() {
   if (supports(Cpu::kAvx2)) names += " avx2";
   if (supports(Cpu::kAvx512)) names += " avx512";
   if (supports(Cpu::kAvx512Bf16)) names += " avx512_bf16";
+  if (supports(Cpu::kAmxBf16)) names += " amx_bf16";
   return names.empty() ? "scalar" : names.substr(1);
 }
 

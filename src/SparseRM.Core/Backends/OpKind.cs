@@ -35,4 +35,5 @@ public enum OpKind
 /// <param name="Name">What it does or needs: <c>scalar</c>, <c>avx2</c>, <c>avx512_bf16</c>.</param>
 /// <param name="Supported">Whether this machine can run it.</param>
 /// <param name="Selected">Whether it is the one in use.</param>
-public readonly record struct KernelVariant(string Name, bool Supported, bool Selected);
+/// <param name="Proven">Whether it ever ran on a machine that has what it needs; one that did not is used only where it is asked for.</param>
+public readonly record struct KernelVariant(string Name, bool Supported, bool Selected, bool Proven = true);

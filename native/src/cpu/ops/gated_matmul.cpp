@@ -17,6 +17,7 @@ constexpr std::array kGatedMatMulVariants = {
     Variant<GateRowFn>{"avx2", Cpu::kAvx2, avx2::gate_row},
     Variant<GateRowFn>{"avx512", Cpu::kAvx512, avx512::gate_row},
     Variant<GateRowFn>{"avx512_bf16", Cpu::kAvx512Bf16, avx512::gate_row},
+    Variant<GateRowFn>{"amx_bf16", Cpu::kAmxBf16, avx512::gate_row, false},
 #endif
 };
 constexpr auto kGatedMatMulInfos = infos(kGatedMatMulVariants);

@@ -1,4 +1,5 @@
 #include "cpu/ops.h"
+#include "cpu/ops/matmul_amx.h"
 #include "cpu/ops/matmul_dot.h"
 #include "cpu/ops/matmul_plan.h"
 
@@ -10,11 +11,12 @@ namespace {
 
 // Slowest first; the last one this CPU can run is the default. Tests and benchmarks walk this table.
 constexpr std::array kMatMulVariants = {
-    Variant<MatMulKernel>{"scalar", Cpu::kAny, {scalar::multiply, nullptr}},
+    Variant<MatMulKernel>{"scalar", Cpu::kAny, {scalar::multiply, nullptr, nullptr}},
 #if defined(__x86_64__)
-    Variant<MatMulKernel>{"avx2", Cpu::kAvx2, {avx2::multiply, nullptr}},
-    Variant<MatMulKernel>{"avx512", Cpu::kAvx512, {avx512::multiply, nullptr}},
-    Variant<MatMulKernel>{"avx512_bf16", Cpu::kAvx512Bf16, {avx512::multiply, avx512_bf16::multiply}},
+    Variant<MatMulKernel>{"avx2", Cpu::kAvx2, {avx2::multiply, nullptr, nullptr}},
+    Variant<MatMulKernel>{"avx512", Cpu::kAvx512, {avx512::multiply, nullptr, nullptr}},
+    Variant<MatMulKernel>{"avx512_bf16", Cpu::kAvx512Bf16, {avx512::multiply, avx512_bf16::multiply, nullptr}},
+    Variant<MatMulKernel>{"amx_bf16", Cpu::kAmxBf16, {avx512::multiply, nullptr, amx_bf16::multiply}, false},
 #endif
 };
 constexpr auto kMatMulInfos = infos(kMatMulVariants);
@@ -38,6 +40,22 @@ void MatMulPlan::widen() {
         const uint32_t pair = from[k / 2 * rows + r];
         to[k * rows + r] = k % 2 == 0 ? pair << 16 : pair & 0xffff0000u;
       }
+  });
+}
+
+void MatMulPlan::lay_out_rows() {
+  const Operand pairs = x_;
+  x_.columns = (x_.columns + 31) / 32 * 32;
+  const int64_t width = x_.width(), padded_rows = x_.rows + 32;
+  x_.data = backend_.shared_scratch.get<uint32_t>(padded_rows * width);
+  std::memset(x_.data + x_.rows * width, 0, (padded_rows - x_.rows) * width * sizeof(uint32_t));
+  share(pairs.blocks(), [&](int64_t block, int) {
+    const int64_t rows = pairs.rows_of(block);
+    for (int64_t r = 0; r < rows; r++) {
+      uint32_t* to = x_.data + (pairs.first_row(block) + r) * width;
+      for (int64_t pair = 0; pair < pairs.width(); pair++) to[pair] = pairs.block(block)[pair * rows + r];
+      std::memset(to + pairs.width(), 0, (width - pairs.width()) * sizeof(uint32_t));
+    }
   });
 }
 

@@ -12,9 +12,9 @@ using MultiplyFn = void (*)(const Operand& x, int64_t first_block, int64_t end_b
                             int64_t panel, const float* bias, float* c, int64_t c_stride);
 
 /// A variant of MatMul. multiply takes operands in f32. dot, which may be null, takes them in bf16; without it they are
-/// widened first.
+/// widened first. tiles, which may be null, takes them in bf16 row after row (see MatMulPlan) and goes before dot.
 struct MatMulKernel {
-  MultiplyFn multiply, dot;
+  MultiplyFn multiply, dot, tiles;
 };
 
 /// A variant by its index; GatedMatMul and SaeEncode have the same.

@@ -16,10 +16,16 @@ class MatMulPlan {
   MatMulPlan(srmk_backend& backend, int variant, Operand x, int64_t panels, int64_t flops)
       : backend_(backend), x_(x), panels_(panels), threads_(flops < kSmall ? 1 : backend.pool.threads()) {
     const MatMulKernel& kernel = matmul_kernel(variant);
-    const bool dot = x.compute == SRMK_BF16 && kernel.dot != nullptr;
-    multiply_ = dot ? kernel.dot : kernel.multiply;
-    if (x.compute == SRMK_BF16 && !dot) widen();
     const int64_t blocks = x_.blocks();
+    if (x.compute == SRMK_BF16 && kernel.tiles != nullptr) {
+      multiply_ = kernel.tiles;
+      lay_out_rows();
+    } else if (x.compute == SRMK_BF16 && kernel.dot != nullptr) {
+      multiply_ = kernel.dot;
+    } else {
+      multiply_ = kernel.multiply;
+      if (x.compute == SRMK_BF16) widen();
+    }
     run_ = std::min(blocks, kLongRun);
     short_run_ = threads_ == 1 || blocks < kFewBlocks ? run_ : (run_ + kCuts - 1) / kCuts;
     // Few panels are all cut.
@@ -62,7 +68,10 @@ class MatMulPlan {
     for (int64_t task = 0; task < tasks; task++) body(task, 0);
   }
 
+  /// Blocks of f32.
   void widen();
+  /// Rows of bf16 one after the other, filled up with zeros to a multiple of 32 columns and with 32 rows.
+  void lay_out_rows();
 
   srmk_backend& backend_;
   Operand x_;
