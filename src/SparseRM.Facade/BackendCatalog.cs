@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using SparseRM.Backends;
 using SparseRM.Backends.Reference;
 using SparseRM.Errors;
@@ -12,43 +13,74 @@ namespace SparseRM;
 /// <param name="Note">What it is, or why it does not open.</param>
 public sealed record BackendEntry(string Name, bool Available, string Note);
 
-/// <summary>The backends that this build has. Registered by hand: nothing is scanned for.</summary>
+/// <summary>A backend, or one that has several devices.</summary>
+/// <param name="Names">What <c>--backend</c> takes and help shows: its name, or <c>family:device</c> for a device or two of it.</param>
+/// <param name="Open">Opens the name, which may be another device of the family, with a number of threads (0 for all cores).</param>
+public sealed record BackendFamily(IReadOnlyList<string> Names, Func<string, int, Backend> Open)
+{
+    /// <summary>Whether the name is one of these, the family's own, or another device of it.</summary>
+    public bool Has(string name) => Names.Contains(name) || (Family(Names[0]) is { } family && (name == family || Family(name) == family));
+
+    private static string? Family(string name) => name.IndexOf(':') is > 0 and var colon ? name[..colon] : null;
+}
+
+/// <summary>The backends that this program has. Registered by hand: nothing is scanned for.</summary>
 public static class BackendCatalog
 {
-    private static readonly (string Name, Func<int, Backend> Open)[] s_all =
+    private const string FirstCuda = "cuda:0";
+
+    private static ImmutableArray<BackendFamily> s_all =
     [
-        ("cpu", NativeBackend.Open),
-        ("reference", _ => new ReferenceBackend()),
-        ("cuda", _ => CudaBackend.Open()),
+        new(["cpu"], (_, threads) => NativeBackend.Open(threads)),
+        new(["reference"], (_, _) => new ReferenceBackend()),
+        new([FirstCuda], (name, _) => CudaBackend.Open(name)),
     ];
 
     /// <summary>Names that <see cref="Open"/> takes.</summary>
-    public static IReadOnlyList<string> Names => ["auto", .. s_all.Select(backend => backend.Name)];
+    public static IReadOnlyList<string> Names => ["auto", .. s_all.SelectMany(family => family.Names)];
+
+    /// <summary>Adds a backend that this library does not know: at the start of a program, before anything is opened. <c>auto</c> never takes it.</summary>
+    public static void Register(BackendFamily family) => ImmutableInterlocked.Update(ref s_all, (all, added) => all.Add(added), family);
+
+    /// <summary>Whether <see cref="Open"/> knows the name; the device may yet be missing.</summary>
+    public static bool Knows(string name) => name == "auto" || s_all.Any(family => family.Has(name));
 
     /// <summary>Opens a backend.</summary>
-    /// <param name="name">A name of <see cref="Names"/>; <c>auto</c> takes the fastest that opens.</param>
+    /// <param name="name">A name of <see cref="Names"/>, or another device of one of those families; <c>auto</c> takes the fastest that opens.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
     /// <exception cref="BackendException">Unknown, or it does not open on this machine: never replaced by another in silence.</exception>
     public static Backend Open(string name = "auto", int threads = 0)
     {
-        if (name.StartsWith("cuda:")) return CudaBackend.Open(name);
-        string wanted = name == "auto" ? s_all[0].Name : name;
-        foreach (var (candidate, open) in s_all)
-            if (candidate == wanted) return open(threads);
+        if (name == "auto") return Fastest(threads);
+        foreach (var family in s_all)
+            if (family.Has(name)) return family.Open(name, threads);
         throw new BackendException(name, $"there is no such backend in this build; it has {string.Join(", ", Names)}");
     }
 
-    /// <summary>Tries every backend.</summary>
-    public static IReadOnlyList<BackendEntry> Probe() => [.. s_all.Select(backend =>
+    /// <summary>The first CUDA device, where there is one that opens, else the processor.</summary>
+    private static Backend Fastest(int threads)
     {
         try
         {
-            using var opened = backend.Open(0);
-            return new BackendEntry(backend.Name, true, opened.Description);
+            return CudaBackend.Open(FirstCuda);
+        }
+        catch (BackendException)
+        {
+            return NativeBackend.Open(threads);
+        }
+    }
+
+    /// <summary>Tries every backend.</summary>
+    public static IReadOnlyList<BackendEntry> Probe() => [.. s_all.SelectMany(family => family.Names, (family, name) =>
+    {
+        try
+        {
+            using var opened = family.Open(name, 0);
+            return new BackendEntry(name, true, opened.Description);
         }
         catch (SparseRMException e)
         {
-            return new BackendEntry(backend.Name, false, e.Message);
+            return new BackendEntry(name, false, e.Message);
         }
     })];
 }

@@ -27,16 +27,23 @@ public sealed class Rig : IDisposable
     private readonly List<(DeviceBuffer Buffer, long Length)> _ends = [];
     private readonly Dictionary<(Backend, int, DType), Matrix> _identities = [];
 
-    public Rig(OpKind op, string variant, bool strided, int threads, string backend = "cpu")
-    {
-        _strided = strided;
-        Native = BackendCatalog.Open(backend, threads);
-        Native.Select(op, variant);
-    }
+    public Rig(string backend, OpKind op, string variant, bool strided, int threads) : this(backend, strided, threads) => Native.Select(op, variant);
+
+    /// <summary>With the variants that are the backend's defaults.</summary>
+    public Rig(string backend, bool strided, int threads) : this(TestedBackends.Open(backend, threads), strided) { }
+
+    /// <summary>With a backend that was opened with settings of its own; disposes it.</summary>
+    public Rig(Backend backend, bool strided) => (_strided, Native) = (strided, backend);
 
     public ReferenceBackend Oracle { get; } = new();
     public Backend Native { get; }
     public WeightFiles Files { get; } = new();
+
+    /// <summary>Selects the variant of this name, where the op has one: that ops of one instruction set agree to the bit is asked of those alone.</summary>
+    public void SelectNamesake(OpKind op, string variant)
+    {
+        if (Native.Variants(op).Any(v => v.Name == variant)) Native.Select(op, variant);
+    }
 
     public float[] Random(int count, float size = 1)
     {

@@ -18,7 +18,7 @@ internal sealed class DoctorCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         var facts = Facts();
-        IReadOnlyList<BackendEntry> backends = [.. BackendCatalog.Probe(), new BackendEntry("cuda", false, "not in this build")];
+        var backends = BackendCatalog.Probe();
         if (args.GetValue(CommonOptions.Json)) WriteJson(facts, backends);
         else WriteTables(facts, backends);
     }

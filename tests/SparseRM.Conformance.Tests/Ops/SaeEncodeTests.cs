@@ -68,7 +68,7 @@ public class SaeEncodeTests
     public void Fused_equals_composed_to_the_bit_on_any_threads(OpCase c)
     {
         using var rig = c.Open(3);
-        rig.Native.Select(OpKind.MatMul, c.Variant);
+        rig.SelectNamesake(OpKind.MatMul, c.Variant);
         foreach (var compute in new[] { DType.F32, DType.BF16 })
         {
             foreach (int dSae in new[] { 3, 64, 201, 640 })
@@ -136,10 +136,10 @@ public class SaeEncodeTests
         }
     }
 
-    [Fact]
-    public void More_rows_than_one_native_call_takes_come_in_order()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void More_rows_than_one_native_call_takes_come_in_order(string backend)
     {
-        using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), true, 2);
+        using var rig = new Rig(backend, true, 2);
         var sae = Sae(rig, new SaeActivation.TopK(3), 70, false);
         using var encoder = new SaeEncoder(rig.Native, sae);
         var x = rig.Random(1100, DIn);

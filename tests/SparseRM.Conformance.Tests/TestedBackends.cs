@@ -1,0 +1,31 @@
+using SparseRM.Backends;
+using SparseRM.Ilgpu;
+using SparseRM.Interop;
+using SparseRM.Interop.Cuda;
+
+namespace SparseRM.Conformance;
+
+/// <summary>The backends that are held against the oracle, and what each is asked to do.</summary>
+public static class TestedBackends
+{
+    public const string Cpu = "cpu", Cuda = "cuda:0", IlgpuCpu = "ilgpu:cpu";
+
+    public static readonly string[] Names = [Cpu, Cuda, IlgpuCpu];
+
+    public static readonly TheoryData<string> Rows = [.. Names];
+
+    public static Backend Open(string name, int threads) => name switch
+    {
+        Cpu => NativeBackend.Open(threads),
+        Cuda => CudaBackend.Open(name),  // the mock driver of tests/mock_cuda, which runs the kernels on the processor
+        _ => IlgpuBackend.Open(name, threads),
+    };
+
+    /// <summary>Emulated devices are a thousand times slower than what they stand for: there lengths are fewer and real sizes left out.</summary>
+    public static bool IsFast(string name) => name == Cpu;
+
+    /// <summary>Lengths round every vector width: 1 to 2 * 16 + 1, then around the panel of 64.</summary>
+    public static IEnumerable<int> Lengths(string name) => IsFast(name)
+        ? [.. Enumerable.Range(1, 33), 47, 48, 49, 63, 64, 65, 127, 130]
+        : [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 130];
+}
