@@ -9,7 +9,11 @@ public sealed class FaultTests : IDisposable
 {
     private const int OutOfMemory = 2, InvalidValue = 1, IllegalAddress = 700, LaunchFailed = 719;
 
-    public FaultTests() => MockDriver.Violations();
+    public FaultTests()
+    {
+        Scenario.RequireKernels();
+        MockDriver.Violations();
+    }
 
     public void Dispose()
     {

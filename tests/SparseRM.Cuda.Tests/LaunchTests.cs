@@ -14,6 +14,7 @@ public sealed class LaunchTests
     [Theory, MemberData(nameof(Kernels))]
     public void A_changed_argument_is_seen_in_the_results_or_by_the_driver(string kernel)
     {
+        Scenario.RequireKernels();
         MockDriver.Violations();
         var expected = Scenario.Run();
         Assert.Equal("", MockDriver.Violations());

@@ -13,6 +13,10 @@ internal static class Scenario
 {
     private const int Around = 96;
 
+    /// <summary>Skips a test where the build has no kernels.</summary>
+    public static void RequireKernels() =>
+        Assert.SkipUnless(CudaBackend.HasKernels, "this build has no CUDA kernels, since neither clang-19 nor nvcc was there; apt-get install clang-19");
+
     /// <summary>Opens, computes, gives everything back; the floats depend on every parameter of every plain kernel.</summary>
     public static float[] Run(string device = "cuda:0")
     {
