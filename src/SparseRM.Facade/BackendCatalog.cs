@@ -48,13 +48,30 @@ public static class BackendCatalog
     /// <summary>Opens a backend.</summary>
     /// <param name="name">A name of <see cref="Names"/>, or another device of one of those families; <c>auto</c> takes the fastest that opens.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
-    /// <exception cref="BackendException">Unknown, or it does not open on this machine: never replaced by another in silence.</exception>
-    public static Backend Open(string name = "auto", int threads = 0)
+    /// <param name="variants">Which variant computes an op; the backend's own choice for the others, or where this is null.</param>
+    /// <exception cref="BackendException">
+    /// Unknown, or it does not open on this machine: never replaced by another in silence; or it has no such variant, or cannot run it.
+    /// </exception>
+    public static Backend Open(string name = "auto", int threads = 0, IReadOnlyDictionary<OpKind, string>? variants = null)
     {
-        if (name == "auto") return Fastest(threads);
+        if (name == "auto") return WithVariants(Fastest(threads), variants);
         foreach (var family in s_all)
-            if (family.Has(name)) return family.Open(name, threads);
+            if (family.Has(name)) return WithVariants(family.Open(name, threads), variants);
         throw new BackendException(name, $"there is no such backend in this build; it has {string.Join(", ", Names)}");
+    }
+
+    private static Backend WithVariants(Backend backend, IReadOnlyDictionary<OpKind, string>? variants)
+    {
+        try
+        {
+            foreach (var (op, variant) in variants ?? new Dictionary<OpKind, string>()) backend.Select(op, variant);
+            return backend;
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The first CUDA device, where there is one that opens, else the processor.</summary>

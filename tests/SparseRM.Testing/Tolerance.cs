@@ -34,4 +34,17 @@ public static class Tolerance
     /// </summary>
     public static double Attention(int dHead, int keys, double scale, double normQ, double normK, double meanOfSizes) =>
         (2 * C * (Math.Sqrt(dHead) + 4) * Math.Abs(scale) * normQ * normK + 2 * C * Math.Sqrt(keys) + 16) * U * meanOfSizes + SmallestNormal;
+
+    /// <summary>
+    /// The same with products of bf16, whose rounding unit is w = 2^-8. q and k rounded, a score errs by (2 w + w^2) |scale| |q| |k| more (nothing where
+    /// they are bf16 values already: exact). Weights are rounded, in the sum of weights too: 2 w + 2 w^2; values: w, or nothing. Errors are factors
+    /// (1 + e_i) of terms whose sizes sum to the weighted mean of |v|, so at most exp(sum of |e_i|) - 1 of it. What vdpbf16ps loses is at most n 2^-126.
+    /// </summary>
+    public static double AttentionInBf16(int dHead, int keys, double scale, double normQ, double normK, double meanOfSizes, bool exact)
+    {
+        const double W = 1.0 / 256;
+        double score = (exact ? 0 : 2 * W + W * W) + C * (Math.Sqrt(dHead) + 4) * U;
+        double terms = 2 * score * Math.Abs(scale) * normQ * normK + 2 * W + 2 * W * W + (exact ? 0 : W) + (2 * C * Math.Sqrt(keys) + 16) * U;
+        return (Math.Exp(terms) - 1) * meanOfSizes + (keys + 1) * SmallestNormal;
+    }
 }
