@@ -5,6 +5,7 @@ using SparseRM.Tensors;
 namespace SparseRM.Cuda;
 
 /// <summary>Every fault is one sentence; nothing leaks; what can go on goes on.</summary>
+[Collection("mock driver")]  // one for the process, so one test at a time
 public sealed class FaultTests : IDisposable
 {
     private const int OutOfMemory = 2, InvalidValue = 1, IllegalAddress = 700, LaunchFailed = 719;

@@ -4,8 +4,6 @@ using SparseRM.Interop.Cuda;
 using SparseRM.Sae;
 using SparseRM.Tensors;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)]  // the mock driver is one for the process
-
 namespace SparseRM.Cuda;
 
 /// <summary>Every op once on small operands, each result with the memory around it.</summary>
@@ -101,6 +99,6 @@ internal static class Scenario
     {
         DIn = 4, DSae = 9, Layer = 0, HookName = null, WEnc = files.Write(weights, DType.F32, 9, 4), EncoderIsTransposed = true, EncoderScale = null,
         BEnc = [.. Enumerable.Repeat(1f, 9)], WDec = files.Write(weights, DType.F32, 9, 4), DecoderIsTransposed = false, DecoderScale = null,
-        BDec = new float[4], InputNorm = SaeInputNorm.None, Activation = new SaeActivation.TopK(2), Format = "test", GatingMode = null, Id = "test", Notes = [],
+        BDec = new float[4], InputNorm = SaeInputNorm.None, Activation = new SaeActivation.TopK(4), Format = "test", GatingMode = null, Id = "test", Notes = [],
     };
 }
