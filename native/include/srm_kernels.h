@@ -169,6 +169,8 @@ SRMK_API void srmk_matrix_free(srmk_matrix* matrix);
 // Widens count elements of dtype into destination[start..]; SRMK_NON_FINITE as above.
 SRMK_API srmk_status srmk_load_vector(srmk_backend* backend, const void* source, int32_t dtype, int64_t count,
                                       srmk_buffer* destination, int64_t start, int64_t* bad_element);
+// Asks the system to read these bytes of a mapped file from its disk, and does not wait.
+SRMK_API void srmk_expect_pages(const void* start, int64_t bytes);
 // Tells the system that the pages of a mapped file are not needed any more; they are read again if they are touched.
 SRMK_API void srmk_release_pages(const void* start, int64_t bytes);
 

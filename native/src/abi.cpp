@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -112,9 +113,7 @@ srmk_status srmk_matrix_create(srmk_backend*, int64_t outputs, int64_t inputs, i
     srm::require(compute == SRMK_F32 || storage == SRMK_BF16, "a matrix that computes in bf16 is stored so");
     auto made = std::make_unique<srmk_matrix>(srmk_matrix{outputs, inputs, compute, storage, nullptr});
     made->data = srm::allocate_aligned(static_cast<size_t>(made->bytes()));
-    // Padding must be zeros: the columns of the last panel, and the odd input of every panel.
-    if (outputs % srm::kPanel != 0 || made->padded_inputs() != inputs)
-      std::memset(made->data, 0, static_cast<size_t>(made->bytes()));
+    made->clear_padding();
     *matrix = made.release();
   });
 }
@@ -144,6 +143,14 @@ srmk_status srmk_load_vector(srmk_backend*, const void* source, int32_t dtype, i
                  "a vector reaches outside its buffer");
     report_finite(srm::load_vector(source, dtype, count, destination->data + start), bad_element);
   });
+}
+
+void srmk_expect_pages(const void* start, int64_t bytes) {
+  constexpr uintptr_t kStep = uintptr_t{256} << 10;  // of a longer request the system may take only the beginning
+  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  uintptr_t at = reinterpret_cast<uintptr_t>(start), end = at + static_cast<uintptr_t>(bytes);
+  for (at = at / page * page; at < end; at += kStep)
+    madvise(reinterpret_cast<void*>(at), std::min(kStep, end - at), MADV_WILLNEED);
 }
 
 void srmk_release_pages(const void* start, int64_t bytes) {

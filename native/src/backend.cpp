@@ -15,12 +15,11 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 void* allocate_aligned(size_t bytes) {
   size_t alignment = bytes >= 4 * kHugePage ? kHugePage : 64;
-  size_t rounded = (std::max<size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-  if (rounded < bytes) throw std::bad_alloc();
-  void* memory = std::aligned_alloc(alignment, rounded);
-  if (memory == nullptr) throw std::bad_alloc();
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignment, std::max<size_t>(bytes, 1)) != 0) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
-  if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+  // Whole ones only: a huge page that the block ends in would be resident to its end, a megabyte for each matrix.
+  if (alignment == kHugePage) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return memory;
 }

@@ -137,7 +137,7 @@ Work work_of(int kind, int threads) {
     case SRMK_PROBE_READ_L3: return reading(8 * half_of(_SC_LEVEL2_CACHE_SIZE, 1 << 20));
     case SRMK_PROBE_READ_DRAM: {
       const int64_t l3 = half_of(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
-      return reading(std::clamp<int64_t>(8 * l3 / threads, 64 << 20, 512 << 20));
+      return reading(std::clamp<int64_t>(8 * l3 / threads, 64 << 20, 128 << 20));
     }
     default: throw Error(SRMK_UNSUPPORTED, "this processor has no such instructions");
   }
@@ -161,14 +161,16 @@ double probe(srmk_backend& backend, int kind, double seconds) {
                      [&](int64_t task, int) { g_sink = work.run(bytes + task * work.bytes, work.bytes, rounds); });
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  // Runs grow until one is long beside the start of the threads; whatever else the machine does shortens none.
-  constexpr double kLong = 0.004;
-  double best = 0, took = 0;
-  int64_t rounds = 1;
-  for (double spent = 0; spent < seconds; spent += took) {
-    took = timed(rounds);
+  // Runs grow until one is long beside the start of the threads. A busy machine lengthens some of them: hence several.
+  constexpr double kLong = 0.004, kStart = 64e6;
+  constexpr int kAtLeast = 5;
+  double best = 0, spent = 0;
+  auto rounds = static_cast<int64_t>(std::max(1.0, kStart / work.per_round));
+  for (int run = 0; run < kAtLeast || spent < seconds; run++) {
+    double took = timed(rounds);
     best = std::max(best, threads * work.per_round * static_cast<double>(rounds) / took);
     if (took < kLong) rounds *= 2;
+    spent += took;
   }
   return best;
 }

@@ -9,7 +9,7 @@ namespace SparseRM.Interop;
 public sealed partial class NativeBackend
 {
     /// <summary>Bytes of weights packed at a time: what of a mapped file or a stream is resident beside the packed matrix.</summary>
-    private const long ChunkBytes = 64 << 20;
+    private const long ChunkBytes = 32 << 20;
 
     /// <summary>Receives some rows of a matrix, dense, as they lie in the file.</summary>
     private unsafe delegate void RowsReader(byte* rows, long first, long count);
@@ -101,10 +101,13 @@ public sealed partial class NativeBackend
             var file = MappedFile.Acquire(slice);
             try
             {
+                srmk_expect_pages(file.At(slice), chunk * rowBytes);
                 for (long first = 0; first < rowCount; first += chunk)
                 {
                     long count = Math.Min(chunk, rowCount - first);
                     byte* rows = file.At(slice) + first * rowBytes;
+                    // Keeps a disk busy while these are packed.
+                    srmk_expect_pages(rows + count * rowBytes, Math.Min(chunk, rowCount - first - count) * rowBytes);
                     read(rows, first, count);
                     srmk_release_pages(rows, count * rowBytes);
                 }

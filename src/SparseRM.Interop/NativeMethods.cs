@@ -117,6 +117,9 @@ internal static unsafe partial class NativeMethods
         BackendHandle backend, void* source, int dtype, long count, BufferHandle destination, long start, out long badElement);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial void srmk_expect_pages(void* start, long bytes);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial void srmk_release_pages(void* start, long bytes);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]

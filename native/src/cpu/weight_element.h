@@ -26,10 +26,11 @@ inline uint16_t to_bf16(float value) {
 /// IEEE binary16, exactly.
 inline float from_f16(uint16_t half) {
   uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, rest = half & 0x7fff;
-  if (rest >= 0x7c00) return from_bits(sign | 0x7f800000u | (rest & 0x3ff) << 13);
-  // Shifted into place the exponent is 112 too small; a multiplication mends it and normalises subnormals at once.
-  float size = from_bits(rest << 13) * from_bits(uint32_t{127 + 112} << 23);
-  return from_bits(sign | to_bits(size));
+  // Shifted into place the exponent is 112 too small; a multiplication mends it and normalises subnormals at once. No
+  // branch, so that a loop becomes vectors.
+  uint32_t size = to_bits(from_bits(rest << 13) * from_bits(uint32_t{127 + 112} << 23));
+  uint32_t special = 0x7f800000u | rest << 13;
+  return from_bits(sign | (rest >= 0x7c00 ? special : size));
 }
 
 /// Element types of weight files; memory may be unaligned.

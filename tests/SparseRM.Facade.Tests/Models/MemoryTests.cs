@@ -1,0 +1,79 @@
+using System.Globalization;
+using SparseRM.Interop;
+using SparseRM.Models;
+using SparseRM.Weights;
+
+namespace SparseRM.Facade.Tests.Models;
+
+/// <summary>What a model keeps in memory: the packed matrices of the blocks it uses, and nothing of its file.</summary>
+public sealed class MemoryTests
+{
+    private const int DModel = 512, DMlp = 2048, Vocabulary = 16_384, Blocks = 3;
+    private const long Megabyte = 1 << 20;
+
+    /// <summary>Pages that appear beside the weights whatever is opened: code that runs for the first time, stacks, the managed heap.</summary>
+    private const long Margin = 24 * Megabyte;
+
+    [Fact]
+    public void Holds_the_packed_weights_and_no_page_of_the_file()
+    {
+        using var folder = new TemporaryFolder();
+        Write(folder);
+        long file = new FileInfo(folder.File("model.safetensors")).Length;
+        Assert.True(file > 3 * Margin);
+        OpenAndRead(folder.Path, 0);  // what a first run loads
+        long anonymous = Resident("RssAnon"), mapped = Resident("RssFile");
+        using var backend = NativeBackend.Open(2);
+        using var model = TransformerModel.Open(backend, folder.Path, Blocks - 1);
+        Assert.InRange(Resident("RssAnon") - anonymous, model.ResidentBytes / 2, model.ResidentBytes + Margin);
+        Assert.InRange(Resident("RssFile") - mapped, long.MinValue, file / 8);
+        // Every row of the embedding, which a long run over many texts touches.
+        using (var reader = Open(folder.Path, Blocks - 1))
+            for (int first = 0; first < Vocabulary; first += 512)
+                reader.Read([reader.Encoder.EncodeIds([.. Enumerable.Range(first, 512)])]);
+        Assert.InRange(Resident("RssFile") - mapped, long.MinValue, file / 8);
+    }
+
+    private static ResidualReader Open(string folder, int layer) =>
+        ResidualReader.Open(new ReaderOptions { Model = folder, Layer = layer, IdsOnly = true });
+
+    private static void OpenAndRead(string folder, int layer)
+    {
+        using var reader = Open(folder, layer);
+        reader.Read([reader.Encoder.EncodeIds([.. Enumerable.Range(0, 512)])]);
+    }
+
+    /// <summary>A Llama of 33 MB of embedding and 57 MB of blocks.</summary>
+    private static void Write(TemporaryFolder folder)
+    {
+        File.WriteAllText(folder.File("config.json"), $$"""
+            {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": {{DModel}}, "intermediate_size": {{DMlp}},
+             "vocab_size": {{Vocabulary}}, "num_hidden_layers": {{Blocks}}, "num_attention_heads": 8, "num_key_value_heads": 8,
+             "max_position_embeddings": 512, "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true}
+            """);
+        var tensors = new List<TensorToWrite> { Tensor("model.embed_tokens.weight", Vocabulary, DModel), Tensor("model.norm.weight", DModel) };
+        for (int block = 0; block < Blocks; block++)
+        {
+            string name = $"model.layers.{block}.";
+            tensors.Add(Tensor(name + "input_layernorm.weight", DModel));
+            tensors.Add(Tensor(name + "post_attention_layernorm.weight", DModel));
+            foreach (string part in new[] { "q", "k", "v", "o" }) tensors.Add(Tensor($"{name}self_attn.{part}_proj.weight", DModel, DModel));
+            tensors.Add(Tensor(name + "mlp.gate_proj.weight", DMlp, DModel));
+            tensors.Add(Tensor(name + "mlp.up_proj.weight", DMlp, DModel));
+            tensors.Add(Tensor(name + "mlp.down_proj.weight", DModel, DMlp));
+        }
+        SafetensorsWriter.Write(folder.File("model.safetensors"), [.. tensors]);
+    }
+
+    // Row by row: the writer's own garbage would be counted.
+    private static TensorToWrite Tensor(string name, params ReadOnlySpan<long> shape) => shape.Length == 1
+        ? TensorToWrite.Singles(name, Enumerable.Repeat(0.01f, (int)shape[0]).ToArray(), shape)
+        : TensorToWrite.Rows(name, shape[0], (int)shape[1], (_, row) => row.Fill(0.01f));
+
+    private static long Resident(string field)
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        string line = File.ReadLines("/proc/self/status").Single(text => text.StartsWith(field, StringComparison.Ordinal));
+        return long.Parse(line.Split(':')[1].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) * 1024;
+    }
+}
