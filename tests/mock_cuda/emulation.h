@@ -66,7 +66,7 @@ void async_wait(int left);
 
 struct Parameter {
   size_t size;
-  bool is_pointer;
+  bool is_pointer, is_float;
 };
 
 struct Kernel {
@@ -86,7 +86,9 @@ void run_thread(void** values) {
 
 template <auto function, typename... Args>
 Kernel describe(const char* name, void (*)(Args...)) {
-  return {name, {Parameter{sizeof(Args), std::is_pointer_v<Args>}...}, run_thread<function, Args...>};
+  return {name,
+          {Parameter{sizeof(Args), std::is_pointer_v<Args>, std::is_same_v<Args, float>}...},
+          run_thread<function, Args...>};
 }
 
 struct Registration {

@@ -48,6 +48,13 @@ void tamper(Launch& launch) {
   mock::Tampering& change = state().tampering;
   if (change.parameter < 0 || change.kernel != launch.name) return;
   auto& bytes = launch.parameters[change.parameter];
+  if (launch.function->kernel->parameters[change.parameter].is_float) {
+    float changed;
+    std::memcpy(&changed, bytes.data(), sizeof changed);
+    changed += static_cast<float>(change.add);
+    std::memcpy(bytes.data(), &changed, sizeof changed);
+    return;
+  }
   int64_t value = 0;
   std::memcpy(&value, bytes.data(), bytes.size());
   value += change.add;

@@ -57,6 +57,11 @@ public sealed partial class CudaBackend
     public override void GatedMatMul(Operand x, Matrix gate, Matrix up, GatedActivationKind kind, Operand y)
     {
         OpChecks.GatedMatMul(x, gate, up, y);
+        if (Own(gate).Types != Own(up).Types)
+        {
+            base.GatedMatMul(x, gate, up, kind, y);  // the kernels take both in one storage type
+            return;
+        }
         using var call = Enter();
         CudaGatedMatMul.Run(this, Rows(x), Own(gate), Own(up), kind, Rows(y));
     }

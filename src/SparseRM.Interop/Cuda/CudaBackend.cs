@@ -16,6 +16,9 @@ public sealed partial class CudaBackend : Backend
     /// <summary>The environment variable that names another library than <c>libcuda.so.1</c>.</summary>
     public const string DriverVariable = CudaDriver.Variable;
 
+    /// <summary>Whether this build has kernels: it has none where neither clang-19 nor nvcc was there.</summary>
+    public static bool HasKernels => CudaModules.AreInThisBuild;
+
     /// <summary>Bytes of one of the pinned blocks through which rows go to and from the device.</summary>
     private const int StagingBytes = 4 << 20;
 

@@ -14,10 +14,13 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
     /// <summary>The target of the images for a compute capability: code for sm_90a runs on 9.0 alone, code for sm_80 on all later ones.</summary>
     public string Target => device.Capability == 90 ? "sm_90a" : "sm_80";
 
+    /// <summary>Whether the build that made this assembly had a compiler for kernels.</summary>
+    public static bool AreInThisBuild => typeof(CudaModules).Assembly.GetManifestResourceNames().Any(name => name.StartsWith("cuda/"));
+
     /// <summary>Refuses a build without kernels.</summary>
     public void Require()
     {
-        if (Image("add") is null)
+        if (!AreInThisBuild)
         {
             throw new BackendException(device.Name,
                 "this build has no CUDA kernels, since neither clang-19 nor nvcc was there; install one (apt-get install clang-19) and build again");
