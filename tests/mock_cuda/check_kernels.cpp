@@ -131,12 +131,14 @@ extern "C" __attribute__((visibility("default"))) const char* srm_check_project_
   for (auto* values : {&z, &directions, &w1, &b1, &w2})
     for (float& value : *values)
       value = static_cast<float>((seed = seed * 1664525u + 1013904223u) >> 8) / (1 << 23) - 1;
-  std::vector<float> partials(rows * tiles(n, 32) * hidden), scores(rows + 1, 7.0f);
+  std::vector<float> partials(rows * tiles(n, 32) * hidden), scores;
   std::vector<int> arrived(tiles(rows, 4), 0);
-  for (int run = 0; run < 2; run++)
+  for (int run = 0; run < 2; run++) {
+    scores.assign(rows + 1, 7.0f);
     launch("project_head_fused", {tiles(n, 32), tiles(rows, 4), 1}, 256, 0, z.data(), d_model, directions.data(),
            d_model, n, w1.data(), b1.data(), w2.data(), 0.5f, hidden, partials.data(), arrived.data(), scores.data(),
            rows);
+  }
   for (int row = 0; row < rows; row++) {
     double score = 0.5, size = 0.5;
     for (int unit = 0; unit < hidden; unit++) {

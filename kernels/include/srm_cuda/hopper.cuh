@@ -91,7 +91,7 @@ SRM_DEVICE void wgmma_m64n256k64(float (&sums)[128], u64 a, u64 b, bool first) {
       ".reg .pred add, always;\n"
       ".reg .b64 a, b;\n"
       "setp.eq.s32 add, %130, 0;\n"
-      "setp.eq.s32 always, 0, 0;\n"
+      "setp.eq.s32 always, %130, %130;\n"
       "wgmma.fence.sync.aligned;\n"
       "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 " SRM_SUMS
       ", %128, %129, add, 1, 1, 0, 0;\n"
