@@ -13,7 +13,8 @@ internal static class Scenario
 
     /// <summary>Skips a test where the build has no kernels.</summary>
     public static void RequireKernels() =>
-        Assert.SkipUnless(CudaBackend.HasKernels, "this build has no CUDA kernels, since neither clang-19 nor nvcc was there; apt-get install clang-19");
+        Assert.SkipUnless(
+            CudaBackend.HasKernels, "this build has no CUDA kernels, since neither clang-19 nor nvcc was there; apt-get install clang-19");
 
     /// <summary>Opens, computes, gives everything back; the floats depend on every parameter of every plain kernel.</summary>
     public static float[] Run(string device = "cuda:0")
@@ -99,6 +100,7 @@ internal static class Scenario
     {
         DIn = 4, DSae = 9, Layer = 0, HookName = null, WEnc = files.Write(weights, DType.F32, 9, 4), EncoderIsTransposed = true, EncoderScale = null,
         BEnc = [.. Enumerable.Repeat(1f, 9)], WDec = files.Write(weights, DType.F32, 9, 4), DecoderIsTransposed = false, DecoderScale = null,
-        BDec = new float[4], InputNorm = SaeInputNorm.None, Activation = new SaeActivation.TopK(4), Format = "test", GatingMode = null, Id = "test", Notes = [],
+        BDec = new float[4], InputNorm = SaeInputNorm.None, Activation = new SaeActivation.TopK(4), Format = "test", GatingMode = null,
+        Id = "test", Notes = [],
     };
 }

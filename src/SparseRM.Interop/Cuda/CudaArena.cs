@@ -4,7 +4,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda;
 
-/// <summary>Device memory that is given out again: freed blocks are kept by size, so that a program in its steady state never asks the driver.</summary>
+/// <summary>Device memory that is given out again: freed blocks are kept by size, so that a steady state never asks the driver.</summary>
 /// <remarks>
 /// All work runs in one stream, so a block may be given out while work that used it is still queued. Thread-safe, since finalisers free too.
 /// </remarks>

@@ -9,7 +9,7 @@ internal readonly record struct CudaOperand(nint Pointer, int Rows, int Columns,
     /// <summary>The ending of the names of kernels for it.</summary>
     public string Types => Compute == DType.BF16 ? "bf16" : "f32";
 
-    /// <summary>Elements from row to row. Two columns and fewer have no room for 16 bytes in <see cref="Operand.Length"/> and need no padding.</summary>
+    /// <summary>Elements from row to row. One or two have no room for 16 bytes in <see cref="Operand.Length"/>.</summary>
     public static int Stride(int columns, DType compute) => compute == DType.F32 || columns < 3 ? columns : (columns + 7) / 8 * 8;
 }
 
@@ -63,8 +63,8 @@ public sealed partial class CudaBackend
     /// <exception cref="Errors.ShapeMismatchException">Its buffer is too short.</exception>
     internal static CudaOperand Rows(Operand operand)
     {
-        long length = Operand.Length(operand.Rows, operand.Columns);
-        var whole = CudaRows.Of(new Tensor(operand.Buffer, 0, 1, checked((int)Math.Min(length, int.MaxValue)), checked((int)Math.Min(length, int.MaxValue))));
+        int perRow = checked((int)Operand.Length(1, operand.Columns));
+        var whole = CudaRows.Of(new Tensor(operand.Buffer, 0, operand.Rows, perRow, perRow));
         return new CudaOperand(whole.Pointer, operand.Rows, operand.Columns, CudaOperand.Stride(operand.Columns, operand.Compute), operand.Compute);
     }
 }

@@ -68,11 +68,14 @@ public sealed partial class CudaBackend
     }
 
     /// <inheritdoc/>
-    /// <remarks>A table of up to a quarter of the free memory is copied to the device, once; of a larger one <see cref="Embed"/> brings the rows it needs.</remarks>
+    /// <remarks>
+    /// A table of up to a quarter of the free memory is copied to the device, once; of a larger one <see cref="Embed"/> brings the rows it needs.
+    /// </remarks>
     public override EmbeddingTable OpenEmbedding(WeightSlice slice)
     {
         slice.RequireWeightType();
-        if (slice.Shape.Count != 2) throw new ShapeMismatchException(nameof(OpenEmbedding), $"{slice} has {slice.Shape.Count} dimensions, expected 2");
+        if (slice.Shape.Count != 2)
+            throw new ShapeMismatchException(nameof(OpenEmbedding), $"{slice} has {slice.Shape.Count} dimensions, expected 2");
         using var call = Enter();
         var host = new NativeEmbedding(slice);
         if (slice.ByteLength > _device.Memory().Free / TableShare) return new CudaEmbedding(slice, null, host, []);

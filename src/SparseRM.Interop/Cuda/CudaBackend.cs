@@ -8,7 +8,7 @@ namespace SparseRM.Interop.Cuda;
 /// <remarks>
 /// <para>All work runs in one stream, so ops are done in their order and memory can be reused while work that read it is queued. Activations stay on
 /// the device; only <see cref="Download"/> and <see cref="SaeEncode"/> wait.</para>
-/// <para>Written against <see cref="Backend"/> in C#, not behind the C ABI of the CPU kernels: one layer less, and nothing of CUDA in the C++ build.</para>
+/// <para>Written against <see cref="Backend"/> in C#, not behind the C ABI of the CPU kernels: one layer less.</para>
 /// <para>An error that loses the context (an illegal address) is said once with the driver's words, and every later call is refused.</para>
 /// </remarks>
 public sealed partial class CudaBackend : Backend
@@ -42,7 +42,9 @@ public sealed partial class CudaBackend : Backend
 
     /// <summary>Opens a device.</summary>
     /// <param name="name"><c>cuda</c> (the first) or <c>cuda:N</c>.</param>
-    /// <exception cref="BackendException">No driver, one older than CUDA 12.0, no such device, a compute capability below 8.0, or no kernels in this build.</exception>
+    /// <exception cref="BackendException">
+    /// No driver, one older than CUDA 12.0, no such device, a compute capability below 8.0, or no kernels in this build.
+    /// </exception>
     public static CudaBackend Open(string name = "cuda")
     {
         var device = CudaDevice.Open(name);
@@ -146,7 +148,8 @@ public sealed partial class CudaBackend : Backend
 
     private CudaStaging Staging => _staging ??= new CudaStaging(_device, StagingBytes);
 
-    private bool IsSupported(CudaVariant variant) => _device.Capability >= variant.Capability && (variant.Capability < 90 || _device.Capability == variant.Capability);
+    private bool IsSupported(CudaVariant variant) =>
+        _device.Capability >= variant.Capability && (variant.Capability < 90 || _device.Capability == variant.Capability);
 
     /// <summary>Begins an op: nobody else is inside, the backend is alive and its context current.</summary>
     private Lock.Scope Enter()

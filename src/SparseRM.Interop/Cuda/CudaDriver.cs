@@ -104,7 +104,10 @@ internal sealed unsafe class CudaDriver
         int version = 0;
         driver.Check(driver.DriverGetVersion(&version), "cuDriverGetVersion");
         if (version < LeastVersion)
-            throw new BackendException(backend, $"the driver supports CUDA {Text(version)}, at least {Text(LeastVersion)} is needed; update the NVIDIA driver");
+        {
+            throw new BackendException(
+                backend, $"the driver supports CUDA {Text(version)}, at least {Text(LeastVersion)} is needed; update the NVIDIA driver");
+        }
         driver.Version = version;
         driver.Check(driver.Init(0), "cuInit");
         return driver;

@@ -4,7 +4,7 @@ using SparseRM.Weights;
 
 namespace SparseRM.Interop.Cuda;
 
-/// <summary>Brings weights to the device in pieces, through two pinned blocks and their twins there; a kernel lays them out and looks at each element.</summary>
+/// <summary>Brings weights to the device in pieces, through two pinned blocks; a kernel lays them out and looks at each element.</summary>
 /// <remarks>One piece is read from the file while the device takes the other. The weights never pass through managed arrays.</remarks>
 internal sealed unsafe class CudaLoader(CudaBackend backend) : IDisposable
 {
@@ -15,7 +15,7 @@ internal sealed unsafe class CudaLoader(CudaBackend backend) : IDisposable
     private static readonly CudaVariant s_variant = new("row_per_block", "load_weights", 256);
     private readonly Slot[] _slots = [new(), new()];
 
-    /// <summary>Loads file rows [rowCount, rowLength] to <paramref name="to"/>: row r, column c to r * stride + c, or c * stride + r if transposed.</summary>
+    /// <summary>Loads rows [rowCount, rowLength] to <paramref name="to"/>: row r, column c to r * stride + c, or c * stride + r if transposed.</summary>
     /// <exception cref="ModelFormatException">A weight is NaN or infinite (with its place), or the file ends early.</exception>
     public void Load(WeightSlice slice, long rowCount, int rowLength, bool isTransposed, nint to, int stride, DType storage)
     {

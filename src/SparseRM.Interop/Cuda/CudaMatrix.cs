@@ -31,7 +31,7 @@ internal sealed class CudaEmbedding(WeightSlice slice, CudaBlock? device, Native
     /// <summary>Where rows are read when <see cref="Device"/> is null.</summary>
     public NativeEmbedding? Host { get; } = host;
 
-    /// <summary>Rows of <see cref="Device"/> that hold a NaN or an infinity; looked for once, so that no op has to wait for the device to say so.</summary>
+    /// <summary>Rows of <see cref="Device"/> that hold a NaN or an infinity; looked for once, so that no op waits for the device.</summary>
     public HashSet<int> BadRows { get; } = badRows;
 
     public override void Dispose()

@@ -27,7 +27,7 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
         }
     }
 
-    /// <summary>The function <c>{op}_{variant}</c> or <c>{op}_{variant}_{ending}</c>, able to take <paramref name="shared"/> bytes of shared memory.</summary>
+    /// <summary>The function <c>{op}_{variant}</c> or <c>{op}_{variant}_{ending}</c>, with room for <paramref name="shared"/> bytes of shared memory.</summary>
     public nint Function(string op, CudaVariant variant, string ending, int shared)
     {
         if (!_functions.TryGetValue((variant, ending), out nint function))

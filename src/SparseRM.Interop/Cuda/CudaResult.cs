@@ -24,5 +24,6 @@ internal static class CudaResults
     /// <summary>Whether the device's context is lost with this result: every later call would give it again.</summary>
     public static bool LosesContext(this CudaResult result) => result
         is CudaResult.EccUncorrectable or CudaResult.NvlinkUncorrectable or CudaResult.IllegalAddress or CudaResult.LaunchTimeout
-        or CudaResult.ContextIsDestroyed or CudaResult.Assert or (>= CudaResult.HardwareStackError and <= CudaResult.LaunchFailed) or CudaResult.Unknown;
+        or CudaResult.ContextIsDestroyed or CudaResult.Assert
+        or (>= CudaResult.HardwareStackError and <= CudaResult.LaunchFailed) or CudaResult.Unknown;
 }

@@ -47,7 +47,8 @@ internal static class CudaRope
 {
     public static void Run(CudaBackend backend, CudaRows x, ReadOnlySpan<int> positions, CudaRows cosSin) =>
         backend.Launch("rope", backend.Pick(OpKind.Rope), "", new Grid(x.Rows), 0,
-            x.Pointer, x.RowStride, backend.Indices.BringAlone(positions), cosSin.Pointer, cosSin.RowStride, x.Columns / cosSin.Columns, cosSin.Columns);
+            x.Pointer, x.RowStride, backend.Indices.BringAlone(positions), cosSin.Pointer, cosSin.RowStride,
+            x.Columns / cosSin.Columns, cosSin.Columns);
 
     public static readonly CudaVariant[] Variants = [new("row_per_block", "rope", 256)];
 }
