@@ -3,6 +3,7 @@ using SparseRM.Backends;
 using SparseRM.Backends.Reference;
 using SparseRM.Errors;
 using SparseRM.Interop;
+using SparseRM.Interop.Cuda;
 
 namespace SparseRM;
 
@@ -17,8 +18,8 @@ public sealed record BackendEntry(string Name, bool Available, string Note);
 /// <param name="Open">Opens the name, which may be another device of the family, with a number of threads (0 for all cores).</param>
 public sealed record BackendFamily(IReadOnlyList<string> Names, Func<string, int, Backend> Open)
 {
-    /// <summary>Whether the name is one of these, or another device of the same family.</summary>
-    public bool Has(string name) => Names.Contains(name) || (Family(Names[0]) is { } family && Family(name) == family);
+    /// <summary>Whether the name is one of these, the family's own, or another device of it.</summary>
+    public bool Has(string name) => Names.Contains(name) || (Family(Names[0]) is { } family && (name == family || Family(name) == family));
 
     private static string? Family(string name) => name.IndexOf(':') is > 0 and var colon ? name[..colon] : null;
 }
@@ -30,6 +31,7 @@ public static class BackendCatalog
     [
         new(["cpu"], (_, threads) => NativeBackend.Open(threads)),
         new(["reference"], (_, _) => new ReferenceBackend()),
+        new(["cuda:0"], (name, _) => CudaBackend.Open(name)),
     ];
 
     /// <summary>Names that <see cref="Open"/> takes.</summary>
@@ -42,7 +44,7 @@ public static class BackendCatalog
     public static bool Knows(string name) => name == "auto" || s_all.Any(family => family.Has(name));
 
     /// <summary>Opens a backend.</summary>
-    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> takes the fastest that opens.</param>
+    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> takes the processor: no kernel of a GPU was ever proven on one, so those are used only where they are asked for.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
     /// <param name="variants">Which variant computes an op; the backend's own choice for the others, or where this is null.</param>
     /// <exception cref="BackendException">

@@ -140,7 +140,7 @@ public sealed partial class NativeBackend
             slice.Path, $"tensor \"{slice.Name}\" has {Widen(slice.DType, bits)} at element {start + bad}; weights must be finite");
     }
 
-    private static float Widen(DType dtype, ReadOnlySpan<byte> bits) => dtype switch
+    internal static float Widen(DType dtype, ReadOnlySpan<byte> bits) => dtype switch
     {
         DType.F32 => BitConverter.ToSingle(bits),
         DType.F16 => (float)BitConverter.ToHalf(bits),

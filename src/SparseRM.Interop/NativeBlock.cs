@@ -27,11 +27,14 @@ internal sealed unsafe class NativeBlock : IDisposable
 
     /// <summary>Reads exactly <paramref name="bytes"/> from the slice's stream.</summary>
     /// <exception cref="ModelFormatException">The stream ends early.</exception>
-    public void Fill(WeightSlice slice, Stream stream, long bytes)
+    public void Fill(WeightSlice slice, Stream stream, long bytes) => Fill(slice, stream, _start, bytes);
+
+    /// <summary>The same to any memory.</summary>
+    public static void Fill(WeightSlice slice, Stream stream, byte* to, long bytes)
     {
         for (long done = 0; done < bytes;)
         {
-            int got = stream.Read(new Span<byte>(_start + done, (int)Math.Min(bytes - done, 1 << 24)));
+            int got = stream.Read(new Span<byte>(to + done, (int)Math.Min(bytes - done, 1 << 24)));
             if (got == 0) throw new ModelFormatException(slice.Path, $"the file ends inside tensor \"{slice.Name}\"; copy or download it again");
             done += got;
         }

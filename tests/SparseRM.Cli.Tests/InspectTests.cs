@@ -51,6 +51,6 @@ public sealed class InspectTests(FittedReward reward)
         var backends = json.GetProperty("backends").EnumerateArray().ToDictionary(entry => entry.GetProperty("name").GetString()!, entry => entry);
         Assert.True(backends["reference"].GetProperty("available").GetBoolean());
         Assert.All(backends.Values, backend => Assert.NotEqual("", backend.GetProperty("note").GetString()));
-        Assert.False(backends["cuda"].GetProperty("available").GetBoolean());
+        Assert.False(backends["cuda:0"].GetProperty("available").GetBoolean());
     }
 }

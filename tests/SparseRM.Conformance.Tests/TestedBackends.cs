@@ -1,21 +1,28 @@
 using SparseRM.Backends;
 using SparseRM.Ilgpu;
 using SparseRM.Interop;
+using SparseRM.Interop.Cuda;
 
 namespace SparseRM.Conformance;
 
 /// <summary>The backends that are held against the oracle, and what each is asked to do.</summary>
 public static class TestedBackends
 {
-    public const string Cpu = "cpu", IlgpuCpu = "ilgpu:cpu";
+    public const string Cpu = "cpu", Cuda = "cuda:0", IlgpuCpu = "ilgpu:cpu";
 
-    public static readonly string[] Names = [Cpu, IlgpuCpu];
+    /// <summary>Without clang-19 or nvcc there are no CUDA kernels to be tested; SparseRM.Cuda.Tests says so.</summary>
+    public static readonly string[] Names = CudaBackend.HasKernels ? [Cpu, Cuda, IlgpuCpu] : [Cpu, IlgpuCpu];
 
     public static readonly TheoryData<string> Rows = [.. Names];
 
-    public static Backend Open(string name, int threads) => name == Cpu ? NativeBackend.Open(threads) : IlgpuBackend.Open(name, threads);
+    public static Backend Open(string name, int threads) => name switch
+    {
+        Cpu => NativeBackend.Open(threads),
+        Cuda => CudaBackend.Open(name),  // the mock driver of tests/mock_cuda, which runs the kernels on the processor
+        _ => IlgpuBackend.Open(name, threads),
+    };
 
-    /// <summary>ILGPU's CPU accelerator is for tests alone: there lengths are fewer and real sizes left out.</summary>
+    /// <summary>Emulated devices are a thousand times slower than what they stand for: there lengths are fewer and real sizes left out.</summary>
     public static bool IsFast(string name) => name == Cpu;
 
     /// <summary>Lengths round every vector width: 1 to 2 * 16 + 1, then around the panel of 64.</summary>

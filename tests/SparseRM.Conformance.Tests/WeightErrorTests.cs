@@ -59,6 +59,7 @@ public class WeightErrorTests
     [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
     public void Refuses_a_table_whose_file_shrank_after_it_was_opened(string backend)
     {
+        Assert.SkipWhen(backend == TestedBackends.Cuda, "the table was copied to the device when it was opened");
         using var rig = new Rig(backend, false, 1);
         var slice = rig.Files.Write(rig.Random(64), DType.F32, 8, 8);
         using var table = rig.Native.OpenEmbedding(slice);

@@ -8,13 +8,14 @@ public sealed class BackendCatalogTests
         foreach (var entry in BackendCatalog.Probe())
         {
             Assert.Contains(entry.Name, BackendCatalog.Names);
-            Assert.True(entry.Available, entry.Note);
             Assert.NotEmpty(entry.Note);
+            if (entry.Name == "cuda:0" && !entry.Available) continue;  // where there is no such device
+            Assert.True(entry.Available, entry.Note);
             using var backend = BackendCatalog.Open(entry.Name, 1);
             Assert.Equal(entry.Name, backend.Name);
         }
         using var auto = BackendCatalog.Open();
-        Assert.Equal("cpu", auto.Name);
+        Assert.Equal(BackendCatalog.Probe().Any(entry => entry is { Name: "cuda:0", Available: true }) ? "cuda:0" : "cpu", auto.Name);
     }
 
     [Fact]

@@ -22,7 +22,7 @@ internal sealed class DoctorCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         var facts = Facts();
-        IReadOnlyList<BackendEntry> backends = [.. BackendCatalog.Probe(), new BackendEntry("cuda", false, "not in this build")];
+        var backends = BackendCatalog.Probe();
         var agreements = Agreements(backends);
         if (args.GetValue(CommonOptions.Json)) WriteJson(facts, backends, agreements);
         else WriteTables(facts, backends, agreements);

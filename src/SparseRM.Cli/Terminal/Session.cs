@@ -68,7 +68,8 @@ internal sealed class Session : IDisposable
     public void SayBackend(ParseResult args, string description)
     {
         // Through the console of the bars, which makes room above them.
-        if (!Console.IsErrorRedirected && args.GetValue(CommonOptions.Backend) is null or "auto") Bars.WriteLine($"backend: {description}");
+        if (!Console.IsErrorRedirected && args.GetValue(CommonOptions.Backend) is null or "auto")
+            Bars.WriteLine($"backend: {description} (auto takes the processor; others are used where --backend names them)");
     }
 
     /// <summary>Something good to know of an input.</summary>

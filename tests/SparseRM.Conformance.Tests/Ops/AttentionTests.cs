@@ -115,34 +115,48 @@ public class AttentionTests
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_for_bf16_operands_of_common_heads(OpCase c)
+    {
+        using var rig = c.Open();
+        foreach (int dHead in new[] { 64, 128, 256 })
+        {
+            Compare(rig, DType.BF16, true, new(2, 1, dHead, 0.1f, 0, 0), 70 + 13 + 1, 70 + 13 + 3,
+                new(0, 70, 0, 0, 0, 70), new(70, 13, 0, 70, 70, 13), new(83, 1, 0, 0, 83, 3));
+            Compare(rig, DType.BF16, true, new(2, 2, dHead, 0.1f, 5, 66), 90, 90, Whole(90));
+        }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
     public void A_row_has_the_same_bits_alone_in_any_batch_with_any_split_and_on_any_threads(OpCase c)
     {
         using var one = c.Open(1);
         using var three = c.Open(3);
-        foreach (var (window, compute) in from window in new[] { 0, 20, 100 } from compute in new[] { DType.F32, DType.BF16 } select (window, compute))
+        foreach (var (window, heads, dHead, compute) in
+            new[] { (0, 6, 20, DType.F32), (20, 6, 20, DType.F32), (100, 6, 20, DType.F32), (20, 6, 20, DType.BF16), (0, 2, 64, DType.BF16), (100, 2, 64, DType.BF16) })
         {
             const int T = 173;
-            var o = new AttentionOptions(6, 2, 20, 0.9f, 30, window);
-            var (q, k, v) = (one.Random(T, 120), one.Random(T, 40), one.Random(T, 40));
-            var y = one.Operand(T, 120, compute).Actual;
+            int width = heads * dHead, kvWidth = 2 * dHead;
+            var o = new AttentionOptions(heads, 2, dHead, 0.9f, 30, window);
+            var (q, k, v) = (one.Random(T, width), one.Random(T, kvWidth), one.Random(T, kvWidth));
+            var y = one.Operand(T, width, compute).Actual;
             one.Native.Attention(q.Actual, k.Actual, v.Actual, Positions(Whole(T)), [Whole(T)], o, y);
             var all = one.Read(one.Native, y);
 
-            var (q3, k3, v3) = (three.Pair(T, 120, q.Values), three.Pair(T, 40, k.Values), three.Pair(T, 40, v.Values));
+            var (q3, k3, v3) = (three.Pair(T, width, q.Values), three.Pair(T, kvWidth, k.Values), three.Pair(T, kvWidth, v.Values));
             foreach (int split in new[] { 1, 50, 64, 65, 128, 172 })
             {
                 // The same keys as prefix and own part, in two segments: the prompt's queries, then the rest's.
                 AttentionSegment[] segments = [new(0, split, 0, 0, 0, split), new(split, T - split, 0, split, split, T - split)];
-                var parts = three.Operand(T, 120, compute).Actual;
+                var parts = three.Operand(T, width, compute).Actual;
                 three.Native.Attention(q3.Actual, k3.Actual, v3.Actual, Positions(segments), segments, o, parts);
                 TensorAssert.SameBits(all, three.Read(three.Native, parts));
             }
             for (int row = 0; row < T; row += 9)
             {
-                var alone = three.Operand(1, 120, compute).Actual;
+                var alone = three.Operand(1, width, compute).Actual;
                 // Keys after the row are there too: they must not matter.
                 three.Native.Attention(q3.Actual.RowRange(row, 1), k3.Actual, v3.Actual, [row], [new(0, 1, 0, 0, 0, T)], o, alone);
-                TensorAssert.SameBits(all.AsSpan(row * 120, 120), three.Read(three.Native, alone));
+                TensorAssert.SameBits(all.AsSpan(row * width, width), three.Read(three.Native, alone));
             }
         }
     }

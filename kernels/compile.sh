@@ -1,0 +1,23 @@
+#!/bin/sh
+# compile.sh ARCH OUTPUT_FOLDER SOURCE.cu...: PTX of kernels for sm_80 or sm_90a, as OUTPUT_FOLDER/{stem}.{arch}.ptx.
+# By clang (no CUDA toolkit is needed), else by nvcc; exit code 3 where there is neither. No contraction of a * b + c: see
+# include/srm_cuda/math.cuh.
+set -eu
+arch=$1 output=$2
+shift 2
+include=$(dirname "$0")/include
+
+for compiler in clang-19 clang-20 clang-21 nvcc none; do
+  if command -v "$compiler" >/dev/null 2>&1; then break; fi
+done
+for source in "$@"; do
+  target=$output/$(basename "$source" .cu).$arch.ptx
+  case $compiler in
+    clang-*)
+      "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch="$arch" --cuda-feature=+ptx80 -nocudainc -nocudalib -O3 -std=c++20 \
+        -ffp-contract=off -Wall -Wextra -Werror -I"$include" -S "$source" -o "$target.new" ;;
+    nvcc) nvcc -ptx -x cu -arch="$arch" -O3 -std=c++20 -fmad=false -I"$include" "$source" -o "$target.new" ;;
+    none) exit 3 ;;
+  esac
+  mv "$target.new" "$target"
+done

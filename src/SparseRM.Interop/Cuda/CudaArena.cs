@@ -1,0 +1,99 @@
+using System.Numerics;
+using SparseRM.Errors;
+using SparseRM.Tensors;
+
+namespace SparseRM.Interop.Cuda;
+
+/// <summary>Device memory that is given out again: freed blocks are kept by size, so that a steady state never asks the driver.</summary>
+/// <remarks>
+/// All work runs in one stream, so a block may be given out while work that used it is still queued. Thread-safe, since finalisers free too.
+/// </remarks>
+internal sealed class CudaArena(CudaDevice device) : IDisposable
+{
+    /// <summary>Larger blocks (weights) go back to the driver at once.</summary>
+    private const long LargestKept = 64 << 20;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, Stack<DeviceMemory>> _free = [];
+    private bool _isClosed;
+
+    /// <summary>Memory for at least <paramref name="bytes"/>, aligned to 256 bytes, contents undefined.</summary>
+    /// <exception cref="BackendException">Out of memory; says how much was asked for and how much there is.</exception>
+    public CudaBlock Allocate(long bytes)
+    {
+        long size = SizeClass(Math.Max(bytes, 1));
+        lock (_gate)
+        {
+            if (_free.TryGetValue(size, out var stack) && stack.TryPop(out var kept)) return new CudaBlock(this, kept, size);
+        }
+        if (device.TryAllocate(size) is { } memory) return new CudaBlock(this, memory, size);
+        Trim();
+        if (device.TryAllocate(size) is { } second) return new CudaBlock(this, second, size);
+        var (free, total) = device.Memory();
+        throw new BackendException(device.Name, $"out of memory: {bytes} bytes were asked for, {free} of the device's {total} are free");
+    }
+
+    /// <summary>Takes a block's memory back.</summary>
+    public void Return(DeviceMemory memory, long size)
+    {
+        lock (_gate)
+        {
+            if (!_isClosed && size <= LargestKept)
+            {
+                if (!_free.TryGetValue(size, out var stack)) _free[size] = stack = new();
+                stack.Push(memory);
+                return;
+            }
+        }
+        memory.Dispose();
+    }
+
+    /// <summary>Gives what is kept back to the driver. Blocks that are out follow when they are disposed.</summary>
+    public void Dispose()
+    {
+        lock (_gate) _isClosed = true;
+        Trim();
+    }
+
+    private void Trim()
+    {
+        lock (_gate)
+        {
+            foreach (var stack in _free.Values)
+                while (stack.TryPop(out var memory)) memory.Dispose();
+            _free.Clear();
+        }
+    }
+
+    /// <summary>Rounded up to 512 bytes and to three leading bits, so that sizes repeat and at most an eighth is unused.</summary>
+    private static long SizeClass(long bytes)
+    {
+        long step = Math.Max(512, 1L << Math.Max(0, BitOperations.Log2((ulong)bytes) - 3));
+        return checked((bytes + step - 1) / step * step);
+    }
+}
+
+/// <summary>A piece of device memory out of the arena.</summary>
+internal sealed class CudaBlock(CudaArena arena, DeviceMemory memory, long size) : IDisposable
+{
+    private DeviceMemory? _memory = memory;
+
+    /// <summary>The first byte, as the device sees it.</summary>
+    /// <exception cref="ObjectDisposedException">It was given back.</exception>
+    public nint Pointer => (_memory ?? throw new ObjectDisposedException(nameof(DeviceBuffer))).Value;
+
+    /// <summary>Bytes, at least those asked for.</summary>
+    public long Size => size;
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _memory, null) is { } memory) arena.Return(memory, size);
+    }
+}
+
+/// <summary>Floats on the device.</summary>
+internal sealed class CudaBuffer(CudaBlock block, long length) : DeviceBuffer(length)
+{
+    public nint Pointer => block.Pointer;
+    public override void Dispose() => block.Dispose();
+}

@@ -1,0 +1,175 @@
+using SparseRM.Backends;
+using SparseRM.Errors;
+using SparseRM.Tensors;
+
+namespace SparseRM.Interop.Cuda;
+
+/// <summary>A CUDA device, through the driver alone: <c>cuda</c> or <c>cuda:N</c>.</summary>
+/// <remarks>
+/// <para>All work runs in one stream, so ops are done in their order and memory can be reused while work that read it is queued. Activations stay on
+/// the device; only <see cref="Download"/> and <see cref="SaeEncode"/> wait.</para>
+/// <para>Written against <see cref="Backend"/> in C#, not behind the C ABI of the CPU kernels: one layer less.</para>
+/// <para>An error that loses the context (an illegal address) is said once with the driver's words, and every later call is refused.</para>
+/// </remarks>
+public sealed partial class CudaBackend : Backend
+{
+    /// <summary>The environment variable that names another library than <c>libcuda.so.1</c>.</summary>
+    public const string DriverVariable = CudaDriver.Variable;
+
+    /// <summary>Whether this build has kernels: it has none where neither clang-19 nor nvcc was there.</summary>
+    public static bool HasKernels => CudaModules.AreInThisBuild;
+
+    /// <summary>Bytes of one of the pinned blocks through which rows go to and from the device.</summary>
+    private const int StagingBytes = 4 << 20;
+
+    private readonly CudaDevice _device;
+    private readonly CudaArena _arena;
+    private readonly CudaModules _modules;
+    private readonly CudaIndices _indices;
+    private readonly Dictionary<OpKind, CudaVariant> _selected = [];
+    private readonly Lock _gate = new();
+    private CudaStaging? _staging;
+    private bool _isDisposed;
+
+    private CudaBackend(CudaDevice device)
+    {
+        _device = device;
+        _arena = new CudaArena(device);
+        _modules = new CudaModules(device);
+        _indices = new CudaIndices(device, _arena);
+        foreach (var op in Enum.GetValues<OpKind>()) _selected[op] = CudaVariants.Of(op).Last(variant => IsSupported(variant) && variant.IsProven);
+    }
+
+    /// <summary>Opens a device.</summary>
+    /// <param name="name"><c>cuda</c> (the first) or <c>cuda:N</c>.</param>
+    /// <exception cref="BackendException">
+    /// No driver, one older than CUDA 12.0, no such device, a compute capability below 8.0, or no kernels in this build.
+    /// </exception>
+    public static CudaBackend Open(string name = "cuda")
+    {
+        var device = CudaDevice.Open(name);
+        var backend = new CudaBackend(device);
+        try
+        {
+            backend._modules.Require();
+            return backend;
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Name => _device.Name;
+
+    /// <inheritdoc/>
+    public override string Description
+    {
+        get
+        {
+            using var call = Enter();
+            int version = _device.Driver.Version;
+            return $"{Name}: {_device.Model}, compute capability {_device.Capability / 10}.{_device.Capability % 10}, "
+                + $"{_device.Memory().Total / 1e9:0.0} GB, driver for CUDA {version / 1000}.{version % 1000 / 10}, kernels for {_modules.Target} "
+                + "(proven under emulation, not yet run on a GPU)";
+        }
+    }
+
+    /// <inheritdoc/>
+    public override DeviceBuffer Allocate(long length)
+    {
+        using var call = Enter();
+        if (length < 0 || length > long.MaxValue / 8) throw new BackendException(Name, $"out of memory: {length} floats were asked for");
+        return new CudaBuffer(_arena.Allocate(length * sizeof(float)), length);
+    }
+
+    /// <inheritdoc/>
+    public override unsafe void Upload(ReadOnlySpan<float> source, Tensor destination)
+    {
+        using var call = Enter();
+        RequireLength(nameof(Upload), source.Length, destination);
+        var to = Rows(destination);
+        fixed (float* from = source)
+            foreach (var run in to.Runs) Staging.Upload((byte*)from + run.DenseOffset, to.Pointer + run.Offset, run.Bytes);
+    }
+
+    /// <inheritdoc/>
+    public override unsafe void Download(Tensor source, Span<float> destination)
+    {
+        using var call = Enter();
+        RequireLength(nameof(Download), destination.Length, source);
+        var from = Rows(source);
+        fixed (float* to = destination)
+            foreach (var run in from.Runs) Staging.Download(from.Pointer + run.Offset, (byte*)to + run.DenseOffset, run.Bytes);
+        // An empty tensor too reports what went wrong before it.
+        _device.Synchronize();
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<KernelVariant> Variants(OpKind op) =>
+        [.. CudaVariants.Of(op).Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == _selected[op]))];
+
+    /// <inheritdoc/>
+    /// <remarks>Operands that a variant has no kernel for (types, widths of heads) are computed by the next slower one that has.</remarks>
+    public override void Select(OpKind op, string variant)
+    {
+        var variants = CudaVariants.Of(op);
+        if (Array.Find(variants, v => v.Name == variant && IsSupported(v)) is { } found)
+        {
+            _selected[op] = found;
+            return;
+        }
+        string problem = variants.Any(v => v.Name == variant)
+            ? $"{_device.Model} cannot run variant \"{variant}\" of {op}"
+            : $"{op} has no variant \"{variant}\"";
+        throw new BackendException(Name, $"{problem}; it can run: {string.Join(", ", variants.Where(IsSupported).Select(v => v.Name))}");
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Waits for work that is under way. Buffers and weights may be disposed later.</remarks>
+    public override void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_isDisposed) return;
+            _isDisposed = true;
+            _indices.Dispose();
+            _staging?.Dispose();
+            _loader?.Dispose();
+            _saeEncode?.Dispose();
+            base.Dispose();
+            _modules.Dispose();
+            _arena.Dispose();
+            _device.Dispose();
+        }
+    }
+
+    private CudaStaging Staging => _staging ??= new CudaStaging(_device, StagingBytes);
+
+    private bool IsSupported(CudaVariant variant) =>
+        _device.Capability >= variant.Capability && (variant.Capability < 90 || _device.Capability == variant.Capability);
+
+    /// <summary>Begins an op: nobody else is inside, the backend is alive and its context current.</summary>
+    private Lock.Scope Enter()
+    {
+        var scope = _gate.EnterScope();
+        try
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            _device.Enter();
+            return scope;
+        }
+        catch
+        {
+            scope.Dispose();
+            throw;
+        }
+    }
+
+    private static void RequireLength(string op, int length, Tensor tensor)
+    {
+        if (length < (long)tensor.Rows * tensor.Columns) throw new ShapeMismatchException(op, $"{length} floats for the tensor {tensor}");
+    }
+}

@@ -1,0 +1,154 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using SparseRM.Errors;
+
+namespace SparseRM.Interop.Cuda;
+
+/// <summary>One device with its context and its one stream; every driver call of the backend is checked here.</summary>
+internal sealed unsafe class CudaDevice : IDisposable
+{
+    private const int MajorAttribute = 75, MinorAttribute = 76, MultiprocessorsAttribute = 16, NonBlocking = 1, NoTiming = 2;
+    private readonly StreamHandle _stream;
+    private string? _lost;
+
+    private CudaDevice(string name, CudaDriver driver, int device)
+    {
+        (Name, Driver) = (name, driver);
+        byte* text = stackalloc byte[256];
+        driver.Check(driver.DeviceGetName(text, 256, device), "cuDeviceGetName");
+        Model = Marshal.PtrToStringUTF8((nint)text)!;
+        int major, minor, multiprocessors;
+        driver.Check(driver.DeviceGetAttribute(&major, MajorAttribute, device), "cuDeviceGetAttribute");
+        driver.Check(driver.DeviceGetAttribute(&minor, MinorAttribute, device), "cuDeviceGetAttribute");
+        driver.Check(driver.DeviceGetAttribute(&multiprocessors, MultiprocessorsAttribute, device), "cuDeviceGetAttribute");
+        (Capability, Multiprocessors) = (10 * major + minor, multiprocessors);
+        if (Capability < 80)
+            throw new BackendException(name, $"{Model} has compute capability {major}.{minor}; there are kernels for 8.0 and later only");
+        Context = new ContextHandle(driver, device);
+        try
+        {
+            Check(Context.MakeCurrent(), "cuCtxSetCurrent");
+            nint stream;
+            Check(driver.CreateStream(&stream, NonBlocking), "cuStreamCreate");
+            _stream = new StreamHandle(Context, stream);
+        }
+        catch
+        {
+            Context.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary><c>cuda:0</c></summary>
+    public string Name { get; }
+
+    /// <summary>What the driver calls the device: <c>NVIDIA H200</c>.</summary>
+    public string Model { get; }
+
+    /// <summary>Compute capability as 10 major + minor.</summary>
+    public int Capability { get; }
+
+    /// <summary>Processors that each run blocks of their own.</summary>
+    public int Multiprocessors { get; }
+
+    public CudaDriver Driver { get; }
+
+    public ContextHandle Context { get; }
+
+    /// <summary>The stream that all work is queued on.</summary>
+    public nint Stream => _stream.Value;
+
+    /// <summary>Opens the device that <c>cuda</c> or <c>cuda:N</c> names.</summary>
+    /// <exception cref="BackendException">Whatever is missing: driver, device, a sufficient compute capability.</exception>
+    public static CudaDevice Open(string name)
+    {
+        var driver = CudaDriver.Open(name);
+        int count;
+        driver.Check(driver.DeviceGetCount(&count), "cuDeviceGetCount");
+        int ordinal = name == "cuda" ? 0 : name.StartsWith("cuda:") && int.TryParse(name.AsSpan(5), out int parsed) ? parsed : -1;
+        if (ordinal < 0 || ordinal >= count) throw new BackendException(name, $"there is no such device; this machine has {List(count)}");
+        int device;
+        driver.Check(driver.DeviceGet(&device, ordinal), "cuDeviceGet");
+        return new CudaDevice($"cuda:{ordinal}", driver, device);
+
+        static string List(int count) => count == 0 ? "none" : string.Join(", ", Enumerable.Range(0, count).Select(i => $"cuda:{i}"));
+    }
+
+    /// <summary>Makes the context current; refuses when it is lost.</summary>
+    public void Enter()
+    {
+        if (_lost is not null) throw new BackendException(Name, $"the device's context is lost ({_lost}); restart the program");
+        Check(Context.MakeCurrent(), "cuCtxSetCurrent");
+    }
+
+    /// <summary>Throws the driver's name and text of an error; after one that loses the context every later call is refused.</summary>
+    public void Check(CudaResult result, string call)
+    {
+        if (result != CudaResult.Success) Fail(result, call);
+    }
+
+    /// <summary>Waits for all queued work.</summary>
+    public void Synchronize() => Check(Driver.Synchronize(Stream), "cuStreamSynchronize");
+
+    /// <summary>Device memory, or null where there is not enough.</summary>
+    public DeviceMemory? TryAllocate(long bytes)
+    {
+        nint pointer;
+        var result = Driver.Allocate(&pointer, (nuint)bytes);
+        if (result == CudaResult.OutOfMemory) return null;
+        Check(result, "cuMemAlloc");
+        return new DeviceMemory(Context, pointer);
+    }
+
+    /// <summary>Page-locked host memory.</summary>
+    public PinnedMemory AllocatePinned(long bytes)
+    {
+        nint pointer;
+        var result = Driver.AllocateHost(&pointer, (nuint)bytes, 0);
+        if (result == CudaResult.OutOfMemory) throw new BackendException(Name, $"out of page-locked host memory: {bytes} bytes were asked for");
+        Check(result, "cuMemHostAlloc");
+        return new PinnedMemory(Context, pointer);
+    }
+
+    public EventHandle CreateEvent()
+    {
+        nint mark;
+        Check(Driver.CreateEvent(&mark, NoTiming), "cuEventCreate");
+        return new EventHandle(Context, mark);
+    }
+
+    public void Record(EventHandle mark) => Check(Driver.RecordEvent(mark.Value, Stream), "cuEventRecord");
+
+    public void Wait(EventHandle mark) => Check(Driver.WaitForEvent(mark.Value), "cuEventSynchronize");
+
+    public void CopyToDevice(nint to, void* pinned, long bytes) => Check(Driver.CopyToDevice(to, pinned, (nuint)bytes, Stream), "cuMemcpyHtoDAsync");
+
+    public void CopyToHost(void* pinned, nint from, long bytes) => Check(Driver.CopyToHost(pinned, from, (nuint)bytes, Stream), "cuMemcpyDtoHAsync");
+
+    public void Fill(nint to, byte value, long bytes) => Check(Driver.Fill(to, value, (nuint)bytes, Stream), "cuMemsetD8Async");
+
+    /// <summary>Free and total bytes of the device.</summary>
+    public (long Free, long Total) Memory()
+    {
+        nuint free, total;
+        Check(Driver.MemoryInfo(&free, &total), "cuMemGetInfo");
+        return ((long)free, (long)total);
+    }
+
+    /// <summary>Waits for work that is under way (unless the context is lost), then gives the stream and the hold on the context back.</summary>
+    public void Dispose()
+    {
+        if (_lost is null && Context.MakeCurrent() == CudaResult.Success) Driver.Synchronize(Stream);
+        _stream.Dispose();
+        Context.Dispose();
+    }
+
+    [DoesNotReturn]
+    private void Fail(CudaResult result, string call)
+    {
+        string problem = $"{call}: {Driver.Describe(result)}";
+        if (!result.LosesContext()) throw new BackendException(Name, problem);
+        _lost = problem;
+        throw new BackendException(Name, $"{problem}; the device's context is lost, restart the program");
+    }
+}

@@ -1,0 +1,37 @@
+using SparseRM.Errors;
+using SparseRM.Tensors;
+
+namespace SparseRM.Interop.Cuda;
+
+/// <summary>A tensor's place on the device.</summary>
+internal readonly record struct CudaRows(nint Pointer, int Rows, int Columns, int RowStride)
+{
+    /// <exception cref="ArgumentException">The tensor lies in another backend's buffer.</exception>
+    /// <exception cref="ShapeMismatchException">It reaches outside its buffer.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public static CudaRows Of(Tensor tensor)
+    {
+        if (tensor.Buffer is not CudaBuffer buffer)
+            throw new ArgumentException($"the tensor {tensor} lies in a {tensor.Buffer?.GetType().Name ?? "null"}, not in a buffer of the cuda backend");
+        bool fits = tensor.Offset >= 0 && tensor.Rows >= 0 && tensor.Columns >= 0 && tensor.RowStride >= tensor.Columns
+            && (tensor.Rows == 0 || tensor.Offset + (tensor.Rows - 1L) * tensor.RowStride + tensor.Columns <= buffer.Length);
+        if (!fits) throw new ShapeMismatchException("Tensor", $"the view {tensor} reaches outside its buffer of {buffer.Length} floats");
+        return new CudaRows(buffer.Pointer + (nint)(tensor.Offset * sizeof(float)), tensor.Rows, tensor.Columns, tensor.RowStride);
+    }
+
+    /// <summary>The pieces without gaps: the whole, or one a row.</summary>
+    public IEnumerable<(long DenseOffset, nint Offset, long Bytes)> Runs
+    {
+        get
+        {
+            long row = (long)Columns * sizeof(float);
+            if (row == 0 || Rows == 0) yield break;
+            if (RowStride == Columns || Rows == 1)
+            {
+                yield return (0, 0, Rows * row);
+                yield break;
+            }
+            for (int i = 0; i < Rows; i++) yield return (i * row, (nint)((long)i * RowStride * sizeof(float)), row);
+        }
+    }
+}

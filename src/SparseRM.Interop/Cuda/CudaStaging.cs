@@ -1,0 +1,77 @@
+namespace SparseRM.Interop.Cuda;
+
+/// <summary>Two pinned blocks through which bytes go to and from the device; one is filled while the device copies the other.</summary>
+internal sealed unsafe class CudaStaging : IDisposable
+{
+    private readonly CudaDevice _device;
+    private readonly int _bytes;
+    private readonly PinnedMemory[] _blocks = new PinnedMemory[2];
+    private readonly EventHandle[] _copied = new EventHandle[2];
+    private int _next;
+
+    public CudaStaging(CudaDevice device, int bytes)
+    {
+        (_device, _bytes) = (device, bytes);
+        try
+        {
+            for (int i = 0; i < 2; i++)
+            {
+                _blocks[i] = device.AllocatePinned(bytes);
+                _copied[i] = device.CreateEvent();
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Queues a copy; <paramref name="from"/> may change when this returns.</summary>
+    public void Upload(byte* from, nint to, long bytes)
+    {
+        for (long done = 0; done < bytes; done += _bytes)
+        {
+            long part = Math.Min(_bytes, bytes - done);
+            var block = (byte*)Take();
+            Buffer.MemoryCopy(from + done, block, part, part);
+            _device.CopyToDevice(to + (nint)done, block, part);
+            Give();
+        }
+    }
+
+    /// <summary>Waits for all that is queued, then copies.</summary>
+    public void Download(nint from, byte* to, long bytes)
+    {
+        for (long done = 0; done < bytes; done += _bytes)
+        {
+            long part = Math.Min(_bytes, bytes - done);
+            var block = (byte*)Take();
+            _device.CopyToHost(block, from + (nint)done, part);
+            _device.Synchronize();
+            Buffer.MemoryCopy(block, to + done, part, part);
+        }
+    }
+
+    public void Dispose()
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            _blocks[i]?.Dispose();
+            _copied[i]?.Dispose();
+        }
+    }
+
+    /// <summary>The next block, when the copy out of it has ended.</summary>
+    private nint Take()
+    {
+        _device.Wait(_copied[_next]);
+        return _blocks[_next].Value;
+    }
+
+    private void Give()
+    {
+        _device.Record(_copied[_next]);
+        _next = 1 - _next;
+    }
+}

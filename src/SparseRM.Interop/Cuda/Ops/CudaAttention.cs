@@ -1,0 +1,77 @@
+using System.Runtime.CompilerServices;
+using SparseRM.Backends;
+using SparseRM.Tensors;
+
+namespace SparseRM.Interop.Cuda.Ops;
+
+/// <summary><see cref="Backend.Attention"/>: kernels/ops/attention*.cu. A block computes a tile of one segment's queries for one head.</summary>
+internal static class CudaAttention
+{
+    public static void Run(
+        CudaBackend backend, CudaRows q, CudaRows k, CudaRows v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments,
+        in AttentionOptions options, CudaOperand y)
+    {
+        var variant = backend.Pick(OpKind.Attention, y.Types, options.DHead);
+        var tiles = Tiles(backend, segments, variant.TileRows);
+        if (tiles.Length == 0) return;
+        int segmentBytes = segments.Length * Unsafe.SizeOf<AttentionSegment>(), tileBytes = tiles.Length * Unsafe.SizeOf<Tile>();
+        backend.Indices.Reserve(positions.Length * sizeof(int) + segmentBytes + tileBytes);
+        // Given back when the work is queued, not when it is done: who gets this memory next writes it after.
+        using var packed = variant.PacksInputs ? Pack(backend, ref q, ref k, ref v) : null;
+        backend.Launch("attention", variant, variant.PacksInputs ? OfHead(options.DHead) : y.Types, new Grid(tiles.Length, options.NHeads),
+            variant.Shared(options.DHead), q.Pointer, q.RowStride, k.Pointer, k.RowStride, v.Pointer, v.RowStride,
+            backend.Indices.Bring(positions), backend.Indices.Bring(segments), backend.Indices.Bring(tiles),
+            options.NHeads, options.NKvHeads, options.DHead, options.Scale, options.Softcap, options.Window, y.Pointer, y.RowStride);
+    }
+
+    /// <summary>Puts bf16 operands in the place of q, k and v. Heads of a multiple of 8 columns leave no padding.</summary>
+    private static CudaBlock Pack(CudaBackend backend, ref CudaRows q, ref CudaRows k, ref CudaRows v)
+    {
+        long queries = (long)q.Rows * q.Columns, keys = (long)k.Rows * k.Columns;
+        // An odd number of rows of 128 bytes or more: each part begins at a multiple of 128.
+        var block = backend.Arena.Allocate((queries + 2 * keys) * sizeof(ushort));
+        q = Packed(backend, q, block.Pointer);
+        k = Packed(backend, k, block.Pointer + (nint)(queries * sizeof(ushort)));
+        v = Packed(backend, v, block.Pointer + (nint)((queries + keys) * sizeof(ushort)));
+        return block;
+    }
+
+    private static CudaRows Packed(CudaBackend backend, CudaRows x, nint to)
+    {
+        CudaPack.Run(backend, x, new CudaOperand(to, x.Rows, x.Columns, x.Columns, DType.BF16));
+        return new CudaRows(to, x.Rows, x.Columns, x.Columns);
+    }
+
+    private static string OfHead(int dHead) => dHead switch
+    {
+        64 => "64_bf16",
+        128 => "128_bf16",
+        256 => "256_bf16",
+        _ => throw new ArgumentOutOfRangeException(nameof(dHead), dHead, "has no entry"),
+    };
+
+    /// <summary>Mirrors srm::AttentionTile.</summary>
+    internal readonly record struct Tile(int Segment, int FirstQuery);
+
+    /// <summary>The tiles of all segments, longest rows last in a segment as its queries are.</summary>
+    private static ReadOnlySpan<Tile> Tiles(CudaBackend backend, ReadOnlySpan<AttentionSegment> segments, int rows)
+    {
+        var tiles = backend.AttentionTiles;
+        tiles.Clear();
+        for (int i = 0; i < segments.Length; i++)
+            for (int first = 0; first < segments[i].QueryCount; first += rows) tiles.Add(new Tile(i, first));
+        return System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tiles);
+    }
+
+    public static readonly CudaVariant[] Variants =
+    [
+        new("query_per_warp", "attention", 128) { TileRows = 4, Shared = dHead => 4 * 2 * dHead * sizeof(float) },
+        new("flash", "attention_flash", 128)
+        {
+            TileRows = 64,
+            PacksInputs = true,
+            Shared = dHead => 3 * 64 * dHead * sizeof(ushort),
+            Fits = (types, dHead) => types == "bf16" && dHead is (64 or 128 or 256),
+        },
+    ];
+}

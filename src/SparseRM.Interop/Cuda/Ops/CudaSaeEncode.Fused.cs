@@ -1,0 +1,52 @@
+using SparseRM.Backends;
+using SparseRM.Sae;
+
+namespace SparseRM.Interop.Cuda.Ops;
+
+/// <summary>Without dense products: kernels/ops/sae_encode_mma_sync.cu. Latents pass in chunks whose entries fit a pool whatever is active.</summary>
+internal sealed partial class CudaSaeEncode
+{
+    /// <summary>Entries of the pool, and of the best lists of TopK.</summary>
+    private const int PoolEntries = 1 << 22;
+
+    private const int EntryBytes = 2 * sizeof(int), Panel = 32;
+    private static readonly CudaVariant s_lists = new("mma_sync", "sae_encode_mma_sync", 256);
+    private CudaBlock? _pool, _parts, _best;
+
+    private int FusedTileRows(int k) => Math.Clamp(PoolEntries / Math.Max(k, 1), 1, 512);
+
+    private void FusedTile(CudaVariant variant, CudaOperand x, SaeEncoder encoder, CudaMatrix w)
+    {
+        int dSae = encoder.Sae.DSae, rows = x.Rows, tile = variant.TileColumns;
+        int chunk = Math.Min(Math.Max(PoolEntries / rows / tile, 1), Grid.Tiles(dSae, tile)) * tile;
+        nint pool = Grown(ref _pool, (long)rows * chunk * EntryBytes);
+        nint parts = Grown(ref _parts, (1 + (long)rows * (chunk / Panel)) * EntryBytes), poolCount = parts;
+        parts += EntryBytes;  // the count stands before them
+        var (kind, k) = Kind(encoder.Sae);
+        bool isTopK = encoder.Sae.Activation is SaeActivation.TopK;
+        // Counts and bars of the rows, then their best lists.
+        nint counts = Grown(ref _best, (2 + 2L * k) * rows * sizeof(int)), least = counts + rows * sizeof(int);
+        nint latents = least + rows * sizeof(float), activations = latents + (nint)((long)rows * k * sizeof(int));
+        if (isTopK) backend.Device.Fill(counts, 0, 2L * rows * sizeof(int));
+        for (int first = 0; first < dSae; first += chunk)
+        {
+            int count = Math.Min(chunk, dSae - first), panels = Grid.Tiles(count, Panel);
+            backend.Device.Fill(poolCount, 0, sizeof(int));
+            backend.Launch(Op, variant, w.Types, new Grid(Grid.Tiles(count, tile), Grid.Tiles(rows, variant.TileRows)), variant.Shared(w.Inputs),
+                x.Pointer, x.RowStride, w.Pointer, w.RowStride, kind, Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold),
+                Vector(encoder.GateBias), Vector(encoder.MagnitudeScale), Vector(encoder.MagnitudeBias), isTopK ? least : 0,
+                first, count, poolCount, pool, parts, rows, w.Inputs);
+            if (isTopK)
+            {
+                backend.Launch(Op, s_lists, "topk", new Grid(rows), 0, pool, parts, panels, k, counts, latents, activations, least);
+                continue;
+            }
+            backend.Launch(Op, s_lists, "count", new Grid(rows), 0, parts, panels, counts);
+            var starts = _lists.Starts(counts);
+            nint begins = backend.Indices.BringAlone(starts);
+            _lists.Bring(starts[rows], (ids, values) =>
+                backend.Launch(Op, s_lists, "gather", new Grid(rows), 0, pool, parts, panels, begins, ids, values));
+        }
+        if (isTopK) Concatenate(rows, counts, latents, activations, k);
+    }
+}

@@ -1,0 +1,105 @@
+using SparseRM.Backends;
+using SparseRM.Sae;
+using SparseRM.Tensors;
+
+namespace SparseRM.Interop.Cuda.Ops;
+
+/// <summary><see cref="Backend.SaeEncode"/>: kernels/ops/sae_encode*.cu. Some rows at a time; gate and compaction on the device.</summary>
+internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
+{
+    /// <summary>Floats of the dense tile of products: what is ever in memory of [n, d_sae].</summary>
+    private const int TileFloats = 1 << 24;
+
+    private const string Op = "sae_encode";
+    private readonly CudaSaeLists _lists = new(backend);
+    private CudaBlock? _operand, _products, _tileLists;
+
+    /// <summary>Adds the latents of all rows of x; waits for each tile.</summary>
+    public void Run(Tensor x, SaeEncoder encoder, CudaMatrix w, SparseLatents latents)
+    {
+        var variant = backend.Pick(OpKind.SaeEncode, w.Types, w.Inputs);
+        // The best of a group needs the group's dense products.
+        bool isFused = variant != Variants[0] && encoder.Sae.Activation is not SaeActivation.GroupMax;
+        int dSae = encoder.Sae.DSae, tileRows = isFused ? FusedTileRows(Kind(encoder.Sae).K) : Math.Clamp(TileFloats / dSae, 1, 512);
+        for (int start = 0; start < x.Rows; start += tileRows)
+        {
+            var tile = Packed(CudaBackend.Rows(x.RowRange(start, Math.Min(tileRows, x.Rows - start))), w.Compute);
+            _lists.Begin(tile.Rows);
+            if (isFused) FusedTile(variant, tile, encoder, w);
+            else DenseTile(tile, encoder, w);
+            _lists.AddTo(latents);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var block in new[] { _operand, _products, _tileLists, _pool, _parts, _best }) block?.Dispose();
+    }
+
+    private void DenseTile(CudaOperand x, SaeEncoder encoder, CudaMatrix w)
+    {
+        int dSae = encoder.Sae.DSae, capacity = SaeGate.Capacity(encoder.Sae.Activation, dSae), rows = x.Rows;
+        var products = new CudaRows(Grown(ref _products, (long)rows * dSae * sizeof(float)), rows, dSae, dSae);
+        nint counts = Grown(ref _tileLists, (rows + 2L * rows * capacity) * sizeof(int));
+        nint listed = counts + rows * sizeof(int), activations = listed + (nint)((long)rows * capacity * sizeof(int));
+        CudaMatMul.Run(backend, x, w, null, products);
+        var (kind, k) = Kind(encoder.Sae);
+        backend.Launch(Op, Variants[0], "gate", new Grid(rows), 0,
+            products.Pointer, dSae, kind, k, Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold), Vector(encoder.GateBias),
+            Vector(encoder.MagnitudeScale), Vector(encoder.MagnitudeBias), counts, listed, activations, capacity);
+        Concatenate(rows, counts, listed, activations, capacity);
+    }
+
+    /// <summary>Brings lists of [rows, capacity] to the host.</summary>
+    private void Concatenate(int rows, nint counts, nint latents, nint activations, int capacity)
+    {
+        var starts = _lists.Starts(counts);
+        nint begins = backend.Indices.BringAlone(starts);
+        _lists.Bring(starts[rows], (ids, values) =>
+            backend.Launch(Op, Variants[0], "concatenate", new Grid(rows), 0, begins, latents, activations, capacity, ids, values));
+    }
+
+    private CudaOperand Packed(CudaRows x, DType compute)
+    {
+        int stride = CudaOperand.Stride(x.Columns, compute);
+        var operand = new CudaOperand(Grown(ref _operand, (long)x.Rows * stride * sizeof(float)), x.Rows, x.Columns, stride, compute);
+        CudaPack.Run(backend, x, operand);
+        return operand;
+    }
+
+    private nint Grown(ref CudaBlock? block, long bytes)
+    {
+        if (block is null || block.Size < bytes)
+        {
+            block?.Dispose();
+            block = null;
+            block = backend.Arena.Allocate(bytes);
+        }
+        return block.Pointer;
+    }
+
+    private static nint Vector(Tensor? tensor) => tensor is { } there ? CudaBackend.Rows(there).Pointer : 0;
+
+    /// <summary>Numbered as in sae_encode.cu.</summary>
+    private static (int Kind, int K) Kind(SparseAutoencoder sae) => sae.Activation switch
+    {
+        SaeActivation.Relu => (0, 0),
+        SaeActivation.JumpRelu => (1, 0),
+        SaeActivation.TopK top => (2, SaeGate.Capacity(top, sae.DSae)),
+        SaeActivation.GroupMax group => (3, SaeGate.Capacity(group, sae.DSae)),
+        SaeActivation.Gated => (4, 0),
+        _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
+    };
+
+    public static readonly CudaVariant[] Variants =
+    [
+        new("tiled", "sae_encode", 256),
+        new("mma_sync", "sae_encode_mma_sync", 128)
+        {
+            TileRows = 128,
+            TileColumns = 128,
+            Shared = _ => CudaMatMul.StageBytes,
+            Fits = CudaMatMul.FitsTensorCore,
+        },
+    ];
+}

@@ -1,0 +1,80 @@
+using SparseRM.Backends;
+using SparseRM.Sae;
+
+namespace SparseRM.Interop.Cuda.Ops;
+
+/// <summary>The active latents of a tile's rows on their way to the host: one list a row for each chunk of latents, chunks in order.</summary>
+internal sealed class CudaSaeLists(CudaBackend backend)
+{
+    private int[] _counts = [], _starts = [], _latents = [];
+    private float[] _activations = [];
+    private int _rows, _chunks, _end, _row;
+    private SparseLatents.Filler? _fillRow;
+
+    /// <summary>Forgets what was there.</summary>
+    public void Begin(int rows) => (_rows, _chunks, _end) = (rows, 0, 0);
+
+    /// <summary>Waits for the rows' counts of the next chunk.</summary>
+    /// <returns>Where each row's list begins when they are brought together, and last how many entries there are.</returns>
+    public ReadOnlySpan<int> Starts(nint counts)
+    {
+        int from = _chunks++ * (_rows + 1);
+        Array.Resize(ref _counts, Math.Max(_counts.Length, _rows));
+        Array.Resize(ref _starts, Math.Max(_starts.Length, from + _rows + 1));
+        backend.Download(counts, _counts.AsSpan(0, _rows));
+        var starts = _starts.AsSpan(from, _rows + 1);
+        starts[0] = 0;
+        for (int i = 0; i < _rows; i++) starts[i + 1] = checked(starts[i] + _counts[i]);
+        return starts;
+    }
+
+    /// <summary>Brings the chunk's lists; <paramref name="gather"/> queues what writes them from its arguments on: ids and activations.</summary>
+    public void Bring(int total, Action<nint, nint> gather)
+    {
+        if (total == 0) return;
+        using var packed = backend.Arena.Allocate(2L * total * sizeof(int));
+        nint activations = packed.Pointer + (nint)((long)total * sizeof(int));
+        gather(packed.Pointer, activations);
+        if (_latents.Length < _end + total)
+        {
+            int length = Math.Max(_end + total, 2 * _latents.Length);
+            Array.Resize(ref _latents, length);
+            Array.Resize(ref _activations, length);
+        }
+        backend.Download(packed.Pointer, _latents.AsSpan(_end, total));
+        backend.Download(activations, _activations.AsSpan(_end, total));
+        _end += total;
+    }
+
+    /// <summary>Adds the tile's rows.</summary>
+    public void AddTo(SparseLatents latents)
+    {
+        _fillRow ??= FillRow;
+        for (_row = 0; _row < _rows; _row++)
+        {
+            int count = 0;
+            for (int chunk = 0; chunk < _chunks; chunk++) count += Part(chunk).Count;
+            latents.AddRow(count, _fillRow);
+        }
+    }
+
+    private int FillRow(Span<int> indices, Span<float> values)
+    {
+        int before = 0, filled = 0;
+        for (int chunk = 0; chunk < _chunks; chunk++)
+        {
+            var (start, count, all) = Part(chunk);
+            _latents.AsSpan(before + start, count).CopyTo(indices[filled..]);
+            _activations.AsSpan(before + start, count).CopyTo(values[filled..]);
+            before += all;
+            filled += count;
+        }
+        return filled;
+    }
+
+    private (int Start, int Count, int All) Part(int chunk)
+    {
+        var starts = _starts.AsSpan(chunk * (_rows + 1), _rows + 1);
+        return (starts[_row], starts[_row + 1] - starts[_row], starts[_rows]);
+    }
+}

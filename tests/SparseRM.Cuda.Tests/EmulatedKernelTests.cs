@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+
+namespace SparseRM.Cuda;
+
+/// <summary>The emulated tensor core against plain products, and kernels on shapes that no op of the backend reaches.</summary>
+public sealed partial class EmulatedKernelTests
+{
+    private const string Library = "srm_mock_cuda";
+
+    [Fact]
+    public void Emulated_fragments_and_copies_are_those_of_the_instruction_set() => Check(srm_check_tensor_core());
+
+    [Fact]
+    public void Few_rows_have_the_same_bits_in_the_skinny_product() => Check(srm_check_skinny());
+
+    [Fact]
+    public void TopK_over_chunks_of_latents_chooses_as_over_all_of_them() => Check(srm_check_sae_chunks());
+
+    [Fact]
+    public void Projection_and_head_in_one_kernel_give_the_formula() => Check(srm_check_project_head());
+
+    [Fact]
+    public void Latents_are_counted_as_often_as_they_are_listed() => Check(srm_check_count_latents());
+
+    private static void Check(nint sentence) => Assert.Null(Marshal.PtrToStringUTF8(sentence));
+
+    [LibraryImport(Library)]
+    private static partial nint srm_check_tensor_core();
+
+    [LibraryImport(Library)]
+    private static partial nint srm_check_skinny();
+
+    [LibraryImport(Library)]
+    private static partial nint srm_check_sae_chunks();
+
+    [LibraryImport(Library)]
+    private static partial nint srm_check_project_head();
+
+    [LibraryImport(Library)]
+    private static partial nint srm_check_count_latents();
+}

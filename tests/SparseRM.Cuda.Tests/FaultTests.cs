@@ -1,0 +1,184 @@
+using SparseRM.Errors;
+using SparseRM.Interop.Cuda;
+using SparseRM.Tensors;
+
+namespace SparseRM.Cuda;
+
+/// <summary>Every fault is one sentence; nothing leaks; what can go on goes on.</summary>
+[Collection("mock driver")]  // one for the process, so one test at a time
+public sealed class FaultTests : IDisposable
+{
+    private const int OutOfMemory = 2, InvalidValue = 1, IllegalAddress = 700, LaunchFailed = 719;
+
+    public FaultTests()
+    {
+        Scenario.RequireKernels();
+        MockDriver.Violations();
+    }
+
+    public void Dispose()
+    {
+        MockDriver.Set("version", 12040);
+        MockDriver.Set("devices", 1);
+        MockDriver.Set("capability", 90);
+        MockDriver.Set("memory", 1L << 30);
+        MockDriver.Fail("*", 0, 0);
+        Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, MockDriver.Path);
+        Assert.Equal(0, MockDriver.Alive());
+    }
+
+    private static string Refusal(string name = "cuda:0") => Assert.Throws<BackendException>(() => CudaBackend.Open(name).Dispose()).Message;
+
+    [Fact]
+    public void A_run_without_faults_leaves_nothing_and_does_nothing_wrong()
+    {
+        Scenario.Run();
+        Assert.Equal((0, ""), (MockDriver.Alive(), MockDriver.Violations()));
+    }
+
+    [Fact]
+    public void Says_that_there_is_no_driver()
+    {
+        Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, "/nowhere/libcuda.so.1");
+        Assert.StartsWith("cuda:0: there is no NVIDIA driver: /nowhere/libcuda.so.1", Refusal());
+    }
+
+    [Fact]
+    public void Says_which_version_a_driver_lacks()
+    {
+        MockDriver.Set("version", 11080);
+        Assert.Equal("cuda:0: the driver supports CUDA 11.8, at least 12.0 is needed; update the NVIDIA driver", Refusal());
+    }
+
+    [Fact]
+    public void Gives_the_drivers_words_where_there_is_no_device()
+    {
+        MockDriver.Set("devices", 0);
+        Assert.Equal("cuda:0: cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected", Refusal());
+    }
+
+    [Theory]
+    [InlineData("cuda:2")]
+    [InlineData("cuda:-1")]
+    [InlineData("cuda:")]
+    [InlineData("cuda:zero")]
+    public void Lists_the_devices_where_another_is_asked_for(string name)
+    {
+        MockDriver.Set("devices", 2);
+        Assert.Equal($"{name}: there is no such device; this machine has cuda:0, cuda:1", Refusal(name));
+    }
+
+    [Fact]
+    public void Says_that_there_are_no_kernels_for_an_old_architecture()
+    {
+        MockDriver.Set("capability", 75);
+        Assert.Equal("cuda:0: Mock 0 has compute capability 7.5; there are kernels for 8.0 and later only", Refusal());
+    }
+
+    [Theory]
+    [InlineData(80, "sm_80")]
+    [InlineData(90, "sm_90a")]
+    [InlineData(100, "sm_80")]
+    public void Takes_the_image_that_the_device_can_run(int capability, string target)
+    {
+        MockDriver.Set("capability", capability);
+        using (var backend = CudaBackend.Open("cuda")) Assert.Contains($"kernels for {target} ", backend.Description);
+        Assert.NotEmpty(Scenario.Run());
+        Assert.Equal("", MockDriver.Violations());
+    }
+
+    [Fact]
+    public void Says_how_much_memory_was_needed_and_had_and_goes_on()
+    {
+        MockDriver.Set("memory", 1 << 20);
+        using var backend = CudaBackend.Open();
+        using (backend.Allocate(100_000))
+        {
+            string message = Assert.Throws<BackendException>(() => backend.Allocate(200_000)).Message;
+            Assert.Matches(@"^cuda:0: out of memory: 800000 bytes were asked for, \d+ of the device's 1048576 are free$", message);
+        }
+        backend.Allocate(200_000).Dispose();  // what was kept of the first is given up for it
+    }
+
+    [Theory]
+    [InlineData(IllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered")]
+    [InlineData(LaunchFailed, "CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure")]
+    public void Says_that_the_context_is_lost_and_refuses_further_calls(int code, string words)
+    {
+        using (var backend = CudaBackend.Open())
+        {
+            using var buffer = backend.Allocate(4);
+            var x = new Tensor(buffer, 0, 1, 4, 4);
+            MockDriver.Fail("cuStreamSynchronize", 0, code);
+            var error = Assert.Throws<BackendException>(() => backend.Download(x, new float[4]));
+            Assert.Equal($"cuda:0: cuStreamSynchronize: {words}; the device's context is lost, restart the program", error.Message);
+            string after = Assert.Throws<BackendException>(() => backend.Add(x, x, x)).Message;
+            Assert.Equal($"cuda:0: the device's context is lost (cuStreamSynchronize: {words}); restart the program", after);
+        }
+        Assert.Equal("", MockDriver.Violations());
+    }
+
+    [Fact]
+    public void Disposing_waits_for_work_and_buffers_may_go_later()
+    {
+        var backend = CudaBackend.Open();
+        var buffer = backend.Allocate(1000);
+        var x = new Tensor(buffer, 0, 10, 100, 100);
+        backend.Upload(new float[1000], x);
+        for (int i = 0; i < 5; i++) backend.Add(x, x, x);
+        backend.Dispose();
+        backend.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.Add(x, x, x));
+        buffer.Dispose();
+        Assert.Equal("", MockDriver.Violations());
+    }
+
+    [Theory]
+    [InlineData(OutOfMemory)]
+    [InlineData(InvalidValue)]
+    [InlineData(IllegalAddress)]
+    public void Whatever_call_fails_is_one_sentence_and_leaves_nothing(int code)
+    {
+        var expected = Scenario.Run();
+        bool isOver = false;
+        for (int call = 0; !isOver; call += code == InvalidValue ? 1 : 7)
+        {
+            MockDriver.Fail("*", call, code);
+            try
+            {
+                // Out of memory once is mended by giving up what is kept; then nothing is to be seen.
+                Assert.Equal(expected, Scenario.Run());
+                MockDriver.Fail("*", 0, 0);
+                isOver = call > 300;
+            }
+            catch (BackendException error)
+            {
+                Assert.StartsWith("cuda:0: ", error.Message);
+                Assert.DoesNotContain("\n", error.Message);
+            }
+            Assert.Equal(0, MockDriver.Alive());
+        }
+        MockDriver.Violations();
+        Assert.Equal(expected, Scenario.Run());
+        Assert.Equal("", MockDriver.Violations());
+    }
+
+    [Fact]
+    public void A_steady_state_asks_the_driver_for_nothing()
+    {
+        using var backend = CudaBackend.Open();
+        int Asked() => MockDriver.Count("cuMemAlloc_v2") + MockDriver.Count("cuMemHostAlloc") + MockDriver.Count("cuEventCreate");
+        void Step()
+        {
+            using var buffer = backend.Allocate(500);
+            var x = new Tensor(buffer, 0, 5, 100, 100);
+            backend.Upload(new float[500], x);
+            backend.GatherRows(x.RowRange(0, 2), [1, 0], x.RowRange(2, 2));
+            backend.Download(x, new float[500]);
+        }
+        Step();
+        int before = Asked();
+        for (int i = 0; i < 20; i++) Step();
+        Assert.Equal(before, Asked());
+    }
+}

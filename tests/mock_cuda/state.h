@@ -1,0 +1,121 @@
+// What the mock driver knows: devices, what is alive, what was wrong in a call. Everything behind one mutex.
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "emulation.h"
+
+using CUresult = int;
+using CUdevice = int;
+using CUdeviceptr = uint64_t;
+
+inline constexpr CUresult kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kNoDevice = 100,
+                          kInvalidDevice = 101, kInvalidImage = 200, kInvalidContext = 201, kNoBinaryForGpu = 209,
+                          kInvalidPtx = 218, kInvalidHandle = 400, kNotFound = 500, kIllegalAddress = 700,
+                          kLaunchOutOfResources = 701, kLaunchFailed = 719;
+
+#define SRM_MOCK extern "C" __attribute__((visibility("default")))
+
+namespace mock {
+
+inline constexpr size_t kGuard = 512;
+
+// Memory of the device or pinned on the host, with a guard zone at each end.
+struct Block {
+  unsigned char* start;
+  size_t bytes;
+  bool is_device;
+};
+
+struct Stream {
+  std::vector<std::function<void()>> work;  // carried out when somebody waits, as late as a device may
+  uint64_t issued = 0;
+};
+
+struct Event {
+  Stream* stream = nullptr;
+};
+
+struct Entry {
+  std::vector<size_t> parameters;  // bytes of each
+  unsigned max_threads = 1024;
+};
+
+struct Module;
+
+struct Function {
+  Module* module;
+  Entry entry;
+  const emu::Kernel* kernel;
+  int max_dynamic_shared = 48 << 10;
+};
+
+struct Module {
+  std::map<std::string, Entry> entries;
+  std::map<std::string, Function> functions;
+};
+
+// What a test sets; see control.cpp.
+struct Settings {
+  int version = 12040, devices = 1, capability = 90, multiprocessors = 132;
+  size_t memory = size_t{1} << 30;
+};
+
+struct Injection {
+  std::string function;
+  int calls_before = 0;
+  CUresult result = kSuccess;
+};
+
+struct Tampering {
+  std::string kernel;
+  int parameter = -1;
+  int64_t add = 0;
+};
+
+struct State {
+  std::recursive_mutex mutex;
+  Settings settings;
+  Injection injection;
+  Tampering tampering;
+  bool is_initialized = false;
+  int context_users = 0;
+  CUresult lost = kSuccess;  // a sticky error: every later call gives it
+  size_t device_bytes = 0;
+  std::map<const void*, Block> blocks;  // by start
+  std::map<void*, Stream*> streams;
+  std::map<void*, Event*> events;
+  std::map<void*, Module*> modules;
+  std::map<std::string, int> calls, launches;
+  std::string violations;
+};
+
+State& state();
+
+// Notes what a correct program would not have done; tests ask for the notes and expect none.
+void violation(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
+// Counts the call; gives the injected or sticky error, or the one for a missing context, else kSuccess.
+CUresult enter(const char* function, bool needs_context = true);
+
+// The live block that holds [pointer, pointer + bytes), or null.
+const Block* find_block(const void* pointer, size_t bytes);
+void check_guards(const Block& block);
+void check_all_guards();
+
+// Carries out a stream's work.
+void drain(Stream& stream);
+void drain_all();
+void lose(CUresult result);
+void free_everything();
+
+}  // namespace mock
+
+#define SRM_ENTER(...)                                             \
+  std::lock_guard<std::recursive_mutex> lock(mock::state().mutex); \
+  if (CUresult result = mock::enter(__func__, ##__VA_ARGS__)) return result

@@ -1,0 +1,73 @@
+// Streams and events. Work is carried out when somebody waits for it.
+#include "state.h"
+
+using mock::state;
+
+namespace {
+// Takes the work under the lock, carries it out without.
+CUresult wait_for(mock::Stream* stream) {
+  mock::drain(*stream);
+  return state().lost;
+}
+}  // namespace
+
+SRM_MOCK CUresult cuStreamCreate(void** handle, unsigned flags) {
+  SRM_ENTER();
+  if (flags != 1) mock::violation("a stream is made that waits for the default stream (flags %u)", flags);
+  auto* stream = new mock::Stream;
+  state().streams[stream] = stream;
+  *handle = stream;
+  return kSuccess;
+}
+
+SRM_MOCK CUresult cuStreamDestroy_v2(void* handle) {
+  SRM_ENTER();
+  auto found = state().streams.find(handle);
+  if (found == state().streams.end()) return mock::violation("a stream is destroyed twice"), kInvalidHandle;
+  wait_for(found->second);
+  delete found->second;
+  state().streams.erase(found);
+  return kSuccess;
+}
+
+SRM_MOCK CUresult cuStreamSynchronize(void* handle) {
+  SRM_ENTER();
+  auto found = state().streams.find(handle);
+  if (found == state().streams.end()) return mock::violation("a dead stream is waited for"), kInvalidHandle;
+  return wait_for(found->second);
+}
+
+SRM_MOCK CUresult cuEventCreate(void** handle, unsigned) {
+  SRM_ENTER();
+  auto* event = new mock::Event;
+  state().events[event] = event;
+  *handle = event;
+  return kSuccess;
+}
+
+SRM_MOCK CUresult cuEventDestroy_v2(void* handle) {
+  SRM_ENTER();
+  auto found = state().events.find(handle);
+  if (found == state().events.end()) return mock::violation("an event is destroyed twice"), kInvalidHandle;
+  delete found->second;
+  state().events.erase(found);
+  return kSuccess;
+}
+
+SRM_MOCK CUresult cuEventRecord(void* handle, void* stream) {
+  SRM_ENTER();
+  auto found = state().events.find(handle);
+  auto on = state().streams.find(stream);
+  if (found == state().events.end() || on == state().streams.end())
+    return mock::violation("a dead event or stream is recorded"), kInvalidHandle;
+  found->second->stream = on->second;
+  return kSuccess;
+}
+
+SRM_MOCK CUresult cuEventSynchronize(void* handle) {
+  SRM_ENTER();
+  auto found = state().events.find(handle);
+  if (found == state().events.end()) return mock::violation("a dead event is waited for"), kInvalidHandle;
+  if (found->second->stream == nullptr) return kSuccess;
+  return wait_for(found->second->stream);
+}
