@@ -4,6 +4,7 @@ using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
+using SparseRM.Benchmarking.Ops;
 
 namespace SparseRM.Benchmarks;
 
@@ -23,8 +24,8 @@ internal sealed class GflopsColumn : IColumn
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) => GetValue(summary, benchmarkCase);
 
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase) =>
-        summary[benchmarkCase]?.ResultStatistics is { } statistics && benchmarkCase.Parameters["Shape"] is Shape shape
-            ? $"{shape.Flops / statistics.Median:F0}"
+        summary[benchmarkCase]?.ResultStatistics is { } statistics && benchmarkCase.Parameters["Shape"] is OpShape shape
+            ? $"{shape.Flops(shape.Rows) / statistics.Median:F0}"
             : "-";
 }
 

@@ -62,6 +62,19 @@ enum { SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2 };
 // Gates of sparse autoencoders: the cases of SparseRM.Sae.SaeActivation.
 enum { SRMK_SAE_RELU = 0, SRMK_SAE_JUMPRELU = 1, SRMK_SAE_TOPK = 2, SRMK_SAE_GROUPMAX = 3, SRMK_SAE_GATED = 4 };
 
+// What srmk_probe measures: multiply-adds of f32 by instruction set, dot products of bf16, reads by where the bytes lie.
+enum {
+  SRMK_PROBE_FMA_SCALAR = 0,
+  SRMK_PROBE_FMA_AVX2 = 1,
+  SRMK_PROBE_FMA_AVX512 = 2,
+  SRMK_PROBE_DOT_BF16 = 3,
+  SRMK_PROBE_READ_L1 = 4,
+  SRMK_PROBE_READ_L2 = 5,
+  SRMK_PROBE_READ_L3 = 6,
+  SRMK_PROBE_READ_DRAM = 7,
+  SRMK_PROBE_COUNT = 8,
+};
+
 typedef struct srmk_backend srmk_backend;
 typedef struct srmk_buffer srmk_buffer;
 typedef struct srmk_matrix srmk_matrix;
@@ -204,6 +217,11 @@ SRMK_API int32_t srmk_variant_supported(srmk_backend* backend, int32_t op, int32
 SRMK_API int32_t srmk_variant_proven(srmk_backend* backend, int32_t op, int32_t index);
 SRMK_API int32_t srmk_variant_selected(srmk_backend* backend, int32_t op);
 SRMK_API srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index);
+
+// ---- the machine's own limits ----
+// The most that the backend's threads reach together, in floating-point operations or bytes a second; takes about so
+// many seconds. SRMK_UNSUPPORTED where the processor lacks the instructions.
+SRMK_API srmk_status srmk_probe(srmk_backend* backend, int32_t kind, double seconds, double* rate);
 
 #ifdef __cplusplus
 }

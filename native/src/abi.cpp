@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cpu/ops.h"
+#include "probe.h"
 #include "registry.h"
 
 namespace {
@@ -286,4 +287,8 @@ srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index
       throw srm::Error(SRMK_UNSUPPORTED, "this machine cannot run the variant");
     backend->selected[op] = index;
   });
+}
+
+srmk_status srmk_probe(srmk_backend* backend, int32_t kind, double seconds, double* rate) {
+  return guarded([&] { *rate = srm::probe(*backend, kind, seconds); });
 }

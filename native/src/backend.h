@@ -49,6 +49,7 @@ struct srmk_backend {
   std::vector<srm::Scratch> worker_scratch;   // one per thread
   srm::Scratch sae_operand;                   // SaeEncode's packed rows
   srm::SaeResult sae;                         // of the last SaeEncode
+  srm::SaeScratch sae_scratch;                // what it was gathered in
   std::array<int, SRMK_OP_COUNT> selected{};  // index of the variant in use, by op
 };
 

@@ -5,29 +5,50 @@
 
 namespace srm {
 
-struct SaeEntry {
-  int32_t latent;
-  float value;
-};
-
-/// Active latents of the rows of one SaeEncode, latents rising within a row.
+/// Active latents of the rows of one SaeEncode, latents rising within a row. Each row is counted, then all are placed,
+/// then each is written by itself. The memory is kept: latents and values are as long as the longest outcome so far.
 struct SaeResult {
   std::vector<int32_t> latents;
   std::vector<float> values;
   std::vector<int64_t> ends;
 
-  void clear() {
-    latents.clear();
-    values.clear();
-    ends.clear();
+  /// ends, which held the number of each row's active latents, becomes where the rows end.
+  void place() {
+    int64_t end = 0;
+    for (int64_t& row : ends) row = end += row;
+    if (latents.size() >= static_cast<size_t>(end)) return;
+    latents.resize(end);
+    values.resize(end);
   }
-  void append(const SaeEntry* entries, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-      latents.push_back(entries[i].latent);
-      values.push_back(entries[i].value);
-    }
+  int64_t start(int64_t row) const { return row == 0 ? 0 : ends[row - 1]; }
+};
+
+/// What a worker has found in its tiles; what lies where is up to the gate.
+struct SaeFinds {
+  std::vector<int32_t> latents;
+  std::vector<float> values;
+  std::vector<int32_t> counts;   // topk: by row
+  std::vector<float> least;      // topk: by row, what a value must reach to be worth keeping
+  std::vector<uint64_t> sorted;  // topk: of the row that is being merged
+
+  void reserve(size_t count) {
+    if (latents.size() >= count) return;
+    latents.resize(count);
+    values.resize(count);
   }
-  void end_row() { ends.push_back(static_cast<int64_t>(latents.size())); }
+};
+
+/// Where the finds of a block of 6 rows in one panel lie: row by row in the list of a worker.
+struct SaePart {
+  int64_t start;
+  uint16_t worker;
+  uint8_t counts[6];
+};
+
+/// Memory of SaeEncode, kept from call to call.
+struct SaeScratch {
+  std::vector<SaeFinds> finds, merged;  // one per worker
+  std::vector<SaePart> parts;           // [blocks][panels]
 };
 
 }  // namespace srm

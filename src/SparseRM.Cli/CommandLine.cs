@@ -53,6 +53,8 @@ internal static class CommandLine
             new ActivationsCommand(session),
             new EncodeCommand(session),
             new TokenizeCommand(session),
+            new BenchCommand(session),
+            new KernelsCommand(session),
             new DoctorCommand(session),
         };
         root.Options.Add(CommonOptions.Debug);

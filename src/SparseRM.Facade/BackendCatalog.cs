@@ -26,13 +26,30 @@ public static class BackendCatalog
     /// <summary>Opens a backend.</summary>
     /// <param name="name">A name of <see cref="Names"/>; <c>auto</c> takes the fastest that opens.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
-    /// <exception cref="BackendException">Unknown, or it does not open on this machine: never replaced by another in silence.</exception>
-    public static Backend Open(string name = "auto", int threads = 0)
+    /// <param name="variants">Which variant computes an op; the backend's own choice for the others, or where this is null.</param>
+    /// <exception cref="BackendException">
+    /// Unknown, or it does not open on this machine: never replaced by another in silence; or it has no such variant, or cannot run it.
+    /// </exception>
+    public static Backend Open(string name = "auto", int threads = 0, IReadOnlyDictionary<OpKind, string>? variants = null)
     {
         string wanted = name == "auto" ? s_all[0].Name : name;
         foreach (var (candidate, open) in s_all)
-            if (candidate == wanted) return open(threads);
+            if (candidate == wanted) return WithVariants(open(threads), variants);
         throw new BackendException(name, $"there is no such backend in this build; it has {string.Join(", ", Names)}");
+    }
+
+    private static Backend WithVariants(Backend backend, IReadOnlyDictionary<OpKind, string>? variants)
+    {
+        try
+        {
+            foreach (var (op, variant) in variants ?? new Dictionary<OpKind, string>()) backend.Select(op, variant);
+            return backend;
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Tries every backend.</summary>

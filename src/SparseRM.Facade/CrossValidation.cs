@@ -31,11 +31,13 @@ public static class CrossValidation
         foreach (var split in splits)
         {
             var reward = trainer.Fit(states, options, split.Training.ToHashSet(), null, cancel).Reward;
+            int[] rows = [.. split.HeldOutPairs.SelectMany(item => states.Items[item].Chosen.Concat(states.Items[item].Rejected))];
+            float[] found = trainer.Scores(reward, states, rows, cancel);
             long correct = 0, total = 0;
             foreach (int item in split.HeldOutPairs)
             {
-                float[] chosen = [.. states.Items[item].Chosen.Select(row => trainer.Score(reward, states, row))];
-                float[] rejected = [.. states.Items[item].Rejected.Select(row => trainer.Score(reward, states, row))];
+                float[] chosen = [.. states.Items[item].Chosen.Select(row => found[row])];
+                float[] rejected = [.. states.Items[item].Rejected.Select(row => found[row])];
                 scores[item] = new ItemScores(chosen, rejected);
                 correct += chosen.Sum(c => rejected.Count(r => c > r));
                 total += (long)chosen.Length * rejected.Length;

@@ -30,6 +30,12 @@ public sealed record FitOptions
 
     /// <summary>Folder of the cache of hidden states; null for none.</summary>
     public string? CacheFolder { get; init; }
+
+    /// <summary>
+    /// Bytes of hidden states of one data set that are kept in memory. The states of a larger set are read from the cache for each pass over them, or
+    /// computed anew where there is none, so that memory does not grow with the set.
+    /// </summary>
+    public long KeptStateBytes { get; init; } = PreferenceStates.DefaultKeptBytes;
 }
 
 /// <summary>A fitted reward model and what a user should see of the fit.</summary>

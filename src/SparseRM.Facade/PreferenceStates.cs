@@ -4,32 +4,36 @@ using SparseRM.Fitting;
 
 namespace SparseRM;
 
-/// <summary>The residual states of every completion of a preference set.</summary>
+/// <summary>The residual states of every completion of a preference set: kept in memory, or read anew for each pass if too many.</summary>
 public sealed class PreferenceStates
 {
-    private readonly float[] _states;
+    /// <summary>Bytes of states that are kept in memory by default: 100,000 of a model as wide as Gemma-2-2B.</summary>
+    public const long DefaultKeptBytes = 1L << 30;
+
+    private const int BlockRows = 256;
+
+    private readonly ResidualReader _reader;
+    private readonly HiddenStateCache? _cache;
     private readonly Completions _completions;
+    private readonly float[]? _kept;
 
-    private PreferenceStates(int dModel, float[] states, Completions completions, PreferenceSet data) =>
-        (DModel, _states, _completions, Data) = (dModel, states, completions, data);
-
-    /// <summary>Width of a state.</summary>
-    public int DModel { get; }
-
-    /// <summary>All states, [completions, d_model].</summary>
-    public ReadOnlyMemory<float> States => _states;
+    private PreferenceStates(ResidualReader reader, HiddenStateCache? cache, Completions completions, PreferenceSet data, float[]? kept) =>
+        (_reader, _cache, _completions, Data, _kept) = (reader, cache, completions, data, kept);
 
     /// <summary>Number of completions.</summary>
-    public int Count => _states.Length / DModel;
+    public int Count => _completions.Sequences.Count;
+
+    /// <summary>Width of a state.</summary>
+    public int DModel => _reader.DModel;
+
+    /// <summary>Whether all states are in memory.</summary>
+    public bool AreKept => _kept is not null;
 
     /// <summary>Rows of each item's completions.</summary>
     public IReadOnlyList<(int[] Chosen, int[] Rejected)> Items => _completions.Items;
 
     /// <summary>The data that they come from.</summary>
     public PreferenceSet Data { get; }
-
-    /// <summary>The state of a completion.</summary>
-    public ReadOnlySpan<float> State(int row) => _states.AsSpan(row * DModel, DModel);
 
     /// <summary>Every chosen completion against every rejected one of its item, with the item's number, in order.</summary>
     public IEnumerable<(int Chosen, int Rejected, int Item)> Pairs() =>
@@ -41,21 +45,49 @@ public sealed class PreferenceStates
     /// <summary>Names an item's prompt: pairs of one prompt are never split between training and held-out part.</summary>
     public string PromptOf(int item) => string.Join('\u001f', Data.Items[item].Prompt.Select(message => $"{message.Role}\u001e{message.Content}"));
 
-    /// <summary>Reads the states, from the cache where it has them.</summary>
-    /// <param name="reader">The model.</param>
+    /// <summary>Encodes a set, and reads its states where they are to be kept: from the cache what it has.</summary>
+    /// <param name="reader">The model; must outlive the states.</param>
     /// <param name="data">The pairs.</param>
     /// <param name="cache">Where states are looked up and kept, or null.</param>
+    /// <param name="keptBytes">States that take more are not kept: each <see cref="Read"/> then looks them up or computes them.</param>
     /// <param name="progress">Told of the completions done.</param>
     /// <param name="cancel">Checked between micro-batches.</param>
     /// <exception cref="Errors.SparseRMException">A completion cannot be encoded (names file and line), or its state is not finite.</exception>
-    public static PreferenceStates Read(
-        ResidualReader reader, PreferenceSet data, HiddenStateCache? cache = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    public static PreferenceStates Open(
+        ResidualReader reader, PreferenceSet data, HiddenStateCache? cache = null, long keptBytes = DefaultKeptBytes,
+        IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         var completions = Completions.Of(reader.Encoder, data);
-        return new PreferenceStates(reader.DModel, reader.Read(completions.Sequences, cache, progress, cancel), completions, data);
+        long bytes = (long)completions.Sequences.Count * reader.DModel * sizeof(float);
+        float[]? kept = bytes <= keptBytes ? reader.Read(completions.Sequences, cache, progress, cancel) : null;
+        return new PreferenceStates(reader, cache, completions, data, kept);
+    }
+
+    /// <summary>Hands over the states of some completions, each once, in blocks and in any order.</summary>
+    /// <param name="rows">Numbers of completions.</param>
+    /// <param name="read">Told rows and states [n, d_model]; valid during the call.</param>
+    /// <param name="progress">Told of the completions done, where they are not in memory.</param>
+    /// <param name="cancel">Checked between blocks.</param>
+    /// <exception cref="Errors.SparseRMException">A state is not finite.</exception>
+    public void Read(
+        IReadOnlyList<int> rows, ResidualReader.BlockReader read, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        if (_kept is null)
+        {
+            _reader.ReadBlocks([.. rows.Select(row => _completions.Sequences[row])], _cache,
+                (numbers, states) => read(Array.ConvertAll(numbers.ToArray(), number => rows[number]), states), progress, cancel);
+            return;
+        }
+        var block = new float[Math.Min(BlockRows, rows.Count) * DModel];
+        foreach (int[] numbers in rows.Chunk(BlockRows))
+        {
+            cancel.ThrowIfCancellationRequested();
+            for (int i = 0; i < numbers.Length; i++) _kept.AsSpan(numbers[i] * DModel, DModel).CopyTo(block.AsSpan(i * DModel));
+            read(numbers, block.AsMemory(0, numbers.Length * DModel));
+        }
     }
 
     /// <summary>Scores every completion, item by item.</summary>
-    /// <param name="score">Score of a row of <see cref="States"/>.</param>
+    /// <param name="score">Score of a row.</param>
     public ItemScores[] Scores(Func<int, float> score) => _completions.Scores(score);
 }

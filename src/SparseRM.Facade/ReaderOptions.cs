@@ -1,3 +1,4 @@
+using SparseRM.Backends;
 using SparseRM.Models;
 using SparseRM.Tensors;
 
@@ -17,6 +18,9 @@ public sealed record ReaderOptions
 
     /// <summary>Threads; 0 for all cores. Changes no bit of any score.</summary>
     public int Threads { get; init; }
+
+    /// <summary>Which variant computes an op; the backend's own choice for the others. Scores then differ by its rounding.</summary>
+    public IReadOnlyDictionary<OpKind, string> Variants { get; init; } = new Dictionary<OpKind, string>();
 
     /// <summary>F32 or BF16 products; null takes the weights' own type.</summary>
     public DType? Compute { get; init; }

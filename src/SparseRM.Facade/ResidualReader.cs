@@ -5,15 +5,19 @@ using SparseRM.Models;
 using SparseRM.Scoring;
 using SparseRM.Tensors;
 using SparseRM.Text;
+using SparseRM.Weights;
 
 namespace SparseRM;
 
 /// <summary>Texts in, residual states out: backend, model, tokenizer and chat template of one layer. Thread-safe; runs one call at a time.</summary>
 public sealed class ResidualReader : IDisposable
 {
+    private const string Stage = "reading states";
+    private const int CachedRows = 256;
     private readonly Lock _gate = new();
     private readonly ResidualRunner _runner;
     private readonly string _arithmetic;
+    private float[] _block = [];
     private bool _disposed;
 
     private ResidualReader(ReaderOptions options, Backend backend, TransformerModel model, ModelTokenizer? tokenizer, ChatTemplate? template)
@@ -29,15 +33,26 @@ public sealed class ResidualReader : IDisposable
     public static ResidualReader Open(ReaderOptions options, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
         string folder = ModelFolder.Resolve(options.Model);
-        int layer = options.Layer ?? throw new ArgumentException("the layer is not set", nameof(options));
         var tokenizer = !options.IdsOnly && ModelTokenizer.ExistsIn(folder) ? ModelTokenizer.Load(folder) : null;
-        var template = TemplateOf(options, folder, tokenizer);
-        var backend = BackendCatalog.Open(options.Backend, options.Threads);
+        return Open(options, tokenizer, TemplateOf(options, folder, tokenizer),
+            (backend, layer) => TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel));
+    }
+
+    /// <summary>As <see cref="Open(ReaderOptions, IProgress{int}?, CancellationToken)"/>, for ids alone, with a model that lies in no folder.</summary>
+    internal static ResidualReader Open(
+        ReaderOptions options, ModelConfig config, IWeightSource weights, IProgress<int>? progress, CancellationToken cancel) =>
+        Open(options, null, null, (backend, layer) => TransformerModel.Open(backend, config, weights, layer, options.Compute, progress, cancel));
+
+    private static ResidualReader Open(
+        ReaderOptions options, ModelTokenizer? tokenizer, ChatTemplate? template, Func<Backend, int, TransformerModel> openModel)
+    {
+        int layer = options.Layer ?? throw new ArgumentException("the layer is not set", nameof(options));
+        var backend = BackendCatalog.Open(options.Backend, options.Threads, options.Variants);
         TransformerModel? model = null;
         try
         {
-            model = TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel);
-            if (tokenizer is not null) RequireFits(tokenizer, model, folder);
+            model = openModel(backend, layer);
+            if (tokenizer is not null) RequireFits(tokenizer, model);
             return new ResidualReader(options, backend, model, tokenizer, template);
         }
         catch
@@ -81,7 +96,7 @@ public sealed class ResidualReader : IDisposable
     public int DModel => Model.Config.DModel;
 
     /// <summary>Receives states [n, d_model] of the sequences whose numbers are given, in that order; valid during the call.</summary>
-    public delegate void BlockReader(ReadOnlySpan<int> sequences, ReadOnlyMemory<float> states);
+    public delegate void BlockReader(ReadOnlyMemory<int> sequences, ReadOnlyMemory<float> states);
 
     /// <summary>One state a sequence, [n, d_model], in the order of the sequences.</summary>
     /// <param name="sequences">From <see cref="Encoder"/>.</param>
@@ -95,31 +110,47 @@ public sealed class ResidualReader : IDisposable
         if ((long)sequences.Count * DModel > Array.MaxLength)
             throw new SparseRMException($"{sequences.Count} states of width {DModel} do not fit into memory at once; give at most {Array.MaxLength / DModel} texts at a time");
         var states = new float[sequences.Count * DModel];
-        var missing = new List<int>();
-        for (int i = 0; i < sequences.Count; i++)
-            if (cache is null || !cache.TryGet(KeyOf(sequences[i]), states.AsSpan(i * DModel, DModel))) missing.Add(i);
-        Read([.. missing.Select(i => sequences[i])], (numbers, block) =>
+        ReadBlocks(sequences, cache, (numbers, block) =>
         {
-            for (int i = 0; i < numbers.Length; i++)
-            {
-                var state = block.Span.Slice(i * DModel, DModel);
-                state.CopyTo(states.AsSpan(missing[numbers[i]] * DModel));
-                cache?.Add(KeyOf(sequences[missing[numbers[i]]]), state);
-            }
-        }, new StageProgress(progress, "reading states", sequences.Count, sequences.Count - missing.Count), cancel);
-        cache?.Flush();
+            for (int i = 0; i < numbers.Length; i++) block.Span.Slice(i * DModel, DModel).CopyTo(states.AsSpan(numbers.Span[i] * DModel));
+        }, progress, cancel);
         return states;
     }
 
-    /// <summary>Hands over the states of one micro-batch after the other, so that memory does not grow with the number of sequences.</summary>
+    /// <summary>Hands over the states of one block after the other, cached ones first, so that memory does not grow with their number.</summary>
+    internal void ReadBlocks(
+        IReadOnlyList<TokenSequence> sequences, HiddenStateCache? cache, BlockReader read, IProgress<WorkProgress>? progress,
+        CancellationToken cancel)
+    {
+        if (cache is null)
+        {
+            Read(sequences, read, new StageProgress(progress, Stage, sequences.Count), cancel);
+            return;
+        }
+        int[] missing = ReadCached(sequences, cache, read, cancel);
+        Read([.. missing.Select(i => sequences[i])], (numbers, block) =>
+        {
+            var found = new int[numbers.Length];
+            for (int i = 0; i < numbers.Length; i++)
+            {
+                found[i] = missing[numbers.Span[i]];
+                cache.Add(KeyOf(sequences[found[i]]), block.Span.Slice(i * DModel, DModel));
+            }
+            read(found, block);
+        }, new StageProgress(progress, Stage, sequences.Count, sequences.Count - missing.Length), cancel);
+        cache.Flush();
+    }
+
+    /// <summary>Hands over the states of one micro-batch after the other; the block is used again for the next.</summary>
     internal void Read(IReadOnlyList<TokenSequence> sequences, BlockReader read, IProgress<int> progress, CancellationToken cancel)
     {
         progress.Report(0);
         UseBackend(() => _runner.Run(sequences, Layer, (batch, numbers) =>
         {
-            var block = new float[batch.Rows * DModel];
-            ResidualRunner.DownloadFinite(Backend, batch, block, Layer);
-            read(numbers, block);
+            int length = batch.Rows * DModel;
+            if (_block.Length < length) _block = new float[length];
+            ResidualRunner.DownloadFinite(Backend, batch, _block, Layer);
+            read(numbers, _block.AsMemory(0, length));
         }, progress, cancel));
     }
 
@@ -151,6 +182,25 @@ public sealed class ResidualReader : IDisposable
         }
     }
 
+    /// <summary>Hands over the states that the cache has, and gives the numbers of the others.</summary>
+    private int[] ReadCached(IReadOnlyList<TokenSequence> sequences, HiddenStateCache cache, BlockReader read, CancellationToken cancel)
+    {
+        var missing = new List<int>();
+        var numbers = new int[CachedRows];
+        var block = new float[CachedRows * DModel];
+        int count = 0;
+        for (int i = 0; i < sequences.Count; i++)
+        {
+            if (cache.TryGet(KeyOf(sequences[i]), block.AsSpan(count * DModel, DModel))) numbers[count++] = i;
+            else missing.Add(i);
+            if (count == 0 || (count < CachedRows && i < sequences.Count - 1)) continue;
+            cancel.ThrowIfCancellationRequested();
+            read(numbers.AsMemory(0, count), block.AsMemory(0, count * DModel));
+            count = 0;
+        }
+        return [.. missing];
+    }
+
     private HiddenStateKey KeyOf(TokenSequence sequence) => HiddenStateKey.Of(
         Model.Fingerprint, Tokenizer?.Fingerprint ?? "", Template?.Fingerprint ?? "", _arithmetic, Layer,
         $"{Options.Position} {sequence.ReadStart} {sequence.ReadEnd}", "", sequence.Ids.Span);
@@ -161,13 +211,13 @@ public sealed class ResidualReader : IDisposable
             .Prepend(backend.Name).Prepend(compute.Name()).Prepend(RewardTrainer.EngineVersion));
 
     /// <summary>Refuses a tokenizer with ids beyond the embedding (often padded to a round number of rows): it belongs to another model.</summary>
-    private static void RequireFits(ModelTokenizer tokenizer, TransformerModel model, string folder)
+    private static void RequireFits(ModelTokenizer tokenizer, TransformerModel model)
     {
         // Gemma-3's text models share the tokenizer of the multimodal ones, whose image mark has no row in their embedding.
         for (int id = model.Config.DVocab; id < tokenizer.VocabularySize; id++)
         {
             if (tokenizer.TokenText(id) == "<image_soft_token>") continue;
-            throw new ModelFormatException(folder,
+            throw new ModelFormatException(model.Folder,
                 $"the tokenizer has ids up to {tokenizer.VocabularySize - 1}, the embedding has {model.Config.DVocab} rows; tokenizer and weights are of different models");
         }
     }

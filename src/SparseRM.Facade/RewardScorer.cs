@@ -17,8 +17,11 @@ namespace SparseRM;
 public sealed class RewardScorer : IDisposable
 {
     private readonly SaeEncoder? _sae;
+    private float[] _inputs = [];
+    private SaeEncoder.RowReader? _gather;
 
-    private RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae) => (Reader, Reward, _sae) = (reader, reward, sae);
+    /// <summary>Puts together what fits: only <see cref="Open"/> proves that.</summary>
+    internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae) => (Reader, Reward, _sae) = (reader, reward, sae);
 
     /// <summary>Opens a model with a reward file.</summary>
     /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
@@ -77,8 +80,8 @@ public sealed class RewardScorer : IDisposable
         int width = Reward.Input.Count;
         Reader.Read(sequences, (numbers, states) =>
         {
-            var inputs = Inputs(states);
-            for (int i = 0; i < numbers.Length; i++) scores[numbers[i]] = (float)Reward.Head.Score(inputs.AsSpan(i * width, width));
+            var inputs = InputsOf(states);
+            for (int i = 0; i < numbers.Length; i++) scores[numbers.Span[i]] = (float)Reward.Head.Score(inputs.Slice(i * width, width));
         }, new StageProgress(progress, "scoring", sequences.Count), cancel);
         return scores;
     }
@@ -109,21 +112,29 @@ public sealed class RewardScorer : IDisposable
     /// <summary>The head's inputs v of states [n, d_model], as rows [n, inputs].</summary>
     internal float[] Inputs(ReadOnlyMemory<float> states)
     {
-        var input = Reward.Input;
-        var inputs = new float[states.Length / Reader.DModel * input.Count];
-        if (_sae is not null)
-        {
-            Reader.UseBackend(() => _sae.Encode(
-                states.Span, (row, latents, activations) => input.Gather(latents, activations, inputs.AsSpan(row * input.Count, input.Count))));
-            return inputs;
-        }
-        for (int row = 0; row < states.Length / Reader.DModel; row++)
-            input.Compute(states.Span.Slice(row * Reader.DModel, Reader.DModel), inputs.AsSpan(row * input.Count, input.Count));
+        float[] inputs = [];
+        Reader.UseBackend(() => inputs = InputsOf(states).ToArray());
         return inputs;
     }
 
     /// <summary>Frees everything, after a running call has ended.</summary>
     public void Dispose() => Reader.Dispose(_sae);
+
+    /// <summary>As <see cref="Inputs"/>, for whoever holds the backend; valid until the next call, which uses the same memory.</summary>
+    private ReadOnlySpan<float> InputsOf(ReadOnlyMemory<float> states)
+    {
+        var input = Reward.Input;
+        int rows = states.Length / Reader.DModel;
+        if (_inputs.Length < rows * input.Count) _inputs = new float[rows * input.Count];
+        if (_sae is not null) _sae.Encode(states.Span, _gather ??= Gather);
+        else
+            for (int row = 0; row < rows; row++)
+                input.Compute(states.Span.Slice(row * Reader.DModel, Reader.DModel), _inputs.AsSpan(row * input.Count, input.Count));
+        return _inputs.AsSpan(0, rows * input.Count);
+    }
+
+    private void Gather(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations) =>
+        Reward.Input.Gather(latents, activations, _inputs.AsSpan(row * Reward.Input.Count, Reward.Input.Count));
 
     private TokenSequence[] Encoded(ScoreInput line, string path)
     {

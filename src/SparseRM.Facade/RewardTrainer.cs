@@ -20,6 +20,7 @@ public sealed class RewardTrainer : IDisposable
     // Kept here and not in the states: another trainer's SAE has other latents.
     private readonly ConditionalWeakTable<PreferenceStates, (int[] Ids, float[] Values)[]> _latents = [];
     private SaeEncoder? _encoder;
+    private string? _repeats;
 
     private RewardTrainer(FitOptions options, SparseAutoencoder? sae, ResidualReader reader, HiddenStateCache? cache) =>
         (_options, _sae, Reader, _cache) = (options, sae, reader, cache);
@@ -57,11 +58,19 @@ public sealed class RewardTrainer : IDisposable
     public IReadOnlyList<string> Notes => _sae?.Notes ?? [];
 
     /// <summary>What is not as it should be, one sentence each; none mostly.</summary>
-    public IReadOnlyList<string> Warnings => _cache?.WriteProblem is { } problem ? [problem] : [];
+    public IReadOnlyList<string> Warnings => [.. new[] { _cache?.WriteProblem, _repeats }.OfType<string>()];
 
-    /// <summary>The states of a preference set.</summary>
-    public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
-        PreferenceStates.Read(Reader, data, _cache, progress, cancel);
+    /// <summary>The states of a preference set: read at once where they are kept, else at each pass over them.</summary>
+    public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var states = PreferenceStates.Open(Reader, data, _cache, _options.KeptStateBytes, progress, cancel);
+        if (!states.AreKept && _cache is null)
+        {
+            _repeats = $"the hidden states of {states.Count} answers take more than the {_options.KeptStateBytes >> 20} MiB that are kept in memory, "
+                + "and there is no cache of them, so every pass computes them anew; allow a cache to have them computed once";
+        }
+        return states;
+    }
 
     /// <summary>Fits on all pairs of the states (or the first <see cref="FitOptions.Pairs"/>).</summary>
     /// <param name="states">From <see cref="ReadStates"/>.</param>
@@ -75,16 +84,15 @@ public sealed class RewardTrainer : IDisposable
     {
         options ??= _options;
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
-        var (input, warnings) = MakeInput(states, pairs, options, progress, cancel);
+        var places = new PairPlaces(pairs, states.Count);
+        var (input, warnings) = MakeInput(states, places, options, progress, cancel);
         if ((long)pairs.Length * input.Count > Array.MaxLength)
             throw new SparseRMException($"{pairs.Length} pairs with {input.Count} inputs each do not fit into memory at once; use at most {Array.MaxLength / input.Count} with --pairs");
         float[] chosen = new float[pairs.Length * input.Count], rejected = new float[pairs.Length * input.Count];
-        var rows = InputRows(states, input, options.Training.Threads).Span;
-        for (int i = 0; i < pairs.Length; i++)
+        ReadInputs(states, places.Rows, input, options.Training.Threads, (row, v) =>
         {
-            rows.Slice(pairs[i].Chosen * input.Count, input.Count).CopyTo(chosen.AsSpan(i * input.Count));
-            rows.Slice(pairs[i].Rejected * input.Count, input.Count).CopyTo(rejected.AsSpan(i * input.Count));
-        }
+            foreach (var (pair, isChosen) in places[row]) v.CopyTo((isChosen ? chosen : rejected).AsSpan(pair * input.Count));
+        }, progress, cancel);
         var training = options.Training;
         var epochs = new Progress(progress, training);
         var head = HeadTrainer.Train(
@@ -92,12 +100,18 @@ public sealed class RewardTrainer : IDisposable
         return new FitResult(new RewardModel(input, head.Head, head.MeanInput, Metadata(states, pairs.Length, options, head)), head, warnings);
     }
 
-    /// <summary>The score that a fitted reward model gives to a row of states.</summary>
-    public float Score(RewardModel reward, PreferenceStates states, int row)
+    /// <summary>The scores that a fitted reward model gives to completions, by row; NaN for those that are not asked for.</summary>
+    /// <param name="reward">From <see cref="Fit"/>.</param>
+    /// <param name="states">From <see cref="ReadStates"/>.</param>
+    /// <param name="rows">The rows to score, or null for all.</param>
+    /// <param name="cancel">Checked between blocks.</param>
+    public float[] Scores(RewardModel reward, PreferenceStates states, IReadOnlyList<int>? rows = null, CancellationToken cancel = default)
     {
-        var v = new float[reward.Input.Count];
-        InputOf(states, row, reward.Input, v);
-        return (float)reward.Head.Score(v);
+        var scores = new float[states.Count];
+        Array.Fill(scores, float.NaN);
+        ReadInputs(states, rows ?? [.. Enumerable.Range(0, states.Count)], reward.Input, _options.Training.Threads,
+            (row, v) => scores[row] = (float)reward.Head.Score(v), null, cancel);
+        return scores;
     }
 
     /// <summary>Frees model, encoder and cache.</summary>
@@ -123,18 +137,16 @@ public sealed class RewardTrainer : IDisposable
     }
 
     private (HeadInput Input, IReadOnlyList<string> Warnings) MakeInput(
-        PreferenceStates states, (int Chosen, int Rejected, int Item)[] pairs, FitOptions options, IProgress<WorkProgress>? progress, CancellationToken cancel)
+        PreferenceStates states, PairPlaces places, FitOptions options, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
         if (options.Input == HeadInputKind.Dense) return (HeadInputs.Dense(states.DModel), []);
         if (options.Input == HeadInputKind.Random) return (HeadInputs.Random(options.K, states.DModel, options.Training.Seed), []);
         if (_sae is null) throw new SparseRMException($"input {HeadInput.Name(options.Input)} needs an SAE; give one with --sae, or use input dense or random");
-        var active = Latents(states, progress, cancel);
         var frequency = new LatentFrequency(_sae.DSae);
-        foreach (var (chosen, rejected, _) in pairs)
+        ReadLatents(states, places.Rows, (row, latents, _) =>
         {
-            frequency.Add(chosen: true, active[chosen].Ids);
-            frequency.Add(chosen: false, active[rejected].Ids);
-        }
+            foreach (var (_, isChosen) in places[row]) frequency.Add(isChosen, latents);
+        }, progress, cancel);
         var selection = DirectionSelector.Select(frequency, options.K);
         int[] latents = [.. selection.All.Select(latent => latent.Latent)];
         var input = options.Input == HeadInputKind.Projection
@@ -143,44 +155,63 @@ public sealed class RewardTrainer : IDisposable
         return (input, selection.Warnings);
     }
 
-    private (int[] Ids, float[] Values)[] Latents(PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    /// <summary>Hands over the active latents of some completions: those of states in memory are encoded once and kept, too.</summary>
+    private void ReadLatents(
+        PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        if (_latents.TryGetValue(states, out var known)) return known;
-        var stage = new StageProgress(progress, "encoding states", states.Count);
-        var latents = new (int[], float[])[states.Count];
-        Reader.UseBackend(() =>
+        if (!states.AreKept)
         {
-            _encoder ??= new SaeEncoder(Reader.Backend, _sae!);
-            _encoder.Encode(states.States.Span, (row, ids, values) =>
-            {
-                if (row % 256 == 0) cancel.ThrowIfCancellationRequested();
-                latents[row] = (ids.ToArray(), values.ToArray());
-                stage.Report(row + 1);
-            });
-        });
-        _latents.Add(states, latents);
-        return latents;
-    }
-
-    /// <summary>The head's input of every completion, [completions, inputs].</summary>
-    private ReadOnlyMemory<float> InputRows(PreferenceStates states, HeadInput input, int threads)
-    {
-        if (input.Kind == HeadInputKind.Dense) return states.States;
-        if (!input.NeedsSae) return input.ComputeRows(states.States, threads);
-        var rows = new float[checked(states.Count * input.Count)];
-        for (int row = 0; row < states.Count; row++) InputOf(states, row, input, rows.AsSpan(row * input.Count, input.Count));
-        return rows;
-    }
-
-    private void InputOf(PreferenceStates states, int row, HeadInput input, Span<float> v)
-    {
-        if (!input.NeedsSae)
-        {
-            input.Compute(states.State(row), v);
+            Encode(states, rows, read, progress, cancel);
             return;
         }
-        var (ids, values) = Latents(states, null, default)[row];
-        input.Gather(ids, values, v);
+        if (!_latents.TryGetValue(states, out var latents))
+        {
+            latents = new (int[], float[])[states.Count];
+            int[] all = [.. Enumerable.Range(0, states.Count)];
+            Encode(states, all, (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
+            _latents.Add(states, latents);
+        }
+        foreach (int row in rows) read(row, latents[row].Ids, latents[row].Values);
+    }
+
+    private void Encode(
+        PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        var stage = new StageProgress(progress, "encoding states", rows.Count);
+        int done = 0;
+        states.Read(rows, (numbers, block) => Reader.UseBackend(() =>
+        {
+            _encoder ??= new SaeEncoder(Reader.Backend, _sae!);
+            _encoder.Encode(block.Span, (i, latents, activations) =>
+            {
+                read(numbers.Span[i], latents, activations);
+                stage.Report(++done);
+            });
+        }), progress, cancel);
+    }
+
+    private delegate void InputReader(int row, ReadOnlySpan<float> v);
+
+    /// <summary>Hands over the head's input of some completions.</summary>
+    private void ReadInputs(
+        PreferenceStates states, IReadOnlyList<int> rows, HeadInput input, int threads, InputReader read,
+        IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        if (input.NeedsSae)
+        {
+            var v = new float[input.Count];
+            ReadLatents(states, rows, (row, latents, activations) =>
+            {
+                input.Gather(latents, activations, v);
+                read(row, v);
+            }, progress, cancel);
+            return;
+        }
+        states.Read(rows, (numbers, block) =>
+        {
+            float[] values = input.ComputeRows(block, threads);
+            for (int i = 0; i < numbers.Length; i++) read(numbers.Span[i], values.AsSpan(i * input.Count, input.Count));
+        }, progress, cancel);
     }
 
     private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedHead head)

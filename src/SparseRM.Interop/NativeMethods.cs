@@ -189,4 +189,7 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial SrmkStatus srmk_variant_select(BackendHandle backend, int op, int index);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_probe(BackendHandle backend, int kind, double seconds, out double rate);
 }

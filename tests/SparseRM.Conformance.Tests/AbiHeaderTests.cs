@@ -44,6 +44,9 @@ public class AbiHeaderTests
         Assert.Contains($"SRMK_OP_COUNT = {Enum.GetValues<OpKind>().Length},", s_header);
         Assert.Contains("SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2", s_header);
         Assert.Contains("SRMK_SAE_RELU = 0, SRMK_SAE_JUMPRELU = 1, SRMK_SAE_TOPK = 2, SRMK_SAE_GROUPMAX = 3, SRMK_SAE_GATED = 4", s_header);
+        Assert.Contains("SRMK_PROBE_FMA_SCALAR = 0,", s_header);
+        Assert.Contains("SRMK_PROBE_DOT_BF16 = 3,", s_header);
+        Assert.Contains("SRMK_PROBE_COUNT = 8,", s_header);
         Assert.Equal((0, 1, 2), ((int)GatedActivationKind.Silu, (int)GatedActivationKind.GeluTanh, (int)GatedActivationKind.GeluErf));
     }
 

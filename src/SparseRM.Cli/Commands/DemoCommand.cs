@@ -21,7 +21,8 @@ internal sealed class DemoCommand : CliCommand
         new Example("sparserm demo --k 1 --pairs 32", "one direction a side from 32 pairs"),
         new Example("sparserm demo --task safety --json", "another preference, for a program"))
     {
-        this.AddAll(_task, _k, FitSettings.Pairs, FitSettings.Seed, CommonOptions.DType, CommonOptions.Backend, CommonOptions.Threads);
+        this.AddAll(_task, _k, FitSettings.Pairs, FitSettings.Seed, CommonOptions.DType, CommonOptions.Backend, VariantChoice.Option,
+            CommonOptions.Threads);
         Options.Add(CommonOptions.Json);
     }
 
@@ -34,6 +35,7 @@ internal sealed class DemoCommand : CliCommand
             Pairs = args.GetValue(FitSettings.Pairs),
             Seed = args.GetValue(FitSettings.Seed) ?? s_defaults.Seed,
             Backend = args.GetValue(CommonOptions.Backend) ?? s_defaults.Backend,
+            Variants = args.Variants(),
             Threads = args.GetValue(CommonOptions.Threads) ?? s_defaults.Threads,
             Compute = args.Compute(null),
         };

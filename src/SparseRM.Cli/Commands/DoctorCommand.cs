@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
+using SparseRM.Benchmarking;
 using SparseRM.Cli.Terminal;
 using SparseRM.Models;
+using SparseRM.Tensors;
 
 namespace SparseRM.Cli.Commands;
 
@@ -15,13 +17,21 @@ internal sealed class DoctorCommand : CliCommand
         new Example("sparserm doctor --json > machine.json", "the same for a bug report"))
         => Options.Add(CommonOptions.Json);
 
+    private const string Compared = "cpu";
+
     protected override void Run(ParseResult args)
     {
         var facts = Facts();
         IReadOnlyList<BackendEntry> backends = [.. BackendCatalog.Probe(), new BackendEntry("cuda", false, "not in this build")];
-        if (args.GetValue(CommonOptions.Json)) WriteJson(facts, backends);
-        else WriteTables(facts, backends);
+        var agreements = Agreements(backends);
+        if (args.GetValue(CommonOptions.Json)) WriteJson(facts, backends, agreements);
+        else WriteTables(facts, backends, agreements);
     }
+
+    // The reference has one way of computing everything.
+    private static VariantAgreement[] Agreements(IReadOnlyList<BackendEntry> backends) => backends.Any(backend => backend is { Name: Compared, Available: true })
+        ? [VariantAgreement.Measure(Compared, DType.BF16), VariantAgreement.Measure(Compared, DType.F32)]
+        : [];
 
     private static (string Key, string Value)[] Facts() =>
     [
@@ -29,8 +39,9 @@ internal sealed class DoctorCommand : CliCommand
         ("os", RuntimeInformation.OSDescription),
         ("architecture", RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()),
         ("runtime", RuntimeInformation.FrameworkDescription),
+        ("processor", Machine.Processor),
         ("cores", Environment.ProcessorCount.ToString()),
-        ("memory", Tables.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)),
+        ("memory", Tables.Bytes(Machine.Memory)),
         ("instruction_sets", string.Join(" ", InstructionSets())),
         ("state_cache", Place(CacheFolder.Default)),
         ("hugging_face_cache", Place(ModelFolder.HubCache())),
@@ -49,7 +60,7 @@ internal sealed class DoctorCommand : CliCommand
         where entry.Supported
         select entry.Name;
 
-    private void WriteTables((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends)
+    private void WriteTables((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends, VariantAgreement[] agreements)
     {
         var machine = Tables.Of("Machine", "");
         foreach (var (key, value) in facts) machine.Row(key.Replace('_', ' '), value);
@@ -57,9 +68,19 @@ internal sealed class DoctorCommand : CliCommand
         var table = Tables.Of("Backend", "Here", "What it is, or why not");
         foreach (var backend in backends) table.Row(backend.Name, backend.Available ? "yes" : "no", backend.Note);
         Session.Tables.Write(table);
+        foreach (var found in agreements)
+        {
+            string bits = found.SameBits ? "the same bits" : "DIFFERENT bits";
+            Session.Out.WriteLine(FormattableString.Invariant(
+                $"{Type(found)}: with any one choice of the {found.Choices} choices of kernels, a text has {bits} of score alone and in company; between two"));
+            Session.Out.WriteLine(FormattableString.Invariant(
+                $"      choices, as between machines, scores of MiniWorld part by {found.Measured:G2} (bound: {found.Bound:G2}; they spread over {found.Spread:G2})."));
+        }
     }
 
-    private void WriteJson((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends) => Session.WriteJson(json =>
+    private static string Type(VariantAgreement found) => found.Compute.Name().ToLowerInvariant().PadRight(4);
+
+    private void WriteJson((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends, VariantAgreement[] agreements) => Session.WriteJson(json =>
     {
         foreach (var (key, value) in facts) json.WriteString(key, value);
         json.WriteStartArray("backends");
@@ -69,6 +90,18 @@ internal sealed class DoctorCommand : CliCommand
             json.WriteString("name", backend.Name);
             json.WriteBoolean("available", backend.Available);
             json.WriteString("note", backend.Note);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        if (agreements.Length == 0) return;
+        new Report().Add("cross_variant_bound", agreements.Max(found => found.Bound)).Add("cross_variant_measured", agreements.Max(found => found.Measured))
+            .Add("within_variant_same_bits", agreements.All(found => found.SameBits)).WriteTo(json);
+        json.WriteStartArray("cross_variant");
+        foreach (var found in agreements)
+        {
+            json.WriteStartObject();
+            new Report().Add("dtype", found.Compute.Name().ToLowerInvariant()).Add("choices", found.Choices).Add("texts", found.Texts)
+                .Add("bound", found.Bound).Add("measured", found.Measured).Add("spread", found.Spread).Add("same_bits", found.SameBits).WriteTo(json);
             json.WriteEndObject();
         }
         json.WriteEndArray();

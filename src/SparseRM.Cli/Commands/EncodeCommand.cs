@@ -22,7 +22,7 @@ internal sealed class EncodeCommand : CliCommand
             "only what is active"))
     {
         this.AddAll(_sae, _input, _output, _sparse, CommonOptions.LlamaScope, CommonOptions.DType);
-        this.AddAll(CommonOptions.Backend, CommonOptions.Threads);
+        this.AddAll(CommonOptions.Backend, VariantChoice.Option, CommonOptions.Threads);
     }
 
     protected override void Run(ParseResult args)
@@ -31,7 +31,8 @@ internal sealed class EncodeCommand : CliCommand
         OutputFile.Probe(output);
         var sae = SaeFormatCatalog.Open(args.GetRequiredValue(_sae), args.GetValue(CommonOptions.LlamaScope));
         float[] x = ReadInput(args.GetRequiredValue(_input), sae);
-        using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", args.GetValue(CommonOptions.Threads) ?? 0);
+        using var backend = BackendCatalog.Open(
+            args.GetValue(CommonOptions.Backend) ?? "auto", args.GetValue(CommonOptions.Threads) ?? 0, args.Variants());
         Session.SayBackend(args, backend.Description);
         using var encoder = new SaeEncoder(backend, sae, args.Compute(DType.F32) ?? (sae.WEnc.DType == DType.BF16 ? DType.BF16 : DType.F32));
         var rows = Meter.Run(Session, meter => Encode(encoder, x, meter));

@@ -67,8 +67,8 @@ internal sealed class EvaluateCommand : CliCommand
         string backend = trainer.Reader.Backend.Description;
         Session.SayBackend(args, backend);
         foreach (string note in trainer.Notes) Session.Note(note);
-        foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var states = trainer.ReadStates(data, meter, Session.Cancel);
+        foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var found = CrossValidation.Run(trainer, states, options, folds, args.GetValue(_group) != "item", meter, Session.Cancel);
         return new Found(found.Result, found.Folds, backend);
     }

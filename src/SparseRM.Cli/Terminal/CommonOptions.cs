@@ -55,7 +55,7 @@ internal static class CommonOptions
     public static Option<bool> SkipBad { get; } = new("--skip-bad") { Description = "count bad rows and go on" };
 
     /// <summary>What every command that runs a model takes.</summary>
-    public static IReadOnlyList<Option> Running { get; } = [Backend, Threads, MaxBatchTokens];
+    public static IReadOnlyList<Option> Running { get; } = [Backend, VariantChoice.Option, Threads, MaxBatchTokens];
 
     /// <summary>What every command that reads preference data takes.</summary>
     public static IReadOnlyList<Option> Reading { get; } = [Format, Dimension, SkipBad];
@@ -84,6 +84,7 @@ internal static class CommonOptions
         Model = model,
         Layer = layer,
         Backend = args.GetValue(Backend) ?? "auto",
+        Variants = args.Variants(),
         Threads = args.GetValue(Threads) ?? 0,
         MaxBatchTokens = args.GetValue(MaxBatchTokens) ?? ResidualRunner.DefaultBatchTokens,
         Compute = args.Compute(defaultType),

@@ -170,6 +170,10 @@ public abstract class Backend : IDisposable
         if (variant != "scalar") throw new Errors.BackendException(Name, $"{op} has no variant \"{variant}\"; it has: scalar");
     }
 
+    /// <summary>Measures what the device reaches at most: arithmetic slowest instructions first, then reads from near to far; empty where nothing is known.</summary>
+    /// <param name="seconds">About how long each measurement takes.</param>
+    public virtual IReadOnlyList<Peak> MeasurePeaks(double seconds) => [];
+
     /// <summary>Frees what the backend itself holds; buffers and weights are disposed by their owners, before.</summary>
     public virtual void Dispose() => _scratch?.Dispose();
 

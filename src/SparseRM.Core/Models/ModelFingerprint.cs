@@ -15,7 +15,7 @@ internal static class ModelFingerprint
 {
     private const int Sample = 4096;
 
-    public static string Compute(ModelConfig config, WeightIndex weights, int layer)
+    public static string Compute(ModelConfig config, IWeightSource weights, int layer)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Text(hash, Behaviour(config, layer));
@@ -41,6 +41,13 @@ internal static class ModelFingerprint
     private static void Samples(IncrementalHash hash, WeightSlice slice)
     {
         Span<byte> bytes = stackalloc byte[Sample];
+        if (slice.FileOffset < 0)
+        {
+            // Made up from a seed: the beginning tells it from another.
+            using var stream = slice.OpenRead();
+            hash.AppendData(bytes[..stream.ReadAtLeast(bytes, Sample, throwOnEndOfStream: false)]);
+            return;
+        }
         using var file = File.OpenHandle(slice.Path);
         int length = (int)Math.Min(Sample, slice.ByteLength);
         foreach (long start in (ReadOnlySpan<long>)[0, (slice.ByteLength - length) / 2, slice.ByteLength - length])

@@ -4,7 +4,7 @@ using SparseRM.Weights;
 namespace SparseRM.Models;
 
 /// <summary>Takes a model's tensors by their Hugging Face names, with the shapes that its config promises.</summary>
-internal sealed class ModelTensors(WeightIndex index, ModelConfig config)
+internal sealed class ModelTensors(IWeightSource index, ModelConfig config)
 {
     // Plain folders, Gemma-3 multimodal folders of transformers 4, and of transformers 5.
     private static readonly string[] s_prefixes = ["model.", "language_model.model.", "model.language_model."];

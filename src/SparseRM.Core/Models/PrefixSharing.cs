@@ -1,59 +1,91 @@
 namespace SparseRM.Models;
 
-/// <summary>Chooses which sequences lean on which: groups of the sorted sequences around a leader, so that the fewest tokens are computed.</summary>
-internal static class PrefixSharing
+/// <summary>Chooses which sequences lean on which, so that the fewest tokens are run: neighbours in sorted order, each group with a leader.</summary>
+/// <remarks>Keeps its arrays from plan to plan. Not thread-safe.</remarks>
+internal sealed class PrefixSharing
 {
+    private TokenSequence[] _sorted = [];
+    private int[] _numbers = [], _common = [], _leaders = [], _prefixes = [], _groupStart = [], _groupLeader = [];
+    private long[] _best = [];
+
+    /// <summary>The leader of each sequence, itself for leaders; in the order that was given.</summary>
+    public ReadOnlySpan<int> Leaders => _leaders;
+
+    /// <summary>Tokens that each sequence shares with its leader, 0 for leaders.</summary>
+    public ReadOnlySpan<int> Prefixes => _prefixes;
+
     /// <summary>No sharing.</summary>
-    public static (int[] Order, int[] Leaders, int[] Prefixes) None(int count) =>
-        ([.. Enumerable.Range(0, count)], [.. Enumerable.Range(0, count)], new int[count]);
-
-    /// <summary>Order of packing, leader of each sequence (itself for leaders) and tokens that it shares with its leader.</summary>
-    /// <remarks>
-    /// In sorted order the common prefix of i and j is the least common prefix of neighbours between them. best[i] = most tokens saved among the
-    /// first i sequences = max over the first member a of the last group of best[a] + sum of lcp(a, j). Quadratic in the number of sequences of
-    /// one run, which is small beside its matrix products.
-    /// </remarks>
-    public static (int[] Order, int[] Leaders, int[] Prefixes) Plan(IReadOnlyList<TokenSequence> sequences)
+    public void PlanNone(int count)
     {
-        int n = sequences.Count;
-        int[] order = [.. Enumerable.Range(0, n)];
-        // Descending, so that a sequence comes before those that it begins with and can lead them.
-        Array.Sort(order, (a, b) => sequences[b].Ids.Span.SequenceCompareTo(sequences[a].Ids.Span) is var c and not 0 ? c : a.CompareTo(b));
-        var common = new int[n]; // with the sequence before, in sorted order
-        for (int i = 1; i < n; i++) common[i] = sequences[order[i - 1]].Ids.Span.CommonPrefixLength(sequences[order[i]].Ids.Span);
+        Grow(count);
+        for (int i = 0; i < count; i++) (_leaders[i], _prefixes[i]) = (i, 0);
+    }
 
-        var best = new long[n + 1];
-        var groupStart = new int[n + 1];
-        Array.Fill(best, -1);
-        best[0] = 0;
-        for (int a = 0; a < n; a++)
-        {
-            long saved = best[a];
-            int shared = int.MaxValue;
-            for (int end = a + 1; end <= n; end++)
-            {
-                if (end - 1 > a)
-                {
-                    shared = Math.Min(shared, common[end - 1]);
-                    saved += shared;
-                }
-                if (saved > best[end]) (best[end], groupStart[end]) = (saved, a);
-                if (shared == 0) break;
-            }
-        }
+    /// <summary>Plans what to share.</summary>
+    /// <remarks>
+    /// In sorted order the common prefix of i and j is the least common prefix of neighbours between them. best[n] = most tokens saved among the
+    /// first n sequences = max over leaders l and first members a &lt;= l of best[a] + sum of lcp(k, l) over the other members k in [a, n).
+    /// Quadratic in the number of sequences of one batch, which is small beside its matrix products.
+    /// </remarks>
+    public void Plan(ReadOnlySpan<TokenSequence> sequences)
+    {
+        int n = sequences.Length;
+        Grow(n);
+        sequences.CopyTo(_sorted);
+        for (int i = 0; i < n; i++) _numbers[i] = i;
+        TokenSequence.SortByIds(_sorted.AsSpan(0, n), _numbers.AsSpan(0, n));
+        for (int i = 1; i < n; i++) _common[i] = _sorted[i - 1].Ids.Span.CommonPrefixLength(_sorted[i].Ids.Span);
+        Array.Clear(_sorted, 0, n); // the ids are the caller's
+        Array.Fill(_best, -1, 0, n + 1);
+        _best[0] = 0;
+        for (int leader = 0; leader < n; leader++) LeanOn(leader, n);
+        for (int end = n; end > 0; end = _groupStart[_groupLeader[end]]) Assign(_groupStart[_groupLeader[end]], _groupLeader[end], end);
+    }
 
-        var leaders = new int[n];
-        var prefixes = new int[n];
-        for (int end = n; end > 0; end = groupStart[end])
+    /// <summary>Tries the groups of one leader; best[..leader] is final by then.</summary>
+    private void LeanOn(int leader, int n)
+    {
+        long saved = _best[leader], sum = 0;
+        _groupStart[leader] = leader;
+        for (int k = leader - 1, shared = int.MaxValue; k >= 0; k--)
         {
-            int start = groupStart[end], shared = int.MaxValue;
-            leaders[order[start]] = order[start];
-            for (int i = start + 1; i < end; i++)
-            {
-                shared = Math.Min(shared, common[i]);
-                (leaders[order[i]], prefixes[order[i]]) = (order[start], shared);
-            }
+            shared = Math.Min(shared, _common[k + 1]);
+            if (shared == 0) break;
+            sum += shared;
+            if (_best[k] + sum > saved) (saved, _groupStart[leader]) = (_best[k] + sum, k);
         }
-        return (order, leaders, prefixes);
+        for (int end = leader + 1, shared = int.MaxValue; ; end++)
+        {
+            if (saved > _best[end]) (_best[end], _groupLeader[end]) = (saved, leader);
+            if (end == n) break;
+            shared = Math.Min(shared, _common[end]);
+            if (shared == 0) break;
+            saved += shared;
+        }
+    }
+
+    private void Assign(int start, int leader, int end)
+    {
+        int number = _numbers[leader];
+        (_leaders[number], _prefixes[number]) = (number, 0);
+        for (int k = leader - 1, shared = int.MaxValue; k >= start; k--)
+        {
+            shared = Math.Min(shared, _common[k + 1]);
+            (_leaders[_numbers[k]], _prefixes[_numbers[k]]) = (number, shared);
+        }
+        for (int k = leader + 1, shared = int.MaxValue; k < end; k++)
+        {
+            shared = Math.Min(shared, _common[k]);
+            (_leaders[_numbers[k]], _prefixes[_numbers[k]]) = (number, shared);
+        }
+    }
+
+    private void Grow(int count)
+    {
+        if (_sorted.Length >= count) return;
+        int length = Math.Max(count, 2 * _sorted.Length);
+        _sorted = new TokenSequence[length];
+        (_numbers, _common, _leaders, _prefixes) = (new int[length], new int[length], new int[length], new int[length]);
+        (_groupStart, _groupLeader, _best) = (new int[length], new int[length + 1], new long[length + 1]);
     }
 }

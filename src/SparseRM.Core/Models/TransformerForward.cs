@@ -34,7 +34,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         if (batch.MaxLength > _config.NCtx)
             throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
 
-        int n = batch.TokenCount, reads = batch.ReadRows.Length;
+        int n = batch.TokenCount, reads = batch.ReadCount;
         var residual = _workspace.Tensor("residual", n, _config.DModel);
         var branch = _workspace.Tensor("branch", n, _config.DModel);
         var normed = _workspace.Operand("normed", n, _config.DModel, model.Compute);
@@ -78,7 +78,14 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         _backend.AddRmsNorm(residual, branch, branchNorm, weight, _config.RmsNormEps, UnitOffset, normed);
 
     /// <summary>The rows that a block works on: all rows give keys and values, the asking rows (all, or the read-outs) go on.</summary>
-    private readonly record struct Rows(Operand KeyInput, Tensor Residual, Operand Normed, Tensor Branch, int[] Positions, AttentionSegment[] Segments);
+    private readonly ref struct Rows(
+        Operand keyInput, Tensor residual, Operand normed, Tensor branch, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments)
+    {
+        public readonly Operand KeyInput = keyInput, Normed = normed;
+        public readonly Tensor Residual = residual, Branch = branch;
+        public readonly ReadOnlySpan<int> Positions = positions;
+        public readonly ReadOnlySpan<AttentionSegment> Segments = segments;
+    }
 
     /// <summary>Adds the attention's branch to the residual stream and leaves the MLP's branch, neither normed nor added yet, in rows.Branch.</summary>
     private void RunBlock(int l, Rows rows, TokenBatch batch, Hook? hook)

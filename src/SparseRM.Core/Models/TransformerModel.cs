@@ -12,11 +12,10 @@ public sealed class TransformerModel : IDisposable
     private readonly List<BlockWeights> _blocks = [];
     private readonly ModelTensors _tensors;
 
-    private TransformerModel(Backend backend, string folder, ModelConfig config, DType? compute)
+    private TransformerModel(Backend backend, ModelConfig config, IWeightSource weights, DType? compute)
     {
-        (Backend, Folder, Config) = (backend, folder, config);
-        Weights = WeightIndex.Open(folder);
-        _tensors = new ModelTensors(Weights, config);
+        (Backend, Folder, Config) = (backend, weights.Path, config);
+        _tensors = new ModelTensors(weights, config);
         var embedding = _tensors.Embedding();
         WeightType = embedding.DType;
         Compute = compute ?? (WeightType == DType.BF16 ? DType.BF16 : DType.F32);
@@ -35,9 +34,17 @@ public sealed class TransformerModel : IDisposable
         Backend backend, string folder, int layer, DType? compute = null, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
         var config = ArchitectureCatalog.Read(folder);
-        if (layer < 0 || layer >= config.NLayers)
-            throw new ModelFormatException(folder, $"has layers 0 to {config.NLayers - 1}; layer {layer} is out of range");
-        var model = new TransformerModel(backend, folder, config, compute);
+        RequireLayer(folder, config, layer);
+        return Open(backend, config, WeightIndex.Open(folder), layer, compute, progress, cancel);
+    }
+
+    /// <summary>As <see cref="Open(Backend, string, int, DType?, IProgress{int}?, CancellationToken)"/>, with a config and tensors from elsewhere.</summary>
+    public static TransformerModel Open(
+        Backend backend, ModelConfig config, IWeightSource weights, int layer, DType? compute = null, IProgress<int>? progress = null,
+        CancellationToken cancel = default)
+    {
+        RequireLayer(weights.Path, config, layer);
+        var model = new TransformerModel(backend, config, weights, compute);
         try
         {
             for (int block = 0; block <= layer; block++)
@@ -46,7 +53,7 @@ public sealed class TransformerModel : IDisposable
                 model._blocks.Add(new BlockWeights(backend, model._tensors, config, block, model.Compute));
                 progress?.Report(block + 1);
             }
-            model.Fingerprint = ModelFingerprint.Compute(config, model.Weights, layer);
+            model.Fingerprint = ModelFingerprint.Compute(config, weights, layer);
             return model;
         }
         catch
@@ -59,7 +66,7 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Where the weights are.</summary>
     public Backend Backend { get; }
 
-    /// <summary>The model's folder.</summary>
+    /// <summary>The model's folder, or what its weights say of themselves.</summary>
     public string Folder { get; }
 
     /// <summary>The model's behaviour.</summary>
@@ -80,11 +87,15 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Bytes of the matrices that the backend keeps.</summary>
     public long ResidentBytes => _blocks.Sum(block => block.ResidentBytes);
 
-    internal WeightIndex Weights { get; }
-
     internal EmbeddingTable Embedding { get; }
 
     internal BlockWeights Block(int layer) => _blocks[layer];
+
+    private static void RequireLayer(string path, ModelConfig config, int layer)
+    {
+        if (layer < 0 || layer >= config.NLayers)
+            throw new ModelFormatException(path, $"has layers 0 to {config.NLayers - 1}; layer {layer} is out of range");
+    }
 
     /// <summary>Frees the weights; the backend lives on.</summary>
     public void Dispose()

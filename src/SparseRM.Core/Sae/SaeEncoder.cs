@@ -10,6 +10,7 @@ public sealed class SaeEncoder : IDisposable
     private const int MaxRows = 512;
     private readonly Backend _backend;
     private readonly List<DeviceBuffer> _vectors = [];
+    private readonly SparseLatents _latents = new();
     private readonly float[] _normed;
     private DeviceBuffer? _input, _dense, _operand;
 
@@ -21,7 +22,7 @@ public sealed class SaeEncoder : IDisposable
     public SaeEncoder(Backend backend, SparseAutoencoder sae, DType compute = DType.F32)
     {
         (_backend, Sae) = (backend, sae);
-        _normed = new float[(long)MaxRows * sae.DIn];
+        _normed = sae.InputNorm == SaeInputNorm.None ? [] : new float[(long)MaxRows * sae.DIn];
         WEnc = backend.LoadMatrix([new MatrixPart(sae.WEnc, IsTransposed: !sae.EncoderIsTransposed)], compute);
         Bias = Vector(sae.BEnc);
         Scale = sae.EncoderScale is null ? null : Vector(sae.EncoderScale);
@@ -60,19 +61,24 @@ public sealed class SaeEncoder : IDisposable
     {
         int dIn = Sae.DIn, rows = x.Length / dIn;
         if (rows * dIn != x.Length) throw new ShapeMismatchException("SaeEncode", $"{x.Length} values are not rows of d_in {dIn}");
-        var latents = new SparseLatents();
         for (int start = 0; start < rows; start += MaxRows)
         {
             int count = Math.Min(MaxRows, rows - start);
-            var block = _normed.AsSpan(0, count * dIn);
-            x.Slice(start * dIn, count * dIn).CopyTo(block);
-            for (int i = 0; i < count; i++) SaeNorm.Apply(Sae.InputNorm, block.Slice(i * dIn, dIn));
             _input ??= _backend.Allocate((long)MaxRows * dIn);
             var input = new Tensor(_input, 0, count, dIn, dIn);
-            _backend.Upload(block, input);
-            _backend.SaeEncode(input, this, latents);
-            for (int i = 0; i < count; i++) row(start + i, latents.Indices(i), latents.Values(i));
+            _backend.Upload(Normed(x.Slice(start * dIn, count * dIn)), input);
+            _backend.SaeEncode(input, this, _latents);
+            for (int i = 0; i < count; i++) row(start + i, _latents.Indices(i), _latents.Values(i));
         }
+    }
+
+    private ReadOnlySpan<float> Normed(ReadOnlySpan<float> rows)
+    {
+        if (Sae.InputNorm == SaeInputNorm.None) return rows;
+        var normed = _normed.AsSpan(0, rows.Length);
+        rows.CopyTo(normed);
+        for (int start = 0; start < rows.Length; start += Sae.DIn) SaeNorm.Apply(Sae.InputNorm, normed.Slice(start, Sae.DIn));
+        return normed;
     }
 
     /// <summary>Receives one row's active latents.</summary>

@@ -1,3 +1,4 @@
+using SparseRM.Backends;
 using SparseRM.Data.Evaluation;
 using SparseRM.Tensors;
 
@@ -16,6 +17,8 @@ public sealed record DemoOptions
     public long Seed { get; init; } = 1;
     /// <summary>A backend's name.</summary>
     public string Backend { get; init; } = "auto";
+    /// <summary>Which variant computes an op; the backend's own choice for the others.</summary>
+    public IReadOnlyDictionary<OpKind, string> Variants { get; init; } = new Dictionary<OpKind, string>();
     /// <summary>Threads; 0 for all cores.</summary>
     public int Threads { get; init; }
     /// <summary>F32 or BF16; null takes F32, in which the reference run was made: the same latents are active equally often.</summary>

@@ -34,7 +34,10 @@ public static class MiniWorldDemo
     {
         var fit = new FitOptions
         {
-            Reader = new ReaderOptions { Model = Model, Backend = options.Backend, Threads = options.Threads, Compute = options.Compute ?? DType.F32 },
+            Reader = new ReaderOptions
+            {
+                Model = Model, Backend = options.Backend, Variants = options.Variants, Threads = options.Threads, Compute = options.Compute ?? DType.F32,
+            },
             Sae = Sae, K = options.K, Pairs = options.Pairs,
             Training = new HeadTrainingOptions { Seed = options.Seed, Threads = options.Threads },
         };
@@ -72,8 +75,11 @@ public static class MiniWorldDemo
         }
     }
 
-    private static AccuracyCount Accuracy(RewardTrainer trainer, RewardModel reward, PreferenceStates states) =>
-        PreferenceEvaluation.Evaluate(states.Data, states.Scores(row => trainer.Score(reward, states, row))).Pairs;
+    private static AccuracyCount Accuracy(RewardTrainer trainer, RewardModel reward, PreferenceStates states)
+    {
+        float[] scores = trainer.Scores(reward, states);
+        return PreferenceEvaluation.Evaluate(states.Data, states.Scores(row => scores[row])).Pairs;
+    }
 
     /// <summary>The first test question, its right and its wrong answer, through the facade that a user would use.</summary>
     private static DemoExample Examples(RewardTrainer trainer, RewardModel reward, PreferenceStates test, DemoOptions options)

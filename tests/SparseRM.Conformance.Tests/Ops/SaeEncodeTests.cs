@@ -8,34 +8,45 @@ public class SaeEncodeTests
 {
     private const int DIn = 37;
 
-    private static SparseAutoencoder Sae(Rig rig, SaeActivation activation, int dSae, bool scaled, float[]? weights = null) => new()
+    private static SparseAutoencoder Sae(Rig rig, SaeActivation activation, float[] weights, float[] bias, float[]? scale = null)
     {
-        DIn = DIn,
-        DSae = dSae,
-        Layer = 0,
-        HookName = null,
-        WEnc = rig.Files.Write(weights ?? rig.Random(DIn * dSae), DType.F32, dSae, DIn),
-        EncoderIsTransposed = true,
-        EncoderScale = scaled ? rig.Random(dSae, 2f) : null,
-        BEnc = rig.Random(dSae),
-        WDec = rig.Files.Write(rig.Random(DIn * dSae), DType.F32, dSae, DIn),
-        DecoderIsTransposed = false,
-        DecoderScale = null,
-        BDec = new float[DIn],
-        InputNorm = SaeInputNorm.None,
-        Activation = activation,
-        Format = "test",
-        GatingMode = null,
-        Id = "test",
-        Notes = [],
-    };
+        int dSae = bias.Length, dIn = weights.Length / dSae;
+        return new SparseAutoencoder
+        {
+            DIn = dIn,
+            DSae = dSae,
+            Layer = 0,
+            HookName = null,
+            WEnc = rig.Files.Write(weights, DType.F32, dSae, dIn),
+            EncoderIsTransposed = true,
+            EncoderScale = scale,
+            BEnc = bias,
+            WDec = rig.Files.Write(weights, DType.F32, dSae, dIn),
+            DecoderIsTransposed = false,
+            DecoderScale = null,
+            BDec = new float[dIn],
+            InputNorm = SaeInputNorm.None,
+            Activation = activation,
+            Format = "test",
+            GatingMode = null,
+            Id = "test",
+            Notes = [],
+        };
+    }
 
-    private static IEnumerable<SaeActivation> Activations(Rig rig, int dSae)
+    /// <summary>With any floats, and a scale where <paramref name="dSae"/> is odd.</summary>
+    private static SparseAutoencoder Sae(Rig rig, SaeActivation activation, int dSae) =>
+        Sae(rig, activation, rig.Random(DIn * dSae), rig.Random(dSae), dSae % 2 == 1 ? rig.Random(dSae, 2f) : null);
+
+    /// <summary>Multiples of 1/8 in [-1, 1]: products and sums of few of them are exact, whatever their order, and many are equal.</summary>
+    private static float[] Eighths(Rig rig, int count) => [.. rig.Random(count, 8f).Select(value => MathF.Round(value) / 8)];
+
+    private static IEnumerable<SaeActivation> Activations(int dSae, Func<int, float[]> values)
     {
         yield return new SaeActivation.Relu();
-        yield return new SaeActivation.JumpRelu(rig.Random(dSae, 4f));
-        yield return new SaeActivation.Gated(rig.Random(dSae), rig.Random(dSae), rig.Random(dSae));
-        foreach (int k in new[] { 1, 5, 64, dSae, dSae + 1 }) yield return new SaeActivation.TopK(k);
+        yield return new SaeActivation.JumpRelu(values(dSae));
+        yield return new SaeActivation.Gated(values(dSae), values(dSae), values(dSae));
+        foreach (int k in new[] { 0, 1, 5, 64, dSae - 1, dSae, dSae + 1 }) yield return new SaeActivation.TopK(k);
         foreach (int k in new[] { 1, 3, dSae }) yield return new SaeActivation.GroupMax(k);
     }
 
@@ -47,25 +58,40 @@ public class SaeEncodeTests
         return list;
     }
 
-    /// <summary>The meaning, step by step: product, scale, bias, <see cref="SaeGate"/>.</summary>
-    private static SparseLatents Composed(Rig rig, SaeEncoder encoder, TensorPair x)
+    private static List<(int Row, int Latent, float Value)> Encode(Backend backend, SparseAutoencoder sae, Tensor x, DType compute = DType.F32)
     {
-        var sae = encoder.Sae;
+        using var encoder = new SaeEncoder(backend, sae, compute);
+        var latents = new SparseLatents();
+        backend.SaeEncode(x, encoder, latents);
+        Assert.Equal(x.Rows, latents.Rows);
+        return List(latents);
+    }
+
+    /// <summary>The meaning, step by step: product, scale, bias, <see cref="SaeGate"/>.</summary>
+    private static List<(int Row, int Latent, float Value)> Composed(Rig rig, SparseAutoencoder sae, TensorPair x, DType compute = DType.F32)
+    {
+        using var encoder = new SaeEncoder(rig.Native, sae, compute);
         var y = rig.Guarded(x.Rows, sae.DSae);
         rig.Native.MatMul(rig.Packed(x, encoder.WEnc.Compute).Actual, new Product(encoder.WEnc, null, y));
         var pre = Rig.Read(rig.Native, y);
         for (int i = 0; i < pre.Length; i++) pre[i] = pre[i] * (sae.EncoderScale?[i % sae.DSae] ?? 1) + sae.BEnc[i % sae.DSae];
+        return Gated(sae.Activation, pre, x.Rows);
+    }
+
+    private static List<(int Row, int Latent, float Value)> Gated(SaeActivation activation, float[] pre, int rows)
+    {
+        int dSae = pre.Length / rows;
         var latents = new SparseLatents();
-        for (int row = 0; row < x.Rows; row++)
+        for (int row = 0; row < rows; row++)
         {
-            int at = row * sae.DSae;
-            latents.AddRow(sae.DSae, (ids, values) => SaeGate.Apply(sae.Activation, pre.AsSpan(at, sae.DSae), ids, values));
+            int at = row * dSae;
+            latents.AddRow(dSae, (ids, values) => SaeGate.Apply(activation, pre.AsSpan(at, dSae), ids, values));
         }
-        return latents;
+        return List(latents);
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.SaeEncode, MemberType = typeof(OpCases))]
-    public void Fused_equals_composed_to_the_bit_on_any_threads(OpCase c)
+    public void Fused_equals_composed_to_the_bit(OpCase c)
     {
         using var rig = c.Open(3);
         rig.Native.Select(OpKind.MatMul, c.Variant);
@@ -73,15 +99,11 @@ public class SaeEncodeTests
         {
             foreach (int dSae in new[] { 3, 64, 201, 640 })
             {
-                foreach (var activation in Activations(rig, dSae))
+                foreach (var activation in Activations(dSae, n => rig.Random(n, 4f)))
                 {
-                    var sae = Sae(rig, activation, dSae, dSae % 2 == 1);
-                    using var encoder = new SaeEncoder(rig.Native, sae, compute);
+                    var sae = Sae(rig, activation, dSae);
                     var x = rig.Random(dSae == 201 ? 50 : 7, DIn);
-                    var latents = new SparseLatents();
-                    rig.Native.SaeEncode(x.Actual, encoder, latents);
-                    Assert.Equal(x.Rows, latents.Rows);
-                    Assert.Equal(List(Composed(rig, encoder, x)), List(latents));
+                    Assert.Equal(Composed(rig, sae, x, compute), Encode(rig.Native, sae, x.Actual, compute));
                 }
             }
         }
@@ -89,25 +111,84 @@ public class SaeEncodeTests
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.SaeEncode, MemberType = typeof(OpCases))]
-    public void Agrees_with_the_oracle_where_no_latent_is_near_its_gate(OpCase c)
+    public void Any_number_of_rows_fills_its_blocks(OpCase c)
+    {
+        using var rig = c.Open(2);
+        rig.Native.Select(OpKind.MatMul, c.Variant);
+        foreach (var activation in new SaeActivation[] { new SaeActivation.Relu(), new SaeActivation.TopK(9), new SaeActivation.GroupMax(11) })
+        {
+            var sae = Sae(rig, activation, 401);
+            for (int rows = 1; rows <= 13; rows++)
+            {
+                var x = rig.Random(rows, DIn);
+                Assert.Equal(Composed(rig, sae, x), Encode(rig.Native, sae, x.Actual));
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.SaeEncode, MemberType = typeof(OpCases))]
+    public void Agrees_with_the_oracle_to_the_bit_where_every_sum_is_exact(OpCase c)
     {
         using var rig = c.Open();
         const int DSae = 333;
-        foreach (var activation in Activations(rig, DSae))
+        foreach (var activation in Activations(DSae, n => Eighths(rig, n)))
         {
-            var sae = Sae(rig, activation, DSae, true);
-            using var expectedEncoder = new SaeEncoder(rig.Oracle, sae);
-            using var actualEncoder = new SaeEncoder(rig.Native, sae);
-            var x = rig.Random(4, DIn);
-            var (expected, actual) = (new SparseLatents(), new SparseLatents());
-            rig.Oracle.SaeEncode(x.Expected, expectedEncoder, expected);
-            rig.Native.SaeEncode(x.Actual, actualEncoder, actual);
-            // d_in = 37 terms of at most 1, scaled by at most 2. The seed has no pre-activation within the bound of its gate.
-            double bound = Tolerance.Reduction(DIn, 2 * DIn) + 4 * Tolerance.U * (2 * DIn);
-            var (a, b) = (List(expected).ToDictionary(e => (e.Row, e.Latent), e => e.Value), List(actual).ToDictionary(e => (e.Row, e.Latent), e => e.Value));
-            Assert.NotEmpty(a);
-            Assert.Equal(a.Keys.Order(), b.Keys.Order());
-            foreach (var (key, value) in a) Assert.InRange(Math.Abs(value - b[key]), 0, bound);
+            var sae = Sae(rig, activation, Eighths(rig, DIn * DSae), Eighths(rig, DSae), Eighths(rig, DSae));
+            var x = rig.Pair(4, DIn, Eighths(rig, 4 * DIn));
+            foreach (var compute in new[] { DType.F32, DType.BF16 })
+                Assert.Equal(Encode(rig.Oracle, sae, x.Expected, compute), Encode(rig.Native, sae, x.Actual, compute));
+        }
+    }
+
+    [Fact]
+    public void Any_number_of_threads_gives_the_same_latents()
+    {
+        const int DSae = 1600;
+        List<(int, int, float)>[]? alone = null;
+        foreach (int threads in new[] { 1, 2, 3, 5, 8 })
+        {
+            using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), true, threads);
+            var saes = Activations(DSae, n => Eighths(rig, n)).Select(a => Sae(rig, a, Eighths(rig, DIn * DSae), Eighths(rig, DSae))).ToArray();
+            var x = rig.Pair(19, DIn, Eighths(rig, 19 * DIn));
+            var found = saes.Select(sae => Encode(rig.Native, sae, x.Actual)).ToArray();
+            alone ??= found;
+            for (int i = 0; i < saes.Length; i++) Assert.Equal(alone[i], found[i]);
+        }
+    }
+
+    /// <summary>Pre-activations by latent: those orders and values that a gate might stumble over.</summary>
+    private static IEnumerable<float[]> Sequences(Rig rig)
+    {
+        const int DSae = 1501;
+        float[] Of(Func<int, float> value) => [.. Enumerable.Range(0, DSae).Select(value)];
+        float[] special =
+            [float.NaN, -0f, 0f, float.PositiveInfinity, float.NegativeInfinity, float.Epsilon, -float.Epsilon, 1f, float.MaxValue, -1f];
+        yield return Of(i => i + 1);
+        yield return Of(i => DSae - i);
+        yield return Of(_ => 0.5f);
+        yield return Of(_ => -0.5f);
+        yield return Of(_ => float.NaN);
+        yield return Of(i => i % 7 - 3);
+        yield return Of(i => i % 200 == 199 ? 1 : -1);
+        yield return Of(i => i < 700 ? 1 : 1 + i % 3);
+        yield return Of(i => special[i * 31 % special.Length]);
+        yield return rig.Random(DSae);
+    }
+
+    [Theory, MemberData(nameof(OpCases.For), OpKind.SaeEncode, MemberType = typeof(OpCases))]
+    public void Equals_the_plain_gate_on_values_in_any_order_with_ties_and_without_numbers(OpCase c)
+    {
+        using var rig = c.Open(3);
+        var x = rig.Random(8, 40);
+        foreach (var pre in Sequences(rig))
+        {
+            // Weights of zero: the bias alone is what the gate sees.
+            var weights = new float[pre.Length * x.Columns];
+            foreach (var activation in Activations(pre.Length, _ => [.. pre.AsEnumerable().Reverse()]))
+            {
+                var expected = Gated(activation, [.. Enumerable.Repeat(pre, x.Rows).SelectMany(row => row)], x.Rows);
+                Assert.Equal(expected, Encode(rig.Native, Sae(rig, activation, weights, pre), x.Actual));
+            }
         }
     }
 
@@ -117,34 +198,36 @@ public class SaeEncodeTests
         using var rig = c.Open(3);
         // All latents alike: every product is the same number, so the first k win, and the first of each group.
         const int DSae = 400;
-        var sae = Sae(rig, new SaeActivation.TopK(70), DSae, false, [.. Enumerable.Repeat(0.5f, DIn * DSae)]);
-        Array.Fill(sae.BEnc, 1f);
+        float[] weights = [.. Enumerable.Repeat(0.5f, DIn * DSae)], bias = [.. Enumerable.Repeat(1f, DSae)];
         var x = rig.Pair(9, DIn, [.. Enumerable.Repeat(1f, 9 * DIn)]);
-        using (var encoder = new SaeEncoder(rig.Native, sae))
-        {
-            var latents = new SparseLatents();
-            rig.Native.SaeEncode(x.Actual, encoder, latents);
-            for (int row = 0; row < 9; row++) Assert.Equal(Enumerable.Range(0, 70), latents.Indices(row).ToArray());
-        }
-        var grouped = Sae(rig, new SaeActivation.GroupMax(4), DSae, false, [.. Enumerable.Repeat(0.5f, DIn * DSae)]);
-        Array.Fill(grouped.BEnc, 1f);
-        using (var encoder = new SaeEncoder(rig.Native, grouped))
-        {
-            var latents = new SparseLatents();
-            rig.Native.SaeEncode(x.Actual, encoder, latents);
-            for (int row = 0; row < 9; row++) Assert.Equal([0, 100, 200, 300], latents.Indices(row).ToArray());
-        }
+        var expected = Enumerable.Range(0, 9).SelectMany(row => Enumerable.Range(0, 70).Select(latent => (row, latent, 1 + DIn * 0.5f)));
+        Assert.Equal(expected, Encode(rig.Native, Sae(rig, new SaeActivation.TopK(70), weights, bias), x.Actual));
+        var firsts = Enumerable.Range(0, 9).SelectMany(row => Enumerable.Range(0, 4).Select(group => (row, 100 * group, 1 + DIn * 0.5f)));
+        Assert.Equal(firsts, Encode(rig.Native, Sae(rig, new SaeActivation.GroupMax(4), weights, bias), x.Actual));
     }
 
     [Fact]
     public void More_rows_than_one_native_call_takes_come_in_order()
     {
         using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), true, 2);
-        var sae = Sae(rig, new SaeActivation.TopK(3), 70, false);
-        using var encoder = new SaeEncoder(rig.Native, sae);
+        var sae = Sae(rig, new SaeActivation.TopK(3), 70);
         var x = rig.Random(1100, DIn);
-        var latents = new SparseLatents();
-        rig.Native.SaeEncode(x.Actual, encoder, latents);
-        Assert.Equal(List(Composed(rig, encoder, x)), List(latents));
+        Assert.Equal(Composed(rig, sae, x), Encode(rig.Native, sae, x.Actual));
+    }
+
+    [Fact]
+    public void Encoding_again_allocates_nothing()
+    {
+        using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), false, 2);
+        var x = rig.Random(20 * DIn);
+        SaeEncoder.RowReader ignore = (_, _, _) => { };
+        foreach (var activation in new SaeActivation[] { new SaeActivation.Relu(), new SaeActivation.TopK(9), new SaeActivation.GroupMax(11) })
+        {
+            using var encoder = new SaeEncoder(rig.Native, Sae(rig, activation, 640));
+            for (int i = 0; i < 50; i++) encoder.Encode(x, ignore);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 50; i++) encoder.Encode(x, ignore);
+            Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
     }
 }

@@ -12,8 +12,8 @@ public class TransformerForwardTests
     {
         var batch = TokenBatch.Pack([Last(1, 2, 3, 4), Last(1, 2, 3, 5, 6), Last(9)]);
         Assert.Equal(7, batch.TokenCount); // 1 2 3 4, then 5 6, then 9
-        Assert.Equal([3, 4, 0], batch.ReadPositions);
-        Assert.Equal([4, 6, 9], batch.ReadRows.Select(row => batch.Ids[row]));
+        Assert.Equal([3, 4, 0], batch.ReadPositions.ToArray());
+        Assert.Equal([4, 6, 9], batch.ReadRows.ToArray().Select(row => batch.Ids[row]));
     }
 
     [Fact]
@@ -21,7 +21,7 @@ public class TransformerForwardTests
     {
         var batch = TokenBatch.Pack([Last(1, 2, 3), Last(1, 2, 3), Last(1, 2)]);
         Assert.Equal(3, batch.TokenCount);
-        Assert.Equal([3, 3, 2], batch.ReadRows.Select(row => batch.Ids[row]));
+        Assert.Equal([3, 3, 2], batch.ReadRows.ToArray().Select(row => batch.Ids[row]));
     }
 
     [Fact]

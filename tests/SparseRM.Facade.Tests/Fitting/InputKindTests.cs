@@ -21,7 +21,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
         Assert.Equal(kind, result.Reward.Input.Kind);
         using var scorer = RewardScorer.Open(path, World.Reader);
         var test = trainer.ReadStates(World.Pairs("test", 20));
-        float[] expected = [.. Enumerable.Range(0, test.Count).Select(row => trainer.Score(result.Reward, test, row))];
+        float[] expected = trainer.Scores(result.Reward, test);
         TensorAssert.SameBits(expected, [.. fitted.Dialogues.Select(scorer.Score)]);
         Assert.InRange(scorer.Evaluate(World.Pairs("test", 60)).Pairs.Accuracy, 0.85, 1);
         Explains(scorer);
@@ -62,7 +62,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
 
         using var scorer = RewardScorer.Open(path, World.Reader, SaeFormatCatalog.Open(World.TopKSae));
         var test = trainer.ReadStates(World.Pairs("test", 20));
-        float[] expected = [.. Enumerable.Range(0, test.Count).Select(row => trainer.Score(result.Reward, test, row))];
+        float[] expected = trainer.Scores(result.Reward, test);
         TensorAssert.SameBits(expected, scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Reader.Encoder.Encode)]));
         Parallel.For(0, 40, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => Assert.Equal(expected[i], scorer.Score(fitted.Dialogues[i])));
         Assert.InRange(scorer.Evaluate(World.Pairs("test", 60)).Pairs.Accuracy, 0.85, 1);
@@ -76,7 +76,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
         var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 60)));
         var test = trainer.ReadStates(World.Pairs("test", 4));
         using var scorer = RewardScorer.Open(Saved(result), World.Reader, trainer.Sae);
-        float[] scores = [.. Enumerable.Range(0, 8).Select(row => trainer.Score(result.Reward, test, row))];
+        float[] scores = trainer.Scores(result.Reward, test);
         TensorAssert.SameBits([.. fitted.Dialogues.Take(8).Select(scorer.Score)], scores);
     }
 

@@ -11,11 +11,13 @@ public sealed class PreferenceStatesTests : IDisposable
     {
         using var reader = ResidualReader.Open(World.Reader with { Layer = 4 });
         var data = World.Pairs("test", 3);
-        var states = PreferenceStates.Read(reader, data);
-        Assert.Equal((6, 192, 6 * 192), (states.Count, states.DModel, states.States.Length));
+        var states = PreferenceStates.Open(reader, data);
+        Assert.Equal((6, 192, true), (states.Count, states.DModel, states.AreKept));
         Assert.Equal([(0, 1, 0), (2, 3, 1), (4, 5, 2)], states.Pairs());
         float[] alone = reader.Read([reader.Encoder.Encode(World.Dialogues(data)[3])]);
-        TensorAssert.SameBits(alone, states.State(3));
+        float[] read = [];
+        states.Read([3], (_, block) => read = block.ToArray());
+        TensorAssert.SameBits(alone, read);
         var scores = states.Scores(row => row);
         Assert.Equal([2f], scores[1].Chosen);
         Assert.Equal([3f], scores[1].Rejected);
@@ -31,7 +33,7 @@ public sealed class PreferenceStatesTests : IDisposable
             $$"""{"prompt": "Why?", "chosen": "{{tooLong}}", "rejected": "No."}""",
         ]);
         using var reader = ResidualReader.Open(World.Reader with { Layer = 0 });
-        World.Refuses(() => PreferenceStates.Read(reader, PreferenceFile.Read(path)), "pairs.jsonl, line 2: ", "512");
+        World.Refuses(() => PreferenceStates.Open(reader, PreferenceFile.Read(path)), "pairs.jsonl, line 2: ", "512");
     }
 
     [Fact]
@@ -40,7 +42,7 @@ public sealed class PreferenceStatesTests : IDisposable
         string path = _folder.File("pairs.jsonl");
         File.WriteAllLines(path, ["""{"prompt": "\ud800 <bos>", "chosen": "\udc00", "rejected": "<eos>"}"""]);
         using var reader = ResidualReader.Open(World.Reader with { Layer = 0 });
-        if (Record.Exception(() => PreferenceStates.Read(reader, PreferenceFile.Read(path))) is { } refused)
+        if (Record.Exception(() => PreferenceStates.Open(reader, PreferenceFile.Read(path))) is { } refused)
             Assert.Contains("line 1", Assert.IsType<SparseRM.Errors.DataFormatException>(refused).Message);
     }
 

@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using SparseRM.Backends;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary><c>--variant op=name</c>: which kernel computes an op.</summary>
+internal static class VariantChoice
+{
+    private const string Name = "--variant";
+
+    public static Option<KeyValuePair<OpKind, string>[]> Option { get; } = new(Name)
+    {
+        Description = "the variant that computes an op, as `sparserm kernels` lists them; may be given for several ops (default: the fastest)",
+        HelpName = "OP=NAME",
+        AllowMultipleArgumentsPerToken = false,
+        CustomParser = result =>
+        {
+            var choices = new Dictionary<OpKind, string>();
+            foreach (var token in result.Tokens)
+            {
+                if (Problem(token.Value, choices) is not { } problem) continue;
+                result.AddError($"{Name}: {problem}");
+                break;
+            }
+            return [.. choices];
+        },
+    };
+
+    /// <summary>What the user chose, in a form that opens a backend.</summary>
+    /// <exception cref="UsageException">The backend has no such variant, or this machine cannot run it.</exception>
+    public static IReadOnlyDictionary<OpKind, string> Variants(this ParseResult args)
+    {
+        var choices = new Dictionary<OpKind, string>(args.GetValue(Option) ?? []);
+        if (choices.Count == 0) return choices;
+        using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", threads: 1);
+        foreach (var (op, name) in choices)
+        {
+            var variants = backend.Variants(op);
+            if (variants.Any(variant => variant.Name == name && variant.Supported)) continue;
+            string can = string.Join(", ", variants.Where(variant => variant.Supported).Select(variant => variant.Name));
+            string problem = variants.Any(variant => variant.Name == name) ? $"cannot run {op.Name()}={name} on this machine" : $"has no {op.Name()}={name}";
+            throw new UsageException($"{Name}: the backend {backend.Name} {problem}; it can run {can}");
+        }
+        return choices;
+    }
+
+    private static string? Problem(string token, Dictionary<OpKind, string> choices)
+    {
+        if (token.Split('=') is not [var op, { Length: > 0 } name]) return $"'{token}' is not of the form op=name, such as matmul=avx2";
+        if (OpNames.Parse(op) is not { } kind) return $"there is no op '{op}'; there are {string.Join(", ", OpNames.All)}";
+        return choices.TryAdd(kind, name) ? null : $"{op} is given twice";
+    }
+}

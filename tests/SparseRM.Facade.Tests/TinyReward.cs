@@ -1,0 +1,72 @@
+using System.Text.Json;
+using SparseRM.Facade.Tests;
+using SparseRM.Fitting;
+using SparseRM.Scoring;
+
+[assembly: AssemblyFixture(typeof(TinyReward))]
+
+namespace SparseRM.Facade.Tests;
+
+/// <summary>Random heads on tiny random models whose tokens are bytes: what scoring does at the least cost.</summary>
+public sealed class TinyReward : IDisposable
+{
+    private const int Layer = 1, Hidden = 16;
+    private readonly Dictionary<string, TemporaryFolder> _folders = [];
+
+    public TinyReward()
+    {
+        foreach (string family in Families)
+        {
+            var folder = _folders[family] = TemporaryFolder.CopyOf(SharedData.Shipped("goldens", "models", family));
+            File.WriteAllText(folder.File("tokenizer.json"), ByteTokenizer());
+            Save(folder);
+        }
+    }
+
+    /// <summary>Soft-caps, sliding window and post-norms; QK norms; biases. All with grouped heads.</summary>
+    public static string[] Families { get; } = ["gemma2", "qwen3", "qwen2"];
+
+    /// <summary>Opens two blocks of the model of a family, with its head.</summary>
+    public RewardScorer Open(string family, ReaderOptions? options = null) =>
+        RewardScorer.Open(Reward(_folders[family]), (options ?? World.Reader) with { Model = _folders[family].Path });
+
+    public void Dispose()
+    {
+        foreach (var folder in _folders.Values) folder.Dispose();
+    }
+
+    private static string Reward(TemporaryFolder folder) => folder.File("reward.safetensors");
+
+    private static void Save(TemporaryFolder folder)
+    {
+        using var reader = ResidualReader.Open(new ReaderOptions { Model = folder.Path, Layer = Layer, ChatTemplate = "none" });
+        var random = new SeededRandom(1);
+        float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)random.NextGaussian())];
+        var input = HeadInputs.Random(8, reader.DModel, seed: 1);
+        var head = new RewardHead(input.Count, Hidden, Values(Hidden * input.Count), Values(Hidden), Values(Hidden), 0);
+        var metadata = new RewardModelMetadata
+        {
+            Identity = reader.Identity, TemplateSource = reader.Template!.Source, DType = "bf16", SaeId = null, GatingMode = null, Loss = "margin",
+            Margin = 1, K = 8, Seed = 1, DataHash = "none", Pairs = 1, HeldOutPairs = 0, HeldOutAccuracy = null,
+            EngineVersion = RewardTrainer.EngineVersion,
+        };
+        RewardModelFile.Save(Reward(folder), new RewardModel(input, head, new float[input.Count], metadata));
+    }
+
+    /// <summary>A tokenizer.json with a token for each byte, written in GPT-2's alphabet: bytes that cannot be printed stand beyond U+0100.</summary>
+    private static string ByteTokenizer()
+    {
+        var vocabulary = new Dictionary<string, int>();
+        int moved = 256;
+        for (int value = 0; value < 256; value++)
+        {
+            bool printable = value is (>= '!' and <= '~') or (>= 0xA1 and <= 0xAC) or >= 0xAE;
+            vocabulary[$"{(char)(printable ? value : moved++)}"] = value;
+        }
+        return JsonSerializer.Serialize(new
+        {
+            pre_tokenizer = new { type = "ByteLevel", add_prefix_space = false },
+            model = new { type = "BPE", vocab = vocabulary, merges = Array.Empty<string>() },
+        });
+    }
+}
