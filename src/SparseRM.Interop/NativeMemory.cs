@@ -64,7 +64,7 @@ internal sealed unsafe class NativeEmbedding : EmbeddingTable
         }
     }
 
-    /// <summary>Lets the pages of a mapped table go after so many rows that they may have come to 64 MB: in a long run they add up to the table.</summary>
+    /// <summary>Counts rows that were read and lets the table's pages go whenever they may have come to 64 MB: in a long run they add up.</summary>
     public void CountRows(int rows)
     {
         if (_file is null || Slice.ByteLength <= MaxResident) return;
