@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using SparseRM.Errors;
 using SparseRM.Weights;
 
@@ -14,8 +13,17 @@ internal static class SaeFolding
         matrix.Slice.ReadRows(matrix.IsTransposed ? inputs : outputs, (index, row) =>
         {
             if (vector is null) return;
-            if (matrix.IsTransposed) product[index] = Dot(vector, row);
-            else AddScaled(product, vector[index], row);
+            if (matrix.IsTransposed)
+            {
+                double sum = 0;
+                for (int i = 0; i < row.Length; i++) sum += (double)vector[i] * row[i];
+                product[index] = sum;
+            }
+            else
+            {
+                double factor = vector[index];
+                for (int j = 0; j < row.Length; j++) product[j] += factor * row[j];
+            }
         });
         return product;
     }
@@ -26,50 +34,19 @@ internal static class SaeFolding
         var norms = new double[rows];
         matrix.Slice.ReadRows(matrix.IsTransposed ? rows : columns, (index, row) =>
         {
-            if (matrix.IsTransposed) AddSquares(norms, row);
-            else norms[index] = Dot(row, row);
+            if (matrix.IsTransposed)
+            {
+                for (int j = 0; j < row.Length; j++) norms[j] += (double)row[j] * row[j];
+            }
+            else
+            {
+                double sum = 0;
+                foreach (float value in row) sum += (double)value * value;
+                norms[index] = sum;
+            }
         });
         for (int i = 0; i < norms.Length; i++) norms[i] = Math.Sqrt(norms[i]);
         return norms;
-    }
-
-    /// <summary>Eight partial sums, one for each index modulo 8, so that every processor adds in the same order.</summary>
-    private static double Dot(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
-    {
-        var sums = Vector512<double>.Zero;
-        int whole = x.Length & ~7;
-        for (int i = 0; i < whole; i += 8) sums += Eight(x, i) * Eight(y, i);
-        var four = sums.GetLower() + sums.GetUpper();
-        var two = four.GetLower() + four.GetUpper();
-        double sum = two[0] + two[1];
-        for (int i = whole; i < x.Length; i++) sum += (double)x[i] * y[i];
-        return sum;
-    }
-
-    private static void AddScaled(Span<double> sums, double factor, ReadOnlySpan<float> row)
-    {
-        int whole = row.Length & ~7;
-        for (int j = 0; j < whole; j += 8) (Eight(sums, j) + factor * Eight(row, j)).CopyTo(sums[j..]);
-        for (int j = whole; j < row.Length; j++) sums[j] += factor * row[j];
-    }
-
-    private static void AddSquares(Span<double> sums, ReadOnlySpan<float> row)
-    {
-        int whole = row.Length & ~7;
-        for (int j = 0; j < whole; j += 8)
-        {
-            var values = Eight(row, j);
-            (Eight(sums, j) + values * values).CopyTo(sums[j..]);
-        }
-        for (int j = whole; j < row.Length; j++) sums[j] += (double)row[j] * row[j];
-    }
-
-    private static Vector512<double> Eight(ReadOnlySpan<double> values, int start) => Vector512.Create(values.Slice(start, 8));
-
-    private static Vector512<double> Eight(ReadOnlySpan<float> values, int start)
-    {
-        var (low, high) = Vector256.Widen(Vector256.Create(values.Slice(start, 8)));
-        return Vector512.Create(low, high);
     }
 
     /// <summary>Refuses a direction of length 0 where the format divides by it.</summary>

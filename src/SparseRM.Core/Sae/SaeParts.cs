@@ -48,12 +48,8 @@ internal sealed record SaeParts
     public SparseAutoencoder Build(SaeTensors tensors)
     {
         tensors.Source.RequireAllTaken();
-        // Both at once: each reads a matrix of up to gigabytes from front to back. The encoder's refusal comes first.
-        var norming = Task.Run(() => SaeFolding.RowNorms(Decoder, DSae, DIn));
-        var product = Task.Run(() => SaeFolding.Product(SubtractBDec ? BDec : null, Encoder, DIn, DSae));
-        Task.WaitAny(product);
-        Task.WaitAny(norming);
-        double[] shift = product.GetAwaiter().GetResult(), norms = norming.GetAwaiter().GetResult();
+        double[] shift = SaeFolding.Product(SubtractBDec ? BDec : null, Encoder, DIn, DSae);
+        double[] norms = SaeFolding.RowNorms(Decoder, DSae, DIn);
         if (UnitDecoder) SaeFolding.RequirePositive(norms, Decoder);
         bool scaled = UnitDecoder || InputScale != 1;
         var encoderScale = new double[DSae];

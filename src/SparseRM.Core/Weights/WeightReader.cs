@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using System.Runtime.InteropServices;
 using SparseRM.Errors;
 using SparseRM.Tensors;
@@ -79,24 +78,11 @@ public static class WeightReader
     /// <summary>Refuses NaN and infinities, with the position of the first.</summary>
     private static void RequireFinite(WeightSlice slice, long start, ReadOnlySpan<float> values)
     {
-        if (AllFinite(values)) return;
         for (int i = 0; i < values.Length; i++)
         {
             if (!float.IsFinite(values[i]))
                 throw new ModelFormatException(slice.Path, $"tensor \"{slice.Name}\" has {values[i]} at element {start + i}; weights must be finite");
         }
-    }
-
-    private static bool AllFinite(ReadOnlySpan<float> values)
-    {
-        // A number whose exponent is all ones is infinite or NaN.
-        var (exponent, bad) = (new Vector<int>(0x7f800000), Vector<int>.Zero);
-        var bits = MemoryMarshal.Cast<float, int>(values);
-        int whole = bits.Length / Vector<int>.Count * Vector<int>.Count;
-        for (int i = 0; i < whole; i += Vector<int>.Count) bad |= Vector.Equals(new Vector<int>(bits[i..]) & exponent, exponent);
-        bool finite = bad == Vector<int>.Zero;
-        foreach (float value in values[whole..]) finite &= float.IsFinite(value);
-        return finite;
     }
 
     private static void ReadExactly(WeightSlice slice, Stream stream, Span<byte> bytes)
