@@ -1,5 +1,8 @@
+using SparseRM;
 using SparseRM.Cli;
 using SparseRM.Cli.Terminal;
+using SparseRM.Ilgpu;
 
+BackendCatalog.Register(new(IlgpuBackend.Names, (name, threads) => IlgpuBackend.Open(name, threads)));
 using var session = Session.Start();
 return CommandLine.Run(args, session);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using SparseRM.Backends;
 using SparseRM.Backends.Reference;
 using SparseRM.Errors;
@@ -11,20 +12,37 @@ namespace SparseRM;
 /// <param name="Note">What it is, or why it does not open.</param>
 public sealed record BackendEntry(string Name, bool Available, string Note);
 
-/// <summary>The backends that this build has. Registered by hand: nothing is scanned for.</summary>
+/// <summary>A backend, or one that has several devices.</summary>
+/// <param name="Names">What <c>--backend</c> takes and help shows: its name, or <c>family:device</c> for a device or two of it.</param>
+/// <param name="Open">Opens the name, which may be another device of the family, with a number of threads (0 for all cores).</param>
+public sealed record BackendFamily(IReadOnlyList<string> Names, Func<string, int, Backend> Open)
+{
+    /// <summary>Whether the name is one of these, or another device of the same family.</summary>
+    public bool Has(string name) => Names.Contains(name) || (Family(Names[0]) is { } family && Family(name) == family);
+
+    private static string? Family(string name) => name.IndexOf(':') is > 0 and var colon ? name[..colon] : null;
+}
+
+/// <summary>The backends that this program has. Registered by hand: nothing is scanned for.</summary>
 public static class BackendCatalog
 {
-    private static readonly (string Name, Func<int, Backend> Open)[] s_all =
+    private static ImmutableArray<BackendFamily> s_all =
     [
-        ("cpu", NativeBackend.Open),
-        ("reference", _ => new ReferenceBackend()),
+        new(["cpu"], (_, threads) => NativeBackend.Open(threads)),
+        new(["reference"], (_, _) => new ReferenceBackend()),
     ];
 
     /// <summary>Names that <see cref="Open"/> takes.</summary>
-    public static IReadOnlyList<string> Names => ["auto", .. s_all.Select(backend => backend.Name)];
+    public static IReadOnlyList<string> Names => ["auto", .. s_all.SelectMany(family => family.Names)];
+
+    /// <summary>Adds a backend that this library does not know, at the start of a program; <c>auto</c> never takes it.</summary>
+    public static void Register(BackendFamily family) => ImmutableInterlocked.Update(ref s_all, (all, added) => all.Add(added), family);
+
+    /// <summary>Whether <see cref="Open"/> knows the name; the device may yet be missing.</summary>
+    public static bool Knows(string name) => name == "auto" || s_all.Any(family => family.Has(name));
 
     /// <summary>Opens a backend.</summary>
-    /// <param name="name">A name of <see cref="Names"/>; <c>auto</c> takes the fastest that opens.</param>
+    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> takes the fastest that opens.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
     /// <param name="variants">Which variant computes an op; the backend's own choice for the others, or where this is null.</param>
     /// <exception cref="BackendException">
@@ -32,9 +50,9 @@ public static class BackendCatalog
     /// </exception>
     public static Backend Open(string name = "auto", int threads = 0, IReadOnlyDictionary<OpKind, string>? variants = null)
     {
-        string wanted = name == "auto" ? s_all[0].Name : name;
-        foreach (var (candidate, open) in s_all)
-            if (candidate == wanted) return WithVariants(open(threads), variants);
+        string wanted = name == "auto" ? s_all[0].Names[0] : name;
+        foreach (var family in s_all)
+            if (family.Has(wanted)) return WithVariants(family.Open(wanted, threads), variants);
         throw new BackendException(name, $"there is no such backend in this build; it has {string.Join(", ", Names)}");
     }
 
@@ -53,16 +71,16 @@ public static class BackendCatalog
     }
 
     /// <summary>Tries every backend.</summary>
-    public static IReadOnlyList<BackendEntry> Probe() => [.. s_all.Select(backend =>
+    public static IReadOnlyList<BackendEntry> Probe() => [.. s_all.SelectMany(family => family.Names, (family, name) =>
     {
         try
         {
-            using var opened = backend.Open(0);
-            return new BackendEntry(backend.Name, true, opened.Description);
+            using var opened = family.Open(name, 0);
+            return new BackendEntry(name, true, opened.Description);
         }
         catch (SparseRMException e)
         {
-            return new BackendEntry(backend.Name, false, e.Message);
+            return new BackendEntry(name, false, e.Message);
         }
     })];
 }

@@ -27,4 +27,32 @@ public sealed class BackendTests(FittedReward reward)
             "--backend", "reference", "--json").Json();
         Assert.StartsWith("reference", json.GetProperty("backend").GetString());
     }
+
+    [Fact]
+    public void Ilgpu_kernels_score_as_the_processor_does()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("lines.jsonl"), "{\"ids\": [2, 7, 9, 11, 5]}\n{\"ids\": [2, 7, 8]}\n");
+        float[] cpu = Scores("cpu"), ilgpu = Scores("ilgpu:cpu");
+        Assert.Equal(2, cpu.Length);
+        for (int i = 0; i < cpu.Length; i++) Assert.Equal(cpu[i], ilgpu[i], 1e-4f);
+        Assert.NotEqual(cpu[0], cpu[1], 1e-2f);
+
+        float[] Scores(string backend)
+        {
+            var run = Cli.Run(
+                "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", folder.File("lines.jsonl"), "--backend", backend);
+            return [.. run.Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("score").GetSingle())];
+        }
+    }
+
+    [Theory]
+    [InlineData("ilgpu:cuda:7", 1, "ilgpu:cuda:7: looked for CUDA device 7 of the driver (libcuda.so.1 and libcuda.so); found ")]
+    [InlineData("ilgpu:opencl:7", 1, "ilgpu:opencl:7: looked for OpenCL device 7")]
+    [InlineData("ilgpu:tpu", 1, "ilgpu:tpu: is no name of an ILGPU device; write ilgpu:cpu, ilgpu:cuda:0 or ilgpu:opencl:0")]
+    [InlineData("ilgpu", 2, "--backend: 'ilgpu' is not one of auto, cpu, reference, ilgpu:cpu, ilgpu:cuda:0, ilgpu:opencl:0")]
+    [InlineData("cpu:1", 2, "--backend: 'cpu:1' is not one of auto, cpu, reference, ilgpu:cpu")]
+    public void A_device_that_is_not_there_is_one_sentence(string backend, int exitCode, string sentence) =>
+        Cli.Run("demo", "--backend", backend).Failed(exitCode, sentence);
 }

@@ -2,15 +2,16 @@ using System.Xml.Linq;
 
 namespace SparseRM.Conformance;
 
-/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Cli. Any other arrow fails.</summary>
+/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Cli, and Core &lt;- Ilgpu &lt;- Cli. Any other arrow fails.</summary>
 public class DependencyTests
 {
     private static readonly Dictionary<string, string[]> s_allowed = new()
     {
         ["SparseRM.Core"] = [],
         ["SparseRM.Interop"] = ["SparseRM.Core"],
+        ["SparseRM.Ilgpu"] = ["SparseRM.Core"],
         ["SparseRM.Facade"] = ["SparseRM.Core", "SparseRM.Interop"],
-        ["SparseRM.Cli"] = ["SparseRM.Facade"],
+        ["SparseRM.Cli"] = ["SparseRM.Facade", "SparseRM.Ilgpu"],
     };
 
     private static IEnumerable<string> Projects => Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.csproj", SearchOption.AllDirectories);

@@ -53,7 +53,7 @@ public class NativeBackendTests
     [Fact]
     public void Refuses_operands_that_do_not_fit_or_belong_to_another_backend()
     {
-        using var rig = new Rig(OpKind.Add, "scalar", false, 1);
+        using var rig = new Rig(TestedBackends.Cpu, false, 1);
         var (a, b) = (rig.Random(2, 3), rig.Random(2, 4));
         Assert.Throws<ShapeMismatchException>(() => rig.Native.Add(a.Actual, b.Actual, b.Actual));
         Assert.Throws<ArgumentException>(() => rig.Native.Add(a.Expected, a.Actual, a.Actual));
@@ -101,7 +101,7 @@ public class NativeBackendTests
     [Fact]
     public void An_op_allocates_nothing()
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 2);
+        using var rig = new Rig(TestedBackends.Cpu, false, 2);
         var w = rig.Load(DType.F32, new MatrixPart(rig.Files.Write(rig.Random(12), DType.F32, 3, 4))).Actual;
         var (x, y, bias) = (rig.Random(2, 4), rig.Empty(2, 3), rig.Random(1, 3));
         var (operand, gated) = (rig.Operand(2, 4, DType.F32).Actual, rig.Operand(2, 3, DType.F32).Actual);

@@ -1,39 +1,47 @@
 using SparseRM.Backends;
-using SparseRM.Interop;
 
 namespace SparseRM.Conformance;
 
 /// <summary>A variant of an op with the layout of its operands: what every conformance test is run over.</summary>
+/// <param name="Backend">A name of <see cref="TestedBackends"/>.</param>
 /// <param name="Op">The op.</param>
 /// <param name="Variant">Its variant.</param>
 /// <param name="Strided">Whether tensors are misaligned views with gaps between rows, or dense.</param>
-public sealed record OpCase(OpKind Op, string Variant, bool Strided)
+public sealed record OpCase(string Backend, OpKind Op, string Variant, bool Strided)
 {
-    public Rig Open(int threads = 2) => new(Op, Variant, Strided, threads);
-    public override string ToString() => $"cpu {Variant}{(Strided ? " strided" : "")}";
+    /// <summary>Lengths round every vector width, as many as the backend is fast enough for.</summary>
+    public IEnumerable<int> Lengths => TestedBackends.Lengths(Backend);
+
+    public Rig Open(int threads = 2) => new(Backend, Op, Variant, Strided, threads);
+    public override string ToString() => $"{Backend} {Variant}{(Strided ? " strided" : "")}";
 }
 
-/// <summary>The one list of op x variant that tests and benchmarks walk.</summary>
+/// <summary>The one list of backend x op x variant that tests walk.</summary>
 public static class OpCases
 {
     /// <summary>Variants that this machine can run.</summary>
-    public static IEnumerable<string> Supported(OpKind op)
+    public static IEnumerable<string> Supported(string backend, OpKind op)
     {
-        using var backend = NativeBackend.Open(1);
-        return [.. backend.Variants(op).Where(v => v.Supported).Select(v => v.Name)];
+        using var opened = TestedBackends.Open(backend, 1);
+        return [.. opened.Variants(op).Where(v => v.Supported).Select(v => v.Name)];
     }
 
-    public static TheoryData<OpCase> For(OpKind op)
+    public static TheoryData<OpCase> For(OpKind op) => Of(TestedBackends.Names, op);
+
+    /// <summary>For sizes of real models.</summary>
+    public static TheoryData<OpCase> OfFastBackends(OpKind op) => Of(TestedBackends.Names.Where(TestedBackends.IsFast), op);
+
+    private static TheoryData<OpCase> Of(IEnumerable<string> backends, OpKind op)
     {
         var data = new TheoryData<OpCase>();
-        foreach (string variant in Supported(op))
+        foreach (string backend in backends)
         {
-            data.Add(new OpCase(op, variant, false));
-            data.Add(new OpCase(op, variant, true));
+            foreach (string variant in Supported(backend, op))
+            {
+                data.Add(new OpCase(backend, op, variant, false));
+                data.Add(new OpCase(backend, op, variant, true));
+            }
         }
         return data;
     }
-
-    /// <summary>Lengths round every vector width: 1 to 2 * 16 + 1, then around the panel of 64.</summary>
-    public static IEnumerable<int> Lengths => [.. Enumerable.Range(1, 33), 47, 48, 49, 63, 64, 65, 127, 130];
 }

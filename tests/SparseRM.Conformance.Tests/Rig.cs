@@ -1,6 +1,5 @@
 using SparseRM.Backends;
 using SparseRM.Backends.Reference;
-using SparseRM.Interop;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
@@ -16,7 +15,7 @@ public sealed record TensorPair(Tensor Expected, Tensor Actual, float[] Values)
 /// <summary>An operand on both backends.</summary>
 public sealed record OperandPair(Operand Expected, Operand Actual);
 
-/// <summary>The oracle and the native backend with one variant selected, tensors in guarded memory, and weights in temporary files.</summary>
+/// <summary>The oracle and a backend with one variant selected, tensors in guarded memory, and weights in temporary files.</summary>
 public sealed class Rig : IDisposable
 {
     private const float Guard = -12345.678f;
@@ -28,16 +27,23 @@ public sealed class Rig : IDisposable
     private readonly List<(DeviceBuffer Buffer, long Length)> _ends = [];
     private readonly Dictionary<(Backend, int, DType), Matrix> _identities = [];
 
-    public Rig(OpKind op, string variant, bool strided, int threads)
-    {
-        _strided = strided;
-        Native = NativeBackend.Open(threads);
-        Native.Select(op, variant);
-    }
+    public Rig(string backend, OpKind op, string variant, bool strided, int threads) : this(backend, strided, threads) => Native.Select(op, variant);
+
+    /// <summary>With the variants that are the backend's defaults.</summary>
+    public Rig(string backend, bool strided, int threads) : this(TestedBackends.Open(backend, threads), strided) { }
+
+    /// <summary>With a backend that was opened with settings of its own; disposes it.</summary>
+    public Rig(Backend backend, bool strided) => (_strided, Native) = (strided, backend);
 
     public ReferenceBackend Oracle { get; } = new();
-    public NativeBackend Native { get; }
+    public Backend Native { get; }
     public WeightFiles Files { get; } = new();
+
+    /// <summary>Selects the variant of this name where the op has one: variants of one instruction set agree to the bit.</summary>
+    public void SelectNamesake(OpKind op, string variant)
+    {
+        if (Native.Variants(op).Any(v => v.Name == variant)) Native.Select(op, variant);
+    }
 
     public float[] Random(int count, float size = 1)
     {

@@ -9,15 +9,16 @@ namespace SparseRM.Conformance;
 
 public class WeightErrorTests
 {
-    public static TheoryData<DType, bool> DTypesAndLayouts => new()
-    {
-        { DType.F32, false }, { DType.F32, true }, { DType.BF16, false }, { DType.BF16, true }, { DType.F16, false }, { DType.F16, true },
-    };
+    public static TheoryData<string, DType, bool> DTypesAndLayouts => new(
+        from backend in TestedBackends.Names
+        from dtype in new[] { DType.F32, DType.BF16, DType.F16 }
+        from transposed in new[] { false, true }
+        select (backend, dtype, transposed));
 
     [Theory, MemberData(nameof(DTypesAndLayouts))]
-    public void Refuses_a_weight_that_is_not_finite_with_its_place(DType dtype, bool transposed)
+    public void Refuses_a_weight_that_is_not_finite_with_its_place(string backend, DType dtype, bool transposed)
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 2);
+        using var rig = new Rig(backend, false, 2);
         var values = rig.Random(70 * 90);
         values[4321] = float.PositiveInfinity;
         foreach (var slice in new[] { rig.Files.Write(values, dtype, 70, 90), WeightFiles.Stream(values, dtype, 70, 90) })
@@ -28,10 +29,10 @@ public class WeightErrorTests
         }
     }
 
-    [Fact]
-    public void Refuses_a_vector_with_NaN_and_reads_a_good_one()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Refuses_a_vector_with_NaN_and_reads_a_good_one(string backend)
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        using var rig = new Rig(backend, false, 1);
         var good = rig.Native.LoadVector(rig.Files.Write([1, -2, 3], DType.BF16, 3));
         Assert.Equal([1, -2, 3], Rig.Read(rig.Native, good));
         good.Buffer.Dispose();
@@ -39,10 +40,10 @@ public class WeightErrorTests
         Assert.Contains("has NaN at element 1", error.Message);
     }
 
-    [Fact]
-    public void Refuses_a_file_that_ends_inside_the_tensor()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Refuses_a_file_that_ends_inside_the_tensor(string backend)
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        using var rig = new Rig(backend, false, 1);
         var whole = rig.Files.Write(rig.Random(64), DType.F32, 8, 8);
         var slice = new WeightSlice(whole.Path, "short", DType.F32, [8, 9], 3);
         Assert.Contains(
@@ -55,10 +56,10 @@ public class WeightErrorTests
             Assert.Throws<ModelFormatException>(() => rig.Native.LoadMatrix([new(streamed)], DType.F32)).Message);
     }
 
-    [Fact]
-    public void Refuses_a_table_whose_file_shrank_after_it_was_opened()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Refuses_a_table_whose_file_shrank_after_it_was_opened(string backend)
     {
-        using var rig = new Rig(OpKind.Embed, "scalar", false, 1);
+        using var rig = new Rig(backend, false, 1);
         var slice = rig.Files.Write(rig.Random(64), DType.F32, 8, 8);
         using var table = rig.Native.OpenEmbedding(slice);
         using (var file = new FileStream(slice.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(100);
@@ -66,10 +67,10 @@ public class WeightErrorTests
         Assert.Contains("ends inside tensor", Assert.Throws<ModelFormatException>(() => rig.Native.Embed(table, [7], 1, y.Actual)).Message);
     }
 
-    [Fact]
-    public void Refuses_a_missing_file_and_integers()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Refuses_a_missing_file_and_integers(string backend)
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        using var rig = new Rig(backend, false, 1);
         var gone = new WeightSlice("/nowhere/w.bin", "gone", DType.F32, [2, 2], 0);
         Assert.Contains(
             "the file with tensor \"gone\" is missing",
@@ -81,11 +82,13 @@ public class WeightErrorTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    public void Reads_a_file_that_was_replaced_under_the_same_name(int moreBytes)
+    [InlineData("cpu", 0)]
+    [InlineData("cpu", 1)]
+    [InlineData("ilgpu:cpu", 0)]
+    [InlineData("ilgpu:cpu", 1)]
+    public void Reads_a_file_that_was_replaced_under_the_same_name(string backend, int moreBytes)
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        using var rig = new Rig(backend, false, 1);
         var slice = rig.Files.Write([1, 2], DType.F32, 1, 2);
         using var table = rig.Native.OpenEmbedding(slice);
         Replace(slice.Path, moreBytes);
@@ -101,7 +104,7 @@ public class WeightErrorTests
     [Fact]
     public void A_table_that_nobody_disposed_lets_its_replaced_file_go()
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        using var rig = new Rig(TestedBackends.Cpu, false, 1);
         var slice = rig.Files.Write([1, 2], DType.F32, 1, 2);
         OpenAndForget(rig, slice);
         Replace(slice.Path, 1);

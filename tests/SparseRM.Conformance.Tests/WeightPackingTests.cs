@@ -21,7 +21,7 @@ public class WeightPackingTests
     public void A_matrix_packed_in_chunks_has_the_bits_of_one_packed_at_once(DType dtype, DType compute, bool transposed)
     {
         const int Inputs = 16_421, Outputs = 70, Before = 30;
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 2);
+        using var rig = new Rig(TestedBackends.Cpu, false, 2);
         var values = rig.Random(Outputs * Inputs, 0.5f);
         long[] shape = transposed ? [Inputs, Outputs] : [Outputs, Inputs];
         var before = new MatrixPart(rig.Files.Write(rig.Random(Before * Inputs), DType.BF16, Before, Inputs));
@@ -43,7 +43,7 @@ public class WeightPackingTests
     public void Rows_wider_than_a_task_takes_at_once_lie_in_their_panels(DType dtype)
     {
         const int Inputs = 35, Outputs = 33_001;
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 2);
+        using var rig = new Rig(TestedBackends.Cpu, false, 2);
         var slice = rig.Files.Write(rig.Random(Inputs * Outputs), dtype, Inputs, Outputs);
         var (expected, actual) = rig.Load(dtype, new MatrixPart(slice, true));
         var x = rig.Packed(rig.Random(Rows, Inputs), dtype);

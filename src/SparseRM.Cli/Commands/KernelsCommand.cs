@@ -26,7 +26,7 @@ internal sealed class KernelsCommand : CliCommand
         else WriteTable(rows);
     }
 
-    private readonly record struct Row(string Backend, OpKind Op, KernelVariant Variant);
+    private readonly record struct Row(string Backend, string Description, OpKind Op, KernelVariant Variant);
 
     private static IEnumerable<Row> Rows(string? backendName, OpKind? wanted)
     {
@@ -38,7 +38,7 @@ internal sealed class KernelsCommand : CliCommand
             foreach (var op in Enum.GetValues<OpKind>())
             {
                 if (wanted is not null && op != wanted) continue;
-                foreach (var variant in backend.Variants(op)) yield return new Row(backend.Name, op, variant);
+                foreach (var variant in backend.Variants(op)) yield return new Row(backend.Name, entry.Note, op, variant);
             }
         }
     }
@@ -49,6 +49,7 @@ internal sealed class KernelsCommand : CliCommand
         foreach (var row in rows)
             table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", row.Variant.Selected ? "yes" : "");
         Session.Tables.Write(table);
+        foreach (string description in rows.Select(row => row.Description).Distinct()) Session.Out.WriteLine(description);
     }
 
     private void WriteJson(Row[] rows) => Session.WriteJson(json =>

@@ -24,6 +24,18 @@ internal static class Choices
         },
     };
 
+    /// <summary>One of the words that <paramref name="isKnown"/> accepts, of which these are shown.</summary>
+    public static Option<string> Known(string name, string description, IReadOnlyList<string> shown, Func<string, bool> isKnown) => new(name)
+    {
+        Description = $"{description}: {string.Join(", ", shown)}",
+        HelpName = "NAME",
+        CustomParser = result =>
+        {
+            if (!isKnown(Word(result))) result.AddError($"{name}: '{Word(result)}' is not one of {string.Join(", ", shown)}");
+            return Word(result);
+        },
+    };
+
     /// <summary>A whole number of at least <paramref name="least"/>.</summary>
     public static Option<int?> Whole(string name, string description, int least = 1) => new(name)
     {

@@ -17,7 +17,7 @@ internal static class CommonOptions
         Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID", required: true);
 
     public static Option<string> Backend { get; } =
-        Choices.Of("--backend", "where the model runs (default: auto)", [.. BackendCatalog.Names.Select(name => (name, name))]);
+        Choices.Known("--backend", "where the model runs (default: auto)", BackendCatalog.Names, BackendCatalog.Knows);
 
     public static Option<int?> Threads { get; } = Choices.Whole("--threads", "threads (default: all cores); changes no bit of any result");
 

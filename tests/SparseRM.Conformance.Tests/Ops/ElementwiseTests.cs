@@ -10,7 +10,7 @@ public class ElementwiseTests
     public void Add_equals_the_oracle_to_the_bit_and_in_place(OpCase c)
     {
         using var rig = c.Open();
-        foreach (int n in OpCases.Lengths.Append(20_000))
+        foreach (int n in c.Lengths.Append(20_000))
         {
             var (a, b, y) = (rig.Random(3, n), rig.Random(3, n), rig.Empty(3, n));
             rig.Oracle.Add(a.Expected, b.Expected, y.Expected);
@@ -26,7 +26,7 @@ public class ElementwiseTests
     public void GatherRows_copies_rows_in_the_order_asked_for(OpCase c)
     {
         using var rig = c.Open();
-        foreach (int n in OpCases.Lengths)
+        foreach (int n in c.Lengths)
         {
             var (x, y) = (rig.Random(6, n), rig.Empty(4, n));
             int[] rows = [5, 0, 5, 2];
@@ -41,7 +41,7 @@ public class ElementwiseTests
     public void MeanRows_equals_the_oracle_since_both_sum_in_float64(OpCase c)
     {
         using var rig = c.Open();
-        foreach (int n in OpCases.Lengths.Append(700))
+        foreach (int n in c.Lengths.Append(700))
         {
             var (x, y) = (rig.Random(12, n), rig.Empty(3, n));
             int[] starts = [1, 2, 9, 12];
@@ -58,7 +58,7 @@ public class ElementwiseTests
         using var rig = c.Open();
         foreach (var dtype in new[] { DType.F32, DType.BF16, DType.F16 })
         {
-            foreach (int n in OpCases.Lengths)
+            foreach (int n in c.Lengths)
             {
                 var values = rig.Random(7 * n, 1e-3f);  // small enough for subnormal halves
                 foreach (var slice in new[] { rig.Files.Write(values, dtype, 7, n), WeightFiles.Stream(values, dtype, 7, n) })
@@ -76,10 +76,10 @@ public class ElementwiseTests
         rig.CheckGuards();
     }
 
-    [Fact]
-    public void Embed_names_the_token_whose_row_is_not_finite_and_reads_no_other_row()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Embed_names_the_token_whose_row_is_not_finite_and_reads_no_other_row(string backend)
     {
-        using var rig = new Rig(OpKind.Embed, "scalar", false, 2);
+        using var rig = new Rig(backend, false, 2);
         using var table = rig.Native.OpenEmbedding(rig.Files.Write([1, 2, float.NaN, 4, 5, 6], DType.BF16, 3, 2));
         var y = rig.Empty(2, 2);
         rig.Native.Embed(table, [0, 2], 1, y.Actual);

@@ -9,12 +9,11 @@ public class GatedMatMulTests
     public void Fused_equals_composed_for_every_width_and_on_any_threads(OpCase c)
     {
         using var rig = c.Open(3);
-        rig.Native.Select(OpKind.MatMul, c.Variant);
-        var activations = rig.Native.Variants(OpKind.GatedActivation).Where(v => v.Supported).ToArray();
-        string activation = activations.LastOrDefault(v => c.Variant.StartsWith(v.Name), activations[^1]).Name;
-        rig.Native.Select(OpKind.GatedActivation, activation);
+        rig.SelectNamesake(OpKind.MatMul, c.Variant);
+        foreach (var activation in rig.Native.Variants(OpKind.GatedActivation).Where(v => v.Supported))
+            if (c.Variant.StartsWith(activation.Name)) rig.Native.Select(OpKind.GatedActivation, activation.Name);
         int rows = 1, inputs = 3;
-        foreach (int outputs in OpCases.Lengths)
+        foreach (int outputs in c.Lengths)
         {
             foreach (var compute in new[] { DType.F32, DType.BF16 })
                 foreach (var kind in Enum.GetValues<GatedActivationKind>())

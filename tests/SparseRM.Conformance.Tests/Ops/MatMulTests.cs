@@ -40,7 +40,7 @@ public class MatMulTests
             {
                 using var rig = c.Open();
                 int rows = 1;
-                foreach (int length in OpCases.Lengths)
+                foreach (int length in c.Lengths)
                 {
                     Compare(rig, rows, length, 3, weights, compute, false, true);
                     Compare(rig, rows, 5, length, weights, compute, true, false);
@@ -49,7 +49,7 @@ public class MatMulTests
             }
     }
 
-    [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
+    [Theory, MemberData(nameof(OpCases.OfFastBackends), OpKind.MatMul, MemberType = typeof(OpCases))]
     public void Agrees_with_the_oracle_at_real_sizes(OpCase c)
     {
         foreach (var compute in new[] { DType.F32, DType.BF16 })
@@ -134,12 +134,12 @@ public class MatMulTests
         }
     }
 
-    [Fact]
-    public void Every_variant_serves_a_matrix_that_was_loaded_before_it_was_selected()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Every_variant_serves_a_matrix_that_was_loaded_before_it_was_selected(string backend)
     {
-        foreach (string variant in OpCases.Supported(OpKind.MatMul))
+        foreach (string variant in OpCases.Supported(backend, OpKind.MatMul))
         {
-            using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+            using var rig = new Rig(backend, false, 1);
             var (expected, actual) = rig.Load(DType.BF16, new MatrixPart(rig.Files.Write(rig.Random(40 * 70), DType.BF16, 70, 40)));
             rig.Native.Select(OpKind.MatMul, variant);
             var (x, y) = (rig.Random(4, 40), rig.Empty(4, 70));
@@ -150,10 +150,10 @@ public class MatMulTests
         }
     }
 
-    [Fact]
-    public void Bf16_weights_stay_bf16_under_f32_compute()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Bf16_weights_stay_bf16_under_f32_compute(string backend)
     {
-        using var rig = new Rig(OpKind.MatMul, "scalar", false, 1);
+        using var rig = new Rig(backend, false, 1);
         var values = rig.Random(64 * 32);
         var halves = rig.Load(DType.F32, new MatrixPart(rig.Files.Write(values, DType.BF16, 64, 32))).Actual;
         var singles = rig.Load(DType.F32, new MatrixPart(rig.Files.Write(values, DType.F32, 64, 32))).Actual;

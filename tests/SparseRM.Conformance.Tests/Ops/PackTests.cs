@@ -10,7 +10,7 @@ public class PackTests
     {
         using var rig = c.Open();
         int rows = 1;
-        foreach (int columns in OpCases.Lengths)
+        foreach (int columns in c.Lengths)
         {
             foreach (var compute in new[] { DType.F32, DType.BF16 })
             {

@@ -9,7 +9,7 @@ public class RmsNormTests
     public void Agrees_with_the_oracle_for_every_length_and_in_place(OpCase c)
     {
         using var rig = c.Open();
-        foreach (int n in OpCases.Lengths.Append(2304))
+        foreach (int n in c.Lengths.Append(2304))
         {
             foreach (int groups in new[] { 1, 3 })
             {
@@ -28,8 +28,8 @@ public class RmsNormTests
     public void Fused_equals_composed_with_and_without_a_delta_and_its_norm(OpCase c)
     {
         using var rig = c.Open();
-        rig.Native.Select(OpKind.RmsNorm, c.Variant);
-        foreach (int n in OpCases.Lengths.Append(577))
+        rig.SelectNamesake(OpKind.RmsNorm, c.Variant);
+        foreach (int n in c.Lengths.Append(577))
         {
             foreach (var compute in new[] { DType.F32, DType.BF16 })
             {

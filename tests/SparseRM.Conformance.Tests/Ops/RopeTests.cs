@@ -8,7 +8,7 @@ public class RopeTests
     public void Agrees_with_the_oracle_for_every_half(OpCase c)
     {
         using var rig = c.Open();
-        foreach (int half in OpCases.Lengths)
+        foreach (int half in c.Lengths)
         {
             const int Heads = 3, Rows = 6;
             int dHead = 2 * half, width = Heads * dHead;

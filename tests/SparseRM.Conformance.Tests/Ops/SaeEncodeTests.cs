@@ -94,7 +94,7 @@ public class SaeEncodeTests
     public void Fused_equals_composed_to_the_bit(OpCase c)
     {
         using var rig = c.Open(3);
-        rig.Native.Select(OpKind.MatMul, c.Variant);
+        rig.SelectNamesake(OpKind.MatMul, c.Variant);
         foreach (var compute in new[] { DType.F32, DType.BF16 })
         {
             foreach (int dSae in new[] { 3, 64, 201, 640 })
@@ -114,7 +114,7 @@ public class SaeEncodeTests
     public void Any_number_of_rows_fills_its_blocks(OpCase c)
     {
         using var rig = c.Open(2);
-        rig.Native.Select(OpKind.MatMul, c.Variant);
+        rig.SelectNamesake(OpKind.MatMul, c.Variant);
         foreach (var activation in new SaeActivation[] { new SaeActivation.Relu(), new SaeActivation.TopK(9), new SaeActivation.GroupMax(11) })
         {
             var sae = Sae(rig, activation, 401);
@@ -140,14 +140,14 @@ public class SaeEncodeTests
         }
     }
 
-    [Fact]
-    public void Any_number_of_threads_gives_the_same_latents()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void Any_number_of_threads_gives_the_same_latents(string backend)
     {
         const int DSae = 1600;
         List<(int, int, float)>[]? alone = null;
         foreach (int threads in new[] { 1, 2, 3, 5, 8 })
         {
-            using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), true, threads);
+            using var rig = new Rig(backend, true, threads);
             var saes = Activations(DSae, n => Eighths(rig, n)).Select(a => Sae(rig, a, Eighths(rig, DIn * DSae), Eighths(rig, DSae))).ToArray();
             var x = rig.Pair(19, DIn, Eighths(rig, 19 * DIn));
             var found = saes.Select(sae => Encode(rig.Native, sae, x.Actual)).ToArray();
@@ -206,10 +206,10 @@ public class SaeEncodeTests
         Assert.Equal(firsts, Encode(rig.Native, Sae(rig, new SaeActivation.GroupMax(4), weights, bias), x.Actual));
     }
 
-    [Fact]
-    public void More_rows_than_one_native_call_takes_come_in_order()
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void More_rows_than_one_native_call_takes_come_in_order(string backend)
     {
-        using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), true, 2);
+        using var rig = new Rig(backend, true, 2);
         var sae = Sae(rig, new SaeActivation.TopK(3), 70);
         var x = rig.Random(1100, DIn);
         Assert.Equal(Composed(rig, sae, x), Encode(rig.Native, sae, x.Actual));
@@ -218,7 +218,7 @@ public class SaeEncodeTests
     [Fact]
     public void Encoding_again_allocates_nothing()
     {
-        using var rig = new Rig(OpKind.SaeEncode, OpCases.Supported(OpKind.SaeEncode).Last(), false, 2);
+        using var rig = new Rig(TestedBackends.Cpu, false, 2);
         var x = rig.Random(20 * DIn);
         SaeEncoder.RowReader ignore = (_, _, _) => { };
         foreach (var activation in new SaeActivation[] { new SaeActivation.Relu(), new SaeActivation.TopK(9), new SaeActivation.GroupMax(11) })

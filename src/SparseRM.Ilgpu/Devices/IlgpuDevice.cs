@@ -1,0 +1,134 @@
+using System.Runtime.InteropServices;
+using ILGPU;
+using ILGPU.Runtime;
+using SparseRM.Errors;
+using SparseRM.Ilgpu.Kernels;
+
+namespace SparseRM.Ilgpu.Devices;
+
+/// <summary>One open device: kernels are loaded and launched, and host memory copied, here and nowhere else.</summary>
+/// <remarks>
+/// On the CPU accelerator a group has one lane, since each lane is a thread and each barrier a rendezvous of them; kernels are written for any
+/// number of lanes, and tests ask for more. Kernels loop over their items, so that few groups do: the CPU accelerator allocates shared memory
+/// anew in every group.
+/// </remarks>
+internal sealed class IlgpuDevice : IDisposable
+{
+    private const int StagingBytes = 4 << 20, GpuLanes = 128, GpuGroups = 1 << 16;
+    private readonly Context _context;
+    private readonly Dictionary<Delegate, Delegate> _loaded = [];
+    // Pinned, so that its address may be handed out while the collector runs.
+    private readonly byte[] _staging = GC.AllocateUninitializedArray<byte>(StagingBytes, pinned: true);
+    private readonly int _lanes, _maxGroups;
+    private readonly MemoryBuffer1D<byte, Stride1D.Dense> _none;
+    private bool _isDisposed;
+
+    public IlgpuDevice(DeviceName name, int threads, int lanes)
+    {
+        if (lanes is < 1 or > GroupSum.MaxLanes || !System.Numerics.BitOperations.IsPow2(lanes))
+            throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"is no power of two up to {GroupSum.MaxLanes}");
+        Name = name;
+        (_context, Accelerator) = DeviceSearch.Open(name, threads);
+        IsCpu = Accelerator.AcceleratorType == AcceleratorType.CPU;
+        (_lanes, _maxGroups) = IsCpu ? (lanes, Accelerator.NumMultiprocessors) : (GpuLanes, GpuGroups);
+        _none = Allocate<byte>(sizeof(ulong), "a few bytes");
+    }
+
+    public DeviceName Name { get; }
+    public Accelerator Accelerator { get; }
+    public bool IsCpu { get; }
+
+    /// <summary>Lanes in a group, unless a kernel wants its own number.</summary>
+    public int Lanes => _lanes;
+
+    /// <summary>Enqueues a kernel whose lanes work alone, over <paramref name="items"/>.</summary>
+    public void Each<T>(Action<T> kernel, long items, T arguments) where T : struct =>
+        Groups(kernel, (items + _lanes - 1) / _lanes, arguments, _lanes);
+
+    /// <summary>Enqueues a kernel whose groups work together, over <paramref name="items"/>.</summary>
+    public void Groups<T>(Action<T> kernel, long items, T arguments) where T : struct => Groups(kernel, items, arguments, _lanes);
+
+    /// <summary>As above, with the number of lanes that the kernel is written for.</summary>
+    public void Groups<T>(Action<T> kernel, long items, T arguments, int lanes) where T : struct
+    {
+        if (items == 0) return;
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (!_loaded.TryGetValue(kernel, out var loaded)) _loaded[kernel] = loaded = Accelerator.LoadStreamKernel(kernel);
+        try
+        {
+            ((Action<KernelConfig, T>)loaded)(((int)Math.Min(items, _maxGroups), lanes), arguments);
+        }
+        catch (AcceleratorException error)
+        {
+            throw Failed(kernel.Method.Name, error);
+        }
+    }
+
+    /// <summary>Memory for <paramref name="length"/> elements, contents undefined.</summary>
+    /// <exception cref="BackendException">Out of memory.</exception>
+    public MemoryBuffer1D<T, Stride1D.Dense> Allocate<T>(long length, string what) where T : unmanaged
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        try
+        {
+            if (length > long.MaxValue / 16) throw new OutOfMemoryException();
+            return Accelerator.Allocate1D<T>(Math.Max(length, 1));
+        }
+        catch (Exception error) when (error is OutOfMemoryException or AcceleratorException)
+        {
+            throw new BackendException($"{Name}", $"out of memory: {what} was asked for; the device has {Accelerator.MemorySize >> 20} MiB");
+        }
+    }
+
+    /// <summary>A view of nothing: an optional argument of a kernel that is not there.</summary>
+    public ArrayView<T> None<T>() where T : unmanaged => ((ArrayView<byte>)_none.View).Cast<T>().SubView(0, 0);
+
+    /// <summary>Copies to the device, through pinned memory in bounded pieces; waits.</summary>
+    public void Upload<T>(ReadOnlySpan<T> source, ArrayView<T> destination) where T : unmanaged
+    {
+        var staging = MemoryMarshal.Cast<byte, T>(_staging.AsSpan());
+        try
+        {
+            for (int start = 0; start < source.Length; start += staging.Length)
+            {
+                var piece = source[start..Math.Min(source.Length, start + staging.Length)];
+                piece.CopyTo(staging);
+                destination.SubView(start, piece.Length).CopyFromCPU(Accelerator.DefaultStream, ref staging[0], piece.Length);
+            }
+        }
+        catch (AcceleratorException error)
+        {
+            throw Failed(nameof(Upload), error);
+        }
+    }
+
+    /// <summary>Waits for all that was enqueued, then copies from the device.</summary>
+    public void Download<T>(ArrayView<T> source, Span<T> destination) where T : unmanaged
+    {
+        var staging = MemoryMarshal.Cast<byte, T>(_staging.AsSpan());
+        try
+        {
+            for (int start = 0; start < destination.Length; start += staging.Length)
+            {
+                int count = Math.Min(staging.Length, destination.Length - start);
+                source.SubView(start, count).CopyToCPU(Accelerator.DefaultStream, ref staging[0], count);
+                staging[..count].CopyTo(destination[start..]);
+            }
+        }
+        catch (AcceleratorException error)
+        {
+            throw Failed(nameof(Download), error);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_isDisposed) return;
+        _isDisposed = true;
+        _none.Dispose();
+        Accelerator.Dispose();
+        _context.Dispose();
+    }
+
+    private BackendException Failed(string what, AcceleratorException error) => new($"{Name}", $"{what}: {error.Message}");
+}

@@ -1,0 +1,109 @@
+using ILGPU;
+using SparseRM.Ilgpu.Kernels;
+using SparseRM.Sae;
+
+namespace SparseRM.Ilgpu.Ops;
+
+/// <summary>The activations of <see cref="SaeGate"/> on the device: which latents of a row are active, and their values.</summary>
+internal static class SaeGates
+{
+    /// <summary>Parts of a row, one a lane.</summary>
+    public const int Parts = 64;
+
+    private const int Relu = 0, JumpRelu = 1, TopK = 2, GroupMax = 3, Gated = 4;
+
+    /// <summary>An activation and its vectors.</summary>
+    internal readonly struct Gate(
+        SparseAutoencoder sae, ArrayView<float> threshold, ArrayView<float> gateBias, ArrayView<float> magnitudeScale, ArrayView<float> magnitudeBias,
+        ArrayView<ulong> kth)
+    {
+        public readonly ArrayView<float> Threshold = threshold, GateBias = gateBias, MagnitudeScale = magnitudeScale, MagnitudeBias = magnitudeBias;
+
+        /// <summary>For TopK, the smallest active key of each row.</summary>
+        public readonly ArrayView<ulong> Kth = kth;
+
+        public readonly int Kind = sae.Activation switch
+        {
+            SaeActivation.Relu => Relu,
+            SaeActivation.JumpRelu => JumpRelu,
+            SaeActivation.TopK => TopK,
+            SaeActivation.GroupMax => GroupMax,
+            SaeActivation.Gated => Gated,
+            _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
+        };
+
+        /// <summary>Latents of which at most one is active: 1, but for GroupMax.</summary>
+        public readonly int Size = sae.Activation is SaeActivation.GroupMax group ? sae.DSae / SaeGate.Capacity(group, sae.DSae) : 1;
+
+        /// <summary>How many such sets a row has.</summary>
+        public readonly int Sets = sae.Activation is SaeActivation.GroupMax grouped ? SaeGate.Capacity(grouped, sae.DSae) : sae.DSae;
+    }
+
+    /// <summary>What both kernels take; the first writes counts, the second reads starts in their place.</summary>
+    internal readonly struct Arguments(Rows<float> pre, Gate gate, ArrayView<int> counts, ArrayView<int> ids, ArrayView<float> values, int count)
+    {
+        public readonly Rows<float> Pre = pre;
+        public readonly Gate Gate = gate;
+        public readonly ArrayView<int> Counts = counts, Ids = ids;
+        public readonly ArrayView<float> Values = values;
+        public readonly int Count = count;
+    }
+
+    /// <summary>A lane counts the active latents of one part of one row.</summary>
+    public static void Count(Arguments a)
+    {
+        int items = a.Count * Parts;
+        for (int item = (int)Lanes.First; item < items; item += (int)Lanes.Stride)
+        {
+            int row = item / Parts, part = item % Parts, end = Start(a.Gate.Sets, part + 1), active = 0;
+            for (int set = Start(a.Gate.Sets, part); set < end; set++)
+                if (Value(a.Pre, a.Gate, row, Latent(a.Pre, a.Gate, row, set)) > 0) active++;
+            a.Counts[item] = active;
+        }
+    }
+
+    /// <summary>A lane writes the active latents of one part of one row, ids rising.</summary>
+    public static void Write(Arguments a)
+    {
+        int items = a.Count * Parts;
+        for (int item = (int)Lanes.First; item < items; item += (int)Lanes.Stride)
+        {
+            int row = item / Parts, part = item % Parts, end = Start(a.Gate.Sets, part + 1), at = a.Counts[item];
+            for (int set = Start(a.Gate.Sets, part); set < end; set++)
+            {
+                int latent = Latent(a.Pre, a.Gate, row, set);
+                float value = Value(a.Pre, a.Gate, row, latent);
+                if (!(value > 0)) continue;
+                a.Ids[at] = latent;
+                a.Values[at] = value;
+                at++;
+            }
+        }
+    }
+
+    private static int Start(int sets, int part) => (int)((long)sets * part / Parts);
+
+    /// <summary>The candidate of a set: its largest latent, of equals the lowest.</summary>
+    private static int Latent(Rows<float> pre, Gate gate, int row, int set)
+    {
+        int first = set * gate.Size, best = first;
+        for (int latent = first + 1; latent < first + gate.Size; latent++)
+            if (pre[row, latent] > pre[row, best] || !(pre[row, best] > 0)) best = latent;
+        return best;
+    }
+
+    /// <summary>The latent's activation, or a number that is not above zero where it is not active.</summary>
+    private static float Value(Rows<float> pre, Gate gate, int row, int latent)
+    {
+        float p = pre[row, latent];
+        if (gate.Kind == Gated)
+        {
+            // By way of F64, so that both kernels round alike on every device.
+            float magnitude = (float)((double)p * gate.MagnitudeScale[latent]) + gate.MagnitudeBias[latent];
+            return p + gate.GateBias[latent] > 0 ? magnitude : 0;
+        }
+        if (gate.Kind == JumpRelu) return p > gate.Threshold[latent] ? p : 0;
+        if (gate.Kind == TopK) return SaeTopK.Key(p, latent) >= gate.Kth[row] ? p : 0;
+        return p;
+    }
+}
