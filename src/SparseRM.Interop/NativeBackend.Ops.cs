@@ -16,6 +16,7 @@ public sealed partial class NativeBackend
         SrmkStatus status;
         long bad;
         fixed (int* rows = ids) status = srmk_embed(_handle, native.Start, (int)table.Slice.DType, rows, scale, to.Desc, out bad);
+        native.CountRows(ids.Length);
         GC.KeepAlive(native);
         if (status == SrmkStatus.NonFinite)
         {

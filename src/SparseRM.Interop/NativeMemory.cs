@@ -23,8 +23,13 @@ internal sealed class NativeMatrix(MatrixHandle handle, int outputs, int inputs,
 /// <summary>A table that stays in its file; one that is deflated there is inflated once, into native memory.</summary>
 internal sealed unsafe class NativeEmbedding : EmbeddingTable
 {
+    /// <summary>What the system makes resident around a byte that is touched: 16 pages of its cache.</summary>
+    private const long BytesAround = 64 << 10;
+
+    private const long MaxResident = 64 << 20;
     private MappedFile? _file;
     private NativeBlock? _copy;
+    private long _touched;
 
     public NativeEmbedding(WeightSlice slice) : base(slice)
     {
@@ -57,6 +62,16 @@ internal sealed unsafe class NativeEmbedding : EmbeddingTable
             ObjectDisposedException.ThrowIf(_file is null && _copy is null, typeof(EmbeddingTable));
             return _file is not null ? _file.At(Slice) : _copy!.Start;
         }
+    }
+
+    /// <summary>Counts rows that were read and lets the table's pages go whenever they may have come to 64 MB: in a long run they add up.</summary>
+    public void CountRows(int rows)
+    {
+        if (_file is null || Slice.ByteLength <= MaxResident) return;
+        _touched += rows * (BytesAround + Slice.Shape[1] * Slice.DType.ByteSize());
+        if (_touched <= MaxResident) return;
+        _touched = 0;
+        NativeMethods.srmk_release_pages(Start, Slice.ByteLength);
     }
 
     public override void Dispose()

@@ -193,8 +193,8 @@ int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const void* sou
               output_start + part_outputs <= matrix.outputs &&
               first_row + row_count <= (transposed ? matrix.inputs : part_outputs);
   require(fits, "the rows to pack reach outside the matrix");
-  Part part{static_cast<const char*>(source), transposed, output_start, part_outputs, first_row, row_count,
-            matrix.inputs};
+  Part part{
+      static_cast<const char*>(source), transposed, output_start, part_outputs, first_row, row_count, matrix.inputs};
   switch (dtype) {
     case SRMK_F32: return pack_part<F32Element>(backend, matrix, part);
     case SRMK_BF16: return pack_part<Bf16Element>(backend, matrix, part);
