@@ -41,7 +41,7 @@ public sealed class BackendTests(FittedReward reward)
         float[] Scores(string backend)
         {
             var run = Cli.Run(
-                "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", folder.File("lines.jsonl"), "--backend", backend);
+                "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", folder.File("lines.jsonl"), "--backend", backend, "--dtype", "f32");
             return [.. run.Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("score").GetSingle())];
         }
@@ -51,8 +51,8 @@ public sealed class BackendTests(FittedReward reward)
     [InlineData("ilgpu:cuda:7", 1, "ilgpu:cuda:7: looked for CUDA device 7 of the driver (libcuda.so.1 and libcuda.so); found ")]
     [InlineData("ilgpu:opencl:7", 1, "ilgpu:opencl:7: looked for OpenCL device 7")]
     [InlineData("ilgpu:tpu", 1, "ilgpu:tpu: is no name of an ILGPU device; write ilgpu:cpu, ilgpu:cuda:0 or ilgpu:opencl:0")]
-    [InlineData("ilgpu", 2, "--backend: 'ilgpu' is not one of auto, cpu, reference, ilgpu:cpu, ilgpu:cuda:0, ilgpu:opencl:0")]
-    [InlineData("cpu:1", 2, "--backend: 'cpu:1' is not one of auto, cpu, reference, ilgpu:cpu")]
+    [InlineData("ilgpu", 1, "ilgpu: is no name of an ILGPU device; write ilgpu:cpu, ilgpu:cuda:0 or ilgpu:opencl:0")]
+    [InlineData("cpu:1", 2, "--backend: 'cpu:1' is not one of auto, cpu, reference, cuda:0, ilgpu:cpu")]
     public void A_device_that_is_not_there_is_one_sentence(string backend, int exitCode, string sentence) =>
         Cli.Run("demo", "--backend", backend).Failed(exitCode, sentence);
 }

@@ -15,7 +15,7 @@ public sealed class BackendCatalogTests
             Assert.Equal(entry.Name, backend.Name);
         }
         using var auto = BackendCatalog.Open();
-        Assert.Equal(BackendCatalog.Probe().Any(entry => entry is { Name: "cuda:0", Available: true }) ? "cuda:0" : "cpu", auto.Name);
+        Assert.Equal("cpu", auto.Name);
     }
 
     [Fact]

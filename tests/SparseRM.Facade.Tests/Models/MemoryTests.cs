@@ -6,7 +6,12 @@ using SparseRM.Weights;
 
 namespace SparseRM.Facade.Tests.Models;
 
+/// <summary>Alone in the process: what is resident is counted of all of it.</summary>
+[CollectionDefinition(nameof(MemoryTests), DisableParallelization = true)]
+public sealed class MemoryTestsCollection;
+
 /// <summary>What a model keeps in memory: the packed matrices of the blocks it uses, and nothing of its file.</summary>
+[Collection(nameof(MemoryTests))]
 public sealed class MemoryTests
 {
     private const int DModel = 512, DMlp = 2048, Vocabulary = 1024, Blocks = 3;
