@@ -32,7 +32,7 @@ internal sealed class BenchCommand : CliCommand
         this.AddAll(_shape, _model, _layer, _blocks, _tokens, _batch, _threads, _runs, _quick, CommonOptions.DType, CommonOptions.Backend,
             VariantChoice.Option, CommonOptions.MaxBatchTokens);
         this.AddAll(_plot, CommonOptions.Json);
-        Add(new BenchOpsCommand(session));
+        Add(new BenchOpsCommand("ops", session));
         Add(new BenchCompareCommand(session));
     }
 

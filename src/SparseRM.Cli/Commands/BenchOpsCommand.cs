@@ -7,7 +7,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Cli.Commands;
 
-/// <summary><c>sparserm bench ops</c>: every kernel by itself.</summary>
+/// <summary><c>sparserm bench ops</c>, for who compares kernels also <c>sparserm kernels bench</c>: every kernel by itself.</summary>
 internal sealed class BenchOpsCommand : CliCommand
 {
     /// <summary>The value of the field <c>kind</c> in its JSON.</summary>
@@ -20,7 +20,7 @@ internal sealed class BenchOpsCommand : CliCommand
     private readonly Option<int?> _threads = Choices.Whole("--threads", "threads (default: all cores)");
     private readonly Option<bool> _quick = new("--quick") { Description = "fewer calls" };
 
-    public BenchOpsCommand(Session session) : base("ops", "Time every kernel on named shapes of real models, after it was seen to compute the right thing", session,
+    public BenchOpsCommand(string name, Session session) : base(name, "Time every kernel on named shapes of real models, after it was seen to compute the right thing", session,
         new Example("sparserm bench ops", "all of them, one to two minutes"),
         new Example("sparserm bench ops --op matmul --dtype bf16", "the matrix products alone"),
         new Example("sparserm bench ops --shape gemma2_2b_sae_16k_topk64_256tok --json > before.json", "one shape, to be compared with later"))

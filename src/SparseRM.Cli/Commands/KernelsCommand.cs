@@ -17,7 +17,10 @@ internal sealed class KernelsCommand : CliCommand
         new Example("sparserm kernels", "everything"),
         new Example("sparserm kernels --op matmul --backend cpu", "the matrix products of one backend"),
         new Example("sparserm score --variant matmul=avx2 --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl", "use another kernel"))
-        => this.AddAll(_op, _backend, CommonOptions.Json);
+    {
+        this.AddAll(_op, _backend, CommonOptions.Json);
+        Add(new BenchOpsCommand("bench", session));
+    }
 
     protected override void Run(ParseResult args)
     {
