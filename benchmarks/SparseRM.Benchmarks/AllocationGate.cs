@@ -12,8 +12,10 @@ internal static class AllocationGate
     public static IReadOnlyList<string> Problems(IEnumerable<Summary> summaries)
     {
         using var file = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "allocated.json")));
-        var reports = summaries.SelectMany(summary => summary.Reports).Where(report => report.Success).ToArray();
-        var problems = new List<string>();
+        var all = summaries.SelectMany(summary => summary.Reports).ToArray();
+        var reports = all.Where(report => report.Success).ToArray();
+        List<string> problems = [.. all.Where(report => !report.Success).Select(report => $"{report.BenchmarkCase.DisplayInfo} did not run to its end")];
+        if (all.Length == 0) problems.Add("no benchmark ran, so nothing was checked");
         foreach (var expected in file.RootElement.GetProperty("per_call").EnumerateObject())
         {
             foreach (var report in reports.Where(report => Name(report) == expected.Name))
@@ -23,7 +25,12 @@ internal static class AllocationGate
         {
             // What more tokens allocate beside what any call does.
             var rows = reports.Where(report => Name(report) == expected.Name).OrderBy(Tokens).ToArray();
-            if (rows.Length < 2) continue;
+            if (rows.Length == 0) continue;  // another filter was asked for
+            if (rows.Length == 1)
+            {
+                problems.Add($"{expected.Name} ran with one number of tokens; what a token allocates takes two");
+                continue;
+            }
             double perToken = (Bytes(rows[^1]) - Bytes(rows[0])) / (double)(Tokens(rows[^1]) - Tokens(rows[0]));
             Check(problems, expected.Name, "a token", perToken, expected.Value.GetInt64());
         }

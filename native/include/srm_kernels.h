@@ -203,7 +203,7 @@ SRMK_API srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* 
                                       const srmk_tensor* y);
 SRMK_API srmk_status srmk_mean_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* starts,
                                     const srmk_tensor* y);
-// pre = (x · w) * scale + bias, gated as it is computed. Its outcome is kept in the backend until the next call.
+// pre = (x · wᵀ) * scale + bias, gated as it is computed. Its outcome is kept in the backend until the next call.
 SRMK_API srmk_status srmk_sae_encode(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w,
                                      const srmk_sae_gate* gate);
 // How many latents of a row of the last call are active; their ids, rising, and values stay the backend's.

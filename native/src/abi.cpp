@@ -107,7 +107,7 @@ srmk_status srmk_matrix_create(srmk_backend*, int64_t outputs, int64_t inputs, i
                                srmk_matrix** matrix) {
   return guarded([&] {
     constexpr int64_t kMost = int64_t{1} << 31;
-    srm::require(outputs >= 0 && inputs >= 0 && outputs < kMost && inputs < kMost, "a matrix's shape is out of range");
+    srm::require(outputs >= 0 && inputs > 0 && outputs < kMost && inputs < kMost, "a matrix's shape is out of range");
     srm::require((compute == SRMK_F32 || compute == SRMK_BF16) && (storage == SRMK_F32 || storage == SRMK_BF16),
                  "f32 and bf16 alone");
     srm::require(compute == SRMK_F32 || storage == SRMK_BF16, "a matrix that computes in bf16 is stored so");
@@ -139,7 +139,7 @@ void srmk_matrix_free(srmk_matrix* matrix) {
 srmk_status srmk_load_vector(srmk_backend*, const void* source, int32_t dtype, int64_t count, srmk_buffer* destination,
                              int64_t start, int64_t* bad_element) {
   return guarded([&] {
-    srm::require(count >= 0 && start >= 0 && start + count <= destination->length,
+    srm::require(count >= 0 && start >= 0 && count <= destination->length - start,
                  "a vector reaches outside its buffer");
     report_finite(srm::load_vector(source, dtype, count, destination->data + start), bad_element);
   });

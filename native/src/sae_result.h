@@ -17,8 +17,9 @@ struct SaeResult {
     int64_t end = 0;
     for (int64_t& row : ends) row = end += row;
     if (latents.size() >= static_cast<size_t>(end)) return;
-    latents.resize(end);
+    // The one that is asked grows last, so that running out of memory leaves nothing that looks grown.
     values.resize(end);
+    latents.resize(end);
   }
   int64_t start(int64_t row) const { return row == 0 ? 0 : ends[row - 1]; }
 };
@@ -31,10 +32,10 @@ struct SaeFinds {
   std::vector<float> least;      // topk: by row, what a value must reach to be worth keeping
   std::vector<uint64_t> sorted;  // topk: of the row that is being merged
 
-  void reserve(size_t count) {
+  void grow(size_t count) {
     if (latents.size() >= count) return;
-    latents.resize(count);
     values.resize(count);
+    latents.resize(count);
   }
 };
 

@@ -74,7 +74,7 @@ internal sealed class DoctorCommand : CliCommand
             Session.Out.WriteLine(FormattableString.Invariant(
                 $"{Type(found)}: with any one choice of the {found.Choices} choices of kernels, a text has {bits} of score alone and in company; between two"));
             Session.Out.WriteLine(FormattableString.Invariant(
-                $"      choices, as between machines, scores of MiniWorld part by {found.Measured:G2} (bound: {found.Bound:G2}; they spread over {found.Spread:G2})."));
+                $"      choices of this machine, scores of MiniWorld differ by {found.Measured:G2} (bound: {found.Bound:G2}; they spread over {found.Spread:G2})."));
         }
     }
 

@@ -17,7 +17,7 @@ public abstract class Backend : IDisposable
 {
     private DeviceBuffer? _scratch;
 
-    /// <summary>The name by which it is asked for: <c>reference</c>, <c>cpu</c>.</summary>
+    /// <summary>The name by which it is asked for: <c>reference</c>, <c>cpu</c>, <c>cuda:0</c>.</summary>
     public abstract string Name { get; }
 
     /// <summary>One line for people: device, threads, instruction sets.</summary>
@@ -80,7 +80,7 @@ public abstract class Backend : IDisposable
         Pack(normed, y);
     }
 
-    /// <summary>y_p = x · w_pᵀ + bias_p, for each of the products: those that read one operand are given together.</summary>
+    /// <summary>y_p = x · w_pᵀ + bias_p, for each of the products, at most four: those that read one operand are given together.</summary>
     /// <remarks>
     /// Shapes: see <see cref="Product"/>. Products are exact, sums in F32 or wider, over the whole of inputs in an order that depends on nothing
     /// but inputs. The operand's compute type is the matrices'.

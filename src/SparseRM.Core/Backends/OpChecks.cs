@@ -42,6 +42,7 @@ public static class OpChecks
     public static void MatMul(Operand x, ReadOnlySpan<Product> products)
     {
         const string Op = nameof(MatMul);
+        Require(products.Length <= 4, Op, $"{products.Length} products in one call, at most 4 are taken");
         Fits(Op, x);
         foreach (ref readonly var product in products)
         {

@@ -1,4 +1,3 @@
-
 #include "cpu/ops.h"
 #include "cpu/ops/attention_task.h"
 

@@ -10,21 +10,18 @@ namespace {
 using GateRowFn = void (*)(const float* gate, const float* up, int64_t n, int kind, Operand y, int64_t row,
                            int64_t column);
 
-// The epilogues, in the order of MatMul's table, whose variant of the same index multiplies.
-constexpr std::array kGatedMatMulVariants = {
-    Variant<GateRowFn>{"scalar", Cpu::kAny, scalar::gate_row},
+/// The epilogue of a variant of MatMul, by what that needs.
+GateRowFn gate_row_of(Cpu needs) {
 #if defined(__x86_64__)
-    Variant<GateRowFn>{"avx2", Cpu::kAvx2, avx2::gate_row},
-    Variant<GateRowFn>{"avx512", Cpu::kAvx512, avx512::gate_row},
-    Variant<GateRowFn>{"avx512_bf16", Cpu::kAvx512Bf16, avx512::gate_row},
-    Variant<GateRowFn>{"amx_bf16", Cpu::kAmxBf16, avx512::gate_row, false},
+  if (needs >= Cpu::kAvx512) return avx512::gate_row;
+  if (needs == Cpu::kAvx2) return avx2::gate_row;
 #endif
-};
-constexpr auto kGatedMatMulInfos = infos(kGatedMatMulVariants);
+  return scalar::gate_row;
+}
 
 }  // namespace
 
-VariantList gated_matmul_variants() { return {kGatedMatMulInfos.data(), static_cast<int>(kGatedMatMulInfos.size())}; }
+VariantList gated_matmul_variants() { return matmul_variants(); }
 
 // A task sweeps a panel of gate over its rows, then the same panel of up; the products stay in the second cache and are
 // gated there, so neither is ever stored as a whole.
@@ -32,7 +29,7 @@ void gated_matmul(srmk_backend& backend, Operand x, const srmk_matrix& gate, con
                   Operand y) {
   require(kind >= SRMK_SILU && kind <= SRMK_GELU_ERF, "the gated activation is unknown");
   const int variant = backend.selected[SRMK_OP_GATED_MATMUL];
-  const GateRowFn gate_row = kGatedMatMulVariants[variant].run;
+  const GateRowFn gate_row = gate_row_of(matmul_variants().items[variant].needs);
   MatMulPlan plan(backend, variant, x, gate.panels(), 4 * x.rows * x.columns * gate.outputs);
   const int64_t floats = plan.longest_run() * Operand::kBlockRows * kPanel;
   for (auto& scratch : backend.worker_scratch) scratch.get<float>(2 * floats);  // before the tasks, which may not fail

@@ -39,7 +39,7 @@ class SaeListSink {
     SaeFinds& finds = scratch_.finds[worker];
     int64_t& length = lengths_[worker].value;
     const size_t needed = length + Operand::kBlockRows * kPanel + SaeGateKernel::kSlack;
-    if (finds.latents.size() < needed) finds.reserve(2 * needed);
+    if (finds.latents.size() < needed) finds.grow(2 * needed);
     SaePart part{length, static_cast<uint16_t>(worker), {}};
     for (int r = 0; r < rows; r++) {
       int count = task_.kernel.active(task_.gate, panel * kPanel, columns, tile + r * kPanel,
@@ -103,12 +103,12 @@ class SaeTopKSink {
   explicit SaeTopKSink(const SaeTask& task)
       : task_(task), k_(task.gate.k), stride_(capacity(k_, task.latents)), scratch_(task.backend.sae_scratch) {
     for (SaeFinds& finds : scratch_.finds) {
-      finds.reserve(task.x.rows * stride_);
+      finds.grow(task.x.rows * stride_);
       finds.counts.assign(task.x.rows, 0);
       finds.least.assign(task.x.rows, kLeastActive);
     }
     for (SaeFinds& merged : scratch_.merged) {
-      merged.reserve(task.workers() * stride_);
+      merged.grow(task.workers() * stride_);
       merged.sorted.resize(k_);
     }
   }
