@@ -77,8 +77,9 @@ public sealed partial class CudaBackend
         if (slice.Shape.Count != 2)
             throw new ShapeMismatchException(nameof(OpenEmbedding), $"{slice} has {slice.Shape.Count} dimensions, expected 2");
         using var call = Enter();
+        bool staysOnHost = slice.ByteLength > _device.Memory().Free / TableShare;
         var host = new NativeEmbedding(slice);
-        if (slice.ByteLength > _device.Memory().Free / TableShare) return new CudaEmbedding(slice, null, host, []);
+        if (staysOnHost) return new CudaEmbedding(slice, null, host, []);
         using (host) return Copied(slice, host);
     }
 
