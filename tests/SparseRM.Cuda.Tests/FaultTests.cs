@@ -61,6 +61,7 @@ public sealed class FaultTests : IDisposable
     [InlineData("cuda:2")]
     [InlineData("cuda:-1")]
     [InlineData("cuda:")]
+    [InlineData("cuda:+1")]
     [InlineData("cuda:zero")]
     public void Lists_the_devices_where_another_is_asked_for(string name)
     {
