@@ -78,11 +78,11 @@ SRM_DEVICE void attend(const bf16* q, int q_stride, const bf16* k, int k_stride,
 
 }  // namespace
 
-// A block computes the queries of a tile for one head. Why not the plain variant: it multiplies in f32 and keeps a
-// row's scores in shared memory. q, k, v: operand rows in bf16 (base and strides multiples of 16 bytes); the others as
-// in attention.cu. One entry for each width of a head, since sums in registers need it at compile time: launch bounds
-// leave 128, 168 and 255 registers a thread, of which the sums take 32, 64 and 128. grid = (tiles, heads), block = 128,
-// TileRows 64, dynamic shared memory 3 * 64 * d_head * 2 bytes.
+// A block computes the queries of a tile for one head. Why not the plain variant: it multiplies in f32, one score a
+// lane, with the query and the mixed values in shared memory. q, k, v: operand rows in bf16 (base and strides multiples
+// of 16 bytes); the others as in attention.cu. One entry for each width of a head, since sums in registers need it at
+// compile time: launch bounds leave 128, 168 and 255 registers a thread, of which the sums take 32, 64 and 128. grid =
+// (tiles, heads), block = 128, TileRows 64, dynamic shared memory 3 * 64 * d_head * 2 bytes.
 #define SRM_FLASH(kHead, kBlocks)                                                                                      \
   extern "C" __global__ void __launch_bounds__(128, kBlocks) attention_flash_##kHead##_bf16(                           \
       const bf16* q, int q_stride, const bf16* k, int k_stride, const bf16* v, int v_stride, const int* positions,     \

@@ -7,8 +7,8 @@ using namespace srm;
 // A block computes 128 rows of 64 outputs: its 128 columns of w are 64 rows of gate and the same 64 rows of up, so each
 // thread holds both factors of its outputs in registers. Why not two products and gated_activation: that writes and
 // reads 16 bytes an output where this writes 2. grid = (ceil(outputs / 64), ceil(rows / 128)), block = 128, dynamic
-// shared memory 98,304 bytes. inputs >= 3. kind as GatedActivationKind. y_stride is outputs rounded up to 8; the
-// columns between are written too, as zeros: there both sums are exact zeros.
+// shared memory 98,304 bytes. inputs and outputs >= 3. kind as GatedActivationKind. y_stride is outputs rounded up to
+// 8; the columns between are written too, as zeros: there both sums are exact zeros.
 extern "C" __global__ void __launch_bounds__(TileProduct::kThreads, 2)
     gated_matmul_mma_sync_bf16(const bf16* x, int x_stride, const bf16* gate, const bf16* up, int w_stride, int kind,
                                bf16* y, int y_stride, int rows, int inputs, int outputs) {

@@ -49,9 +49,18 @@ public sealed partial class IlgpuBackend
     public override Tensor LoadVector(WeightSlice slice)
     {
         var values = IlgpuEmbedding.RequireFile(slice.RequireWeightType()).ReadSingles();
-        var tensor = new Tensor(Allocate(values.Length), 0, 1, values.Length, values.Length);
-        Upload(values, tensor);
-        return tensor;
+        var buffer = Allocate(values.Length);
+        try
+        {
+            var tensor = new Tensor(buffer, 0, 1, values.Length, values.Length);
+            Upload(values, tensor);
+            return tensor;
+        }
+        catch
+        {
+            buffer.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>

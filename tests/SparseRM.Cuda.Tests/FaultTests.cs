@@ -61,6 +61,7 @@ public sealed class FaultTests : IDisposable
     [InlineData("cuda:2")]
     [InlineData("cuda:-1")]
     [InlineData("cuda:")]
+    [InlineData("cuda:+1")]
     [InlineData("cuda:zero")]
     public void Lists_the_devices_where_another_is_asked_for(string name)
     {
@@ -170,6 +171,7 @@ public sealed class FaultTests : IDisposable
         int Asked() => MockDriver.Count("cuMemAlloc_v2") + MockDriver.Count("cuMemHostAlloc") + MockDriver.Count("cuEventCreate");
         void Step()
         {
+            backend.Allocate(20_000_000).Dispose();  // as large as the activations of a long batch
             using var buffer = backend.Allocate(500);
             var x = new Tensor(buffer, 0, 5, 100, 100);
             backend.Upload(new float[500], x);

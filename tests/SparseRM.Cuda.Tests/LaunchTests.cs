@@ -1,4 +1,8 @@
+using SparseRM.Backends;
+using SparseRM.Conformance;
 using SparseRM.Errors;
+using SparseRM.Interop.Cuda;
+using SparseRM.Tensors;
 
 namespace SparseRM.Cuda;
 
@@ -26,6 +30,23 @@ public sealed class LaunchTests
             if (kernel.StartsWith("attention") && i is >= 6 and <= 8) continue;  // indices gone wrong lead anywhere: that would end this process
             Assert.True(IsSeen(kernel, i, MockDriver.IsPointer(kernel, i) ? 4 : 1, expected) || IsSeen(kernel, i, -1, expected), $"{kernel}: parameter {i}");
         }
+    }
+
+    [Fact]
+    public void Rows_too_narrow_for_pairs_of_outputs_do_not_reach_the_gated_tensor_core_kernel()
+    {
+        Scenario.RequireKernels();
+        using var files = new WeightFiles();
+        using var backend = CudaBackend.Open();
+        using var x = backend.Allocate(Operand.Length(17, 8));
+        int before = MockDriver.Count("gated_matmul_mma_sync_bf16");
+        foreach (int outputs in new[] { 1, 2, 3 })
+        {
+            using var w = backend.LoadMatrix([new(files.Write(new float[8 * outputs], DType.BF16, outputs, 8))], DType.BF16);
+            using var y = backend.Allocate(Operand.Length(17, outputs));
+            backend.GatedMatMul(new(x, 17, 8, DType.BF16), w, w, GatedActivationKind.Silu, new(y, 17, outputs, DType.BF16));
+        }
+        Assert.Equal(before + 1, MockDriver.Count("gated_matmul_mma_sync_bf16"));
     }
 
     private static bool IsSeen(string kernel, int parameter, long add, float[] expected)

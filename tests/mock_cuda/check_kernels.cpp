@@ -1,7 +1,6 @@
-// What the backend cannot show on small shapes: chunks of an SAE's latents, the bits of products of few
-// rows, and kernels that no op of the backend calls.
+// What the backend cannot show on small shapes: chunks of an SAE's latents and the bits of products
+// of few rows.
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "srm_cuda/sae_gate.cuh"
@@ -119,57 +118,4 @@ extern "C" __attribute__((visibility("default"))) const char* srm_check_sae_chun
     }
   }
   return nullptr;
-}
-
-// Projection and head against the formula in double precision, for sizes beside the tiles; twice, since the first run
-// must leave its counters as it found them. A sentence where a score is wrong.
-extern "C" __attribute__((visibility("default"))) const char* srm_check_project_head() {
-  g_problem = nullptr;
-  const int rows = 6, d_model = 45, n = 70, hidden = 300;
-  std::vector<float> z(rows * d_model), directions(n * d_model), w1(hidden * n), b1(hidden), w2(hidden);
-  u32 seed = 5;
-  for (auto* values : {&z, &directions, &w1, &b1, &w2})
-    for (float& value : *values)
-      value = static_cast<float>((seed = seed * 1664525u + 1013904223u) >> 8) / (1 << 23) - 1;
-  std::vector<float> partials(rows * tiles(n, 32) * hidden), scores;
-  std::vector<int> arrived(tiles(rows, 4), 0);
-  for (int run = 0; run < 2; run++) {
-    scores.assign(rows + 1, 7.0f);
-    launch("project_head_fused", {tiles(n, 32), tiles(rows, 4), 1}, 256, 0, z.data(), d_model, directions.data(),
-           d_model, n, w1.data(), b1.data(), w2.data(), 0.5f, hidden, partials.data(), arrived.data(), scores.data(),
-           rows);
-  }
-  for (int row = 0; row < rows; row++) {
-    double score = 0.5, size = 0.5;
-    for (int unit = 0; unit < hidden; unit++) {
-      double sum = b1[unit], sizes = std::abs(b1[unit]);
-      for (int j = 0; j < n; j++) {
-        double projection = 0;
-        for (int i = 0; i < d_model; i++) {
-          projection += static_cast<double>(directions[j * d_model + i]) * z[row * d_model + i];
-          sizes += std::abs(w1[unit * n + j] * directions[j * d_model + i] * z[row * d_model + i]);
-        }
-        sum += w1[unit * n + j] * projection;
-      }
-      score += w2[unit] * std::max(0.0, sum);
-      size += std::abs(w2[unit]) * sizes;
-    }
-    // Sums of d_model, n and hidden terms in f32: 2^-24 for each term that an element passes, times the sum of sizes.
-    if (!(std::abs(scores[row] - score) <= (d_model + n + hidden) * size / (1 << 24))) return "a score is wrong";
-  }
-  if (scores[rows] != 7.0f) return "a score was written beyond the rows";
-  return g_problem;
-}
-
-// Counts of a list in which latents repeat.
-extern "C" __attribute__((visibility("default"))) const char* srm_check_count_latents() {
-  g_problem = nullptr;
-  std::vector<int> latents(300), counts(7, 0);
-  for (int i = 0; i < 300; i++) latents[i] = i * i % 7;
-  std::vector<int> expected(7, 0);
-  for (int latent : latents) expected[latent]++;
-  const int* list = latents.data();
-  launch("count_latents_by_entry", {2, 1, 1}, 256, 0, list, 300, counts.data());
-  if (counts != expected) return "a count is wrong";
-  return g_problem;
 }

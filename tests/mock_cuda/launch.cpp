@@ -102,6 +102,7 @@ SRM_MOCK CUresult cuModuleUnload(void* handle) {
   SRM_ENTER();
   auto found = state().modules.find(handle);
   if (found == state().modules.end()) return mock::violation("a module is unloaded twice"), kInvalidHandle;
+  if (mock::is_work_queued()) mock::violation("a module is unloaded while work is queued");
   mock::drain_all();
   delete found->second;
   state().modules.erase(found);

@@ -22,6 +22,8 @@ CUresult free_block(const void* pointer, bool is_device) {
     mock::violation("a pointer is freed that is not the start of a live block");
     return kInvalidValue;
   }
+  // Memory of the device waits for the work that uses it; that is not said of memory of the host.
+  if (!is_device && mock::is_work_queued()) mock::violation("pinned memory is freed while work is queued");
   mock::drain_all();
   mock::check_guards(found->second);
   if (is_device) state().device_bytes -= found->second.bytes;

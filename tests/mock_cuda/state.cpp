@@ -89,6 +89,12 @@ void drain_all() {
   for (auto& [handle, stream] : state().streams) drain(*stream);
 }
 
+bool is_work_queued() {
+  for (auto& [handle, stream] : state().streams)
+    if (!stream->work.empty()) return true;
+  return false;
+}
+
 void lose(CUresult result) {
   state().lost = result;
   for (auto& [handle, stream] : state().streams) stream->work.clear();

@@ -111,6 +111,7 @@ void check_all_guards();
 // Carries out a stream's work.
 void drain(Stream& stream);
 void drain_all();
+bool is_work_queued();
 void lose(CUresult result);
 void free_everything();
 

@@ -18,7 +18,6 @@ inline u32 ballot(bool holds) {
   return mask;
 }
 inline int bit_count(u32 mask) { return __builtin_popcount(mask); }
-inline void fence_device() {}
 inline int add_atomically(int* to, int value) { return std::exchange(*to, *to + value); }
 inline void lower_atomically(u64* to, u64 value) { *to = min_(*to, value); }
 #elif defined(__NVCC__)
@@ -34,7 +33,6 @@ SRM_DEVICE T shfl_xor(T value, int mask) {
 }
 SRM_DEVICE u32 ballot(bool holds) { return __ballot_sync(0xffffffffu, holds); }
 SRM_DEVICE int bit_count(u32 mask) { return __popc(mask); }
-SRM_DEVICE void fence_device() { __threadfence(); }
 SRM_DEVICE int add_atomically(int* to, int value) { return atomicAdd(to, value); }
 SRM_DEVICE void lower_atomically(u64* to, u64 value) { atomicMin(to, value); }
 #else
@@ -46,7 +44,6 @@ SRM_DEVICE int shfl_xor(int value, int mask) { return __nvvm_shfl_sync_bfly_i32(
 SRM_DEVICE float shfl_xor(float value, int mask) { return __nvvm_shfl_sync_bfly_f32(0xffffffffu, value, mask, 31); }
 SRM_DEVICE u32 ballot(bool holds) { return __nvvm_vote_ballot_sync(0xffffffffu, holds); }
 SRM_DEVICE int bit_count(u32 mask) { return __builtin_popcount(mask); }
-SRM_DEVICE void fence_device() { __nvvm_membar_gl(); }
 SRM_DEVICE int add_atomically(int* to, int value) { return __atomic_fetch_add(to, value, __ATOMIC_RELAXED); }
 SRM_DEVICE void lower_atomically(u64* to, u64 value) { __atomic_fetch_min(to, value, __ATOMIC_RELAXED); }
 #endif

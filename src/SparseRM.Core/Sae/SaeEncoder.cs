@@ -24,16 +24,24 @@ public sealed class SaeEncoder : IDisposable
         (_backend, Sae) = (backend, sae);
         _normed = sae.InputNorm == SaeInputNorm.None ? [] : new float[(long)MaxRows * sae.DIn];
         WEnc = backend.LoadMatrix([new MatrixPart(sae.WEnc, IsTransposed: !sae.EncoderIsTransposed)], compute);
-        Bias = Vector(sae.BEnc);
-        Scale = sae.EncoderScale is null ? null : Vector(sae.EncoderScale);
-        switch (sae.Activation)
+        try
         {
-            case SaeActivation.JumpRelu jump:
-                Threshold = Vector(jump.Threshold);
-                break;
-            case SaeActivation.Gated gated:
-                (GateBias, MagnitudeScale, MagnitudeBias) = (Vector(gated.GateBias), Vector(gated.MagnitudeScale), Vector(gated.MagnitudeBias));
-                break;
+            Bias = Vector(sae.BEnc);
+            Scale = sae.EncoderScale is null ? null : Vector(sae.EncoderScale);
+            switch (sae.Activation)
+            {
+                case SaeActivation.JumpRelu jump:
+                    Threshold = Vector(jump.Threshold);
+                    break;
+                case SaeActivation.Gated gated:
+                    (GateBias, MagnitudeScale, MagnitudeBias) = (Vector(gated.GateBias), Vector(gated.MagnitudeScale), Vector(gated.MagnitudeBias));
+                    break;
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 

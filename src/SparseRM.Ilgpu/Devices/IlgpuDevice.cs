@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 using SparseRM.Errors;
 using SparseRM.Ilgpu.Kernels;
 
@@ -31,7 +33,16 @@ internal sealed class IlgpuDevice : IDisposable
         (_context, Accelerator) = DeviceSearch.Open(name, threads);
         IsCpu = Accelerator.AcceleratorType == AcceleratorType.CPU;
         (_lanes, _maxGroups) = IsCpu ? (lanes, Accelerator.NumMultiprocessors) : (GpuLanes, GpuGroups);
-        _none = Allocate<byte>(sizeof(ulong), "a few bytes");
+        try
+        {
+            _none = Allocate<byte>(sizeof(ulong), "a few bytes");
+        }
+        catch
+        {
+            Accelerator.Dispose();
+            _context.Dispose();
+            throw;
+        }
     }
 
     public DeviceName Name { get; }
@@ -53,19 +64,20 @@ internal sealed class IlgpuDevice : IDisposable
     {
         if (items == 0) return;
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        if (!_loaded.TryGetValue(kernel, out var loaded)) _loaded[kernel] = loaded = Accelerator.LoadStreamKernel(kernel);
         try
         {
+            if (!_loaded.TryGetValue(kernel, out var loaded)) _loaded[kernel] = loaded = Accelerator.LoadStreamKernel(kernel);
             ((Action<KernelConfig, T>)loaded)(((int)Math.Min(items, _maxGroups), lanes), arguments);
         }
-        catch (AcceleratorException error)
+        catch (Exception error) when (
+            error is AcceleratorException or InternalCompilerException or CapabilityNotSupportedException or NotSupportedException)
         {
             throw Failed(kernel.Method.Name, error);
         }
     }
 
     /// <summary>Memory for <paramref name="length"/> elements, contents undefined.</summary>
-    /// <exception cref="BackendException">Out of memory.</exception>
+    /// <exception cref="BackendException">Out of memory, or the device's own error.</exception>
     public MemoryBuffer1D<T, Stride1D.Dense> Allocate<T>(long length, string what) where T : unmanaged
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -74,9 +86,13 @@ internal sealed class IlgpuDevice : IDisposable
             if (length > long.MaxValue / 16) throw new OutOfMemoryException();
             return Accelerator.Allocate1D<T>(Math.Max(length, 1));
         }
-        catch (Exception error) when (error is OutOfMemoryException or AcceleratorException)
+        catch (Exception error) when (IsOutOfMemory(error))
         {
             throw new BackendException($"{Name}", $"out of memory: {what} was asked for; the device has {Accelerator.MemorySize >> 20} MiB");
+        }
+        catch (AcceleratorException error)
+        {
+            throw Failed(nameof(Allocate), error);
         }
     }
 
@@ -130,5 +146,12 @@ internal sealed class IlgpuDevice : IDisposable
         _context.Dispose();
     }
 
-    private BackendException Failed(string what, AcceleratorException error) => new($"{Name}", $"{what}: {error.Message}");
+    private static bool IsOutOfMemory(Exception error) => error switch
+    {
+        CudaException cuda => cuda.Error == nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY),
+        CLException cl => cl.Error is CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES or CLError.CL_OUT_OF_HOST_MEMORY,
+        _ => error is OutOfMemoryException,
+    };
+
+    private BackendException Failed(string what, Exception error) => new($"{Name}", $"{what}: {error.GetBaseException().Message}");
 }

@@ -7,38 +7,40 @@ namespace SparseRM.Interop.Cuda;
 /// <summary>Device memory that is given out again: freed blocks are kept by size, so that a steady state never asks the driver.</summary>
 /// <remarks>
 /// All work runs in one stream, so a block may be given out while work that used it is still queued. Thread-safe, since finalisers free too.
+/// Weights are not kept: what a model frees is for the driver, and another's are of other sizes.
 /// </remarks>
 internal sealed class CudaArena(CudaDevice device) : IDisposable
 {
-    /// <summary>Larger blocks (weights) go back to the driver at once.</summary>
-    private const long LargestKept = 64 << 20;
-
     private readonly Lock _gate = new();
     private readonly Dictionary<long, Stack<DeviceMemory>> _free = [];
     private bool _isClosed;
 
-    /// <summary>Memory for at least <paramref name="bytes"/>, aligned to 256 bytes, contents undefined.</summary>
+    /// <summary>Memory for at least <paramref name="bytes"/>, aligned to 256 bytes, contents undefined; kept when it is given back.</summary>
     /// <exception cref="BackendException">Out of memory; says how much was asked for and how much there is.</exception>
     public CudaBlock Allocate(long bytes)
     {
         long size = SizeClass(Math.Max(bytes, 1));
         lock (_gate)
         {
-            if (_free.TryGetValue(size, out var stack) && stack.TryPop(out var kept)) return new CudaBlock(this, kept, size);
+            if (_free.TryGetValue(size, out var stack) && stack.TryPop(out var kept)) return new CudaBlock(this, kept, size, isKept: true);
         }
-        if (device.TryAllocate(size) is { } memory) return new CudaBlock(this, memory, size);
-        Trim();
-        if (device.TryAllocate(size) is { } second) return new CudaBlock(this, second, size);
-        var (free, total) = device.Memory();
-        throw new BackendException(device.Name, $"out of memory: {bytes} bytes were asked for, {free} of the device's {total} are free");
+        return new CudaBlock(this, FromDriver(bytes, size), size, isKept: true);
+    }
+
+    /// <summary>As <see cref="Allocate"/>, for weights: given back, it goes to the driver.</summary>
+    /// <exception cref="BackendException">Out of memory; says how much was asked for and how much there is.</exception>
+    public CudaBlock AllocateWeights(long bytes)
+    {
+        long size = SizeClass(Math.Max(bytes, 1));
+        return new CudaBlock(this, FromDriver(bytes, size), size, isKept: false);
     }
 
     /// <summary>Takes a block's memory back.</summary>
-    public void Return(DeviceMemory memory, long size)
+    public void Return(DeviceMemory memory, long size, bool isKept)
     {
         lock (_gate)
         {
-            if (!_isClosed && size <= LargestKept)
+            if (!_isClosed && isKept)
             {
                 if (!_free.TryGetValue(size, out var stack)) _free[size] = stack = new();
                 stack.Push(memory);
@@ -53,6 +55,15 @@ internal sealed class CudaArena(CudaDevice device) : IDisposable
     {
         lock (_gate) _isClosed = true;
         Trim();
+    }
+
+    private DeviceMemory FromDriver(long bytes, long size)
+    {
+        if (device.TryAllocate(size) is { } memory) return memory;
+        Trim();
+        if (device.TryAllocate(size) is { } second) return second;
+        var (free, total) = device.Memory();
+        throw new BackendException(device.Name, $"out of memory: {bytes} bytes were asked for, {free} of the device's {total} are free");
     }
 
     private void Trim()
@@ -74,7 +85,7 @@ internal sealed class CudaArena(CudaDevice device) : IDisposable
 }
 
 /// <summary>A piece of device memory out of the arena.</summary>
-internal sealed class CudaBlock(CudaArena arena, DeviceMemory memory, long size) : IDisposable
+internal sealed class CudaBlock(CudaArena arena, DeviceMemory memory, long size, bool isKept) : IDisposable
 {
     private DeviceMemory? _memory = memory;
 
@@ -87,7 +98,7 @@ internal sealed class CudaBlock(CudaArena arena, DeviceMemory memory, long size)
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _memory, null) is { } memory) arena.Return(memory, size);
+        if (Interlocked.Exchange(ref _memory, null) is { } memory) arena.Return(memory, size, isKept);
     }
 }
 

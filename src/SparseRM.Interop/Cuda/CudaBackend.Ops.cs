@@ -57,9 +57,10 @@ public sealed partial class CudaBackend
     public override void GatedMatMul(Operand x, Matrix gate, Matrix up, GatedActivationKind kind, Operand y)
     {
         OpChecks.GatedMatMul(x, gate, up, y);
-        if (Own(gate).Types != Own(up).Types)
+        // The kernels take both in one storage type, and store pairs of bf16, for which rows of one or two outputs have no room.
+        if (Own(gate).Types != Own(up).Types || gate.Outputs < 3)
         {
-            base.GatedMatMul(x, gate, up, kind, y);  // the kernels take both in one storage type
+            base.GatedMatMul(x, gate, up, kind, y);
             return;
         }
         using var call = Enter();

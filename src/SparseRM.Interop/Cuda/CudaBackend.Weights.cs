@@ -27,7 +27,7 @@ public sealed partial class CudaBackend
             halves &= part.Slice.DType == DType.BF16;
         }
         var storage = compute == DType.BF16 || halves ? DType.BF16 : DType.F32;
-        var block = _arena.Allocate(CudaMatrix.Bytes(outputs, inputs, storage));
+        var block = _arena.AllocateWeights(CudaMatrix.Bytes(outputs, inputs, storage));
         try
         {
             int stride = CudaMatrix.Stride(inputs, storage), size = storage.ByteSize();
@@ -54,7 +54,7 @@ public sealed partial class CudaBackend
         slice.RequireWeightType();
         using var call = Enter();
         int length = checked((int)slice.ElementCount);
-        var block = _arena.Allocate((long)length * sizeof(float));
+        var block = _arena.AllocateWeights((long)length * sizeof(float));
         try
         {
             Loader.Load(slice, 1, length, false, block.Pointer, length, DType.F32);
@@ -77,8 +77,9 @@ public sealed partial class CudaBackend
         if (slice.Shape.Count != 2)
             throw new ShapeMismatchException(nameof(OpenEmbedding), $"{slice} has {slice.Shape.Count} dimensions, expected 2");
         using var call = Enter();
+        bool staysOnHost = slice.ByteLength > _device.Memory().Free / TableShare;
         var host = new NativeEmbedding(slice);
-        if (slice.ByteLength > _device.Memory().Free / TableShare) return new CudaEmbedding(slice, null, host, []);
+        if (staysOnHost) return new CudaEmbedding(slice, null, host, []);
         using (host) return Copied(slice, host);
     }
 
@@ -86,7 +87,7 @@ public sealed partial class CudaBackend
     {
         int rows = host.Vocabulary, rowBytes = checked(host.DModel * slice.DType.ByteSize());
         var badRows = new HashSet<int>();
-        var block = _arena.Allocate(slice.ByteLength);
+        var block = _arena.AllocateWeights(slice.ByteLength);
         try
         {
             int pieceRows = Math.Max(1, StagingBytes / Math.Max(1, rowBytes));

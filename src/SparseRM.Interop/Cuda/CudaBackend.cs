@@ -108,8 +108,12 @@ public sealed partial class CudaBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<KernelVariant> Variants(OpKind op) =>
-        [.. CudaVariants.Of(op).Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == _selected[op]))];
+    public override IReadOnlyList<KernelVariant> Variants(OpKind op)
+    {
+        CudaVariant selected;
+        lock (_gate) selected = _selected[op];
+        return [.. CudaVariants.Of(op).Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == selected))];
+    }
 
     /// <inheritdoc/>
     /// <remarks>Operands that a variant has no kernel for (types, widths of heads) are computed by the next slower one that has.</remarks>
@@ -118,7 +122,7 @@ public sealed partial class CudaBackend : Backend
         var variants = CudaVariants.Of(op);
         if (Array.Find(variants, v => v.Name == variant && IsSupported(v)) is { } found)
         {
-            _selected[op] = found;
+            lock (_gate) _selected[op] = found;
             return;
         }
         string problem = variants.Any(v => v.Name == variant)
@@ -135,6 +139,7 @@ public sealed partial class CudaBackend : Backend
         {
             if (_isDisposed) return;
             _isDisposed = true;
+            _device.Settle();  // queued work reads pinned memory and runs code of the modules
             _indices.Dispose();
             _staging?.Dispose();
             _loader?.Dispose();

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using SparseRM.Errors;
 
@@ -65,11 +66,14 @@ internal sealed unsafe class CudaDevice : IDisposable
         var driver = CudaDriver.Open(name);
         int count;
         driver.Check(driver.DeviceGetCount(&count), "cuDeviceGetCount");
-        int ordinal = name == "cuda" ? 0 : name.StartsWith("cuda:") && int.TryParse(name.AsSpan(5), out int parsed) ? parsed : -1;
+        int ordinal = name == "cuda" ? 0 : Parse(name);
         if (ordinal < 0 || ordinal >= count) throw new BackendException(name, $"there is no such device; this machine has {List(count)}");
         int device;
         driver.Check(driver.DeviceGet(&device, ordinal), "cuDeviceGet");
         return new CudaDevice($"cuda:{ordinal}", driver, device);
+
+        static int Parse(string name) => name.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal) ? ordinal : -1;
 
         static string List(int count) => count == 0 ? "none" : string.Join(", ", Enumerable.Range(0, count).Select(i => $"cuda:{i}"));
     }
@@ -135,10 +139,15 @@ internal sealed unsafe class CudaDevice : IDisposable
         return ((long)free, (long)total);
     }
 
-    /// <summary>Waits for work that is under way (unless the context is lost), then gives the stream and the hold on the context back.</summary>
-    public void Dispose()
+    /// <summary>Waits for all queued work before the end; says nothing of its errors, and does not wait in a lost context.</summary>
+    public void Settle()
     {
         if (_lost is null && Context.MakeCurrent() == CudaResult.Success) Driver.Synchronize(Stream);
+    }
+
+    /// <summary>Gives the stream and the hold on the context back; no work is under way.</summary>
+    public void Dispose()
+    {
         _stream.Dispose();
         Context.Dispose();
     }

@@ -50,10 +50,12 @@ internal sealed unsafe class CudaDriver
     private CudaDriver(nint library, string backend)
     {
         (_library, _backend) = (library, backend);
-        Init = (delegate* unmanaged[Cdecl]<uint, CudaResult>)Find("cuInit");
-        DriverGetVersion = (delegate* unmanaged[Cdecl]<int*, CudaResult>)Find("cuDriverGetVersion");
         GetErrorName = (delegate* unmanaged[Cdecl]<CudaResult, byte**, CudaResult>)Find("cuGetErrorName");
         GetErrorString = (delegate* unmanaged[Cdecl]<CudaResult, byte**, CudaResult>)Find("cuGetErrorString");
+        // Before the functions that an older driver lacks, so that it is refused for its version.
+        DriverGetVersion = (delegate* unmanaged[Cdecl]<int*, CudaResult>)Find("cuDriverGetVersion");
+        Version = SufficientVersion();
+        Init = (delegate* unmanaged[Cdecl]<uint, CudaResult>)Find("cuInit");
         DeviceGetCount = (delegate* unmanaged[Cdecl]<int*, CudaResult>)Find("cuDeviceGetCount");
         DeviceGet = (delegate* unmanaged[Cdecl]<int*, int, CudaResult>)Find("cuDeviceGet");
         DeviceGetName = (delegate* unmanaged[Cdecl]<byte*, int, int, CudaResult>)Find("cuDeviceGetName");
@@ -86,7 +88,7 @@ internal sealed unsafe class CudaDriver
     }
 
     /// <summary>The CUDA version that the driver supports, as 1000 major + 10 minor.</summary>
-    public int Version { get; private set; }
+    public int Version { get; }
 
     /// <summary>Opens the driver and initialises it.</summary>
     /// <param name="backend">The backend that was asked for, for messages.</param>
@@ -101,18 +103,8 @@ internal sealed unsafe class CudaDriver
             throw new BackendException(backend, $"there is no NVIDIA driver: {path}{origin} cannot be opened; install one or take another backend");
         }
         var driver = new CudaDriver(library, backend);
-        int version = 0;
-        driver.Check(driver.DriverGetVersion(&version), "cuDriverGetVersion");
-        if (version < LeastVersion)
-        {
-            throw new BackendException(
-                backend, $"the driver supports CUDA {Text(version)}, at least {Text(LeastVersion)} is needed; update the NVIDIA driver");
-        }
-        driver.Version = version;
         driver.Check(driver.Init(0), "cuInit");
         return driver;
-
-        static string Text(int version) => $"{version / 1000}.{version % 1000 / 10}";
     }
 
     /// <summary>Throws the driver's own name and text of an error.</summary>
@@ -127,6 +119,17 @@ internal sealed unsafe class CudaDriver
         byte* name, text;
         if (GetErrorName(result, &name) != CudaResult.Success || GetErrorString(result, &text) != CudaResult.Success) return $"error {(int)result}";
         return $"{Marshal.PtrToStringUTF8((nint)name)}: {Marshal.PtrToStringUTF8((nint)text)}";
+    }
+
+    private int SufficientVersion()
+    {
+        int version;
+        Check(DriverGetVersion(&version), "cuDriverGetVersion");
+        if (version >= LeastVersion) return version;
+        throw new BackendException(
+            _backend, $"the driver supports CUDA {Text(version)}, at least {Text(LeastVersion)} is needed; update the NVIDIA driver");
+
+        static string Text(int version) => $"{version / 1000}.{version % 1000 / 10}";
     }
 
     private nint Find(string function) => NativeLibrary.TryGetExport(_library, function, out nint address)

@@ -5,11 +5,9 @@ internal enum CudaResult
 {
     Success = 0,
     OutOfMemory = 2,
-    NoDevice = 100,
     EccUncorrectable = 214,
     NvlinkUncorrectable = 220,
     IllegalAddress = 700,
-    LaunchOutOfResources = 701,
     LaunchTimeout = 702,
     ContextIsDestroyed = 709,
     Assert = 710,

@@ -20,7 +20,12 @@ public class GatedMatMulTests
                     Compare(rig, kind, rows, inputs, outputs, compute);
             (rows, inputs) = (rows % 13 + 1, (inputs + 29) % 90 + 1);
         }
-        foreach (var compute in new[] { DType.F32, DType.BF16 }) Compare(rig, GatedActivationKind.GeluTanh, 600, 50, 140, compute);
+        foreach (var compute in new[] { DType.F32, DType.BF16 })
+        {
+            // Rows of one and two outputs are too narrow for 16-byte pieces: an operand's rows are then not padded.
+            foreach (int outputs in new[] { 1, 2 }) Compare(rig, GatedActivationKind.Silu, 17, 50, outputs, compute);
+            Compare(rig, GatedActivationKind.GeluTanh, 600, 50, 140, compute);
+        }
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.GatedMatMul, MemberType = typeof(OpCases))]
