@@ -27,7 +27,8 @@ internal sealed class BenchCommand : CliCommand
         new Example("sparserm bench --shape llama-3.2-1b --tokens 128 --batch 8 --threads 1,2 --json > today.json", "eight sequences a call, on one thread and two"),
         new Example("sparserm bench --shape qwen2.5-1.5b --plot roofline.html", "with a picture of what limits what"),
         new Example("sparserm bench --model google/gemma-2-2b-it --layer 12 --dtype bf16", "a real model"),
-        new Example("sparserm bench --shape gemma-2-2b --variant matmul=avx2 --dtype f32", "as a machine without AVX-512 would run it"))
+        new Example("sparserm bench --shape gemma-2-2b --variant matmul=avx2 --variant gated_matmul=avx2 --variant attention=avx2 --dtype f32",
+            "what takes the time as a machine without AVX-512 would run it"))
     {
         this.AddAll(_shape, _model, _layer, _blocks, _tokens, _batch, _threads, _runs, _quick, CommonOptions.DType, CommonOptions.Backend,
             VariantChoice.Option, CommonOptions.MaxBatchTokens);

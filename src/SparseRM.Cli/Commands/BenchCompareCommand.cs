@@ -61,9 +61,12 @@ internal sealed class BenchCompareCommand : CliCommand
         bool ops = Text(result.Root, "kind") == BenchOpsCommand.Kind;
         try
         {
-            return [.. result.Root.GetProperty(ops ? "ops" : "scenarios").EnumerateArray().Select(row => ops
+            (string Name, string Unit, double Rate)[] rates = [.. result.Root.GetProperty(ops ? "ops" : "scenarios").EnumerateArray().Select(row => ops
                 ? ($"{row.GetProperty("shape")} {row.GetProperty("dtype")} {row.GetProperty("variant")}", "GFLOP/s", row.GetProperty("gflops").GetDouble())
                 : ($"{row.GetProperty("name")}: {row.GetProperty("what")}", "tokens/s", row.GetProperty("tokens_per_second").GetDouble()))];
+            foreach (var row in rates)
+                if (!(row.Rate > 0)) throw new SparseRMException($"{result.Path}: {row.Name} has a rate of {row.Rate}; rates are above 0, run it again");
+            return rates;
         }
         catch (Exception error) when (error is KeyNotFoundException or InvalidOperationException or FormatException)
         {

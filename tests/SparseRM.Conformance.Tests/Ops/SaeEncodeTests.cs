@@ -225,9 +225,15 @@ public class SaeEncodeTests
         {
             using var encoder = new SaeEncoder(rig.Native, Sae(rig, activation, 640));
             for (int i = 0; i < 50; i++) encoder.Encode(x, ignore);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            for (int i = 0; i < 50; i++) encoder.Encode(x, ignore);
-            Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            // The least of several: the runtime may allocate once on this thread while it recompiles, an encoding would in each.
+            long least = long.MaxValue;
+            for (int round = 0; round < 5; round++)
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                for (int i = 0; i < 50; i++) encoder.Encode(x, ignore);
+                least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
+            Assert.Equal(0, least);
         }
     }
 }
