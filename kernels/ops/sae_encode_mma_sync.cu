@@ -10,6 +10,7 @@
 // Where an entry lies in the pool depends on which block came first; a part says where, and parts are read in the order
 // of their latents, so the outcome does not depend on it. GroupMax, which needs a dense group, is the plain variant's.
 #include "srm_cuda/sae_gate.cuh"
+#include "srm_cuda/sae_parts.cuh"
 #include "srm_cuda/select.cuh"
 #include "srm_cuda/tile_product.cuh"
 
@@ -18,28 +19,6 @@ using namespace srm;
 namespace {
 
 constexpr int kPanel = 32;  // latents of a part: columns of a warp in one half of the tile
-
-struct SaeEntry {
-  int latent;
-  float activation;
-};
-
-// The active latents of a row within a panel: pool[start .. start + count), rising.
-struct SaePart {
-  int start, count;
-};
-
-// Calls visit(holds, entry) for the entries of a row, in the order of the latents; a warp takes a part, a block eight
-// at a time. Every thread makes the same number of calls.
-template <class Visit>
-SRM_DEVICE void for_each_entry(const SaePart* parts, int panels, const SaeEntry* pool, Visit visit) {
-  for (int first = 0; first < panels; first += 8) {
-    const int panel = first + warp_index();
-    const SaePart part = panel < panels ? parts[panel] : SaePart{0, 0};
-    const bool holds = lane() < part.count;
-    visit(holds, holds ? pool[part.start + lane()] : SaeEntry{0, 0.0f});
-  }
-}
 
 }  // namespace
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SRMK_ABI_VERSION 2
+#define SRMK_ABI_VERSION 3
 
 #if defined(_WIN32)
 #define SRMK_API __declspec(dllexport)
@@ -53,7 +53,10 @@ enum {
   SRMK_OP_GATHER_ROWS = 10,
   SRMK_OP_MEAN_ROWS = 11,
   SRMK_OP_SAE_ENCODE = 12,
-  SRMK_OP_COUNT = 13,
+  SRMK_OP_ROPE_ATTENTION = 13,
+  SRMK_OP_COUNT_ACTIVE = 14,
+  SRMK_OP_SCORE = 15,
+  SRMK_OP_COUNT = 16,
 };
 
 // Values equal those of SparseRM.Backends.GatedActivationKind.

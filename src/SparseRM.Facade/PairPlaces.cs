@@ -37,4 +37,12 @@ internal sealed class PairPlaces
 
     /// <summary>Where a completion stands.</summary>
     public ReadOnlySpan<PairPlace> this[int row] => _places.AsSpan()[(row == 0 ? 0 : _ends[row - 1]).._ends[row]];
+
+    /// <summary>How often a completion stands on either side.</summary>
+    public (int Chosen, int Rejected) Times(int row)
+    {
+        int chosen = 0;
+        foreach (var place in this[row]) chosen += place.IsChosen ? 1 : 0;
+        return (chosen, this[row].Length - chosen);
+    }
 }

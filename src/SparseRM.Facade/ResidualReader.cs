@@ -142,16 +142,20 @@ public sealed class ResidualReader : IDisposable
     }
 
     /// <summary>Hands over the states of one micro-batch after the other; the block is used again for the next.</summary>
-    internal void Read(IReadOnlyList<TokenSequence> sequences, BlockReader read, IProgress<int> progress, CancellationToken cancel)
-    {
-        progress.Report(0);
-        UseBackend(() => _runner.Run(sequences, Layer, (batch, numbers) =>
+    internal void Read(IReadOnlyList<TokenSequence> sequences, BlockReader read, IProgress<int> progress, CancellationToken cancel) =>
+        Run(sequences, (batch, numbers) =>
         {
             int length = batch.Rows * DModel;
             if (_block.Length < length) _block = new float[length];
             ResidualRunner.DownloadFinite(Backend, batch, _block, Layer);
             read(numbers, _block.AsMemory(0, length));
-        }, progress, cancel));
+        }, progress, cancel);
+
+    /// <summary>Hands over the states of one micro-batch after the other where they are, on the backend, while no other call uses it.</summary>
+    internal void Run(IReadOnlyList<TokenSequence> sequences, ResidualRunner.StatesReader read, IProgress<int> progress, CancellationToken cancel)
+    {
+        progress.Report(0);
+        UseBackend(() => _runner.Run(sequences, Layer, read, progress, cancel));
     }
 
     /// <summary>The residual stream of every token of one sequence after some blocks, [n_tokens, d_model] each.</summary>

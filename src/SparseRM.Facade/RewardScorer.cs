@@ -17,11 +17,16 @@ namespace SparseRM;
 public sealed class RewardScorer : IDisposable
 {
     private readonly SaeEncoder? _sae;
+    private readonly BatchScorer? _batches;
     private float[] _inputs = [];
     private SaeEncoder.RowReader? _gather;
 
     /// <summary>Puts together what fits: only <see cref="Open"/> proves that.</summary>
-    internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae) => (Reader, Reward, _sae) = (reader, reward, sae);
+    internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae)
+    {
+        (Reader, Reward, _sae) = (reader, reward, sae);
+        if (ResidentReward.Takes(reward)) _batches = new BatchScorer(reader.Backend, reward);
+    }
 
     /// <summary>Opens a model with a reward file.</summary>
     /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
@@ -74,15 +79,23 @@ public sealed class RewardScorer : IDisposable
         ScoreBatch([.. answers.Select(answer => Reader.Encoder.Encode([.. prompt, new("assistant", answer)]))], null, cancel);
 
     /// <summary>Scores of sequences that <see cref="InputEncoder"/> made, in their order.</summary>
+    /// <exception cref="SparseRMException">A state is not finite.</exception>
     public float[] ScoreBatch(IReadOnlyList<TokenSequence> sequences, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         var scores = new float[sequences.Count];
+        var stage = new StageProgress(progress, "scoring", sequences.Count);
+        if (_batches is not null)
+        {
+            // States stay where they are; their scores alone come to the host.
+            Reader.Run(sequences, (states, numbers) => _batches.Score(states, numbers.Span, scores, Reader.Layer), stage, cancel);
+            return scores;
+        }
         int width = Reward.Input.Count;
         Reader.Read(sequences, (numbers, states) =>
         {
             var inputs = InputsOf(states);
             for (int i = 0; i < numbers.Length; i++) scores[numbers.Span[i]] = (float)Reward.Head.Score(inputs.Slice(i * width, width));
-        }, new StageProgress(progress, "scoring", sequences.Count), cancel);
+        }, stage, cancel);
         return scores;
     }
 
@@ -118,7 +131,7 @@ public sealed class RewardScorer : IDisposable
     }
 
     /// <summary>Frees everything, after a running call has ended.</summary>
-    public void Dispose() => Reader.Dispose(_sae);
+    public void Dispose() => Reader.Dispose((IDisposable?)_batches ?? _sae);
 
     /// <summary>As <see cref="Inputs"/>, for whoever holds the backend; valid until the next call, which uses the same memory.</summary>
     private ReadOnlySpan<float> InputsOf(ReadOnlyMemory<float> states)

@@ -142,17 +142,44 @@ public sealed class RewardTrainer : IDisposable
         if (options.Input == HeadInputKind.Dense) return (HeadInputs.Dense(states.DModel), []);
         if (options.Input == HeadInputKind.Random) return (HeadInputs.Random(options.K, states.DModel, options.Training.Seed), []);
         if (_sae is null) throw new SparseRMException($"input {HeadInput.Name(options.Input)} needs an SAE; give one with --sae, or use input dense or random");
-        var frequency = new LatentFrequency(_sae.DSae);
-        ReadLatents(states, places.Rows, (row, latents, _) =>
-        {
-            foreach (var (_, isChosen) in places[row]) frequency.Add(isChosen, latents);
-        }, progress, cancel);
-        var selection = DirectionSelector.Select(frequency, options.K);
+        var selection = DirectionSelector.Select(Frequency(states, places, progress, cancel), options.K);
         int[] latents = [.. selection.All.Select(latent => latent.Latent)];
         var input = options.Input == HeadInputKind.Projection
             ? HeadInputs.Projection(selection, states.DModel, _sae.ReadDirections(latents))
             : HeadInputs.Activations(selection, states.DModel, SaeLatentGates.Extract(_sae, latents));
         return (input, selection.Warnings);
+    }
+
+    /// <summary>How often each latent is active on either side: from latents that are kept, or counted where they are computed.</summary>
+    private LatentFrequency Frequency(PreferenceStates states, PairPlaces places, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        var frequency = new LatentFrequency(_sae!.DSae);
+        if (states.AreKept)
+        {
+            ReadLatents(states, places.Rows, (row, latents, _) =>
+            {
+                foreach (var (_, isChosen) in places[row]) frequency.Add(isChosen, latents);
+            }, progress, cancel);
+            return frequency;
+        }
+        LatentCounter? counter = null;
+        try
+        {
+            int[] times = [];
+            EncodeBlocks(states, places.Rows, (encoder, numbers, block) =>
+            {
+                counter ??= new LatentCounter(Reader.Backend, encoder, frequency);
+                Array.Resize(ref times, 2 * numbers.Length);
+                for (int i = 0; i < numbers.Length; i++) (times[2 * i], times[(2 * i) + 1]) = places.Times(numbers.Span[i]);
+                counter.Add(block.Span, times);
+            }, progress, cancel);
+            Reader.UseBackend(() => counter?.Flush());
+            return frequency;
+        }
+        finally
+        {
+            counter?.Dispose();
+        }
     }
 
     /// <summary>Hands over the active latents of some completions: those of states in memory are encoded once and kept, too.</summary>
@@ -175,18 +202,22 @@ public sealed class RewardTrainer : IDisposable
     }
 
     private void Encode(
-        PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel)
+        PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel) =>
+        EncodeBlocks(states, rows, (encoder, numbers, block) =>
+            encoder.Encode(block.Span, (i, latents, activations) => read(numbers.Span[i], latents, activations)), progress, cancel);
+
+    private delegate void BlockEncoder(SaeEncoder encoder, ReadOnlyMemory<int> numbers, ReadOnlyMemory<float> block);
+
+    /// <summary>Hands over the states of some completions with the encoder, while nobody else uses the backend.</summary>
+    private void EncodeBlocks(
+        PreferenceStates states, IReadOnlyList<int> rows, BlockEncoder encode, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
         var stage = new StageProgress(progress, "encoding states", rows.Count);
         int done = 0;
         states.Read(rows, (numbers, block) => Reader.UseBackend(() =>
         {
-            _encoder ??= new SaeEncoder(Reader.Backend, _sae!);
-            _encoder.Encode(block.Span, (i, latents, activations) =>
-            {
-                read(numbers.Span[i], latents, activations);
-                stage.Report(++done);
-            });
+            encode(_encoder ??= new SaeEncoder(Reader.Backend, _sae!), numbers, block);
+            stage.Report(done += numbers.Length);
         }), progress, cancel);
     }
 

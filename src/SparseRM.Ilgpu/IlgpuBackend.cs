@@ -39,7 +39,7 @@ public sealed partial class IlgpuBackend : Backend
         {
             _elementwise.Add, _elementwise.Pack, _elementwise.Embed, _rowOps.Gather, _rowOps.Mean, _rmsNorm.Variants, _rmsNorm.AddVariants,
             _matMul.Variants, _gatedMatMul, _rope.Variants, _attention.Variants, _gatedActivation.Variants, _saeEncode.Variants,
-        }.ToDictionary(table => table.Op);
+        }.Concat(new[] { OpKind.RopeAttention, OpKind.CountActive, OpKind.Score }.Select(op => VariantTable.One(device, op, "composed", true))).ToDictionary(table => table.Op);
     }
 
     /// <summary>The names that <see cref="Open"/> takes, with the first device of each kind.</summary>

@@ -51,7 +51,7 @@ internal static unsafe partial class NativeMethods
     public const string Library = "sparserm_kernels";
 
     /// <summary>The version that this assembly was written for.</summary>
-    public const int AbiVersion = 2;
+    public const int AbiVersion = 3;
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_abi_version();

@@ -160,6 +160,7 @@ SRM_MOCK CUresult cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigne
     launch->parameters.emplace_back(value, value + function->entry.parameters[i]);
   }
   tamper(*launch);
-  on->second->work.push_back([launch] { run(*launch); });
+  auto& work = on->second->capture != nullptr ? *on->second->capture : on->second->work;
+  work.push_back([launch] { run(*launch); });
   return kSuccess;
 }

@@ -21,7 +21,20 @@ bool is_chosen(const std::string& wanted, const std::string& function) {
   return true;
 }
 
-bool is_sticky(CUresult result) { return result >= 700 && result != kLaunchOutOfResources; }
+bool is_sticky(CUresult result) { return result >= 700 && result < 900 && result != kLaunchOutOfResources; }
+
+// What a program may call while its launches are captured.
+bool may_be_captured(const std::string& function) {
+  for (const char* allowed : {"cuLaunchKernel", "cuStreamEndCapture", "cuCtxSetCurrent", "GetError"})
+    if (function.find(allowed) != std::string::npos) return true;
+  return false;
+}
+
+bool is_capturing() {
+  for (auto& [handle, stream] : state().streams)
+    if (stream->capture != nullptr) return true;
+  return false;
+}
 }  // namespace
 
 void set_current(bool is_current) { has_context = is_current; }
@@ -54,6 +67,10 @@ CUresult enter(const char* function, bool needs_context) {
   if (s.context_users == 0 || !has_context) {
     violation("%s without a current context", function);
     return kInvalidContext;
+  }
+  if (is_capturing() && !may_be_captured(function)) {
+    violation("%s while launches are captured", function);
+    return kCaptureUnsupported;
   }
   return kSuccess;
 }
@@ -106,15 +123,18 @@ void free_everything() {
   if (is_leak && !s.blocks.empty()) violation("%zu blocks are alive when the context goes", s.blocks.size());
   if (is_leak && !s.streams.empty()) violation("%zu streams are alive when the context goes", s.streams.size());
   if (is_leak && !s.events.empty()) violation("%zu events are alive when the context goes", s.events.size());
+  if (is_leak && !s.graphs.empty()) violation("%zu graphs are alive when the context goes", s.graphs.size());
   if (is_leak && !s.modules.empty()) violation("%zu modules are alive when the context goes", s.modules.size());
   for (auto& [start, block] : s.blocks) std::free(block.start - kGuard);
   for (auto& [handle, stream] : s.streams) delete stream;
   for (auto& [handle, event] : s.events) delete event;
   for (auto& [handle, module] : s.modules) delete module;
+  for (auto& [handle, graph] : s.graphs) delete graph;
   s.blocks.clear();
   s.streams.clear();
   s.events.clear();
   s.modules.clear();
+  s.graphs.clear();
   s.device_bytes = 0;
   s.lost = kSuccess;
 }

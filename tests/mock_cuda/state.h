@@ -17,7 +17,7 @@ using CUdeviceptr = uint64_t;
 inline constexpr CUresult kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kNoDevice = 100,
                           kInvalidDevice = 101, kInvalidImage = 200, kInvalidContext = 201, kNoBinaryForGpu = 209,
                           kInvalidPtx = 218, kInvalidHandle = 400, kNotFound = 500, kIllegalAddress = 700,
-                          kLaunchOutOfResources = 701, kLaunchFailed = 719;
+                          kLaunchOutOfResources = 701, kLaunchFailed = 719, kCaptureUnsupported = 900;
 
 #define SRM_MOCK extern "C" __attribute__((visibility("default")))
 
@@ -32,9 +32,17 @@ struct Block {
   bool is_device;
 };
 
+using Work = std::vector<std::function<void()>>;
+
 struct Stream {
-  std::vector<std::function<void()>> work;  // carried out when somebody waits, as late as a device may
-  uint64_t issued = 0;
+  Work work;               // carried out when somebody waits, as late as a device may
+  Work* capture = nullptr;  // where launches go instead while they are captured
+};
+
+// Captured launches; an executable one is told apart so that each is destroyed as what it is.
+struct Graph {
+  Work work;
+  bool is_executable;
 };
 
 struct Event {
@@ -91,6 +99,7 @@ struct State {
   std::map<void*, Stream*> streams;
   std::map<void*, Event*> events;
   std::map<void*, Module*> modules;
+  std::map<void*, Graph*> graphs;
   std::map<std::string, int> calls, launches;
   std::string violations;
 };

@@ -7,12 +7,14 @@ namespace srm {
 
 #if defined(__NVCC__)
 SRM_DEVICE float fma_(float a, float b, float c) { return fmaf(a, b, c); }
+SRM_DEVICE double fma_(double a, double b, double c) { return fma(a, b, c); }
 SRM_DEVICE float sqrt_(float x) { return sqrtf(x); }
 SRM_DEVICE float nearest_integer(float x) { return rintf(x); }
 SRM_DEVICE u32 bits_of(float x) { return __float_as_uint(x); }
 SRM_DEVICE float from_bits(u32 bits) { return __uint_as_float(bits); }
 #else
 SRM_DEVICE float fma_(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+SRM_DEVICE double fma_(double a, double b, double c) { return __builtin_fma(a, b, c); }
 SRM_DEVICE float sqrt_(float x) { return __builtin_sqrtf(x); }
 SRM_DEVICE float nearest_integer(float x) { return __builtin_rintf(x); }
 SRM_DEVICE u32 bits_of(float x) { return __builtin_bit_cast(u32, x); }

@@ -11,6 +11,7 @@ inline float shfl(float value, int from) { return emu::exchange(value)[from & 31
 inline int shfl(int value, int from) { return emu::exchange(value)[from & 31]; }
 inline float shfl_xor(float value, int mask) { return emu::exchange(value)[emu::lane() ^ mask]; }
 inline int shfl_xor(int value, int mask) { return emu::exchange(value)[emu::lane() ^ mask]; }
+inline double shfl_xor(double value, int mask) { return emu::exchange(value)[emu::lane() ^ mask]; }
 inline u32 ballot(bool holds) {
   const int* votes = emu::exchange<int>(holds);
   u32 mask = 0;
@@ -19,6 +20,7 @@ inline u32 ballot(bool holds) {
 }
 inline int bit_count(u32 mask) { return __builtin_popcount(mask); }
 inline int add_atomically(int* to, int value) { return std::exchange(*to, *to + value); }
+inline void add_atomically(float* to, float value) { *to += value; }
 inline void lower_atomically(u64* to, u64 value) { *to = min_(*to, value); }
 #elif defined(__NVCC__)
 SRM_DEVICE void sync_block() { __syncthreads(); }
@@ -34,6 +36,7 @@ SRM_DEVICE T shfl_xor(T value, int mask) {
 SRM_DEVICE u32 ballot(bool holds) { return __ballot_sync(0xffffffffu, holds); }
 SRM_DEVICE int bit_count(u32 mask) { return __popc(mask); }
 SRM_DEVICE int add_atomically(int* to, int value) { return atomicAdd(to, value); }
+SRM_DEVICE void add_atomically(float* to, float value) { atomicAdd(to, value); }
 SRM_DEVICE void lower_atomically(u64* to, u64 value) { atomicMin(to, value); }
 #else
 SRM_DEVICE void sync_block() { __syncthreads(); }
@@ -42,9 +45,18 @@ SRM_DEVICE int shfl(int value, int from) { return __nvvm_shfl_sync_idx_i32(0xfff
 SRM_DEVICE float shfl(float value, int from) { return __nvvm_shfl_sync_idx_f32(0xffffffffu, value, from, 31); }
 SRM_DEVICE int shfl_xor(int value, int mask) { return __nvvm_shfl_sync_bfly_i32(0xffffffffu, value, mask, 31); }
 SRM_DEVICE float shfl_xor(float value, int mask) { return __nvvm_shfl_sync_bfly_f32(0xffffffffu, value, mask, 31); }
+SRM_DEVICE double shfl_xor(double value, int mask) {
+  u64 bits = __builtin_bit_cast(u64, value);
+  u32 low = static_cast<u32>(shfl_xor(static_cast<int>(bits), mask));
+  u32 high = static_cast<u32>(shfl_xor(static_cast<int>(bits >> 32), mask));
+  return __builtin_bit_cast(double, static_cast<u64>(high) << 32 | low);
+}
 SRM_DEVICE u32 ballot(bool holds) { return __nvvm_vote_ballot_sync(0xffffffffu, holds); }
 SRM_DEVICE int bit_count(u32 mask) { return __builtin_popcount(mask); }
 SRM_DEVICE int add_atomically(int* to, int value) { return __atomic_fetch_add(to, value, __ATOMIC_RELAXED); }
+SRM_DEVICE void add_atomically(float* to, float value) {
+  asm volatile("red.global.add.f32 [%0], %1;" ::"l"(to), "f"(value) : "memory");
+}
 SRM_DEVICE void lower_atomically(u64* to, u64 value) { __atomic_fetch_min(to, value, __ATOMIC_RELAXED); }
 #endif
 

@@ -119,6 +119,20 @@ public abstract class Backend : IDisposable
     public abstract void Attention(
         Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y);
 
+    /// <summary>y = Attention(Rope(q), Rope(k), v): what q and k hold afterwards is undefined.</summary>
+    /// <remarks>
+    /// queryPositions [queries] and keyPositions [keys] are the positions of the rows of q and of k and v; the others are those of
+    /// <see cref="Rope"/> and <see cref="Attention"/>.
+    /// </remarks>
+    public virtual void RopeAttention(
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> queryPositions, ReadOnlySpan<int> keyPositions, Tensor cosSin,
+        ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y)
+    {
+        Rope(q, queryPositions, cosSin);
+        Rope(k, keyPositions, cosSin);
+        Attention(q, k, v, queryPositions, segments, options, y);
+    }
+
     /// <summary>y = a + b.</summary>
     /// <remarks>Shapes: all [n, m]; y may be a or b.</remarks>
     public abstract void Add(Tensor a, Tensor b, Tensor y);
@@ -159,6 +173,50 @@ public abstract class Backend : IDisposable
             }
         }
     }
+
+    /// <summary>counts[s, j] += times[i, s] for every row i in which latent j is active; s = 0 for chosen samples, 1 for rejected ones.</summary>
+    /// <remarks>
+    /// Shapes: x [n, d_in] as in <see cref="SaeEncode"/>; times [n, 2] row after row; counts [2, d_sae]. Counts are integers in F32, exact as long
+    /// as they stay below 2^24, whatever the order of the additions. An override need not bring the latents to the host.
+    /// </remarks>
+    public virtual void CountActive(Tensor x, SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    {
+        OpChecks.CountActive(x, encoder, times, counts);
+        var latents = encoder.Latents;
+        SaeEncode(x, encoder, latents);
+        var sums = new float[2 * encoder.Sae.DSae];
+        Download(counts, sums);
+        for (int row = 0; row < x.Rows; row++)
+        {
+            foreach (int latent in latents.Indices(row))
+            {
+                sums[latent] += times[2 * row];
+                sums[encoder.Sae.DSae + latent] += times[(2 * row) + 1];
+            }
+        }
+        Upload(sums, counts);
+    }
+
+    /// <summary>scores[i] = W2 relu(W1 v + b1) + b2 with v = (&lt;z_i, d_1&gt;, ..): the projection and the head in one op.</summary>
+    /// <remarks>
+    /// Shapes: z [n, d_model], scores [n, 1]. v is rounded to F32, everything else is summed in F64 in the order of <see cref="Scoring.RewardHead"/>,
+    /// so the bits are those of the host on every backend. A row of z with NaN or an infinity scores NaN. Source: arXiv 2511.07896, 2K-512-1.
+    /// </remarks>
+    public virtual void Score(Tensor z, Scoring.ResidentReward reward, Tensor scores)
+    {
+        OpChecks.Score(z, reward, scores);
+        reward.ScoreOnHost(this, z, scores);
+    }
+
+    /// <summary>Says that the ops up to <see cref="EndPass"/> are one forward pass of this shape.</summary>
+    /// <remarks>
+    /// A hint: passes of one shape mostly consist of the same launches, which a device may then take as one. A pass that an error broke off ends
+    /// where the next one begins.
+    /// </remarks>
+    public virtual void BeginPass(PassShape shape) { }
+
+    /// <summary>Ends the pass: what it queued is queued.</summary>
+    public virtual void EndPass() { }
 
     /// <summary>The ways in which this backend can compute an op, slowest first; one entry named <c>scalar</c> where there is no choice.</summary>
     public virtual IReadOnlyList<KernelVariant> Variants(OpKind op) => [new("scalar", true, true)];

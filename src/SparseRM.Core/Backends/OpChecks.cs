@@ -115,6 +115,17 @@ public static class OpChecks
         }
     }
 
+    /// <summary>See <see cref="Backend.RopeAttention"/>.</summary>
+    public static void RopeAttention(
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> queryPositions, ReadOnlySpan<int> keyPositions, Tensor cosSin,
+        ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y)
+    {
+        Attention(q, k, v, queryPositions, segments, options, y);
+        Require(cosSin.Columns == options.DHead, nameof(RopeAttention), $"the table {cosSin} is not of heads of {options.DHead}");
+        Rope(q, queryPositions, cosSin);
+        Rope(k, keyPositions, cosSin);
+    }
+
     /// <summary>See <see cref="Backend.GatherRows"/>.</summary>
     public static void GatherRows(Tensor x, ReadOnlySpan<int> rows, Tensor y)
     {
@@ -134,6 +145,21 @@ public static class OpChecks
     /// <summary>See <see cref="Backend.SaeEncode"/>.</summary>
     public static void SaeEncode(Tensor x, Sae.SaeEncoder encoder) =>
         Require(x.Columns == encoder.Sae.DIn, nameof(SaeEncode), $"x is {x}, the SAE takes d_in = {encoder.Sae.DIn}");
+
+    /// <summary>See <see cref="Backend.CountActive"/>.</summary>
+    public static void CountActive(Tensor x, Sae.SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    {
+        SaeEncode(x, encoder);
+        Require(times.Length == 2L * x.Rows, nameof(CountActive), $"{times.Length} times for the two sides of {x.Rows} rows");
+        Require(counts.Rows == 2 && counts.Columns == encoder.Sae.DSae, nameof(CountActive), $"counts is {counts}, expected [2, {encoder.Sae.DSae}]");
+    }
+
+    /// <summary>See <see cref="Backend.Score"/>.</summary>
+    public static void Score(Tensor z, Scoring.ResidentReward reward, Tensor scores)
+    {
+        Require(z.Columns == reward.DModel, nameof(Score), $"z is {z}, the reward model takes d_model = {reward.DModel}");
+        Require(scores.Rows == z.Rows && scores.Columns == 1, nameof(Score), $"scores is {scores}, expected [{z.Rows}, 1]");
+    }
 
     /// <summary>Refuses two tensors of different shape.</summary>
     public static void SameShape(string op, Tensor a, Tensor b) =>

@@ -29,6 +29,12 @@ public enum OpKind
     MeanRows,
     /// <summary><see cref="Backend.SaeEncode"/></summary>
     SaeEncode,
+    /// <summary><see cref="Backend.RopeAttention"/></summary>
+    RopeAttention,
+    /// <summary><see cref="Backend.CountActive"/></summary>
+    CountActive,
+    /// <summary><see cref="Backend.Score"/></summary>
+    Score,
 }
 
 /// <summary>One way in which a backend can compute an op.</summary>

@@ -50,4 +50,26 @@ public sealed class LatentFrequency
         if (chosen) ChosenSamples++;
         else RejectedSamples++;
     }
+
+    /// <summary>Adds samples that were counted elsewhere.</summary>
+    /// <param name="counts">[2, d_sae]: in how many of the chosen and of the rejected samples each latent is active; integers.</param>
+    /// <param name="chosenSamples">How many chosen samples those are.</param>
+    /// <param name="rejectedSamples">How many rejected ones.</param>
+    /// <exception cref="ArgumentException">The counts have another width, or one exceeds its samples.</exception>
+    public void Add(ReadOnlySpan<float> counts, int chosenSamples, int rejectedSamples)
+    {
+        if (counts.Length != 2L * DSae) throw new ArgumentException($"{counts.Length} counts for the two sides of {DSae} latents", nameof(counts));
+        for (int i = 0; i < counts.Length; i++)
+        {
+            int samples = i < DSae ? chosenSamples : rejectedSamples;
+            if (!(counts[i] >= 0 && counts[i] <= samples)) throw new ArgumentException($"latent {i % DSae} is active in {counts[i]} of {samples} samples", nameof(counts));
+        }
+        for (int j = 0; j < DSae; j++)
+        {
+            _chosen[j] = checked(_chosen[j] + (int)counts[j]);
+            _rejected[j] = checked(_rejected[j] + (int)counts[DSae + j]);
+        }
+        ChosenSamples += chosenSamples;
+        RejectedSamples += rejectedSamples;
+    }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using SparseRM.Backends;
 using SparseRM.Errors;
 using SparseRM.Tensors;
@@ -98,9 +99,13 @@ public sealed class ResidualRunner(TransformerModel model, int maxBatchTokens = 
     {
         backend.Download(states, destination);
         foreach (float value in destination[..(states.Rows * states.Columns)])
-            if (!float.IsFinite(value)) Fail();
-        void Fail() => throw new SparseRMException($"the residual stream after block {layer} holds NaN or infinity; the model's weights or the dtype do not carry this input (try --dtype f32)");
+            if (!float.IsFinite(value)) RefuseNotFinite(layer);
     }
+
+    /// <summary>Says that a state is not finite.</summary>
+    [DoesNotReturn]
+    public static void RefuseNotFinite(int layer) => throw new SparseRMException(
+        $"the residual stream after block {layer} holds NaN or infinity; the model's weights or the dtype do not carry this input (try --dtype f32)");
 
     /// <inheritdoc/>
     public void Dispose()

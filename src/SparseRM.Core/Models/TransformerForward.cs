@@ -35,6 +35,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
             throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
 
         int n = batch.TokenCount, reads = batch.ReadCount;
+        _backend.BeginPass(new PassShape(n, reads, batch.Segments.Length, layer));
         var residual = _workspace.Tensor("residual", n, _config.DModel);
         var branch = _workspace.Tensor("branch", n, _config.DModel);
         var normed = _workspace.Operand("normed", n, _config.DModel, model.Compute);
@@ -62,6 +63,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         hook?.Invoke($"blocks.{layer}.hook_mlp_out", readBranch);
         _backend.Add(readResidual, readBranch, readResidual);
         hook?.Invoke($"blocks.{layer}.hook_resid_post", readResidual);
+        _backend.EndPass();
         return readResidual;
     }
 
@@ -119,12 +121,10 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         if (block.QNorm is { } qNorm) _backend.RmsNorm(q, qNorm, _config.RmsNormEps, UnitOffset, q);
         if (block.KNorm is { } kNorm) _backend.RmsNorm(k, kNorm, _config.RmsNormEps, UnitOffset, k);
         var rope = _ropes[_config.LayerRopes[l]].For(batch.MaxLength);
-        _backend.Rope(q, rows.Positions, rope);
-        _backend.Rope(k, batch.Positions, rope);
         var options = new AttentionOptions(
             _config.NHeads, _config.NKvHeads, _config.DHead, _config.QueryScale, _config.AttnLogitSoftcap, _config.LayerWindows[l]);
         var mixed = _workspace.Operand("mixed", queries, _config.NHeads * _config.DHead, model.Compute);
-        _backend.Attention(q, k, v, rows.Positions, rows.Segments, options, mixed);
+        _backend.RopeAttention(q, k, v, rows.Positions, batch.Positions, rope, rows.Segments, options, mixed);
         _backend.MatMul(mixed, new Product(block.O, block.OBias, rows.Branch));
     }
 }

@@ -10,7 +10,6 @@ public sealed class SaeEncoder : IDisposable
     private const int MaxRows = 512;
     private readonly Backend _backend;
     private readonly List<DeviceBuffer> _vectors = [];
-    private readonly SparseLatents _latents = new();
     private readonly float[] _normed;
     private DeviceBuffer? _input, _dense, _operand;
 
@@ -67,17 +66,42 @@ public sealed class SaeEncoder : IDisposable
     /// <param name="row">Called for each row in order with its active latents and their activations.</param>
     public void Encode(ReadOnlySpan<float> x, RowReader row)
     {
-        int dIn = Sae.DIn, rows = x.Length / dIn;
-        if (rows * dIn != x.Length) throw new ShapeMismatchException("SaeEncode", $"{x.Length} values are not rows of d_in {dIn}");
+        int rows = RowsOf(x);
         for (int start = 0; start < rows; start += MaxRows)
         {
-            int count = Math.Min(MaxRows, rows - start);
-            _input ??= _backend.Allocate((long)MaxRows * dIn);
-            var input = new Tensor(_input, 0, count, dIn, dIn);
-            _backend.Upload(Normed(x.Slice(start * dIn, count * dIn)), input);
-            _backend.SaeEncode(input, this, _latents);
-            for (int i = 0; i < count; i++) row(start + i, _latents.Indices(i), _latents.Values(i));
+            var input = Input(x, start, Math.Min(MaxRows, rows - start));
+            _backend.SaeEncode(input, this, Latents);
+            for (int i = 0; i < input.Rows; i++) row(start + i, Latents.Indices(i), Latents.Values(i));
         }
+    }
+
+    /// <summary>Counts the active latents of raw residual states on the backend; see <see cref="Backend.CountActive"/>.</summary>
+    /// <param name="x">[n, d_in], dense.</param>
+    /// <param name="times">[n, 2]: how often a row counts as chosen and as rejected.</param>
+    /// <param name="counts">[2, d_sae], on the backend.</param>
+    public void Count(ReadOnlySpan<float> x, ReadOnlySpan<int> times, Tensor counts)
+    {
+        int rows = RowsOf(x);
+        for (int start = 0; start < rows; start += MaxRows)
+        {
+            var input = Input(x, start, Math.Min(MaxRows, rows - start));
+            _backend.CountActive(input, this, times.Slice(2 * start, 2 * input.Rows), counts);
+        }
+    }
+
+    private int RowsOf(ReadOnlySpan<float> x)
+    {
+        int rows = x.Length / Sae.DIn;
+        return rows * Sae.DIn == x.Length ? rows : throw new ShapeMismatchException("SaeEncode", $"{x.Length} values are not rows of d_in {Sae.DIn}");
+    }
+
+    private Tensor Input(ReadOnlySpan<float> x, int start, int count)
+    {
+        int dIn = Sae.DIn;
+        _input ??= _backend.Allocate((long)MaxRows * dIn);
+        var input = new Tensor(_input, 0, count, dIn, dIn);
+        _backend.Upload(Normed(x.Slice(start * dIn, count * dIn)), input);
+        return input;
     }
 
     private ReadOnlySpan<float> Normed(ReadOnlySpan<float> rows)
@@ -91,6 +115,9 @@ public sealed class SaeEncoder : IDisposable
 
     /// <summary>Receives one row's active latents.</summary>
     public delegate void RowReader(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations);
+
+    /// <summary>Memory for the latents of one call.</summary>
+    internal SparseLatents Latents { get; } = new();
 
     /// <summary>A dense block [rows, d_sae] for backends that gate behind a dense product.</summary>
     internal Tensor DenseBlock(int rows) => new(Grown(ref _dense, (long)rows * Sae.DSae), 0, rows, Sae.DSae, Sae.DSae);

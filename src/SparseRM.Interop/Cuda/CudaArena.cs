@@ -68,6 +68,7 @@ internal sealed class CudaArena(CudaDevice device) : IDisposable
 
     private void Trim()
     {
+        device.BreakPass();  // held back, it could use memory that goes
         lock (_gate)
         {
             foreach (var stack in _free.Values)

@@ -32,18 +32,11 @@ public sealed partial class CudaBackend
     }
 
     /// <summary>Queues the kernel <c>{op}_{variant}</c> or <c>{op}_{variant}_{ending}</c>; a grid without blocks is no work.</summary>
-    internal unsafe void Launch(string op, CudaVariant variant, string ending, Grid grid, int shared, params ReadOnlySpan<KernelArgument> arguments)
+    internal void Launch(string op, CudaVariant variant, string ending, Grid grid, int shared, params ReadOnlySpan<KernelArgument> arguments)
     {
         if (grid.X == 0 || grid.Y == 0) return;
         nint function = _modules.Function(op, variant, ending, shared);
-        void** pointers = stackalloc void*[arguments.Length];
-        fixed (KernelArgument* first = arguments)
-        {
-            for (int i = 0; i < arguments.Length; i++) pointers[i] = first + i;
-            var result = _device.Driver.Launch(
-                function, (uint)grid.X, (uint)grid.Y, 1, (uint)variant.Threads, 1, 1, (uint)shared, _device.Stream, pointers, null);
-            if (result != CudaResult.Success) _device.Check(result, $"launching {op}_{variant.Name}");
-        }
+        _passes.Launch(new CudaLaunch(function, grid, variant.Threads, shared, arguments), op, variant.Name);
     }
 
     /// <summary>Queues a copy to the device through pinned memory; <paramref name="from"/> may change when this returns.</summary>

@@ -1,6 +1,7 @@
 using SparseRM.Backends;
 using SparseRM.Interop.Cuda.Ops;
 using SparseRM.Sae;
+using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda;
@@ -8,6 +9,8 @@ namespace SparseRM.Interop.Cuda;
 public sealed partial class CudaBackend
 {
     private CudaSaeEncode? _saeEncode;
+    private CudaSaeLists? _saeLists;
+    private CudaCountActive? _countActive;
 
     /// <summary>Reused from call to call, so that a steady state allocates nothing.</summary>
     internal List<CudaAttention.Tile> AttentionTiles { get; } = [];
@@ -93,6 +96,24 @@ public sealed partial class CudaBackend
     }
 
     /// <inheritdoc/>
+    /// <remarks>Where attention reads operands, one kernel rotates and packs them; else rope and attention follow each other.</remarks>
+    public override void RopeAttention(
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> queryPositions, ReadOnlySpan<int> keyPositions, Tensor cosSin,
+        ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y)
+    {
+        OpChecks.RopeAttention(q, k, v, queryPositions, keyPositions, cosSin, segments, options, y);
+        using (var call = Enter())
+        {
+            if (CudaRopeAttention.Fits(this, options, y))
+            {
+                CudaAttention.Run(this, Rows(q), Rows(k), Rows(v), queryPositions, segments, options, Rows(y), Rows(cosSin), keyPositions);
+                return;
+            }
+        }
+        base.RopeAttention(q, k, v, queryPositions, keyPositions, cosSin, segments, options, y);
+    }
+
+    /// <inheritdoc/>
     public override void Add(Tensor a, Tensor b, Tensor y)
     {
         OpChecks.SameShape(nameof(Add), a, b);
@@ -124,7 +145,31 @@ public sealed partial class CudaBackend
         OpChecks.SaeEncode(x, encoder);
         using var call = Enter();
         latents.Clear();
-        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, encoder, Own(encoder.WEnc), latents);
+        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, encoder, Own(encoder.WEnc), (_saeLists ??= new CudaSaeLists(this)).To(latents));
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Nothing comes to the host, and nothing is waited for.</remarks>
+    public override void CountActive(Tensor x, SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    {
+        OpChecks.CountActive(x, encoder, times, counts);
+        using var call = Enter();
+        var sink = (_countActive ??= new CudaCountActive(this)).To(times, Rows(counts));
+        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, encoder, Own(encoder.WEnc), sink);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>A head too wide for a block's shared memory is computed on the host.</remarks>
+    public override void Score(Tensor z, ResidentReward reward, Tensor scores)
+    {
+        OpChecks.Score(z, reward, scores);
+        if (!CudaScore.Fits(reward))
+        {
+            base.Score(z, reward, scores);
+            return;
+        }
+        using var call = Enter();
+        CudaScore.Run(this, Rows(z), reward, Rows(scores));
     }
 
     private static CudaRows? Optional(Tensor? tensor) => tensor is { } there ? Rows(there) : null;

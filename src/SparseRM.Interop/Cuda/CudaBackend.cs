@@ -26,6 +26,7 @@ public sealed partial class CudaBackend : Backend
     private readonly CudaArena _arena;
     private readonly CudaModules _modules;
     private readonly CudaIndices _indices;
+    private readonly CudaPasses _passes;
     private readonly Dictionary<OpKind, CudaVariant> _selected = [];
     private readonly Lock _gate = new();
     private CudaStaging? _staging;
@@ -37,6 +38,8 @@ public sealed partial class CudaBackend : Backend
         _arena = new CudaArena(device);
         _modules = new CudaModules(device);
         _indices = new CudaIndices(device, _arena);
+        _passes = new CudaPasses(device);
+        device.PassBreaks = _passes.Break;
         foreach (var op in Enum.GetValues<OpKind>()) _selected[op] = CudaVariants.Of(op).Last(variant => IsSupported(variant) && variant.IsProven);
     }
 
@@ -108,6 +111,22 @@ public sealed partial class CudaBackend : Backend
     }
 
     /// <inheritdoc/>
+    /// <remarks>A shape that comes back is launched as a CUDA graph: see <see cref="CudaPasses"/>.</remarks>
+    public override void BeginPass(PassShape shape)
+    {
+        using var call = Enter();
+        _passes.Begin(shape);
+        _indices.Turn();
+    }
+
+    /// <inheritdoc/>
+    public override void EndPass()
+    {
+        using var call = Enter();
+        _passes.End();
+    }
+
+    /// <inheritdoc/>
     public override IReadOnlyList<KernelVariant> Variants(OpKind op)
     {
         CudaVariant selected;
@@ -140,6 +159,7 @@ public sealed partial class CudaBackend : Backend
             if (_isDisposed) return;
             _isDisposed = true;
             _device.Settle();  // queued work reads pinned memory and runs code of the modules
+            _passes.Dispose();
             _indices.Dispose();
             _staging?.Dispose();
             _loader?.Dispose();

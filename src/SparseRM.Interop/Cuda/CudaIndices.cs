@@ -1,36 +1,47 @@
 namespace SparseRM.Interop.Cuda;
 
-/// <summary>Brings ids, positions and segments to the device through a pinned ring, without waiting as long as the ring has room.</summary>
+/// <summary>Brings ids, positions and segments to the device through pinned memory, without waiting as long as there is room.</summary>
 /// <remarks>
-/// The ring has two halves, each with a twin on the device. When a half is full, the other is begun, after the copies out of it have ended. What
-/// equals something that the current half has already brought is not brought again: positions and segments come back in every block.
+/// Two pinned halves, filled in turn, so that the host writes one while copies out of the other are under way. On the device one area is enough: what
+/// is written there anew is queued behind the work that reads what was there. So a pass that begins with <see cref="Turn()"/> finds each of its arrays
+/// where the last pass of the same lengths had it. What equals something that was brought since the last turn is not brought again: positions and
+/// segments come back in every block.
 /// </remarks>
 internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : IDisposable
 {
-    private const int Alignment = 256;
-    private readonly Half[] _halves = [new(), new()];
-    private int _current;
+    private const int Alignment = 256, LeastCapacity = 1 << 20;
 
-    /// <summary>Makes room for all that one op brings, so that the ring does not go round before the op is queued.</summary>
+    /// <summary>Arrays that one op brings at most.</summary>
+    private const int MostArrays = 8;
+
+    private readonly Half[] _halves = [new(), new()];
+    private readonly List<(int Start, int Length)> _brought = [];
+    private CudaBlock? _area;
+    private int _current, _used;
+
+    /// <summary>Makes room for all that one op brings, so that the area does not go round before the op is queued.</summary>
     public void Reserve(int bytes)
     {
-        bytes += 4 * Alignment;
-        if (_halves[_current].Used + bytes > _halves[_current].Capacity) Turn(bytes);
+        bytes += MostArrays * Alignment;
+        if (_area is null || _used + bytes > _halves[_current].Capacity) Turn(bytes);
     }
+
+    /// <summary>Begins the area anew.</summary>
+    public void Turn() => Turn(LeastCapacity);
 
     /// <summary>Where the device finds a copy of the values, for work that is queued before the next <see cref="Reserve"/>.</summary>
     public nint Bring<T>(ReadOnlySpan<T> values) where T : unmanaged
     {
         var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
         var half = _halves[_current];
-        foreach (var (start, length) in half.Brought)
-            if (bytes.SequenceEqual(new ReadOnlySpan<byte>(half.Host + start, length))) return half.Device!.Pointer + start;
-        int at = half.Used;
+        foreach (var (start, length) in _brought)
+            if (bytes.SequenceEqual(new ReadOnlySpan<byte>(half.Host + start, length))) return _area!.Pointer + start;
+        int at = _used;
         bytes.CopyTo(new Span<byte>(half.Host + at, bytes.Length));
-        device.CopyToDevice(half.Device!.Pointer + at, half.Host + at, bytes.Length);
-        half.Brought.Add((at, bytes.Length));
-        half.Used = (at + bytes.Length + Alignment - 1) / Alignment * Alignment;
-        return half.Device.Pointer + at;
+        device.CopyAhead(_area!.Pointer + at, half.Host + at, bytes.Length);
+        _brought.Add((at, bytes.Length));
+        _used = (at + bytes.Length + Alignment - 1) / Alignment * Alignment;
+        return _area.Pointer + at;
     }
 
     /// <summary><see cref="Reserve"/> and <see cref="Bring"/> for an op that brings nothing else.</summary>
@@ -43,44 +54,49 @@ internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : I
     public void Dispose()
     {
         foreach (var half in _halves) half.Free();
+        _area?.Dispose();
     }
 
     private void Turn(int bytes)
     {
+        device.BreakPass();  // work that reads what is overwritten must be queued
         if (_halves[_current].Left is { } left) device.Record(left);
         _current = 1 - _current;
         var half = _halves[_current];
         if (half.Left is not null) device.Wait(half.Left);
-        if (half.Capacity < bytes)
-        {
-            half.Free();
-            int capacity = Math.Max(1 << 20, 2 * bytes);
-            half.Pinned = device.AllocatePinned(capacity);
-            half.Device = arena.Allocate(capacity);
-            half.Left = device.CreateEvent();
-            half.Capacity = capacity;
-        }
-        half.Used = 0;
-        half.Brought.Clear();
+        _used = 0;
+        _brought.Clear();
+        if (half.Capacity < bytes) half.Grow(device, Math.Max(LeastCapacity, 2 * bytes));
+        if (_area is not null && _area.Size >= half.Capacity) return;
+        _area?.Dispose();
+        _area = null;
+        _area = arena.Allocate(half.Capacity);
     }
 
     private sealed class Half
     {
-        public readonly List<(int Start, int Length)> Brought = [];
-        public PinnedMemory? Pinned;
-        public CudaBlock? Device;
-        /// <summary>Recorded when the half is left.</summary>
-        public EventHandle? Left;
-        public int Capacity, Used;
+        private PinnedMemory? _pinned;
 
-        public byte* Host => (byte*)(Pinned?.Value ?? 0);
+        /// <summary>Recorded when the half is left.</summary>
+        public EventHandle? Left { get; private set; }
+
+        public int Capacity { get; private set; }
+
+        public byte* Host => (byte*)(_pinned?.Value ?? 0);
+
+        public void Grow(CudaDevice device, int capacity)
+        {
+            Free();
+            _pinned = device.AllocatePinned(capacity);
+            Left = device.CreateEvent();
+            Capacity = capacity;
+        }
 
         public void Free()
         {
-            Pinned?.Dispose();
-            Device?.Dispose();
+            _pinned?.Dispose();
             Left?.Dispose();
-            (Pinned, Device, Left, Capacity) = (null, null, null, 0);
+            (_pinned, Left, Capacity) = (null, null, 0);
         }
     }
 }

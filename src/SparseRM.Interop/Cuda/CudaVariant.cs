@@ -60,6 +60,9 @@ internal static class CudaVariants
         OpKind.GatherRows => Ops.CudaGatherRows.Variants,
         OpKind.MeanRows => Ops.CudaMeanRows.Variants,
         OpKind.SaeEncode => Ops.CudaSaeEncode.Variants,
+        OpKind.RopeAttention => Ops.CudaRopeAttention.Variants,
+        OpKind.CountActive => Ops.CudaCountActive.Variants,
+        OpKind.Score => Ops.CudaScore.Variants,
         _ => throw new ArgumentOutOfRangeException(nameof(op)),
     };
 }

@@ -5,8 +5,9 @@ namespace SparseRM.Interop.Cuda;
 /// <summary>A parameter of a kernel: a device pointer, an int or a float, in the low bytes of eight.</summary>
 internal readonly struct KernelArgument
 {
-    private readonly ulong _bits;
-    private KernelArgument(ulong bits) => _bits = bits;
+    private KernelArgument(ulong bits) => Bits = bits;
+
+    public ulong Bits { get; }
 
     public static implicit operator KernelArgument(nint pointer) => new((ulong)pointer);
     public static implicit operator KernelArgument(int value) => new((uint)value);

@@ -35,13 +35,13 @@ public class SaeEncodeTests
     }
 
     /// <summary>With any floats, and a scale where <paramref name="dSae"/> is odd.</summary>
-    private static SparseAutoencoder Sae(Rig rig, SaeActivation activation, int dSae) =>
+    internal static SparseAutoencoder Sae(Rig rig, SaeActivation activation, int dSae) =>
         Sae(rig, activation, rig.Random(DIn * dSae), rig.Random(dSae), dSae % 2 == 1 ? rig.Random(dSae, 2f) : null);
 
     /// <summary>Multiples of 1/8 in [-1, 1]: products and sums of few of them are exact, whatever their order, and many are equal.</summary>
     private static float[] Eighths(Rig rig, int count) => [.. rig.Random(count, 8f).Select(value => MathF.Round(value) / 8)];
 
-    private static IEnumerable<SaeActivation> Activations(int dSae, Func<int, float[]> values)
+    internal static IEnumerable<SaeActivation> Activations(int dSae, Func<int, float[]> values)
     {
         yield return new SaeActivation.Relu();
         yield return new SaeActivation.JumpRelu(values(dSae));

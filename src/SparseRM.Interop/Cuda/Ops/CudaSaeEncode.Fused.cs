@@ -10,12 +10,12 @@ internal sealed partial class CudaSaeEncode
     private const int PoolEntries = 1 << 22;
 
     private const int EntryBytes = 2 * sizeof(int), Panel = 32;
-    private static readonly CudaVariant s_lists = new("mma_sync", "sae_encode_mma_sync", 256);
+    internal static readonly CudaVariant PartKernels = new("mma_sync", "sae_encode_mma_sync", 256);
     private CudaBlock? _pool, _parts, _best;
 
     private int FusedTileRows(int k) => Math.Clamp(PoolEntries / Math.Max(k, 1), 1, 512);
 
-    private void FusedTile(CudaVariant variant, CudaOperand x, SaeEncoder encoder, CudaMatrix w)
+    private void FusedTile(CudaVariant variant, CudaOperand x, SaeEncoder encoder, CudaMatrix w, ICudaSaeSink sink)
     {
         int dSae = encoder.Sae.DSae, rows = x.Rows, tile = variant.TileColumns;
         int chunk = Math.Min(Math.Max(PoolEntries / rows / tile, 1), Grid.Tiles(dSae, tile)) * tile;
@@ -36,17 +36,9 @@ internal sealed partial class CudaSaeEncode
                 x.Pointer, x.RowStride, w.Pointer, w.RowStride, kind, Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold),
                 Vector(encoder.GateBias), Vector(encoder.MagnitudeScale), Vector(encoder.MagnitudeBias), isTopK ? least : 0,
                 first, count, poolCount, pool, parts, rows, w.Inputs);
-            if (isTopK)
-            {
-                backend.Launch(Op, s_lists, "topk", new Grid(rows), 0, pool, parts, panels, k, counts, latents, activations, least);
-                continue;
-            }
-            backend.Launch(Op, s_lists, "count", new Grid(rows), 0, parts, panels, counts);
-            var starts = _lists.Starts(counts);
-            nint begins = backend.Indices.BringAlone(starts);
-            _lists.Bring(starts[rows], (ids, values) =>
-                backend.Launch(Op, s_lists, "gather", new Grid(rows), 0, pool, parts, panels, begins, ids, values));
+            if (isTopK) backend.Launch(Op, PartKernels, "topk", new Grid(rows), 0, pool, parts, panels, k, counts, latents, activations, least);
+            else sink.TakeParts(pool, parts, panels, counts);
         }
-        if (isTopK) Concatenate(rows, counts, latents, activations, k);
+        if (isTopK) sink.TakeLists(counts, latents, activations, k);
     }
 }

@@ -4,18 +4,40 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
-/// <summary><see cref="Backend.SaeEncode"/>: kernels/ops/sae_encode*.cu. Some rows at a time; gate and compaction on the device.</summary>
+/// <summary>Where the active latents of a tile of rows go as they are found; chunks of latents come in rising order.</summary>
+internal interface ICudaSaeSink
+{
+    /// <summary>Rows [first, first + rows) follow.</summary>
+    void Begin(int first, int rows);
+
+    /// <summary>A chunk's entries: parts [rows, panels] of a pool.</summary>
+    /// <param name="pool">Entries.</param>
+    /// <param name="parts">Where each panel's are.</param>
+    /// <param name="panels">Panels of the chunk.</param>
+    /// <param name="scratch">Room for an int a row.</param>
+    void TakeParts(nint pool, nint parts, int panels, nint scratch);
+
+    /// <summary>Whole lists: lengths [rows], latents and activations [rows, capacity].</summary>
+    void TakeLists(nint lengths, nint latents, nint activations, int capacity);
+
+    /// <summary>The tile's rows are complete.</summary>
+    void End();
+}
+
+/// <summary>
+/// <see cref="Backend.SaeEncode"/> and <see cref="Backend.CountActive"/>: kernels/ops/sae_encode*.cu. Some rows at a time; gate and compaction on
+/// the device.
+/// </summary>
 internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
 {
     /// <summary>Floats of the dense tile of products: what is ever in memory of [n, d_sae].</summary>
     private const int TileFloats = 1 << 24;
 
     private const string Op = "sae_encode";
-    private readonly CudaSaeLists _lists = new(backend);
     private CudaBlock? _operand, _products, _tileLists;
 
-    /// <summary>Adds the latents of all rows of x; waits for each tile.</summary>
-    public void Run(Tensor x, SaeEncoder encoder, CudaMatrix w, SparseLatents latents)
+    /// <summary>Hands over the active latents of all rows of x.</summary>
+    public void Run(Tensor x, SaeEncoder encoder, CudaMatrix w, ICudaSaeSink sink)
     {
         var variant = backend.Pick(OpKind.SaeEncode, w.Types, w.Inputs);
         // The best of a group needs the group's dense products.
@@ -24,10 +46,10 @@ internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
         for (int start = 0; start < x.Rows; start += tileRows)
         {
             var tile = Packed(CudaBackend.Rows(x.RowRange(start, Math.Min(tileRows, x.Rows - start))), w.Compute);
-            _lists.Begin(tile.Rows);
-            if (isFused) FusedTile(variant, tile, encoder, w);
-            else DenseTile(tile, encoder, w);
-            _lists.AddTo(latents);
+            sink.Begin(start, tile.Rows);
+            if (isFused) FusedTile(variant, tile, encoder, w, sink);
+            else DenseTile(tile, encoder, w, sink);
+            sink.End();
         }
     }
 
@@ -36,7 +58,7 @@ internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
         foreach (var block in new[] { _operand, _products, _tileLists, _pool, _parts, _best }) block?.Dispose();
     }
 
-    private void DenseTile(CudaOperand x, SaeEncoder encoder, CudaMatrix w)
+    private void DenseTile(CudaOperand x, SaeEncoder encoder, CudaMatrix w, ICudaSaeSink sink)
     {
         int dSae = encoder.Sae.DSae, capacity = SaeGate.Capacity(encoder.Sae.Activation, dSae), rows = x.Rows;
         var products = new CudaRows(Grown(ref _products, (long)rows * dSae * sizeof(float)), rows, dSae, dSae);
@@ -47,16 +69,7 @@ internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
         backend.Launch(Op, Variants[0], "gate", new Grid(rows), 0,
             products.Pointer, dSae, kind, k, Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold), Vector(encoder.GateBias),
             Vector(encoder.MagnitudeScale), Vector(encoder.MagnitudeBias), counts, listed, activations, capacity);
-        Concatenate(rows, counts, listed, activations, capacity);
-    }
-
-    /// <summary>Brings lists of [rows, capacity] to the host.</summary>
-    private void Concatenate(int rows, nint counts, nint latents, nint activations, int capacity)
-    {
-        var starts = _lists.Starts(counts);
-        nint begins = backend.Indices.BringAlone(starts);
-        _lists.Bring(starts[rows], (ids, values) =>
-            backend.Launch(Op, Variants[0], "concatenate", new Grid(rows), 0, begins, latents, activations, capacity, ids, values));
+        sink.TakeLists(counts, listed, activations, capacity);
     }
 
     private CudaOperand Packed(CudaRows x, DType compute)

@@ -1,22 +1,56 @@
-using SparseRM.Backends;
 using SparseRM.Sae;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
 /// <summary>The active latents of a tile's rows on their way to the host: one list a row for each chunk of latents, chunks in order.</summary>
-internal sealed class CudaSaeLists(CudaBackend backend)
+/// <remarks>Waits for each chunk: how much is to be brought is known only when it is counted.</remarks>
+internal sealed class CudaSaeLists(CudaBackend backend) : ICudaSaeSink
 {
+    private const string Op = "sae_encode";
     private int[] _counts = [], _starts = [], _latents = [];
     private float[] _activations = [];
     private int _rows, _chunks, _end, _row;
+    private SparseLatents _target = new();
     private SparseLatents.Filler? _fillRow;
 
-    /// <summary>Forgets what was there.</summary>
-    public void Begin(int rows) => (_rows, _chunks, _end) = (rows, 0, 0);
+    /// <summary>This, adding rows to <paramref name="latents"/> from now on.</summary>
+    public CudaSaeLists To(SparseLatents latents)
+    {
+        _target = latents;
+        return this;
+    }
 
-    /// <summary>Waits for the rows' counts of the next chunk.</summary>
-    /// <returns>Where each row's list begins when they are brought together, and last how many entries there are.</returns>
-    public ReadOnlySpan<int> Starts(nint counts)
+    public void Begin(int first, int rows) => (_rows, _chunks, _end) = (rows, 0, 0);
+
+    public void TakeParts(nint pool, nint parts, int panels, nint scratch)
+    {
+        backend.Launch(Op, CudaSaeEncode.PartKernels, "count", new Grid(_rows), 0, parts, panels, scratch);
+        nint begins = Starts(scratch, out int total);
+        Bring(total, (ids, values) =>
+            backend.Launch(Op, CudaSaeEncode.PartKernels, "gather", new Grid(_rows), 0, pool, parts, panels, begins, ids, values));
+    }
+
+    public void TakeLists(nint lengths, nint latents, nint activations, int capacity)
+    {
+        nint begins = Starts(lengths, out int total);
+        Bring(total, (ids, values) =>
+            backend.Launch(Op, CudaSaeEncode.Variants[0], "concatenate", new Grid(_rows), 0, begins, latents, activations, capacity, ids, values));
+    }
+
+    /// <summary>Adds the tile's rows.</summary>
+    public void End()
+    {
+        _fillRow ??= FillRow;
+        for (_row = 0; _row < _rows; _row++)
+        {
+            int count = 0;
+            for (int chunk = 0; chunk < _chunks; chunk++) count += Part(chunk).Count;
+            _target.AddRow(count, _fillRow);
+        }
+    }
+
+    /// <summary>Waits for the rows' counts of the next chunk: where the device finds where each row's list begins, and how many entries there are.</summary>
+    private nint Starts(nint counts, out int total)
     {
         int from = _chunks++ * (_rows + 1);
         Array.Resize(ref _counts, Math.Max(_counts.Length, _rows));
@@ -25,11 +59,12 @@ internal sealed class CudaSaeLists(CudaBackend backend)
         var starts = _starts.AsSpan(from, _rows + 1);
         starts[0] = 0;
         for (int i = 0; i < _rows; i++) starts[i + 1] = checked(starts[i] + _counts[i]);
-        return starts;
+        total = starts[_rows];
+        return backend.Indices.BringAlone(starts);
     }
 
     /// <summary>Brings the chunk's lists; <paramref name="gather"/> queues what writes them from its arguments on: ids and activations.</summary>
-    public void Bring(int total, Action<nint, nint> gather)
+    private void Bring(int total, Action<nint, nint> gather)
     {
         if (total == 0) return;
         using var packed = backend.Arena.Allocate(2L * total * sizeof(int));
@@ -44,18 +79,6 @@ internal sealed class CudaSaeLists(CudaBackend backend)
         backend.Download(packed.Pointer, _latents.AsSpan(_end, total));
         backend.Download(activations, _activations.AsSpan(_end, total));
         _end += total;
-    }
-
-    /// <summary>Adds the tile's rows.</summary>
-    public void AddTo(SparseLatents latents)
-    {
-        _fillRow ??= FillRow;
-        for (_row = 0; _row < _rows; _row++)
-        {
-            int count = 0;
-            for (int chunk = 0; chunk < _chunks; chunk++) count += Part(chunk).Count;
-            latents.AddRow(count, _fillRow);
-        }
     }
 
     private int FillRow(Span<int> indices, Span<float> values)
