@@ -2,6 +2,7 @@ using SparseRM.Backends;
 using SparseRM.Conformance;
 using SparseRM.Interop.Cuda;
 using SparseRM.Sae;
+using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Cuda;
@@ -88,19 +89,53 @@ internal static class Scenario
         backend.GatedMatMul(x, Load(4), Load(4), GatedActivationKind.Silu, Operand(3, 4));
         backend.Attention(
             Filled(3, 8), Filled(3, 4), Filled(3, 4), [0, 1, 2], [new(0, 3, 0, 0, 0, 3)], new AttentionOptions(2, 1, 4, 1, 2, 0), Operand(3, 8));
+        Repeat(backend, a, Marked(2, 4));
+        RotateAndPack(backend, Filled(3, 64), Filled(3, 64), Filled(3, 64), Filled(3, 64), new(Marked(3, 65).Buffer, 3, 64, DType.BF16));
+        using (var reward = new ResidentReward(backend, TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random))) backend.Score(Filled(3, 5), reward, Marked(3, 1));
         var vector = backend.LoadVector(files.Write(Random(6), DType.F32, 6));
         owned.Add(vector.Buffer);
         backend.Add(vector, vector, Marked(1, 6));
         latents = new SparseLatents();
         using var encoder = new SaeEncoder(backend, Sae(files, Random(9 * 4)), DType.F32);
         backend.SaeEncode(Filled(3, 4), encoder, latents);
+        var counts = Marked(2, 9);
+        backend.CountActive(Filled(3, 4), encoder, [1, 0, 0, 2, 3, 1], counts);
+        Count(backend, files, Filled(3, 4), counts);
     }
 
-    private static SparseAutoencoder Sae(WeightFiles files, float[] weights) => new()
+    /// <summary>A pass that goes to the device as a graph in the end.</summary>
+    private static void Repeat(Backend backend, Tensor x, Tensor y)
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            backend.BeginPass(new PassShape(2, 2, 1, 0));
+            backend.GatherRows(x, [i % 3, 1], y);
+            backend.Add(y, y, y);
+            backend.EndPass();
+        }
+    }
+
+    private static void RotateAndPack(Backend backend, Tensor q, Tensor k, Tensor v, Tensor cosSin, Operand y)
+    {
+        backend.Select(OpKind.RopeAttention, "rope_pack");
+        backend.Select(OpKind.Attention, "flash");
+        backend.RopeAttention(q, k, v, [2, 0, 1], [0, 1, 2], cosSin, [new(0, 3, 0, 0, 0, 3)], new AttentionOptions(1, 1, 64, 0.3f, 2, 0), y);
+    }
+
+    /// <summary>By the fused encoder, whose parts are counted as they are.</summary>
+    private static void Count(Backend backend, WeightFiles files, Tensor x, Tensor counts)
+    {
+        backend.Select(OpKind.SaeEncode, "mma_sync");
+        var weights = Enumerable.Range(0, 9 * 4).Select(i => (i % 7 - 3) / 4f).ToArray();
+        using var encoder = new SaeEncoder(backend, Sae(files, weights, new SaeActivation.Relu()), DType.BF16);
+        backend.CountActive(x, encoder, [1, 0, 0, 2, 3, 1], counts);
+    }
+
+    private static SparseAutoencoder Sae(WeightFiles files, float[] weights, SaeActivation? activation = null) => new()
     {
         DIn = 4, DSae = 9, Layer = 0, HookName = null, WEnc = files.Write(weights, DType.F32, 9, 4), EncoderIsTransposed = true, EncoderScale = null,
         BEnc = [.. Enumerable.Repeat(1f, 9)], WDec = files.Write(weights, DType.F32, 9, 4), DecoderIsTransposed = false, DecoderScale = null,
-        BDec = new float[4], InputNorm = SaeInputNorm.None, Activation = new SaeActivation.TopK(4), Format = "test", GatingMode = null,
+        BDec = new float[4], InputNorm = SaeInputNorm.None, Activation = activation ?? new SaeActivation.TopK(4), Format = "test", GatingMode = null,
         Id = "test", Notes = [],
     };
 }

@@ -37,8 +37,8 @@ SRM_MOCK int srm_mock_count(const char* name) {
 SRM_MOCK int srm_mock_alive() {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   mock::State& s = state();
-  return s.context_users + static_cast<int>(s.blocks.size() + s.streams.size() + s.events.size() + s.modules.size() +
-                                            s.graphs.size());
+  return s.context_users +
+         static_cast<int>(s.blocks.size() + s.streams.size() + s.events.size() + s.modules.size() + s.graphs.size());
 }
 
 // Copies the notes about wrong calls, one a line, and forgets them.

@@ -44,6 +44,9 @@ void sync_warp();
 [[noreturn]] void fail(const char* sentence);
 inline int lane() { return current->lane; }
 
+// Fails where [at, at + bytes) is not within one live block of the device: for places that a kernel computes from data.
+void require_on_device(const void* at, size_t bytes);
+
 // Where the warp's lanes put what they tell each other: 2 halves of 32 slots of at most 64 bytes.
 unsigned char* warp_slots();
 

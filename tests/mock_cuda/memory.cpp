@@ -48,6 +48,11 @@ bool require(const void* pointer, size_t bytes, bool is_device, const char* what
 
 }  // namespace
 
+void emu::require_on_device(const void* at, size_t bytes) {
+  const mock::Block* block = mock::find_block(at, bytes);
+  if (block == nullptr || !block->is_device) fail("a computed place is in no live device block");
+}
+
 SRM_MOCK CUresult cuMemAlloc_v2(CUdeviceptr* pointer, size_t bytes) {
   SRM_ENTER();
   if (bytes == 0) return kInvalidValue;

@@ -35,7 +35,7 @@ struct Block {
 using Work = std::vector<std::function<void()>>;
 
 struct Stream {
-  Work work;               // carried out when somebody waits, as late as a device may
+  Work work;                // carried out when somebody waits, as late as a device may
   Work* capture = nullptr;  // where launches go instead while they are captured
 };
 

@@ -20,7 +20,10 @@ inline u32 ballot(bool holds) {
 }
 inline int bit_count(u32 mask) { return __builtin_popcount(mask); }
 inline int add_atomically(int* to, int value) { return std::exchange(*to, *to + value); }
-inline void add_atomically(float* to, float value) { *to += value; }
+inline void add_atomically(float* to, float value) {
+  emu::require_on_device(to, sizeof *to);
+  *to += value;
+}
 inline void lower_atomically(u64* to, u64 value) { *to = min_(*to, value); }
 #elif defined(__NVCC__)
 SRM_DEVICE void sync_block() { __syncthreads(); }

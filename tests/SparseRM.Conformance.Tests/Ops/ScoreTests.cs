@@ -68,22 +68,6 @@ public class ScoreTests
             [.. Enumerable.Range(0, rows).Select(row => (float)reward.Score(z.Values.AsSpan(row * dModel, dModel)))], Rig.Read(rig.Native, scores));
     }
 
-    private static RewardModel Reward(Rig rig, HeadInputKind kind, int dModel, int inputs, int hidden)
-    {
-        bool projects = kind is HeadInputKind.Projection or HeadInputKind.Random;
-        var latents = Enumerable.Range(0, kind is HeadInputKind.Projection or HeadInputKind.Activations ? inputs : 0)
-            .Select(i => new DirectionLatent(i, 1, 2, 1, 2, 2)).ToArray();
-        var input = new HeadInput(kind, dModel, projects ? rig.Random(inputs * dModel) : null, latents, null);
-        var head = new RewardHead(inputs, hidden, rig.Random(hidden * inputs), rig.Random(hidden), rig.Random(hidden), 0.25f);
-        return new RewardModel(input, head, new float[inputs], new RewardModelMetadata
-        {
-            Identity = new ScoringIdentity
-            {
-                ModelFingerprint = "", ModelName = "", Layer = 0, Position = Models.ReadOutPosition.Last, TemplateName = "", TemplateFingerprint = "",
-                TokenizerFingerprint = "",
-            },
-            TemplateSource = "", DType = "f32", SaeId = null, GatingMode = null, Loss = "margin", Margin = 1, K = null, Seed = 1, DataHash = "none",
-            Pairs = 1, HeldOutPairs = 0, HeldOutAccuracy = null, EngineVersion = "test",
-        });
-    }
+    private static RewardModel Reward(Rig rig, HeadInputKind kind, int dModel, int inputs, int hidden) =>
+        TestRewards.Of(kind, dModel, inputs, hidden, count => rig.Random(count));
 }

@@ -166,7 +166,7 @@ public sealed class RewardModelFileTests : IDisposable
     [Fact]
     public void Another_model_layer_position_template_or_tokenizer_is_refused_with_both_values()
     {
-        var fitted = RewardModels.Metadata().Identity;
+        var fitted = TestRewards.Metadata().Identity;
         fitted.RequireMatches("r", fitted with { ModelName = "a copy under another name", TemplateName = "model" });
         string Refused(ScoringIdentity current) => Assert.Throws<SparseRMException>(() => fitted.RequireMatches("r.safetensors", current)).Message;
         Assert.Equal("r.safetensors: the reward model was fitted with model miniworld (aa11), but scoring uses model other (ee55); use the same or fit again.",

@@ -1,5 +1,4 @@
 using SparseRM.Fitting;
-using SparseRM.Models;
 using SparseRM.Scoring;
 
 namespace SparseRM.Core.Tests.Scoring;
@@ -29,28 +28,6 @@ public static class RewardModels
             _ => HeadInputs.Activations(selection, DModel, gates ? new LatentGates(DModel, Values(3 * DModel), Values(3), Values(3), Values(3), Values(3)) : null),
         };
         var head = new RewardHead(input.Count, hidden, Values(hidden * input.Count), Values(hidden), Values(hidden), 0.25f);
-        return new RewardModel(input, head, Values(input.Count), Metadata(seed));
+        return new RewardModel(input, head, Values(input.Count), TestRewards.Metadata(seed));
     }
-
-    public static RewardModelMetadata Metadata(long seed = 1) => new()
-    {
-        Identity = new ScoringIdentity
-        {
-            ModelFingerprint = "aa11", ModelName = "miniworld", Layer = 4, Position = ReadOutPosition.Content,
-            TemplateName = "gemma", TemplateFingerprint = "bb22", TokenizerFingerprint = "cc33",
-        },
-        TemplateSource = "{{ bos_token }}\"quoted\"\n\u00e9 \ud83d\ude00",
-        DType = "bf16",
-        SaeId = "gemma-scope/layer_4",
-        GatingMode = null,
-        Loss = "margin",
-        Margin = 1,
-        K = 128,
-        Seed = seed,
-        DataHash = "dd44",
-        Pairs = 1000,
-        HeldOutPairs = 100,
-        HeldOutAccuracy = 0.97,
-        EngineVersion = "0.1.0",
-    };
 }

@@ -49,7 +49,7 @@ public sealed class ScoreExplanationTests
         // s = 2 relu(v0 - v1) + 1 relu(v1 - 1), mean (0, 0), v (4, 2): z0 = 2t is on all the way, z1 = 2t - 1 on for t > 1/2.
         // Slopes: 2 * 1 for v0; 2 * -1 + 1 * 1/2 = -1.5 for v1. Shares 8 and -3; score 2 * 2 + 1 = 5.
         var head = new RewardHead(2, 2, [1, -1, 0, 1], [0, -1], [2, 1], 0);
-        var model = new RewardModel(new HeadInput(HeadInputKind.Dense, 2, null, [], null), head, [0, 0], RewardModels.Metadata());
+        var model = new RewardModel(new HeadInput(HeadInputKind.Dense, 2, null, [], null), head, [0, 0], TestRewards.Metadata());
         var explanation = ScoreExplanation.Of(model, [4, 2]);
         Assert.Equal((5.0, 0.0), (explanation.Score, explanation.MeanScore));
         Assert.Equal([8.0, -3.0], explanation.Shares.Select(share => share.Share));
