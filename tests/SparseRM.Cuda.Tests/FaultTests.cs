@@ -134,17 +134,20 @@ public sealed class FaultTests : IDisposable
         Assert.Equal("", MockDriver.Violations());
     }
 
+    /// <summary>Every code that is told apart, and others; each call of the scenario fails with one of each kind, taken in turn.</summary>
     [Theory]
-    [InlineData(OutOfMemory)]
-    [InlineData(InvalidValue)]
-    [InlineData(IllegalAddress)]
-    public void Whatever_call_fails_is_one_sentence_and_leaves_nothing(int code)
+    [InlineData("there is too little memory", OutOfMemory)]
+    [InlineData("the context is lost", IllegalAddress, 702, 709, 710, 714, 715, 716, 717, 718, LaunchFailed, 214, 220, 999)]
+    [InlineData("something else is wrong", InvalidValue, 3, 46, 100, 101, 200, 201, 209, 218, 222, 400, 500, 701, 801, 900)]
+    public void Whatever_call_fails_is_one_sentence_and_leaves_nothing(string what, params int[] codes)
     {
         var expected = Scenario.Run();
         bool isOver = false;
-        for (int call = 0; !isOver; call += code == InvalidValue ? 1 : 7)
+        for (int call = 0; !isOver; call++)
         {
+            int code = codes[call % codes.Length];
             MockDriver.Fail("*", call, code);
+            string said = "";
             try
             {
                 // Out of memory once is mended by giving up what is kept; then nothing is to be seen.
@@ -154,13 +157,53 @@ public sealed class FaultTests : IDisposable
             }
             catch (BackendException error)
             {
+                said = error.ToString();
                 Assert.StartsWith("cuda:0: ", error.Message);
                 Assert.DoesNotContain("\n", error.Message);
             }
-            Assert.Equal(0, MockDriver.Alive());
+            Assert.True(MockDriver.Alive() == 0, $"{what} ({code}) at call {call}: {MockDriver.Alive()} left after {said}");
         }
         MockDriver.Violations();
         Assert.Equal(expected, Scenario.Run());
+        Assert.Equal("", MockDriver.Violations());
+    }
+
+    [Theory]
+    [InlineData(209, 90, "sm_90a")]
+    [InlineData(222, 80, "sm_80")]
+    public void Says_that_an_image_is_not_for_this_device_or_driver(int code, int capability, string target)
+    {
+        MockDriver.Set("capability", capability);
+        using (var backend = CudaBackend.Open())
+        {
+            using var buffer = backend.Allocate(4);
+            var x = new Tensor(buffer, 0, 1, 4, 4);
+            MockDriver.Fail("cuModuleLoadDataEx", 0, code);
+            string message = Assert.Throws<BackendException>(() => backend.Add(x, x, x)).Message;
+            Assert.StartsWith($"cuda:0: loading add for {target}: CUDA_ERROR_", message);
+            Assert.EndsWith(
+                $"; the kernels are PTX 8.0 for {target}, the device has compute capability {capability / 10}.0: update the driver, or build for this device", message);
+            backend.Add(x, x, x);  // nothing else is lost
+        }
+        Assert.Equal("", MockDriver.Violations());
+    }
+
+    [Fact]
+    public void Two_backends_on_one_device_do_not_disturb_each_other()
+    {
+        var first = CudaBackend.Open();
+        using (var second = CudaBackend.Open())
+        {
+            using var buffer = second.Allocate(4);
+            var x = new Tensor(buffer, 0, 1, 4, 4);
+            second.Upload([1, 2, 3, 4], x);
+            first.Allocate(1000).Dispose();
+            first.Dispose();
+            second.Add(x, x, x);
+            var values = new float[4];
+            second.Download(x, values);
+            Assert.Equal([2, 4, 6, 8], values);
+        }
         Assert.Equal("", MockDriver.Violations());
     }
 

@@ -21,7 +21,11 @@ bool is_chosen(const std::string& wanted, const std::string& function) {
   return true;
 }
 
-bool is_sticky(CUresult result) { return result >= 700 && result < 900 && result != kLaunchOutOfResources; }
+// After these every call gives them again: memory errors, faults of kernels, a context that is gone.
+bool is_sticky(CUresult result) {
+  return result == 214 || result == 220 || result == kIllegalAddress || result == 702 || result == 709 ||
+         result == 710 || (result >= 714 && result <= kLaunchFailed) || result == 999;
+}
 
 // What a program may call while its launches are captured.
 bool may_be_captured(const std::string& function) {

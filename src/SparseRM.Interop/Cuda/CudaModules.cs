@@ -67,7 +67,14 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
         CudaResult result;
         fixed (byte* text = image) result = device.Driver.LoadModule(&loaded, text, 2, names, values);
         string said = System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)log)!.Trim();
-        device.Check(result, $"loading {module} for {Target}{(said.Length > 0 ? $" ({said})" : "")}");
+        string call = $"loading {module} for {Target}{(said.Length > 0 ? $" ({said})" : "")}";
+        if (result is CudaResult.NoBinaryForGpu or CudaResult.UnsupportedPtxVersion)
+        {
+            throw new BackendException(device.Name,
+                $"{call}: {device.Driver.Describe(result)}; the kernels are PTX 8.0 for {Target}, the device has compute capability "
+                + $"{device.Capability / 10}.{device.Capability % 10}: update the driver, or build for this device");
+        }
+        device.Check(result, call);
         return new ModuleHandle(device.Context, loaded);
     }
 

@@ -91,7 +91,12 @@ internal sealed class CudaPasses(CudaDevice device) : IDisposable
         if (_mode == Mode.Recording) _pass!.Launches.AddRange(words);
     }
 
-    public void Dispose() => Forget();
+    /// <summary>Drops what is held back, and frees the graphs.</summary>
+    public void Dispose()
+    {
+        (_pass, _mode) = (null, Mode.Direct);
+        Forget();
+    }
 
     private void Forget()
     {

@@ -5,8 +5,10 @@ internal enum CudaResult
 {
     Success = 0,
     OutOfMemory = 2,
+    NoBinaryForGpu = 209,
     EccUncorrectable = 214,
     NvlinkUncorrectable = 220,
+    UnsupportedPtxVersion = 222,
     IllegalAddress = 700,
     LaunchTimeout = 702,
     ContextIsDestroyed = 709,

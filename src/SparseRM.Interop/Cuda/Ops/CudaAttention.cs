@@ -32,15 +32,23 @@ internal static class CudaAttention
         long queries = (long)q.Rows * q.Columns, keys = (long)k.Rows * k.Columns;
         // An odd number of rows of 128 bytes or more: each part begins at a multiple of 128.
         var block = backend.Arena.Allocate((queries + 2 * keys) * sizeof(ushort));
-        nint toQ = block.Pointer, toK = toQ + (nint)(queries * sizeof(ushort)), toV = toK + (nint)(keys * sizeof(ushort));
-        if (cosSin is { } table)
+        try
         {
-            CudaRopeAttention.Pack(backend, q, positions, k, v, keyPositions, table, toQ, toK, toV);
-            (q, k, v) = (Dense(q, toQ), Dense(k, toK), Dense(v, toV));
+            nint toQ = block.Pointer, toK = toQ + (nint)(queries * sizeof(ushort)), toV = toK + (nint)(keys * sizeof(ushort));
+            if (cosSin is { } table)
+            {
+                CudaRopeAttention.Pack(backend, q, positions, k, v, keyPositions, table, toQ, toK, toV);
+                (q, k, v) = (Dense(q, toQ), Dense(k, toK), Dense(v, toV));
+                return block;
+            }
+            (q, k, v) = (Packed(backend, q, toQ), Packed(backend, k, toK), Packed(backend, v, toV));
             return block;
         }
-        (q, k, v) = (Packed(backend, q, toQ), Packed(backend, k, toK), Packed(backend, v, toV));
-        return block;
+        catch
+        {
+            block.Dispose();
+            throw;
+        }
     }
 
     private static CudaRows Dense(CudaRows x, nint at) => new(at, x.Rows, x.Columns, x.Columns);
