@@ -12,10 +12,13 @@ internal static class Scenario
 {
     private const int Around = 96;
 
-    /// <summary>Skips a test where the build has no kernels.</summary>
-    public static void RequireKernels() =>
+    /// <summary>Skips a test of the mock driver where the build has no kernels, or another driver was named.</summary>
+    public static void RequireKernels()
+    {
         Assert.SkipUnless(
             CudaBackend.HasKernels, "this build has no CUDA kernels, since neither clang-19 nor nvcc was there; apt-get install clang-19");
+        Assert.SkipUnless(MockDriver.IsInstalled, $"{CudaBackend.DriverVariable} names another driver than the mock, whose calls this test counts");
+    }
 
     /// <summary>Opens, computes, gives everything back; the floats depend on every parameter of every plain kernel.</summary>
     public static float[] Run(string device = "cuda:0")

@@ -1,19 +1,24 @@
 using SparseRM.Backends;
 using SparseRM.Ilgpu;
+using SparseRM.Interop.Cuda;
 
 namespace SparseRM.Golden.Tests;
 
 /// <summary>The backends on which every golden is tested, with the bound of a float32 run.</summary>
 public static class GoldenBackends
 {
-    public static readonly string[] Names = ["reference", "cpu", "ilgpu:cpu"];
+    private const string Cuda = "cuda:0", IlgpuCpu = "ilgpu:cpu";
+
+    /// <summary>Without clang-19 or nvcc there are no CUDA kernels to be tested; SparseRM.Cuda.Tests says so.</summary>
+    public static readonly string[] Names = CudaBackend.HasKernels ? ["reference", "cpu", Cuda, IlgpuCpu] : ["reference", "cpu", IlgpuCpu];
 
     public static readonly TheoryData<string> Rows = [.. Names];
 
-    public static Backend Open(string name) => name == "ilgpu:cpu" ? IlgpuBackend.Open(name) : BackendCatalog.Open(name);
+    /// <summary><c>cuda:0</c> is the mock driver of tests/mock_cuda, which runs the kernels on the processor.</summary>
+    public static Backend Open(string name) => name == IlgpuCpu ? IlgpuBackend.Open(name) : BackendCatalog.Open(name);
 
-    /// <summary>ILGPU's CPU accelerator is slow: it is shown one in five.</summary>
-    public static T[] Some<T>(string name, T[] all) => name == "ilgpu:cpu" ? [.. all.Where((_, i) => i % 5 == 0)] : all;
+    /// <summary>Emulated devices are slow: they are shown one in five.</summary>
+    public static T[] Some<T>(string name, T[] all) => name is Cuda or IlgpuCpu ? [.. all.Where((_, i) => i % 5 == 0)] : all;
 
     /// <summary>Float64 sums, or float32 ones: relative 2-norm against a float32 golden.</summary>
     public static double Bound(string name) => name == "reference" ? 5e-6 : 2e-5;

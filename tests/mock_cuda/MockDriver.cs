@@ -42,8 +42,15 @@ public static partial class MockDriver
     /// <summary>Whether a parameter is a pointer.</summary>
     public static bool IsPointer(string kernel, int parameter) => srm_mock_is_pointer(kernel, parameter) != 0;
 
+    /// <summary>Whether the cuda backend opens the mock: not where the variable names another driver, so that tests of kernels run on a GPU.</summary>
+    public static bool IsInstalled { get; private set; }
+
     [ModuleInitializer]
-    internal static void Install() => Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, Path);
+    internal static void Install()
+    {
+        IsInstalled = string.IsNullOrEmpty(Environment.GetEnvironmentVariable(CudaBackend.DriverVariable));
+        if (IsInstalled) Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, Path);
+    }
 
     [LibraryImport(Library)]
     private static partial void srm_mock_violations(byte[] text, int capacity);
