@@ -21,7 +21,8 @@ internal static class RooflinePoints
         bool small = result.Model.Name == ModelShapes.MiniWorld;
         return OpBenchmark.Run(new OpBenchOptions
         {
-            Shapes = [.. OpShapes.All.Where(shape => shape.Name.StartsWith(ModelShapes.MiniWorld, StringComparison.Ordinal) == small && !shape.Name.Contains(Wide))],
+            Shapes = [.. OpShapes.Choose(null, null, result.Backend.Name)
+                .Where(shape => shape.Name.StartsWith(ModelShapes.MiniWorld, StringComparison.Ordinal) == small && !shape.Name.Contains(Wide))],
             Backend = result.Backend.Name, Threads = result.Options.Threads[^1], Types = [result.Compute], OnlySelected = true,
             Seconds = result.Options.Quick ? 0.05 : 0.2,
         }, progress, cancel);

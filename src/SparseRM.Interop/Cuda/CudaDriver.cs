@@ -44,6 +44,7 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged[Cdecl]<nint*, uint, CudaResult> CreateStream, CreateEvent;
     public readonly delegate* unmanaged[Cdecl]<nint, CudaResult> DestroyStream, Synchronize, DestroyEvent, WaitForEvent;
     public readonly delegate* unmanaged[Cdecl]<nint, nint, CudaResult> RecordEvent;
+    public readonly delegate* unmanaged[Cdecl]<float*, nint, nint, CudaResult> ElapsedTime;
 
     public readonly delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult> EncodeTensorMap;
 
@@ -83,6 +84,7 @@ internal sealed unsafe class CudaDriver
         DestroyEvent = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuEventDestroy_v2");
         RecordEvent = (delegate* unmanaged[Cdecl]<nint, nint, CudaResult>)Find("cuEventRecord");
         WaitForEvent = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuEventSynchronize");
+        ElapsedTime = (delegate* unmanaged[Cdecl]<float*, nint, nint, CudaResult>)Find("cuEventElapsedTime");
         EncodeTensorMap = (delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult>)
             Find("cuTensorMapEncodeTiled");
     }
@@ -107,10 +109,12 @@ internal sealed unsafe class CudaDriver
         return driver;
     }
 
-    /// <summary>Throws the driver's own name and text of an error.</summary>
+    /// <summary>Throws the driver's own name and text of an error, and what it means where that does not say it.</summary>
     public void Check(CudaResult result, string call)
     {
-        if (result != CudaResult.Success) throw new BackendException(_backend, $"{call}: {Describe(result)}");
+        if (result == CudaResult.Success) return;
+        string meaning = result == CudaResult.DeviceUnavailable ? "the device is busy: another process holds it in exclusive mode; " : "";
+        throw new BackendException(_backend, $"{meaning}{call}: {Describe(result)}");
     }
 
     /// <summary>For messages: <c>CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected</c>.</summary>
