@@ -57,7 +57,7 @@ public static class BackendCatalog
     public static bool Knows(string name) => name == "auto" || s_all.Any(family => family.Has(name));
 
     /// <summary>Opens a backend.</summary>
-    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> takes <see cref="Auto"/>, for <see cref="AutoReason"/>.</param>
+    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> is <see cref="Auto"/>.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
     /// <param name="variants">Which variant computes an op; the backend's own choice for the others, or where this is null.</param>
     /// <exception cref="BackendException">
@@ -87,7 +87,8 @@ public static class BackendCatalog
     }
 
     /// <summary>Tries every backend.</summary>
-    public static IReadOnlyList<BackendEntry> Probe() => [.. s_all.SelectMany(family => family.Names, (family, name) => Kernels(family, name).Backend)];
+    public static IReadOnlyList<BackendEntry> Probe() =>
+        [.. s_all.SelectMany(family => family.Names, (family, name) => Kernels(family, name).Backend)];
 
     /// <summary>What a backend computes every op with, also where it does not open.</summary>
     /// <exception cref="BackendException">There is no such backend, nor a device of its name.</exception>

@@ -18,7 +18,8 @@ public sealed partial class IlgpuBackend : Backend
     private static readonly Lazy<Dictionary<OpKind, KernelVariant[]>> s_table = new(() =>
     {
         using var backend = Open("ilgpu:cpu", 1);
-        return backend._variants.ToDictionary(op => op.Key, op => op.Value.List.Select(v => v with { Supported = false, Selected = false }).ToArray());
+        return backend._variants.ToDictionary(
+            op => op.Key, op => op.Value.List.Select(variant => variant with { Supported = false, Selected = false }).ToArray());
     });
 
     private readonly IlgpuDevice _device;
@@ -102,7 +103,10 @@ public sealed partial class IlgpuBackend : Backend
     public override void Select(OpKind op, string variant) => _variants[op].Select(variant);
 
     /// <inheritdoc/>
-    /// <remarks>The CPU accelerator's kernels have ended when they return: by the clock of the host. On other devices see <see cref="IlgpuDevice.Time"/>.</remarks>
+    /// <remarks>
+    /// By the clock of the host on the CPU accelerator, whose kernels have ended when their launch returns; else between ILGPU's profiling
+    /// markers, after a memset that empties the second-level cache.
+    /// </remarks>
     public override double Time(Action call) => _device.IsCpu ? base.Time(call) : _device.Time(call);
 
     /// <inheritdoc/>

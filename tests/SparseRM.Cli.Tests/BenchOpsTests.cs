@@ -36,7 +36,8 @@ public sealed class BenchOpsTests
     public void Compare_says_what_else_differs()
     {
         using var folder = new TemporaryFolder();
-        string one = Write(folder, "one.json", "gemma-2-2b", 100, threads: 1), two = Write(folder, "two.json", "gemma-2-2b", 100, backend: "cuda:0", dtype: "f32");
+        string one = Write(folder, "one.json", "gemma-2-2b", 100, threads: 1);
+        string two = Write(folder, "two.json", "gemma-2-2b", 100, backend: "cuda:0", dtype: "f32");
         var told = Cli.Run("bench", "compare", one, two);
         Assert.Contains("1.000 x", told.Succeeded());
         Assert.Equal(

@@ -67,7 +67,8 @@ public sealed class FaultTests : IDisposable
     public void A_malformed_name_is_refused_before_a_driver_is_looked_for(string name)
     {
         Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, "/nowhere/libcuda.so.1");
-        Assert.Equal($"{name}: is no device name; use cuda or cuda:N", Assert.Throws<BackendNameException>(() => CudaBackend.Open(name)).Message);
+        var error = Assert.Throws<BackendNameException>(() => CudaBackend.Open(name));
+        Assert.Equal($"{name}: is no device name; use cuda or cuda:N", error.Message);
     }
 
     [Fact]
@@ -75,8 +76,8 @@ public sealed class FaultTests : IDisposable
     {
         MockDriver.Fail("cuDevicePrimaryCtxRetain", 0, DeviceUnavailable);
         Assert.Equal(
-            "cuda:0: the device is busy: another process holds it in exclusive mode; cuDevicePrimaryCtxRetain: CUDA_ERROR_DEVICE_UNAVAILABLE: "
-                + "CUDA-capable device(s) is/are busy or unavailable", Refusal());
+            "cuda:0: the device is busy: another process holds it in exclusive mode; cuDevicePrimaryCtxRetain: "
+                + "CUDA_ERROR_DEVICE_UNAVAILABLE: CUDA-capable device(s) is/are busy or unavailable", Refusal());
     }
 
     [Theory]

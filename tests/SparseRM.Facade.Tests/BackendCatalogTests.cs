@@ -39,7 +39,8 @@ public sealed class BackendCatalogTests
     [Theory]
     [InlineData("cuda:x", "is no device name")]
     [InlineData("tpu", "there is no such backend")]
-    public void Kernels_of_what_no_name_names_are_refused(string name, string problem) => World.Refuses(() => BackendCatalog.Kernels(name), name, problem);
+    public void Kernels_of_what_no_name_names_are_refused(string name, string problem) =>
+        World.Refuses(() => BackendCatalog.Kernels(name), name, problem);
 
     [Theory]
     [InlineData("cuda", true)]

@@ -26,16 +26,17 @@ internal sealed class BenchOpsCommand : CliCommand
     public BenchOpsCommand(string name, Session session) : base(name, "Time every kernel on named shapes of real models, after it was seen to compute the right thing", session,
         new Example("sparserm bench ops", "all of them, one to two minutes on a processor"),
         new Example("sparserm bench ops --op matmul --dtype bf16", "the matrix products alone"),
-        new Example("sparserm kernels bench --op sae_encode --shape gemma-2-2b-16k --backend cuda:0", "a kernel at work on one model, on a GPU"),
+        new Example("sparserm kernels bench --op sae_encode --shape gemma-2-2b-16k --backend cuda:0", "one model's, on a GPU"),
         new Example("sparserm bench ops --shape gemma2_2b_sae_16k_topk64_256tok --json > before.json", "one shape, to be compared with later"))
         => this.AddAll(_op, _shape, _threads, CommonOptions.DType, CommonOptions.Backend, _quick, CommonOptions.Json);
 
     protected override void Run(ParseResult args)
     {
         string? name = args.GetValue(_shape);
+        var op = args.GetValue(_op);
         string backend = args.GetValue(CommonOptions.Backend) ?? "auto";
-        var shapes = OpShapes.Choose(name, args.GetValue(_op), backend);
-        if (shapes.Count == 0) throw new UsageException($"the shape {name} is not one of {args.GetValue(_op)?.Name()}; it has {Shapes(args.GetValue(_op)!.Value)}");
+        var shapes = OpShapes.Choose(name, op, backend);
+        if (shapes.Count == 0) throw new UsageException($"the shape {name} is not one of {op?.Name()}; it has {Shapes(op!.Value)}");
         var options = new OpBenchOptions
         {
             Shapes = shapes, Backend = backend, Threads = args.GetValue(_threads) ?? Environment.ProcessorCount,
@@ -45,8 +46,8 @@ internal sealed class BenchOpsCommand : CliCommand
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => Write(json, options.Threads, result));
         else Show(result);
         if (backend == "auto") Session.Note(BackendCatalog.AutoReason);
-        foreach (var left in result.NotTimed)
-            Session.Warn($"{left.Shape.Op.Name()}={left.Variant} was not timed on {left.Shape.Name} in {Type(left.Compute)}: {left.Problem}");
+        foreach (var (shape, type, variant, problem) in result.NotTimed)
+            Session.Warn($"{shape.Op.Name()}={variant} was not timed on {shape.Name} in {Type(type)}: {problem}");
     }
 
     private static string Shapes(OpKind op) => string.Join(", ", OpShapes.Of(op).Select(shape => shape.Name));

@@ -64,8 +64,11 @@ internal static class BenchReports
         json.WriteEndObject();
         json.WriteStartArray("peaks");
         foreach (var peak in peaks)
-            WriteObject(json, new Report().Add("name", PeakName(peak)).Add(peak.Kind == PeakKind.Read ? "gbytes_per_second" : "gflops", peak.Rate / 1e9)
+        {
+            WriteObject(json, new Report().Add("name", PeakName(peak))
+                .Add(peak.Kind == PeakKind.Read ? "gbytes_per_second" : "gflops", peak.Rate / 1e9)
                 .Add("source", peak.IsNominal ? "data_sheet" : "measured"));
+        }
         json.WriteEndArray();
     }
 
@@ -74,7 +77,11 @@ internal static class BenchReports
     {
         if (peaks.Count == 0) return;
         var table = Tables.Of("This machine at most", "");
-        foreach (var peak in peaks) table.Row(PeakName(peak), $"{Number(peak.Rate / 1e9)} {(peak.Kind == PeakKind.Read ? "GB/s" : "GFLOP/s")}{(peak.IsNominal ? " by data sheet" : "")}");
+        foreach (var peak in peaks)
+        {
+            string unit = peak.Kind == PeakKind.Read ? "GB/s" : "GFLOP/s";
+            table.Row(PeakName(peak), $"{Number(peak.Rate / 1e9)} {unit}{(peak.IsNominal ? " by data sheet" : "")}");
+        }
         session.Tables.Write(table);
     }
 

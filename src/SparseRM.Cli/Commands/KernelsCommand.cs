@@ -59,13 +59,17 @@ internal sealed class KernelsCommand : CliCommand
     {
         json.WriteStartArray("backends");
         foreach (var (backend, _) in found)
-            BenchReports.WriteObject(json, new Report().Add("name", backend.Name).Add("available", backend.Available).Add("note", backend.Note));
+        {
+            BenchReports.WriteObject(json,
+                new Report().Add("name", backend.Name).Add("available", backend.Available).Add("note", backend.Note));
+        }
         json.WriteEndArray();
         json.WriteStartArray("kernels");
         foreach (var row in rows)
         {
-            BenchReports.WriteObject(json, new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", row.Variant.Name)
-                .Add("supported", row.Variant.Supported).Add("selected", row.Variant.Selected).Add("only_by_name", !row.Variant.Proven));
+            var (name, supported, selected, proven) = row.Variant;
+            BenchReports.WriteObject(json, new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", name)
+                .Add("supported", supported).Add("selected", selected).Add("only_by_name", !proven));
         }
         json.WriteEndArray();
     });

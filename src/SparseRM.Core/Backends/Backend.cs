@@ -176,8 +176,8 @@ public abstract class Backend : IDisposable
 
     /// <summary>Seconds that the ops of a call take. Waits for their end.</summary>
     /// <remarks>
-    /// By the clock of the host where an op is done when it returns. A device that works on by itself measures between two marks before and after
-    /// them, once what earlier calls left in its caches is out of there; where the call waits itself, the device's idle time counts too.
+    /// By the clock of the host where an op is done when it returns. A device that works on by itself measures between two marks before
+    /// and after them, once what earlier calls left in its caches is out of there; where the call waits itself, idle time counts too.
     /// </remarks>
     public virtual double Time(Action call)
     {

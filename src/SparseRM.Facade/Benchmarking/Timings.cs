@@ -29,7 +29,7 @@ public sealed class Timings
     /// <param name="budget">How long, or how often.</param>
     /// <param name="stage">Told of the calls done.</param>
     /// <param name="cancel">Checked between calls.</param>
-    /// <param name="time">Gives the seconds of a call; the clock of the host where this is null. The budget is spent by that clock in any case.</param>
+    /// <param name="time">Gives the seconds of a call; the host's clock where this is null. That spends the budget in any case.</param>
     public static Timings Of(
         Action call, Budget budget, Action<long, long>? stage = null, CancellationToken cancel = default, Func<Action, double>? time = null)
     {

@@ -143,7 +143,7 @@ internal sealed class IlgpuDevice : IDisposable
     }
 
     /// <summary>Seconds between two marks in the stream, before and after what a call enqueues; waits.</summary>
-    /// <remarks>ILGPU's profiling markers: events of CUDA or OpenCL. A memset of twice the second-level cache goes before the first.</remarks>
+    /// <remarks>ILGPU's profiling markers (events of CUDA or OpenCL), the first after a memset of twice the second-level cache.</remarks>
     public double Time(Action call)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);

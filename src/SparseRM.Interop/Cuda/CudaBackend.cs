@@ -43,7 +43,8 @@ public sealed partial class CudaBackend : Backend
     /// <summary>Opens a device.</summary>
     /// <param name="name"><c>cuda</c> (the first) or <c>cuda:N</c>.</param>
     /// <exception cref="BackendException">
-    /// No driver, one older than CUDA 12.0, no such device, one that another process holds, a compute capability below 8.0, or no kernels in this build.
+    /// No driver, one older than CUDA 12.0, no such device, one that another process holds, a compute capability below 8.0, or no kernels
+    /// in this build.
     /// </exception>
     /// <exception cref="BackendNameException">The name has another form.</exception>
     public static CudaBackend Open(string name = "cuda")
@@ -113,7 +114,8 @@ public sealed partial class CudaBackend : Backend
     {
         CudaVariant selected;
         lock (_gate) selected = _selected[op];
-        return [.. CudaVariants.Of(op).Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == selected, variant.IsProven))];
+        return [.. CudaVariants.Of(op)
+            .Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == selected, variant.IsProven))];
     }
 
     /// <inheritdoc/>

@@ -4,9 +4,10 @@ namespace SparseRM.Interop.Cuda;
 
 /// <summary>What a device reaches by its data sheet: nothing here is measured.</summary>
 /// <remarks>
-/// Clocks (the highest that the driver names) and widths are the driver's; operations of a multiprocessor in a cycle are NVIDIA's, from the
-/// throughput table of the "CUDA C++ Programming Guide" (F32) and the white papers of the architectures (dense BF16 with sums in F32). They are
-/// the chip's: GeForce cards of 8.6 and 8.9 multiply BF16 at half of it. A clock that the driver does not tell leaves its peaks out.
+/// Clocks (the highest that the driver names) and widths are the driver's. Operations of a multiprocessor in a cycle are NVIDIA's, from the
+/// throughput table of the "CUDA C++ Programming Guide" (F32) and the white papers of the architectures (dense BF16 with sums in F32).
+/// They are the chip's: GeForce cards of 8.6 and 8.9 multiply BF16 at half of it. A clock that the driver does not tell leaves its peaks
+/// out.
 /// </remarks>
 internal static class CudaPeaks
 {

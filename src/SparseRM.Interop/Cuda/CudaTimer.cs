@@ -1,9 +1,9 @@
 namespace SparseRM.Interop.Cuda;
 
-/// <summary>Seconds between two marks in the stream. Before the first, a memset of twice the second-level cache drives everything out of it.</summary>
+/// <summary>Seconds between two marks in the stream, the first after a memset of twice the second-level cache, which empties it.</summary>
 /// <remarks>
-/// Kernels that are queued while the memset runs follow each other at once. What the host queues more slowly than the device computes, and what an
-/// op waits for, leaves gaps that count: the time is then the op's, not its kernels'.
+/// Kernels that are queued while the memset runs follow each other at once. What the host queues more slowly than the device computes, and
+/// what an op waits for, leaves gaps that count: the time is then the op's, not its kernels'.
 /// </remarks>
 internal sealed class CudaTimer : IDisposable
 {

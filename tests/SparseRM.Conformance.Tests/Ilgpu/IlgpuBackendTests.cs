@@ -77,7 +77,7 @@ public class IlgpuBackendTests
     public void Refuses_a_name_that_is_none(string name) =>
         Assert.Equal(
             $"{name}: is no name of an ILGPU device; write ilgpu:cpu, ilgpu:cuda:0 or ilgpu:opencl:0",
-            Assert.Throws<BackendException>(() => IlgpuBackend.Open(name)).Message);
+            Assert.Throws<BackendNameException>(() => IlgpuBackend.Open(name)).Message);
 
     [Theory]
     [InlineData("ilgpu:cuda:63", "looked for CUDA device 63 of the driver (libcuda.so.1 and libcuda.so); found ")]

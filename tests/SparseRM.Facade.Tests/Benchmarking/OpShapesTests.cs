@@ -46,7 +46,8 @@ public sealed class OpShapesTests
             OpShapes.Of(OpKind.MatMul).Where(shape => shape.ForGpu).Cast<MatMulShape>().Select(shape => (shape.Inputs, shape.Outputs)));
         Assert.All(OpShapes.Of(OpKind.Attention).Where(shape => shape.ForGpu).Cast<AttentionShape>(), shape =>
         {
-            Assert.Equal((config.NHeads, config.NKvHeads, config.DHead), (shape.Options.NHeads, shape.Options.NKvHeads, shape.Options.DHead));
+            var options = shape.Options;
+            Assert.Equal((config.NHeads, config.NKvHeads, config.DHead), (options.NHeads, options.NKvHeads, options.DHead));
             Assert.Equal(shape.Name.Contains("no_softcap") ? 0 : config.AttnLogitSoftcap, shape.Options.Softcap);
             Assert.Equal(4096, shape.Rows);
         });

@@ -58,15 +58,16 @@ public sealed record UntimedVariant(OpShape Shape, DType Compute, string Variant
 /// <param name="Timings">A row for each shape, type and variant.</param>
 /// <param name="NotTimed">Unproven variants that failed, or computed something else than the slowest.</param>
 public sealed record OpBenchResult(
-    (string Name, string Description) Backend, IReadOnlyList<Peak> Peaks, IReadOnlyList<OpTiming> Timings, IReadOnlyList<UntimedVariant> NotTimed);
+    (string Name, string Description) Backend, IReadOnlyList<Peak> Peaks, IReadOnlyList<OpTiming> Timings,
+    IReadOnlyList<UntimedVariant> NotTimed);
 
 /// <summary>Times every variant of the ops that matter, on named shapes, each after it agreed with the slowest.</summary>
 public static class OpBenchmark
 {
     private const int AtLeast = 3;
 
-    // The plain variant, and any on the device that only emulates, has no time for all rows of a large shape, and the same pace on a few. Told by
-    // name, so that two runs time the same work. A call of fewer operations is quick on anything.
+    // The plain variant, and any on the device that only emulates, has no time for all rows of a large shape, and the same pace on a few.
+    // Told by name, so that two runs time the same work. A call of fewer operations is quick on anything.
     private const string Plain = "scalar", Emulated = "ilgpu:cpu";
     private const double Small = 1e8;
 
@@ -115,7 +116,8 @@ public static class OpBenchmark
         return result with { Timings = timings, NotTimed = notTimed };
     }
 
-    private static OpTiming Time(Backend backend, OpRun run, string variant, IReadOnlyList<Peak> peaks, double seconds, CancellationToken cancel)
+    private static OpTiming Time(
+        Backend backend, OpRun run, string variant, IReadOnlyList<Peak> peaks, double seconds, CancellationToken cancel)
     {
         var shape = run.Shape;
         bool isSlow = IsSlow(backend, shape, variant);

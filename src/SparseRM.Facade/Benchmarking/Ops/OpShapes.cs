@@ -57,8 +57,8 @@ public static partial class OpShapes
     /// <summary>Shapes of one op.</summary>
     public static IEnumerable<OpShape> Of(OpKind op) => All.Where(shape => shape.Op == op);
 
-    /// <summary>The shape of a name, or those whose names have each part of it: <c>gemma-2-2b-16k</c> is every 16k SAE of Gemma-2-2B.</summary>
-    /// <remarks>Parts are what '-' and '_' divide, and a word's letters and the number after them; points and capitals say nothing.</remarks>
+    /// <summary>The shape of a name, or those with all of its parts: <c>gemma-2-2b-16k</c> is the SAEs of 16k for Gemma-2-2B.</summary>
+    /// <remarks>Parts lie between '-' and '_'; letters and the number after them are two. Points and capitals say nothing.</remarks>
     public static IReadOnlyList<OpShape> Named(string name)
     {
         if (All.FirstOrDefault(shape => shape.Name == name) is { } one) return [one];
@@ -66,7 +66,7 @@ public static partial class OpShapes
         return [.. All.Where(shape => parts.IsSubsetOf(Parts(shape.Name)))];
     }
 
-    /// <summary>What is run: of those that are asked for, the ones for GPUs only on a GPU, or where nothing else was asked for by name.</summary>
+    /// <summary>What is run: of those asked for, the ones for GPUs only on a GPU, or where the name has no others.</summary>
     /// <param name="name">As <see cref="Named"/> takes it; null for all.</param>
     /// <param name="op">One op, or all.</param>
     /// <param name="backend">A name of <see cref="BackendCatalog.Names"/>.</param>
@@ -77,7 +77,8 @@ public static partial class OpShapes
         return fit.Length > 0 || name is null ? fit : asked;
     }
 
-    private static HashSet<string> Parts(string name) => [.. Divider().Split(name.ToLowerInvariant().Replace(".", "", StringComparison.Ordinal))];
+    private static HashSet<string> Parts(string name) =>
+        [.. Divider().Split(name.ToLowerInvariant().Replace(".", "", StringComparison.Ordinal))];
 
     [GeneratedRegex("[-_]|(?<=[a-z])(?=[0-9])")]
     private static partial Regex Divider();
