@@ -13,10 +13,17 @@ namespace SparseRM;
 /// <param name="Note">What it is, or why it does not open.</param>
 public sealed record BackendEntry(string Name, bool Available, string Note);
 
+/// <summary>A backend and the ways in which it computes every op.</summary>
+/// <param name="Backend">Its name, and whether it opens here.</param>
+/// <param name="Ops">Variants of each op, slowest first; where the backend does not open, none is supported or selected.</param>
+public sealed record BackendKernels(BackendEntry Backend, IReadOnlyDictionary<OpKind, IReadOnlyList<KernelVariant>> Ops);
+
 /// <summary>A backend, or one that has several devices.</summary>
 /// <param name="Names">What <c>--backend</c> takes and help shows: its name, or <c>family:device</c> for a device or two of it.</param>
 /// <param name="Open">Opens the name, which may be another device of the family, with a number of threads (0 for all cores).</param>
-public sealed record BackendFamily(IReadOnlyList<string> Names, Func<string, int, Backend> Open)
+/// <param name="Table">An op's variants where no device opens: none of them supported or selected.</param>
+public sealed record BackendFamily(
+    IReadOnlyList<string> Names, Func<string, int, Backend> Open, Func<OpKind, IReadOnlyList<KernelVariant>> Table)
 {
     /// <summary>Whether the name is one of these, the family's own, or another device of it.</summary>
     public bool Has(string name) => Names.Contains(name) || (Family(Names[0]) is { } family && (name == family || Family(name) == family));
@@ -29,10 +36,16 @@ public static class BackendCatalog
 {
     private static ImmutableArray<BackendFamily> s_all =
     [
-        new(["cpu"], (_, threads) => NativeBackend.Open(threads)),
-        new(["reference"], (_, _) => new ReferenceBackend()),
-        new(["cuda:0"], (name, _) => CudaBackend.Open(name)),
+        new(["cpu"], (_, threads) => NativeBackend.Open(threads), _ => []),  // its table lies in the library that does not open then
+        new(["reference"], (_, _) => new ReferenceBackend(), _ => []),
+        new(["cuda:0"], (name, _) => CudaBackend.Open(name), CudaBackend.Table),
     ];
+
+    /// <summary>Why <c>auto</c> takes what it takes, as a sentence about it.</summary>
+    public const string AutoReason = "auto takes the processor, since no kernel for GPUs has been proven on one";
+
+    /// <summary>The backend that <c>auto</c> stands for.</summary>
+    public static string Auto => s_all[0].Names[0];
 
     /// <summary>Names that <see cref="Open"/> takes.</summary>
     public static IReadOnlyList<string> Names => ["auto", .. s_all.SelectMany(family => family.Names)];
@@ -44,7 +57,7 @@ public static class BackendCatalog
     public static bool Knows(string name) => name == "auto" || s_all.Any(family => family.Has(name));
 
     /// <summary>Opens a backend.</summary>
-    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> takes the processor: no kernel of a GPU was ever proven on one, so those are used only where they are asked for.</param>
+    /// <param name="name">A name of <see cref="Names"/>, or another device of such a family; <c>auto</c> is <see cref="Auto"/>.</param>
     /// <param name="threads">Threads to use; 0 for all cores.</param>
     /// <param name="variants">Which variant computes an op; the backend's own choice for the others, or where this is null.</param>
     /// <exception cref="BackendException">
@@ -52,11 +65,12 @@ public static class BackendCatalog
     /// </exception>
     public static Backend Open(string name = "auto", int threads = 0, IReadOnlyDictionary<OpKind, string>? variants = null)
     {
-        string wanted = name == "auto" ? s_all[0].Names[0] : name;
-        foreach (var family in s_all)
-            if (family.Has(wanted)) return WithVariants(family.Open(wanted, threads), variants);
-        throw new BackendException(name, $"there is no such backend in this build; it has {string.Join(", ", Names)}");
+        string wanted = name == "auto" ? Auto : name;
+        return WithVariants(FamilyOf(wanted).Open(wanted, threads), variants);
     }
+
+    /// <summary>Whether the name is of a device that works beside the processor, be it there or not.</summary>
+    public static bool IsGpu(string name) => name.Split(':').Any(part => part is "cuda" or "opencl");
 
     private static Backend WithVariants(Backend backend, IReadOnlyDictionary<OpKind, string>? variants)
     {
@@ -73,16 +87,29 @@ public static class BackendCatalog
     }
 
     /// <summary>Tries every backend.</summary>
-    public static IReadOnlyList<BackendEntry> Probe() => [.. s_all.SelectMany(family => family.Names, (family, name) =>
+    public static IReadOnlyList<BackendEntry> Probe() =>
+        [.. s_all.SelectMany(family => family.Names, (family, name) => Kernels(family, name).Backend)];
+
+    /// <summary>What a backend computes every op with, also where it does not open.</summary>
+    /// <exception cref="BackendException">There is no such backend, nor a device of its name.</exception>
+    public static BackendKernels Kernels(string name) => Kernels(FamilyOf(name), name);
+
+    private static BackendKernels Kernels(BackendFamily family, string name)
     {
         try
         {
             using var opened = family.Open(name, 0);
-            return new BackendEntry(name, true, opened.Description);
+            return new BackendKernels(new BackendEntry(name, true, opened.Description), ByOp(opened.Variants));
         }
-        catch (SparseRMException e)
+        catch (SparseRMException e) when (e is not BackendNameException)
         {
-            return new BackendEntry(name, false, e.Message);
+            return new BackendKernels(new BackendEntry(name, false, e.Message), ByOp(family.Table));
         }
-    })];
+    }
+
+    private static Dictionary<OpKind, IReadOnlyList<KernelVariant>> ByOp(Func<OpKind, IReadOnlyList<KernelVariant>> variants) =>
+        Enum.GetValues<OpKind>().ToDictionary(op => op, variants);
+
+    private static BackendFamily FamilyOf(string name) => s_all.FirstOrDefault(family => family.Has(name))
+        ?? throw new BackendException(name, $"there is no such backend in this build; it has {string.Join(", ", Names)}");
 }

@@ -14,6 +14,14 @@ namespace SparseRM.Ilgpu;
 /// </remarks>
 public sealed partial class IlgpuBackend : Backend
 {
+    // The table is the same on every device; this one opens anywhere.
+    private static readonly Lazy<Dictionary<OpKind, KernelVariant[]>> s_table = new(() =>
+    {
+        using var backend = Open("ilgpu:cpu", 1);
+        return backend._variants.ToDictionary(
+            op => op.Key, op => op.Value.List.Select(variant => variant with { Supported = false, Selected = false }).ToArray());
+    });
+
     private readonly IlgpuDevice _device;
     private readonly Elementwise _elementwise;
     private readonly RowOps _rowOps;
@@ -45,13 +53,17 @@ public sealed partial class IlgpuBackend : Backend
     /// <summary>The names that <see cref="Open"/> takes, with the first device of each kind.</summary>
     public static IReadOnlyList<string> Names { get; } = ["ilgpu:cpu", "ilgpu:cuda:0", "ilgpu:opencl:0"];
 
+    /// <summary>The variants of an op, slowest first, as they are without a device: none is supported, none selected.</summary>
+    public static IReadOnlyList<KernelVariant> Table(OpKind op) => s_table.Value[op];
+
     /// <summary>Opens a device.</summary>
     /// <param name="name"><c>ilgpu:cpu</c>, <c>ilgpu:cuda:N</c> or <c>ilgpu:opencl:N</c>.</param>
     /// <param name="threads">Groups that <c>ilgpu:cpu</c> runs at once; 0 for one a processor. Changes no bit of any result.</param>
     /// <param name="lanes">
     /// Lanes of a group on <c>ilgpu:cpu</c>, a power of two up to 256: more than one is slow and shows what only happens between lanes.
     /// </param>
-    /// <exception cref="BackendException">No such name or no such device; says what was looked for and what was found.</exception>
+    /// <exception cref="BackendNameException">The name has another form.</exception>
+    /// <exception cref="BackendException">There is no such device; says what was looked for and what was found.</exception>
     public static IlgpuBackend Open(string name, int threads = 0, int lanes = 1) => new(new IlgpuDevice(DeviceName.Parse(name), threads, lanes));
 
     /// <inheritdoc/>
@@ -89,6 +101,13 @@ public sealed partial class IlgpuBackend : Backend
     /// <inheritdoc/>
     /// <remarks>Takes effect at the next op; matrices that were loaded before serve every variant.</remarks>
     public override void Select(OpKind op, string variant) => _variants[op].Select(variant);
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// By the clock of the host on the CPU accelerator, whose kernels have ended when their launch returns; else between ILGPU's profiling
+    /// markers, after a memset that empties the second-level cache.
+    /// </remarks>
+    public override double Time(Action call) => _device.IsCpu ? base.Time(call) : _device.Time(call);
 
     /// <inheritdoc/>
     public override void Dispose()

@@ -33,6 +33,27 @@ public sealed class BenchOpsTests
     }
 
     [Fact]
+    public void Compare_says_what_else_differs()
+    {
+        using var folder = new TemporaryFolder();
+        string one = Write(folder, "one.json", "gemma-2-2b", 100, threads: 1);
+        string two = Write(folder, "two.json", "gemma-2-2b", 100, backend: "cuda:0", dtype: "f32");
+        var told = Cli.Run("bench", "compare", one, two);
+        Assert.Contains("1.000 x", told.Succeeded());
+        Assert.Equal(
+            [
+                $"note: {one} has backend cpu, {two} has backend cuda:0: the ratios are of that too",
+                $"note: {one} has threads 1, {two} has threads 2: the ratios are of that too",
+                $"note: {one} has dtype bf16, {two} has dtype f32: the ratios are of that too",
+            ],
+            told.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        var differences = Cli.Run("bench", "compare", one, two, "--json").Json().GetProperty("differences");
+        Assert.Equal(["backend", "threads", "dtype"], differences.EnumerateArray().Select(row => row.GetProperty("field").GetString()));
+        Assert.Equal(("1", "2"), (differences[1].GetProperty("before").GetString(), differences[1].GetProperty("after").GetString()));
+        Assert.Equal("", Cli.Run("bench", "compare", one, one).Error);
+    }
+
+    [Fact]
     public void Compare_refuses_what_is_not_the_same_work_or_no_result()
     {
         using var folder = new TemporaryFolder();
@@ -52,7 +73,8 @@ public sealed class BenchOpsTests
     {
         var rows = Kernels();
         Assert.Equal(["cpu", "reference"], rows.Select(row => row.Backend).Distinct().Order().Where(name => name is "cpu" or "reference"));
-        Assert.All(rows.GroupBy(row => (row.Backend, row.Op)), group => Assert.Single(group, row => row.Selected && row.Supported));
+        Assert.All(rows.Where(row => row.Backend is "cpu" or "reference").GroupBy(row => (row.Backend, row.Op)),
+            group => Assert.Single(group, row => row.Selected && row.Supported));
         Assert.All(Kernels("--op", "sae_encode"), row => Assert.Equal("sae_encode", row.Op));
         Assert.All(Kernels("--backend", "reference"), row => Assert.Equal(("reference", "scalar"), (row.Backend, row.Variant)));
         Assert.Contains("add_rms_norm", Cli.Run("kernels").Succeeded());
@@ -74,10 +96,12 @@ public sealed class BenchOpsTests
             row.GetProperty("op").GetString()!, row.GetProperty("backend").GetString()!, row.GetProperty("variant").GetString()!,
             row.GetProperty("supported").GetBoolean(), row.GetProperty("selected").GetBoolean()))];
 
-    private static string Write(TemporaryFolder folder, string name, string shape, double rate)
+    private static string Write(
+        TemporaryFolder folder, string name, string shape, double rate, int threads = 2, string dtype = "bf16", string backend = "cpu")
     {
         object scenario = new { name = "single", what = "1 x 512 tokens", tokens_per_second = rate };
-        File.WriteAllText(folder.File(name), JsonSerializer.Serialize(new { kind = "bench", shape, blocks = 13, tokens = 512, batch = 1, scenarios = new[] { scenario } }));
+        File.WriteAllText(folder.File(name), JsonSerializer.Serialize(
+            new { kind = "bench", shape, blocks = 13, tokens = 512, batch = 1, threads, dtype, backend, scenarios = new[] { scenario } }));
         return folder.File(name);
     }
 }

@@ -8,7 +8,7 @@ namespace SparseRM.Cuda;
 [Collection("mock driver")]  // one for the process, so one test at a time
 public sealed class FaultTests : IDisposable
 {
-    private const int OutOfMemory = 2, InvalidValue = 1, IllegalAddress = 700, LaunchFailed = 719;
+    private const int OutOfMemory = 2, InvalidValue = 1, DeviceUnavailable = 46, IllegalAddress = 700, LaunchFailed = 719;
 
     public FaultTests()
     {
@@ -58,11 +58,31 @@ public sealed class FaultTests : IDisposable
     }
 
     [Theory]
-    [InlineData("cuda:2")]
     [InlineData("cuda:-1")]
     [InlineData("cuda:")]
     [InlineData("cuda:+1")]
     [InlineData("cuda:zero")]
+    [InlineData("cuda:99999999999")]
+    [InlineData("cuda:0:0")]
+    public void A_malformed_name_is_refused_before_a_driver_is_looked_for(string name)
+    {
+        Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, "/nowhere/libcuda.so.1");
+        var error = Assert.Throws<BackendNameException>(() => CudaBackend.Open(name));
+        Assert.Equal($"{name}: is no device name; use cuda or cuda:N", error.Message);
+    }
+
+    [Fact]
+    public void Says_that_another_process_holds_the_device()
+    {
+        MockDriver.Fail("cuDevicePrimaryCtxRetain", 0, DeviceUnavailable);
+        Assert.Equal(
+            "cuda:0: the device is busy: another process holds it in exclusive mode; cuDevicePrimaryCtxRetain: "
+                + "CUDA_ERROR_DEVICE_UNAVAILABLE: CUDA-capable device(s) is/are busy or unavailable", Refusal());
+    }
+
+    [Theory]
+    [InlineData("cuda:2")]
+    [InlineData("cuda:17")]
     public void Lists_the_devices_where_another_is_asked_for(string name)
     {
         MockDriver.Set("devices", 2);

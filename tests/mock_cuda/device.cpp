@@ -25,6 +25,7 @@ SRM_MOCK CUresult cuGetErrorName(CUresult error, const char** name) {
   switch (error) {
     case kInvalidValue: *name = "CUDA_ERROR_INVALID_VALUE"; break;
     case kOutOfMemory: *name = "CUDA_ERROR_OUT_OF_MEMORY"; break;
+    case kDeviceUnavailable: *name = "CUDA_ERROR_DEVICE_UNAVAILABLE"; break;
     case kNoDevice: *name = "CUDA_ERROR_NO_DEVICE"; break;
     case kInvalidDevice: *name = "CUDA_ERROR_INVALID_DEVICE"; break;
     case kNoBinaryForGpu: *name = "CUDA_ERROR_NO_BINARY_FOR_GPU"; break;
@@ -38,6 +39,7 @@ SRM_MOCK CUresult cuGetErrorName(CUresult error, const char** name) {
 SRM_MOCK CUresult cuGetErrorString(CUresult error, const char** text) {
   switch (error) {
     case kOutOfMemory: *text = "out of memory"; break;
+    case kDeviceUnavailable: *text = "CUDA-capable device(s) is/are busy or unavailable"; break;
     case kNoDevice: *text = "no CUDA-capable device is detected"; break;
     case kIllegalAddress: *text = "an illegal memory access was encountered"; break;
     case kLaunchFailed: *text = "unspecified launch failure"; break;
@@ -68,7 +70,11 @@ SRM_MOCK CUresult cuDeviceGetName(char* name, int length, CUdevice device) {
 SRM_MOCK CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
   SRM_ENTER(false);
   switch (attribute) {
+    case 13: *value = state().settings.clock; break;
     case 16: *value = state().settings.multiprocessors; break;
+    case 36: *value = state().settings.memory_clock; break;
+    case 37: *value = state().settings.bus_width; break;
+    case 38: *value = state().settings.cache; break;
     case 75: *value = state().settings.capability / 10; break;
     case 76: *value = state().settings.capability % 10; break;
     case 97: *value = 227 << 10; break;  // shared memory of a block that opts in

@@ -103,6 +103,7 @@ void check_all_guards() {
 void drain(Stream& stream) {
   std::vector<std::function<void()>> work;
   work.swap(stream.work);
+  stream.done += work.size();
   for (auto& piece : work) piece();
 }
 

@@ -14,10 +14,11 @@ using CUresult = int;
 using CUdevice = int;
 using CUdeviceptr = uint64_t;
 
-inline constexpr CUresult kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kNoDevice = 100,
-                          kInvalidDevice = 101, kInvalidImage = 200, kInvalidContext = 201, kNoBinaryForGpu = 209,
-                          kInvalidPtx = 218, kInvalidHandle = 400, kNotFound = 500, kIllegalAddress = 700,
-                          kLaunchOutOfResources = 701, kLaunchFailed = 719, kCaptureUnsupported = 900;
+inline constexpr CUresult kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3,
+                          kDeviceUnavailable = 46, kNoDevice = 100, kInvalidDevice = 101, kInvalidImage = 200,
+                          kInvalidContext = 201, kNoBinaryForGpu = 209, kInvalidPtx = 218, kInvalidHandle = 400,
+                          kNotFound = 500, kNotReady = 600, kIllegalAddress = 700, kLaunchOutOfResources = 701,
+                          kLaunchFailed = 719, kCaptureUnsupported = 900;
 
 #define SRM_MOCK extern "C" __attribute__((visibility("default")))
 
@@ -37,6 +38,7 @@ using Work = std::vector<std::function<void()>>;
 struct Stream {
   Work work;                // carried out when somebody waits, as late as a device may
   Work* capture = nullptr;  // where launches go instead while they are captured
+  uint64_t done = 0;        // pieces of work carried out: a made-up clock that ticks once a piece
 };
 
 // Captured launches; an executable one is told apart so that each is destroyed as what it is.
@@ -46,7 +48,9 @@ struct Graph {
 };
 
 struct Event {
+  bool is_timed;
   Stream* stream = nullptr;
+  uint64_t at = 0;  // the stream's clock when the work before the mark is done
 };
 
 struct Entry {
@@ -70,7 +74,8 @@ struct Module {
 
 // What a test sets; see control.cpp.
 struct Settings {
-  int version = 12040, devices = 1, capability = 90, multiprocessors = 132;
+  int version = 12040, devices = 1, capability = 90, multiprocessors = 132, cache = 1 << 20;
+  int clock = 1'980'000, memory_clock = 2'619'000, bus_width = 5120;  // kHz, kHz, bits
   size_t memory = size_t{1} << 30;
 };
 

@@ -37,9 +37,10 @@ SRM_MOCK CUresult cuStreamSynchronize(void* handle) {
   return wait_for(found->second);
 }
 
-SRM_MOCK CUresult cuEventCreate(void** handle, unsigned) {
+SRM_MOCK CUresult cuEventCreate(void** handle, unsigned flags) {
   SRM_ENTER();
-  auto* event = new mock::Event;
+  if (flags != 0 && flags != 2) mock::violation("an event is made with flags %u", flags);
+  auto* event = new mock::Event{flags == 0};
   state().events[event] = event;
   *handle = event;
   return kSuccess;
@@ -60,7 +61,9 @@ SRM_MOCK CUresult cuEventRecord(void* handle, void* stream) {
   auto on = state().streams.find(stream);
   if (found == state().events.end() || on == state().streams.end())
     return mock::violation("a dead event or stream is recorded"), kInvalidHandle;
-  found->second->stream = on->second;
+  mock::Event& event = *found->second;
+  event.stream = on->second;
+  event.at = on->second->done + on->second->work.size();
   return kSuccess;
 }
 
@@ -70,4 +73,18 @@ SRM_MOCK CUresult cuEventSynchronize(void* handle) {
   if (found == state().events.end()) return mock::violation("a dead event is waited for"), kInvalidHandle;
   if (found->second->stream == nullptr) return kSuccess;
   return wait_for(found->second->stream);
+}
+
+// A piece of work (a launch, a copy, a memset) takes a microsecond: nothing is known here of how long a device takes.
+SRM_MOCK CUresult cuEventElapsedTime(float* milliseconds, void* start, void* end) {
+  SRM_ENTER();
+  auto first = state().events.find(start), last = state().events.find(end);
+  if (first == state().events.end() || last == state().events.end())
+    return mock::violation("a time is taken of a dead event"), kInvalidHandle;
+  const mock::Event &from = *first->second, &to = *last->second;
+  if (!from.is_timed || !to.is_timed || from.stream == nullptr || from.stream != to.stream)
+    return mock::violation("a time is taken of events without timing, or not of one stream"), kInvalidHandle;
+  if (to.at > to.stream->done) return kNotReady;
+  *milliseconds = 1e-3f * static_cast<float>(to.at - from.at);
+  return kSuccess;
 }

@@ -11,6 +11,9 @@ internal sealed class BenchCompareCommand : CliCommand
     // What must be the same for rates to be comparable.
     private static readonly string[] s_same = ["kind", "shape", "blocks", "tokens", "batch"];
 
+    // What may differ, if the reader knows of it.
+    private static readonly string[] s_told = ["backend", "threads", "dtype"];
+
     private readonly Argument<string> _before = new("BEFORE") { Description = "what `sparserm bench --json` or `bench ops --json` wrote" };
     private readonly Argument<string> _after = new("AFTER") { Description = "what a later run of the same wrote" };
 
@@ -35,7 +38,16 @@ internal sealed class BenchCompareCommand : CliCommand
         if (pairs.Length == 0) throw new SparseRMException($"{before.Path} and {after.Path} have no row in common; only runs of the same work can be compared");
         if (args.GetValue(CommonOptions.Json)) WriteJson(before, after, pairs);
         else WriteTable(pairs);
+        foreach (var (field, first, second) in Differences(before, after))
+            Session.Note($"{before.Path} has {field} {first}, {after.Path} has {field} {second}: the ratios are of that too");
     }
+
+    private static IEnumerable<(string Field, string Before, string After)> Differences(Result before, Result after) =>
+        from field in s_told
+        where before.Root.TryGetProperty(field, out _) && after.Root.TryGetProperty(field, out _)
+        let pair = (field, Text(before.Root, field), Text(after.Root, field))
+        where pair.Item2 != pair.Item3
+        select pair;
 
     private sealed record Result(string Path, JsonElement Root);
 
@@ -85,6 +97,10 @@ internal sealed class BenchCompareCommand : CliCommand
     private void WriteJson(Result before, Result after, (string Name, string Unit, double Before, double After)[] pairs) => Session.WriteJson(json =>
     {
         new Report().Add("before", before.Path).Add("after", after.Path).WriteTo(json);
+        json.WriteStartArray("differences");
+        foreach (var (field, first, second) in Differences(before, after))
+            BenchReports.WriteObject(json, new Report().Add("field", field).Add("before", first).Add("after", second));
+        json.WriteEndArray();
         json.WriteStartArray("ratios");
         foreach (var (name, unit, first, second) in pairs)
         {

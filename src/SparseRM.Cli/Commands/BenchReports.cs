@@ -27,8 +27,7 @@ internal static class BenchReports
         session.Tables.Write(table);
         Scaling(session, result);
         Facts(session, result);
-        session.Note(model.Note);
-        session.Note(Pruning);
+        foreach (string note in Notes(result)) session.Note(note);
     }
 
     public static void Write(Utf8JsonWriter json, BenchResult result)
@@ -43,7 +42,7 @@ internal static class BenchReports
             .Add("p99_ms", single.Seconds.Quantile(0.99) * 1e3)
             .Add("open_seconds", result.OpenSeconds).Add("first_score_ms", result.FirstScoreSeconds * 1e3).Add("model_bytes", result.ModelBytes)
             .Add("resident_bytes", result.ResidentBytes).Add("allocated_bytes_per_token", result.AllocatedBytesPerToken)
-            .Add("allocated_bytes_per_call", result.AllocatedBytesPerCall).Add("notes", new[] { model.Note, Pruning }).WriteTo(json);
+            .Add("allocated_bytes_per_call", result.AllocatedBytesPerCall).Add("notes", Notes(result)).WriteTo(json);
         json.WriteStartObject("variants");
         foreach (var (op, variant) in result.Variants) json.WriteString(op.Name(), variant);
         json.WriteEndObject();
@@ -65,7 +64,11 @@ internal static class BenchReports
         json.WriteEndObject();
         json.WriteStartArray("peaks");
         foreach (var peak in peaks)
-            WriteObject(json, new Report().Add("name", PeakName(peak)).Add(peak.Kind == PeakKind.Read ? "gbytes_per_second" : "gflops", peak.Rate / 1e9));
+        {
+            WriteObject(json, new Report().Add("name", PeakName(peak))
+                .Add(peak.Kind == PeakKind.Read ? "gbytes_per_second" : "gflops", peak.Rate / 1e9)
+                .Add("source", peak.IsNominal ? "data_sheet" : "measured"));
+        }
         json.WriteEndArray();
     }
 
@@ -74,7 +77,11 @@ internal static class BenchReports
     {
         if (peaks.Count == 0) return;
         var table = Tables.Of("This machine at most", "");
-        foreach (var peak in peaks) table.Row(PeakName(peak), $"{Number(peak.Rate / 1e9)} {(peak.Kind == PeakKind.Read ? "GB/s" : "GFLOP/s")}");
+        foreach (var peak in peaks)
+        {
+            string unit = peak.Kind == PeakKind.Read ? "GB/s" : "GFLOP/s";
+            table.Row(PeakName(peak), $"{Number(peak.Rate / 1e9)} {unit}{(peak.IsNominal ? " by data sheet" : "")}");
+        }
         session.Tables.Write(table);
     }
 
@@ -114,6 +121,9 @@ internal static class BenchReports
         table.Row("managed memory for a call", Tables.Bytes(result.AllocatedBytesPerCall));
         session.Tables.Write(table);
     }
+
+    private static string[] Notes(BenchResult result) =>
+        [.. result.Options.Backend == "auto" ? [BackendCatalog.AutoReason] : Array.Empty<string>(), result.Model.Note, Pruning];
 
     private static string PeakName(Peak peak) => $"{peak.Kind.ToString().ToLowerInvariant()}_{peak.Name}";
 

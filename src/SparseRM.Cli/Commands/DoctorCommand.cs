@@ -68,6 +68,7 @@ internal sealed class DoctorCommand : CliCommand
         var table = Tables.Of("Backend", "Here", "What it is, or why not");
         foreach (var backend in backends) table.Row(backend.Name, backend.Available ? "yes" : "no", backend.Note);
         Session.Tables.Write(table);
+        Session.Out.WriteLine($"{BackendCatalog.AutoReason}: here {BackendCatalog.Auto}; others run where --backend names them.");
         foreach (var found in agreements)
         {
             string bits = found.SameBits ? "the same bits" : "DIFFERENT bits";
@@ -93,6 +94,7 @@ internal sealed class DoctorCommand : CliCommand
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        new Report().Add("auto", BackendCatalog.Auto).Add("auto_reason", BackendCatalog.AutoReason).WriteTo(json);
         if (agreements.Length == 0) return;
         new Report().Add("cross_variant_bound", agreements.Max(found => found.Bound)).Add("cross_variant_measured", agreements.Max(found => found.Measured))
             .Add("within_variant_same_bits", agreements.All(found => found.SameBits)).WriteTo(json);

@@ -7,15 +7,18 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm kernels</c>: every way in which every backend computes every op.</summary>
 internal sealed class KernelsCommand : CliCommand
 {
+    private const string Auto = "auto";
+    private static readonly string[] s_names = [.. BackendCatalog.Names.Where(name => name != Auto)];
+
     private readonly Option<OpKind?> _op = Choices.Of<OpKind?>("--op", "one op (default: all)",
         [.. Enum.GetValues<OpKind>().Select(op => (op.Name(), (OpKind?)op))]);
 
-    private readonly Option<string> _backend = Choices.Of("--backend", "one backend (default: all that open here)",
-        [.. BackendCatalog.Names.Where(name => name != "auto").Select(name => (name, name))]);
+    private readonly Option<string> _backend = Choices.Known("--backend", "one backend, which need not be here (default: all)",
+        s_names, name => name != Auto && BackendCatalog.Knows(name));
 
     public KernelsCommand(Session session) : base("kernels", "List ops, their kernels on each backend, and which of them this machine runs", session,
         new Example("sparserm kernels", "everything"),
-        new Example("sparserm kernels --op matmul --backend cpu", "the matrix products of one backend"),
+        new Example("sparserm kernels --op matmul --backend cuda:0", "the matrix products of one backend, also where it does not open"),
         new Example("sparserm score --variant matmul=avx2 --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl", "use another kernel"))
     {
         this.AddAll(_op, _backend, CommonOptions.Json);
@@ -24,46 +27,49 @@ internal sealed class KernelsCommand : CliCommand
 
     protected override void Run(ParseResult args)
     {
-        var rows = Rows(args.GetValue(_backend), args.GetValue(_op)).ToArray();
-        if (args.GetValue(CommonOptions.Json)) WriteJson(rows);
-        else WriteTable(rows);
+        IEnumerable<string> names = args.GetValue(_backend) is { } one ? [one] : s_names;
+        BackendKernels[] found = [.. names.Select(BackendCatalog.Kernels)];
+        var rows = Rows(found, args.GetValue(_op));
+        if (args.GetValue(CommonOptions.Json)) WriteJson(found, rows);
+        else WriteTable(found, rows);
     }
 
-    private readonly record struct Row(string Backend, string Description, OpKind Op, KernelVariant Variant);
+    private readonly record struct Row(string Backend, OpKind Op, KernelVariant Variant);
 
-    private static IEnumerable<Row> Rows(string? backendName, OpKind? wanted)
-    {
-        foreach (var entry in BackendCatalog.Probe())
-        {
-            // One that does not open is passed over, unless it was asked for: then opening it says why.
-            if (backendName is null ? !entry.Available : entry.Name != backendName) continue;
-            using var backend = BackendCatalog.Open(entry.Name, threads: 1);
-            foreach (var op in Enum.GetValues<OpKind>())
-            {
-                if (wanted is not null && op != wanted) continue;
-                foreach (var variant in backend.Variants(op)) yield return new Row(backend.Name, entry.Note, op, variant);
-            }
-        }
-    }
+    private static IEnumerable<Row> Rows(BackendKernels[] found, OpKind? wanted) =>
+        from backend in found
+        from op in backend.Ops
+        where wanted is null || op.Key == wanted
+        from variant in op.Value
+        select new Row(backend.Backend.Name, op.Key, variant);
 
-    private void WriteTable(Row[] rows)
+    private void WriteTable(BackendKernels[] found, IEnumerable<Row> rows)
     {
         var table = Tables.Of("Op", "Backend", "Variant", "Runs here", "In use");
         foreach (var row in rows)
-            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", row.Variant.Selected ? "yes" : "");
+        {
+            string use = row.Variant.Selected ? "yes" : row.Variant.Proven ? "" : "only by name";
+            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", use);
+        }
         Session.Tables.Write(table);
-        foreach (string description in rows.Select(row => row.Description).Distinct()) Session.Out.WriteLine(description);
+        foreach (var (backend, _) in found) Session.Out.WriteLine(backend.Available ? backend.Note : $"not here: {backend.Note}");
     }
 
-    private void WriteJson(Row[] rows) => Session.WriteJson(json =>
+    private void WriteJson(BackendKernels[] found, IEnumerable<Row> rows) => Session.WriteJson(json =>
     {
+        json.WriteStartArray("backends");
+        foreach (var (backend, _) in found)
+        {
+            BenchReports.WriteObject(json,
+                new Report().Add("name", backend.Name).Add("available", backend.Available).Add("note", backend.Note));
+        }
+        json.WriteEndArray();
         json.WriteStartArray("kernels");
         foreach (var row in rows)
         {
-            json.WriteStartObject();
-            new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", row.Variant.Name)
-                .Add("supported", row.Variant.Supported).Add("selected", row.Variant.Selected).WriteTo(json);
-            json.WriteEndObject();
+            var (name, supported, selected, proven) = row.Variant;
+            BenchReports.WriteObject(json, new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", name)
+                .Add("supported", supported).Add("selected", selected).Add("only_by_name", !proven));
         }
         json.WriteEndArray();
     });

@@ -18,10 +18,12 @@ internal static class RooflinePoints
     /// <summary>Times the ops by themselves, in the result's type and on its threads.</summary>
     public static OpBenchResult Time(BenchResult result, IProgress<WorkProgress> progress, CancellationToken cancel)
     {
-        bool small = result.Model.Name == ModelShapes.MiniWorld;
+        bool isSmall = result.Model.Name == ModelShapes.MiniWorld;
+        bool Fits(OpShape shape) =>
+            shape.Name.StartsWith(ModelShapes.MiniWorld, StringComparison.Ordinal) == isSmall && !shape.Name.Contains(Wide);
         return OpBenchmark.Run(new OpBenchOptions
         {
-            Shapes = [.. OpShapes.All.Where(shape => shape.Name.StartsWith(ModelShapes.MiniWorld, StringComparison.Ordinal) == small && !shape.Name.Contains(Wide))],
+            Shapes = [.. OpShapes.Choose(null, null, result.Backend.Name).Where(Fits)],
             Backend = result.Backend.Name, Threads = result.Options.Threads[^1], Types = [result.Compute], OnlySelected = true,
             Seconds = result.Options.Quick ? 0.05 : 0.2,
         }, progress, cancel);

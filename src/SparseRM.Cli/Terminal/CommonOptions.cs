@@ -16,8 +16,8 @@ internal static class CommonOptions
     public static Option<string> Model { get; } =
         Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID", required: true);
 
-    public static Option<string> Backend { get; } =
-        Choices.Known("--backend", "where the model runs (default: auto)", BackendCatalog.Names, BackendCatalog.Knows);
+    public static Option<string> Backend { get; } = Choices.Known("--backend",
+        $"where the model runs (default: auto; {BackendCatalog.AutoReason})", BackendCatalog.Names, BackendCatalog.Knows);
 
     public static Option<int?> Threads { get; } = Choices.Whole("--threads", "threads (default: all cores); changes no bit of any result");
 

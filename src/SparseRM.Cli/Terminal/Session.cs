@@ -69,7 +69,7 @@ internal sealed class Session : IDisposable
     {
         // Through the console of the bars, which makes room above them.
         if (!Console.IsErrorRedirected && args.GetValue(CommonOptions.Backend) is null or "auto")
-            Bars.WriteLine($"backend: {description} (auto takes the processor; others are used where --backend names them)");
+            Bars.WriteLine($"backend: {description} ({BackendCatalog.AutoReason}; others run where --backend names them)");
     }
 
     /// <summary>Something good to know of an input.</summary>

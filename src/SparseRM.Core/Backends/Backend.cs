@@ -232,6 +232,18 @@ public abstract class Backend : IDisposable
     /// <param name="seconds">About how long each measurement takes.</param>
     public virtual IReadOnlyList<Peak> MeasurePeaks(double seconds) => [];
 
+    /// <summary>Seconds that the ops of a call take. Waits for their end.</summary>
+    /// <remarks>
+    /// By the clock of the host where an op is done when it returns. A device that works on by itself measures between two marks before
+    /// and after them, once what earlier calls left in its caches is out of there; where the call waits itself, idle time counts too.
+    /// </remarks>
+    public virtual double Time(Action call)
+    {
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        call();
+        return System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
     /// <summary>Frees what the backend itself holds; buffers and weights are disposed by their owners, before.</summary>
     public virtual void Dispose() => _scratch?.Dispose();
 

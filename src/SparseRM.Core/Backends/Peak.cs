@@ -11,8 +11,12 @@ public enum PeakKind
     Read,
 }
 
-/// <summary>The most that a device reaches, measured on it.</summary>
+/// <summary>The most that a device reaches: measured on it, or by its data sheet.</summary>
 /// <param name="Kind">What is limited, with its unit.</param>
-/// <param name="Name">The kernels' name of the instructions (<c>avx2</c>, <c>avx512_bf16</c>), or where the bytes lie (<c>l1</c>, <c>dram</c>).</param>
+/// <param name="Name">
+/// The kernels' name of the instructions (<c>avx2</c>, <c>avx512_bf16</c>), PTX's own (<c>fma</c>, <c>mma</c>), or where the bytes
+/// lie (<c>l1</c>, <c>dram</c>).
+/// </param>
 /// <param name="Rate">Floating-point operations or bytes a second, over all threads.</param>
-public readonly record struct Peak(PeakKind Kind, string Name, double Rate);
+/// <param name="IsNominal">Whether nothing was measured: the rate is what the maker's data sheet and the driver's clocks come to.</param>
+public readonly record struct Peak(PeakKind Kind, string Name, double Rate, bool IsNominal = false);

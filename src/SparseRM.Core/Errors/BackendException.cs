@@ -10,6 +10,13 @@ public class BackendException : SparseRMException
     public string Backend { get; }
 }
 
+/// <summary>A device was asked for by a name of a form that no device has.</summary>
+public sealed class BackendNameException : BackendException
+{
+    /// <summary>The forms that there are belong into <paramref name="problem"/>.</summary>
+    public BackendNameException(string backend, string problem) : base(backend, problem) { }
+}
+
 /// <summary>The native library that was found speaks another version of the internal ABI.</summary>
 public sealed class AbiMismatchException : BackendException
 {

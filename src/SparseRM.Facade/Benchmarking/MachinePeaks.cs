@@ -3,7 +3,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Benchmarking;
 
-/// <summary>Which of a machine's measured limits holds for a kernel.</summary>
+/// <summary>Which of a machine's limits holds for a kernel.</summary>
 public static class MachinePeaks
 {
     /// <summary>Seconds that each measurement takes by default.</summary>

@@ -29,7 +29,9 @@ public sealed class Timings
     /// <param name="budget">How long, or how often.</param>
     /// <param name="stage">Told of the calls done.</param>
     /// <param name="cancel">Checked between calls.</param>
-    public static Timings Of(Action call, Budget budget, Action<long, long>? stage = null, CancellationToken cancel = default)
+    /// <param name="time">Gives the seconds of a call; the host's clock where this is null. That spends the budget in any case.</param>
+    public static Timings Of(
+        Action call, Budget budget, Action<long, long>? stage = null, CancellationToken cancel = default, Func<Action, double>? time = null)
     {
         var seconds = new List<double>();
         double spent = 0;
@@ -37,9 +39,12 @@ public sealed class Timings
         {
             cancel.ThrowIfCancellationRequested();
             long start = Stopwatch.GetTimestamp();
-            call();
-            seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
-            spent += seconds[^1];
+            double? own = null;
+            if (time is not null) own = time(call);
+            else call();
+            double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            seconds.Add(own ?? elapsed);
+            spent += elapsed;
             double expected = Math.Clamp(budget.Seconds / spent * seconds.Count, Math.Max(budget.AtLeast, seconds.Count), Math.Max(Most, seconds.Count));
             stage?.Invoke(seconds.Count, budget.Exactly ?? (long)expected);
         }

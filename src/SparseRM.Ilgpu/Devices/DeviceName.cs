@@ -11,14 +11,14 @@ internal readonly record struct DeviceName(string Kind, int Index)
     private const string Prefix = "ilgpu:";
 
     /// <summary>Reads a name.</summary>
-    /// <exception cref="BackendException">Not of one of the three forms.</exception>
+    /// <exception cref="BackendNameException">Not of one of the three forms.</exception>
     public static DeviceName Parse(string name)
     {
         string[] parts = name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..].Split(':') : [];
         if (parts is ["cpu"]) return new("cpu", 0);
         if (parts is ["cuda" or "opencl", var number] && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int index))
             return new(parts[0], index);
-        throw new BackendException(name, "is no name of an ILGPU device; write ilgpu:cpu, ilgpu:cuda:0 or ilgpu:opencl:0");
+        throw new BackendNameException(name, "is no name of an ILGPU device; write ilgpu:cpu, ilgpu:cuda:0 or ilgpu:opencl:0");
     }
 
     /// <inheritdoc/>

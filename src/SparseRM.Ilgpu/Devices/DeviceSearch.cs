@@ -48,6 +48,7 @@ internal static class DeviceSearch
         return Context.Create(builder =>
         {
             builder.EnableAlgorithms();
+            builder.Profiling();  // marks between which a stream can be timed
             if (name.Kind == "cuda") builder.Cuda();
             if (name.Kind == "opencl") builder.OpenCL();
         });

@@ -46,8 +46,10 @@ public sealed partial class CudaBackend : Backend
     /// <summary>Opens a device.</summary>
     /// <param name="name"><c>cuda</c> (the first) or <c>cuda:N</c>.</param>
     /// <exception cref="BackendException">
-    /// No driver, one older than CUDA 12.0, no such device, a compute capability below 8.0, or no kernels in this build.
+    /// No driver, one older than CUDA 12.0, no such device, one that another process holds, a compute capability below 8.0, or no kernels
+    /// in this build.
     /// </exception>
+    /// <exception cref="BackendNameException">The name has another form.</exception>
     public static CudaBackend Open(string name = "cuda")
     {
         var device = CudaDevice.Open(name);
@@ -131,7 +133,8 @@ public sealed partial class CudaBackend : Backend
     {
         CudaVariant selected;
         lock (_gate) selected = _selected[op];
-        return [.. CudaVariants.Of(op).Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == selected))];
+        return [.. CudaVariants.Of(op)
+            .Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == selected, variant.IsProven))];
     }
 
     /// <inheritdoc/>
@@ -164,6 +167,7 @@ public sealed partial class CudaBackend : Backend
             _staging?.Dispose();
             _loader?.Dispose();
             _saeEncode?.Dispose();
+            _timer?.Dispose();
             base.Dispose();
             _modules.Dispose();
             _arena.Dispose();

@@ -10,19 +10,17 @@ internal sealed unsafe partial class CudaDevice : IDisposable
 {
     private const int MajorAttribute = 75, MinorAttribute = 76, MultiprocessorsAttribute = 16, NonBlocking = 1, NoTiming = 2;
     private readonly StreamHandle _stream;
+    private readonly int _device;
     private string? _lost;
 
     private CudaDevice(string name, CudaDriver driver, int device)
     {
-        (Name, Driver) = (name, driver);
+        (Name, Driver, _device) = (name, driver, device);
         byte* text = stackalloc byte[256];
         driver.Check(driver.DeviceGetName(text, 256, device), "cuDeviceGetName");
         Model = Marshal.PtrToStringUTF8((nint)text)!;
-        int major, minor, multiprocessors;
-        driver.Check(driver.DeviceGetAttribute(&major, MajorAttribute, device), "cuDeviceGetAttribute");
-        driver.Check(driver.DeviceGetAttribute(&minor, MinorAttribute, device), "cuDeviceGetAttribute");
-        driver.Check(driver.DeviceGetAttribute(&multiprocessors, MultiprocessorsAttribute, device), "cuDeviceGetAttribute");
-        (Capability, Multiprocessors) = (10 * major + minor, multiprocessors);
+        int major = Attribute(MajorAttribute), minor = Attribute(MinorAttribute);
+        (Capability, Multiprocessors) = (10 * major + minor, Attribute(MultiprocessorsAttribute));
         if (Capability < 80)
             throw new BackendException(name, $"{Model} has compute capability {major}.{minor}; there are kernels for 8.0 and later only");
         Context = new ContextHandle(driver, device);
@@ -61,13 +59,15 @@ internal sealed unsafe partial class CudaDevice : IDisposable
 
     /// <summary>Opens the device that <c>cuda</c> or <c>cuda:N</c> names.</summary>
     /// <exception cref="BackendException">Whatever is missing: driver, device, a sufficient compute capability.</exception>
+    /// <exception cref="BackendNameException">The name has another form.</exception>
     public static CudaDevice Open(string name)
     {
+        int ordinal = name == "cuda" ? 0 : Parse(name);
+        if (ordinal < 0) throw new BackendNameException(name, "is no device name; use cuda or cuda:N");
         var driver = CudaDriver.Open(name);
         int count;
         driver.Check(driver.DeviceGetCount(&count), "cuDeviceGetCount");
-        int ordinal = name == "cuda" ? 0 : Parse(name);
-        if (ordinal < 0 || ordinal >= count) throw new BackendException(name, $"there is no such device; this machine has {List(count)}");
+        if (ordinal >= count) throw new BackendException(name, $"there is no such device; this machine has {List(count)}");
         int device;
         driver.Check(driver.DeviceGet(&device, ordinal), "cuDeviceGet");
         return new CudaDevice($"cuda:{ordinal}", driver, device);
@@ -124,10 +124,11 @@ internal sealed unsafe partial class CudaDevice : IDisposable
         return new PinnedMemory(Context, pointer);
     }
 
-    public EventHandle CreateEvent()
+    /// <summary>A mark to be put into the stream; one that is timed can be measured from, which costs the device a little.</summary>
+    public EventHandle CreateEvent(bool isTimed = false)
     {
         nint mark;
-        Check(Driver.CreateEvent(&mark, NoTiming), "cuEventCreate");
+        Check(Driver.CreateEvent(&mark, isTimed ? 0u : NoTiming), "cuEventCreate");
         return new EventHandle(Context, mark);
     }
 
@@ -141,6 +142,14 @@ internal sealed unsafe partial class CudaDevice : IDisposable
     {
         BreakPass();
         Check(Driver.WaitForEvent(mark.Value), "cuEventSynchronize");
+    }
+
+    /// <summary>Between two timed marks that the device has passed.</summary>
+    public double Seconds(EventHandle start, EventHandle end)
+    {
+        float milliseconds;
+        Check(Driver.ElapsedTime(&milliseconds, start.Value, end.Value), "cuEventElapsedTime");
+        return milliseconds / 1e3;
     }
 
     public void CopyToDevice(nint to, void* pinned, long bytes)
@@ -162,6 +171,14 @@ internal sealed unsafe partial class CudaDevice : IDisposable
     {
         BreakPass();
         Check(Driver.Fill(to, value, (nuint)bytes, Stream), "cuMemsetD8Async");
+    }
+
+    /// <summary>A number that the driver gives of the device (CUdevice_attribute).</summary>
+    public int Attribute(int attribute)
+    {
+        int value;
+        Driver.Check(Driver.DeviceGetAttribute(&value, attribute, _device), "cuDeviceGetAttribute");
+        return value;
     }
 
     /// <summary>Free and total bytes of the device.</summary>

@@ -49,6 +49,7 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged[Cdecl]<nint*, nint, ulong, CudaResult> InstantiateGraph;
     public readonly delegate* unmanaged[Cdecl]<nint, nint, CudaResult> LaunchGraph;
     public readonly delegate* unmanaged[Cdecl]<nint, CudaResult> DestroyGraph, DestroyExecutableGraph;
+    public readonly delegate* unmanaged[Cdecl]<float*, nint, nint, CudaResult> ElapsedTime;
 
     public readonly delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult> EncodeTensorMap;
 
@@ -94,6 +95,7 @@ internal sealed unsafe class CudaDriver
         LaunchGraph = (delegate* unmanaged[Cdecl]<nint, nint, CudaResult>)Find("cuGraphLaunch");
         DestroyGraph = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuGraphDestroy");
         DestroyExecutableGraph = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuGraphExecDestroy");
+        ElapsedTime = (delegate* unmanaged[Cdecl]<float*, nint, nint, CudaResult>)Find("cuEventElapsedTime");
         EncodeTensorMap = (delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult>)
             Find("cuTensorMapEncodeTiled");
     }
@@ -118,10 +120,12 @@ internal sealed unsafe class CudaDriver
         return driver;
     }
 
-    /// <summary>Throws the driver's own name and text of an error.</summary>
+    /// <summary>Throws the driver's own name and text of an error, and what it means where that does not say it.</summary>
     public void Check(CudaResult result, string call)
     {
-        if (result != CudaResult.Success) throw new BackendException(_backend, $"{call}: {Describe(result)}");
+        if (result == CudaResult.Success) return;
+        string meaning = result == CudaResult.DeviceUnavailable ? "the device is busy: another process holds it in exclusive mode; " : "";
+        throw new BackendException(_backend, $"{meaning}{call}: {Describe(result)}");
     }
 
     /// <summary>For messages: <c>CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected</c>.</summary>

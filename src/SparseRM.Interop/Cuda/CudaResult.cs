@@ -5,6 +5,7 @@ internal enum CudaResult
 {
     Success = 0,
     OutOfMemory = 2,
+    DeviceUnavailable = 46,
     NoBinaryForGpu = 209,
     EccUncorrectable = 214,
     NvlinkUncorrectable = 220,

@@ -2,6 +2,7 @@ using SparseRM.Backends;
 using SparseRM.Backends.Reference;
 using SparseRM.Errors;
 using SparseRM.Ilgpu;
+using SparseRM.Ilgpu.Devices;
 using SparseRM.Tensors;
 
 namespace SparseRM.Conformance.Ilgpu;
@@ -31,6 +32,29 @@ public class IlgpuBackendTests
     }
 
     [Fact]
+    public void The_table_without_a_device_is_the_one_with_it()
+    {
+        using var backend = Cpu;
+        foreach (var op in Enum.GetValues<OpKind>())
+        {
+            Assert.Equal(backend.Variants(op).Select(v => v.Name), IlgpuBackend.Table(op).Select(v => v.Name));
+            Assert.DoesNotContain(IlgpuBackend.Table(op), v => v.Supported || v.Selected);
+        }
+    }
+
+    [Fact]
+    public void Times_a_call_by_the_hosts_clock_and_other_devices_between_two_markers()
+    {
+        using var backend = Cpu;
+        Assert.InRange(backend.Time(() => Thread.Sleep(30)), 0.03, 3);
+        using var device = new IlgpuDevice(DeviceName.Parse("ilgpu:cpu"), 1, 1);
+        Assert.InRange(device.Time(() => Thread.Sleep(30)), 0.025, 3);  // the markers' clock is the calendar's
+        Assert.InRange(device.Time(() => { }), 0, 0.02);
+        device.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => device.Time(() => { }));
+    }
+
+    [Fact]
     public void Refuses_an_unknown_variant_and_one_that_needs_tensor_cores()
     {
         using var backend = Cpu;
@@ -53,7 +77,7 @@ public class IlgpuBackendTests
     public void Refuses_a_name_that_is_none(string name) =>
         Assert.Equal(
             $"{name}: is no name of an ILGPU device; write ilgpu:cpu, ilgpu:cuda:0 or ilgpu:opencl:0",
-            Assert.Throws<BackendException>(() => IlgpuBackend.Open(name)).Message);
+            Assert.Throws<BackendNameException>(() => IlgpuBackend.Open(name)).Message);
 
     [Theory]
     [InlineData("ilgpu:cuda:63", "looked for CUDA device 63 of the driver (libcuda.so.1 and libcuda.so); found ")]

@@ -38,6 +38,18 @@ public sealed class BenchmarkNumbersTests
         Assert.Equal(7, Timings.Of(() => calls++, new Budget(0, 3, Exactly: 7)).Count);
         Assert.Equal(3, Timings.Of(() => calls++, new Budget(0, 3)).Count);
         Assert.Equal(10, calls);
+        // The seconds are those of the clock that is given; the budget is not spent by it.
+        var own = Timings.Of(() => calls++, new Budget(1, 3, Exactly: 2), time: call =>
+        {
+            call();
+            return 7;
+        });
+        Assert.Equal((2, 7, 12), (own.Count, own.Median, calls));
+        Assert.InRange(Timings.Of(() => Thread.Sleep(20), new Budget(0.1, 1), time: call =>
+        {
+            call();
+            return 1e-9;
+        }).Count, 1, 5);
     }
 
     [Theory]
@@ -55,6 +67,18 @@ public sealed class BenchmarkNumbersTests
         ];
         Assert.Equal(peak, MachinePeaks.Of(peaks, variant, compute));
         Assert.Null(MachinePeaks.Of(peaks[^1..], variant, compute));
+    }
+
+    [Theory]
+    [InlineData("tiled", DType.F32, 1)]
+    [InlineData("query_per_warp", DType.F32, 1)]
+    [InlineData("mma_sync", DType.F32, 1)]
+    [InlineData("mma_sync", DType.BF16, 16)]
+    [InlineData("flash", DType.BF16, 16)]
+    public void A_GPUs_kernel_is_measured_by_the_type_of_its_products(string variant, DType compute, double peak)
+    {
+        Peak[] peaks = [new(PeakKind.F32, "fma", 1, true), new(PeakKind.BF16, "mma", 16, true), new(PeakKind.Read, "dram", 100, true)];
+        Assert.Equal(peak, MachinePeaks.Of(peaks, variant, compute));
     }
 
     [Theory]

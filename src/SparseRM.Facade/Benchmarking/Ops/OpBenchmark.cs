@@ -1,4 +1,5 @@
 using SparseRM.Backends;
+using SparseRM.Errors;
 using SparseRM.Tensors;
 
 namespace SparseRM.Benchmarking.Ops;
@@ -7,7 +8,7 @@ namespace SparseRM.Benchmarking.Ops;
 public sealed record OpBenchOptions
 {
     /// <summary>Shapes of <see cref="OpShapes"/>.</summary>
-    public IReadOnlyList<OpShape> Shapes { get; init; } = OpShapes.All;
+    public IReadOnlyList<OpShape> Shapes { get; init; } = OpShapes.Choose(null, null, "auto");
 
     /// <summary>A name of <see cref="BackendCatalog.Names"/>.</summary>
     public string Backend { get; init; } = "auto";
@@ -29,8 +30,8 @@ public sealed record OpBenchOptions
 /// <param name="Shape">The op and its sizes.</param>
 /// <param name="Compute">Type of the products.</param>
 /// <param name="Variant">The kernel.</param>
-/// <param name="Rows">Rows of the timed calls: fewer than the shape's for the plain variant, whose pace is the same for any number.</param>
-/// <param name="Seconds">Of each call.</param>
+/// <param name="Rows">Rows of the timed calls: fewer than the shape's for a slow variant, whose pace is the same for any number.</param>
+/// <param name="Seconds">Of each call, by the backend's own clock (<see cref="Backend.Time"/>).</param>
 /// <param name="Peak">Floating-point operations a second that its instructions reach at most; null where that is not known or says nothing.</param>
 public sealed record OpTiming(OpShape Shape, DType Compute, string Variant, int Rows, Timings Seconds, double? Peak)
 {
@@ -44,62 +45,90 @@ public sealed record OpTiming(OpShape Shape, DType Compute, string Variant, int 
     public double? ShareOfPeak => Gflops * 1e9 / Peak;
 }
 
+/// <summary>A variant that was never proven and did not get as far as being timed.</summary>
+/// <param name="Shape">The op and its sizes.</param>
+/// <param name="Compute">Type of the products.</param>
+/// <param name="Variant">The kernel.</param>
+/// <param name="Problem">What the backend said.</param>
+public sealed record UntimedVariant(OpShape Shape, DType Compute, string Variant, string Problem);
+
 /// <summary>What <see cref="OpBenchmark"/> found.</summary>
 /// <param name="Backend">Its name and description.</param>
 /// <param name="Peaks">What the machine reaches at most.</param>
 /// <param name="Timings">A row for each shape, type and variant.</param>
-public sealed record OpBenchResult((string Name, string Description) Backend, IReadOnlyList<Peak> Peaks, IReadOnlyList<OpTiming> Timings);
+/// <param name="NotTimed">Unproven variants that failed, or computed something else than the slowest.</param>
+public sealed record OpBenchResult(
+    (string Name, string Description) Backend, IReadOnlyList<Peak> Peaks, IReadOnlyList<OpTiming> Timings,
+    IReadOnlyList<UntimedVariant> NotTimed);
 
 /// <summary>Times every variant of the ops that matter, on named shapes, each after it agreed with the slowest.</summary>
 public static class OpBenchmark
 {
     private const int AtLeast = 3;
 
-    // The plain variant has no time for all rows of a large shape; a call of fewer operations is quick on anything.
-    private const string Slow = "scalar";
+    // The plain variant, and any on the device that only emulates, has no time for all rows of a large shape, and the same pace on a few.
+    // Told by name, so that two runs time the same work. A call of fewer operations is quick on anything.
+    private const string Plain = "scalar", Emulated = "ilgpu:cpu";
     private const double Small = 1e8;
 
     /// <summary>Measures.</summary>
     /// <param name="options">What.</param>
     /// <param name="progress">Told of the shapes done.</param>
     /// <param name="cancel">Checked between calls.</param>
-    /// <exception cref="Errors.SparseRMException">The backend cannot be had, runs out of memory, or a variant computes something else than the slowest.</exception>
+    /// <exception cref="SparseRMException">
+    /// The backend cannot be had, runs out of memory, or a proven variant computes something else than the slowest.
+    /// </exception>
     public static OpBenchResult Run(OpBenchOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         using var backend = BackendCatalog.Open(options.Backend, options.Threads);
         var peaks = backend.MeasurePeaks(MachinePeaks.Seconds);
-        var timings = new List<OpTiming>();
+        var result = new OpBenchResult((backend.Name, backend.Description), peaks, [], []);
         var all = (from shape in options.Shapes from compute in options.Types select (shape, compute)).ToArray();
         for (int i = 0; i < all.Length; i++)
         {
             var (shape, compute) = all[i];
             progress?.Report(new WorkProgress("timing ops", i, all.Length));
-            timings.AddRange(Time(backend, peaks, shape, compute, options, cancel));
+            using var run = OpRun.Prepare(backend, shape, compute);
+            result = Time(backend, run, result, options, cancel);
         }
-        return new OpBenchResult((backend.Name, backend.Description), peaks, timings);
+        return result;
     }
 
-    private static List<OpTiming> Time(
-        Backend backend, IReadOnlyList<Peak> peaks, OpShape shape, DType compute, OpBenchOptions options, CancellationToken cancel)
+    private static OpBenchResult Time(Backend backend, OpRun run, OpBenchResult result, OpBenchOptions options, CancellationToken cancel)
     {
-        var variants = backend.Variants(shape.Op).Where(variant => variant.Supported).ToArray();
+        var variants = backend.Variants(run.Shape.Op).Where(variant => variant.Supported).ToArray();
         string selected = variants.First(variant => variant.Selected).Name;
-        using var run = OpRun.Prepare(backend, shape, compute);
-        var timings = new List<OpTiming>();
+        var (timings, notTimed) = (result.Timings.ToList(), result.NotTimed.ToList());
         foreach (var variant in variants)
         {
             if (options.OnlySelected && variant.Name != selected) continue;
             cancel.ThrowIfCancellationRequested();
-            run.Select(variant.Name);
-            bool all = variant.Name != Slow || shape.Flops(shape.Rows) < Small;
-            int rows = all ? shape.Rows : run.SampleRows;
-            Action call = all ? run.Call : run.CallSample;
-            call();
-            double? peak = shape.IsArithmetic ? MachinePeaks.Of(peaks, variant.Name, compute) : null;
-            timings.Add(new OpTiming(shape, compute, variant.Name, rows, Timings.Of(call, new Budget(options.Seconds, AtLeast), null, cancel), peak));
+            try
+            {
+                timings.Add(Time(backend, run, variant.Name, result.Peaks, options.Seconds, cancel));
+            }
+            catch (BackendException error) when (!variant.Proven)
+            {
+                notTimed.Add(new UntimedVariant(run.Shape, run.Compute, variant.Name, error.Message));
+            }
         }
-        backend.Select(shape.Op, selected);
-        return timings;
+        backend.Select(run.Shape.Op, selected);
+        return result with { Timings = timings, NotTimed = notTimed };
     }
 
+    private static OpTiming Time(
+        Backend backend, OpRun run, string variant, IReadOnlyList<Peak> peaks, double seconds, CancellationToken cancel)
+    {
+        var shape = run.Shape;
+        bool isSlow = IsSlow(backend, shape, variant);
+        run.Select(variant, onSample: isSlow);
+        Action call = isSlow ? run.CallSample : run.Call;
+        backend.Time(call);
+        double? peak = shape.IsArithmetic ? MachinePeaks.Of(peaks, variant, run.Compute) : null;
+        var timings = Timings.Of(call, new Budget(seconds, AtLeast), null, cancel, backend.Time);
+        return new OpTiming(shape, run.Compute, variant, isSlow ? run.SampleRows : shape.Rows, timings, peak);
+    }
+
+    private static bool IsSlow(Backend backend, OpShape shape, string variant) =>
+        shape.Flops(shape.Rows) >= Small && (variant == Plain || backend.Name == Emulated);
 }

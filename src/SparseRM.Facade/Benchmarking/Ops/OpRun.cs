@@ -52,8 +52,10 @@ public abstract class OpRun : IDisposable
     public abstract void CallSample();
 
     /// <summary>Selects a variant after it was seen to agree with the slowest: what is timed must first be right.</summary>
+    /// <param name="variant">Its name.</param>
+    /// <param name="onSample">Whether it computes the sample alone to be compared, instead of all rows.</param>
     /// <exception cref="BackendException">It does not agree; or this machine cannot run it.</exception>
-    public void Select(string variant)
+    public void Select(string variant, bool onSample = false)
     {
         string slowest = Backend.Variants(Shape.Op).First(candidate => candidate.Supported).Name;
         Backend.Select(Shape.Op, slowest);
@@ -63,8 +65,9 @@ public abstract class OpRun : IDisposable
         float[] expected = ReadSample(SampleRows);
         Backend.Select(Shape.Op, variant);
         Reset();
-        Call();
-        double error = Difference(expected, ReadSample(Shape.Rows));
+        if (onSample) CallSample();
+        else Call();
+        double error = Difference(expected, ReadSample(onSample ? SampleRows : Shape.Rows));
         if (!(error <= Tolerated))
         {
             throw new BackendException(Backend.Name,

@@ -10,6 +10,9 @@ namespace SparseRM.Benchmarking.Ops;
 /// <param name="Rows">Tokens.</param>
 public abstract record OpShape(string Name, OpKind Op, int Rows)
 {
+    /// <summary>Whether it is so large that only a GPU has the time for it.</summary>
+    public bool ForGpu { get; init; }
+
     /// <summary>Nominal floating-point operations of so many rows.</summary>
     public abstract double Flops(int rows);
 

@@ -1,11 +1,29 @@
+using System.Text.RegularExpressions;
 using SparseRM.Backends;
 
 namespace SparseRM.Benchmarking.Ops;
 
 /// <summary>The one table of named shapes: what <c>sparserm bench ops</c> and the BenchmarkDotNet project walk.</summary>
-public static class OpShapes
+public static partial class OpShapes
 {
     private static readonly AttentionOptions s_gemma = new(8, 4, 256, 1 / 16f, 50, 4096), s_llama = new(32, 8, 64, 1 / 8f, 0, 0);
+    private static readonly AttentionOptions s_gemma9 = new(16, 8, 256, 1 / 16f, 50, 0);
+
+    // A batch of 4096 tokens through a block of Gemma-2-9B, and encoders of Gemma Scope on as many.
+    private static readonly OpShape[] s_forGpus =
+    [
+        new MatMulShape("gemma2_9b_q_4096tok", 4096, 3584, 4096),
+        new MatMulShape("gemma2_9b_kv_4096tok", 4096, 3584, 2 * 2048),  // keys and values come of one product
+        new MatMulShape("gemma2_9b_o_4096tok", 4096, 4096, 3584),
+        new MatMulShape("gemma2_9b_mlp_up_4096tok", 4096, 3584, 14336),
+        new MatMulShape("gemma2_9b_mlp_down_4096tok", 4096, 14336, 3584),
+        new GatedMatMulShape("gemma2_9b_gate_up_4096tok", 4096, 3584, 14336, GatedActivationKind.GeluTanh),
+        new AttentionShape("gemma2_9b_attention_8x512tok", 8, 512, s_gemma9),
+        new AttentionShape("gemma2_9b_attention_4096tok", 1, 4096, s_gemma9 with { Window = 4096 }),
+        new AttentionShape("gemma2_9b_attention_no_softcap_8x512tok", 8, 512, s_gemma9 with { Softcap = 0 }),
+        new SaeEncodeShape("gemma2_2b_sae_16k_jumprelu_4096tok", 4096, 2304, 16_384, null),
+        new SaeEncodeShape("gemma2_2b_sae_131k_topk64_4096tok", 4096, 2304, 131_072, 64),
+    ];
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<OpShape> All { get; } =
@@ -24,6 +42,7 @@ public static class OpShapes
         new SaeEncodeShape("gemma2_2b_sae_16k_topk64_256tok", 256, 2304, 16_384, 64),
         new SaeEncodeShape("gemma2_2b_sae_131k_jumprelu_256tok", 256, 2304, 131_072, null),
         new SaeEncodeShape("gemma2_2b_sae_131k_topk64_256tok", 256, 2304, 131_072, 64),
+        .. s_forGpus.Select(shape => shape with { ForGpu = true }),
         // Small enough for the slowest kernels and for a look at what a call costs.
         new MatMulShape("miniworld_mlp_up_25tok", 25, 192, 512),
         new GatedMatMulShape("miniworld_gate_up_25tok", 25, 192, 512, GatedActivationKind.GeluTanh),
@@ -37,4 +56,30 @@ public static class OpShapes
 
     /// <summary>Shapes of one op.</summary>
     public static IEnumerable<OpShape> Of(OpKind op) => All.Where(shape => shape.Op == op);
+
+    /// <summary>The shape of a name, or those with all of its parts: <c>gemma-2-2b-16k</c> is the SAEs of 16k for Gemma-2-2B.</summary>
+    /// <remarks>Parts lie between '-' and '_'; letters and the number after them are two. Points and capitals say nothing.</remarks>
+    public static IReadOnlyList<OpShape> Named(string name)
+    {
+        if (All.FirstOrDefault(shape => shape.Name == name) is { } one) return [one];
+        var parts = Parts(name);
+        return [.. All.Where(shape => parts.IsSubsetOf(Parts(shape.Name)))];
+    }
+
+    /// <summary>What is run: of those asked for, the ones for GPUs only on a GPU, or where the name has no others.</summary>
+    /// <param name="name">As <see cref="Named"/> takes it; null for all.</param>
+    /// <param name="op">One op, or all.</param>
+    /// <param name="backend">A name of <see cref="BackendCatalog.Names"/>.</param>
+    public static IReadOnlyList<OpShape> Choose(string? name, OpKind? op, string backend)
+    {
+        OpShape[] asked = [.. (name is null ? All : Named(name)).Where(shape => op is null || shape.Op == op)];
+        OpShape[] fit = [.. asked.Where(shape => !shape.ForGpu || BackendCatalog.IsGpu(backend))];
+        return fit.Length > 0 || name is null ? fit : asked;
+    }
+
+    private static HashSet<string> Parts(string name) =>
+        [.. Divider().Split(name.ToLowerInvariant().Replace(".", "", StringComparison.Ordinal))];
+
+    [GeneratedRegex("[-_]|(?<=[a-z])(?=[0-9])")]
+    private static partial Regex Divider();
 }
