@@ -5,7 +5,7 @@ using SparseRM.Interop.Cuda;
 
 namespace SparseRM.Testing;
 
-/// <summary>The mock driver that the cuda backend of this process opens: it checks every call and runs kernels on the processor.</summary>
+/// <summary>The mock driver and cuBLASLt that the cuda backend of this process opens: it checks every call, the processor computes.</summary>
 public static partial class MockDriver
 {
     private const string Library = "srm_mock_cuda";
@@ -21,10 +21,10 @@ public static partial class MockDriver
         return Encoding.UTF8.GetString(text, 0, Array.IndexOf(text, (byte)0));
     }
 
-    /// <summary>Contexts, blocks, streams, events and modules that are alive.</summary>
+    /// <summary>Contexts, blocks, streams, events, modules and objects of cuBLASLt that are alive.</summary>
     public static int Alive() => srm_mock_alive();
 
-    /// <summary>Sets version, devices, capability or memory.</summary>
+    /// <summary>Sets version, devices, capability, memory or algorithms.</summary>
     public static void Set(string name, long value) => srm_mock_set(name, value);
 
     /// <summary>Lets a call of a function ("*": any) fail.</summary>
@@ -43,7 +43,11 @@ public static partial class MockDriver
     public static bool IsPointer(string kernel, int parameter) => srm_mock_is_pointer(kernel, parameter) != 0;
 
     [ModuleInitializer]
-    internal static void Install() => Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, Path);
+    internal static void Install()
+    {
+        Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, Path);
+        Environment.SetEnvironmentVariable(CudaBackend.CublasLtVariable, Path);
+    }
 
     [LibraryImport(Library)]
     private static partial void srm_mock_violations(byte[] text, int capacity);

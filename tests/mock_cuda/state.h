@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,7 +63,7 @@ struct Module {
 
 // What a test sets; see control.cpp.
 struct Settings {
-  int version = 12040, devices = 1, capability = 90, multiprocessors = 132;
+  int version = 12040, devices = 1, capability = 90, multiprocessors = 132, algorithms = 1;
   size_t memory = size_t{1} << 30;
 };
 
@@ -91,6 +92,7 @@ struct State {
   std::map<void*, Stream*> streams;
   std::map<void*, Event*> events;
   std::map<void*, Module*> modules;
+  std::set<void*> library_objects;  // of cublaslt_objects.cpp
   std::map<std::string, int> calls, launches;
   std::string violations;
 };

@@ -50,7 +50,10 @@ internal sealed class KernelsCommand : CliCommand
     {
         var table = Tables.Of("Op", "Backend", "Variant", "Runs here", "In use");
         foreach (var row in rows)
-            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", row.Variant.Selected ? "yes" : "");
+        {
+            string use = row.Variant.Selected ? "yes" : row.Variant.BatchInvariant ? "" : "only to compare";
+            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", use);
+        }
         Session.Tables.Write(table);
         foreach (string description in rows.Select(row => row.Description).Distinct()) Session.Out.WriteLine(description);
     }
@@ -62,7 +65,8 @@ internal sealed class KernelsCommand : CliCommand
         {
             json.WriteStartObject();
             new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", row.Variant.Name)
-                .Add("supported", row.Variant.Supported).Add("selected", row.Variant.Selected).WriteTo(json);
+                .Add("supported", row.Variant.Supported).Add("selected", row.Variant.Selected)
+                .Add("batch_invariant", row.Variant.BatchInvariant).WriteTo(json);
             json.WriteEndObject();
         }
         json.WriteEndArray();

@@ -2,12 +2,17 @@ using SparseRM.Backends;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
-/// <summary><see cref="Backend.MatMul"/>: kernels/ops/matmul*.cu, one launch a product.</summary>
+/// <summary><see cref="Backend.MatMul"/>: kernels/ops/matmul*.cu, one launch a product, or cuBLASLt.</summary>
 internal static class CudaMatMul
 {
     public static void Run(CudaBackend backend, CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
     {
         var variant = backend.Pick(OpKind.MatMul, w.Types, w.Inputs, y.Rows);
+        if (variant.IsByCublasLt)
+        {
+            backend.QueueCublasLt(x, w, bias, y);
+            return;
+        }
         var grid = new Grid(Grid.Tiles(y.Columns, variant.TileColumns), Grid.Tiles(y.Rows, variant.TileRows));
         if (!variant.TakesTensorMaps)
         {
@@ -56,6 +61,8 @@ internal static class CudaMatMul
             Fits = FitsTensorCore,
             IsProven = false,
         },
+        // What others are compared with: the library takes another algorithm for another number of rows.
+        new("cublaslt", "", 0) { IsByCublasLt = true, Fits = FitsTensorCore, IsProven = false, IsBatchInvariant = false },
     ];
 }
 
