@@ -34,6 +34,10 @@ public sealed class ComparisonVariantTests
             "--variant: matmul=cublaslt of the backend cuda:0 is for comparison only (sparserm kernels bench): ",
             "a row's bits may depend on its batch; it can run tiled, mma_sync, skinny");
 
-    private static CliResult Run(string library, params string[] args) => Cli.Run(
-        new CliInput { Environment = { [CudaBackend.DriverVariable] = s_mock, [CudaBackend.CublasLtVariable] = library } }, args);
+    private static CliResult Run(string library, params string[] args)
+    {
+        var input = CliInput.Text("{\"ids\": [2]}");
+        (input.Environment[CudaBackend.DriverVariable], input.Environment[CudaBackend.CublasLtVariable]) = (s_mock, library);
+        return Cli.Run(input, args);
+    }
 }
