@@ -64,7 +64,7 @@ std::string problem_of(const Operands& on, const Algorithm& algorithm) {
   const Shape& s = algorithm.shape;
   std::vector<Range> read = {{"a", on.a, bytes_of(s.k, s.m, s.lda, 2), algorithm.align_a},
                              {"b", on.b, bytes_of(s.k, s.n, s.ldb, 2), algorithm.align_b}};
-  if (s.has_bias) read.push_back({"the bias", on.bias, size_t{4} * s.m, algorithm.align_bias});
+  if (s.has_bias) read.push_back({"the bias", on.bias, size_t{4} * s.m, std::max(algorithm.align_bias, 16u)});
   const Range d = {"d", on.d, bytes_of(s.m, s.n, s.ldd, 4), algorithm.align_d};
   const Range workspace = {"the workspace", on.workspace, on.workspace_bytes, 256};
   if (on.workspace_bytes < algorithm.workspace_bytes) return "the workspace is smaller than the algorithm asks for";
@@ -93,7 +93,7 @@ float widen(uint16_t half) {
 void multiply(const Operands& on, const Algorithm& algorithm) {
   if (state().lost != kSuccess) return;
   const Shape& s = algorithm.shape;
-  std::memset(on.workspace, 0xff, algorithm.workspace_bytes);
+  std::memset(on.workspace, 0xff, std::min<size_t>(algorithm.workspace_bytes, 1 << 20));
   const int middle = s.n <= 16 ? s.k / 2 : s.k;
   for (int64_t j = 0; j < s.n; j++) {
     for (int64_t i = 0; i < s.m; i++) {
@@ -118,11 +118,12 @@ SRM_MOCK Status cublasLtMatmulAlgoGetHeuristic(void* handle, void* product, void
       !shape_of(*described, a, b, c, d, chosen.shape, __func__))
     return kBadValue;
   if (wanted < 1) return mock::violation("no algorithm is wanted"), kBadValue;
+  if (wishes->workspace_bytes < 4 << 20) mock::violation("algorithms get a workspace of less than what is recommended");
   chosen.align_a = wishes->align_a;
   chosen.align_b = wishes->align_b;
   chosen.align_d = std::max(wishes->align_c, wishes->align_d);
   chosen.align_bias = chosen.shape.has_bias ? alignment_of(described->bias) : 0;
-  chosen.workspace_bytes = std::min<uint64_t>(wishes->workspace_bytes, 1 << 20);
+  chosen.workspace_bytes = wishes->workspace_bytes;
   *found = std::min(wanted, state().settings.algorithms);
   for (int i = 0; i < *found; i++) {
     std::memset(&results[i], 0x5a, sizeof results[i]);

@@ -1,4 +1,5 @@
 using SparseRM.Backends;
+using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
@@ -10,7 +11,7 @@ internal static class CudaMatMul
         var variant = backend.Pick(OpKind.MatMul, w.Types, w.Inputs, y.Rows);
         if (variant.IsByCublasLt)
         {
-            backend.QueueCublasLt(x, w, bias, y);
+            RunByCublasLt(backend, x, w, bias, y);
             return;
         }
         var grid = new Grid(Grid.Tiles(y.Columns, variant.TileColumns), Grid.Tiles(y.Rows, variant.TileRows));
@@ -24,6 +25,20 @@ internal static class CudaMatMul
         backend.Launch("matmul", variant, w.Types, Persistent(backend, grid), variant.Shared(w.Inputs),
             x.Pointer, x.RowStride, w.Pointer, w.RowStride, bias?.Pointer ?? 0, y.Pointer, y.RowStride, y.Rows, w.Inputs, w.Outputs,
             Map(backend, x, w.Inputs, variant.TileRows), Map(backend, w, variant.TileColumns));
+    }
+
+    /// <summary>Kernels of the library may read a bias by 16 bytes whatever its alignment, so one that is less aligned is copied first.</summary>
+    private static void RunByCublasLt(CudaBackend backend, CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
+    {
+        if (y.Rows == 0) return;
+        if (bias is not { } there || there.Pointer % BiasAlignment == 0)
+        {
+            backend.QueueCublasLt(x, w, bias, y);
+            return;
+        }
+        using var room = backend.Arena.Allocate((long)there.Columns * sizeof(float));
+        CudaPack.Run(backend, there, new CudaOperand(room.Pointer, 1, there.Columns, there.Columns, DType.F32));
+        backend.QueueCublasLt(x, w, there with { Pointer = room.Pointer }, y);
     }
 
     /// <summary>A block for each multiprocessor, as long as there are tiles.</summary>
@@ -44,6 +59,8 @@ internal static class CudaMatMul
 
     /// <summary>WgmmaProduct::kSharedBytes.</summary>
     internal const int WgmmaBytes = 197696;
+
+    private const int BiasAlignment = 16;
 
     public static readonly CudaVariant[] Variants =
     [
