@@ -34,6 +34,9 @@ public sealed record BackendFamily(
 /// <summary>The backends that this program has. Registered by hand: nothing is scanned for.</summary>
 public static class BackendCatalog
 {
+    /// <summary>Why a variant that is not <see cref="KernelVariant.BatchInvariant"/> computes nothing that is kept.</summary>
+    public const string ForComparison = "is for comparison only (sparserm kernels bench): a row's bits may depend on its batch";
+
     private static ImmutableArray<BackendFamily> s_all =
     [
         new(["cpu"], (_, threads) => NativeBackend.Open(threads), _ => []),  // its table lies in the library that does not open then
@@ -61,7 +64,8 @@ public static class BackendCatalog
     /// <param name="threads">Threads to use; 0 for all cores.</param>
     /// <param name="variants">Which variant computes an op; the backend's own choice for the others, or where this is null.</param>
     /// <exception cref="BackendException">
-    /// Unknown, or it does not open on this machine: never replaced by another in silence; or it has no such variant, or cannot run it.
+    /// Unknown, or it does not open on this machine: never replaced by another in silence; or it has no such variant, cannot run it, or
+    /// has it for comparison only (see <see cref="KernelVariant.BatchInvariant"/>).
     /// </exception>
     public static Backend Open(string name = "auto", int threads = 0, IReadOnlyDictionary<OpKind, string>? variants = null)
     {
@@ -76,7 +80,12 @@ public static class BackendCatalog
     {
         try
         {
-            foreach (var (op, variant) in variants ?? new Dictionary<OpKind, string>()) backend.Select(op, variant);
+            foreach (var (op, name) in variants ?? new Dictionary<OpKind, string>())
+            {
+                if (backend.Variants(op).Any(variant => variant.Name == name && !variant.BatchInvariant))
+                    throw new BackendException(backend.Name, $"{op.Name()}={name} {ForComparison}");
+                backend.Select(op, name);
+            }
             return backend;
         }
         catch

@@ -23,26 +23,31 @@ public static class OpCases
     private const string NotEmulated = "wgmma_tma";
 
     /// <summary>Variants that this machine can run.</summary>
-    public static IEnumerable<string> Supported(string backend, OpKind op)
-    {
-        using var opened = TestedBackends.Open(backend, 1);
-        return [.. opened.Variants(op).Where(v => v.Supported && v.Name != NotEmulated).Select(v => v.Name)];
-    }
+    public static IEnumerable<string> Supported(string backend, OpKind op) => Variants(backend, op).Select(v => v.Name);
 
     public static TheoryData<OpCase> For(OpKind op) => Of(TestedBackends.Names, op);
+
+    /// <summary>Of the variants in which a row's bits depend on that row alone.</summary>
+    public static TheoryData<OpCase> BatchInvariant(OpKind op) => Of(TestedBackends.Names, op, v => v.BatchInvariant);
 
     /// <summary>For sizes of real models.</summary>
     public static TheoryData<OpCase> OfFastBackends(OpKind op) => Of(TestedBackends.Names.Where(TestedBackends.IsFast), op);
 
-    private static TheoryData<OpCase> Of(IEnumerable<string> backends, OpKind op)
+    private static KernelVariant[] Variants(string backend, OpKind op)
+    {
+        using var opened = TestedBackends.Open(backend, 1);
+        return [.. opened.Variants(op).Where(v => v.Supported && v.Name != NotEmulated)];
+    }
+
+    private static TheoryData<OpCase> Of(IEnumerable<string> backends, OpKind op, Func<KernelVariant, bool>? isAsked = null)
     {
         var data = new TheoryData<OpCase>();
         foreach (string backend in backends)
         {
-            foreach (string variant in Supported(backend, op))
+            foreach (var variant in Variants(backend, op).Where(isAsked ?? (_ => true)))
             {
-                data.Add(new OpCase(backend, op, variant, false));
-                data.Add(new OpCase(backend, op, variant, true));
+                data.Add(new OpCase(backend, op, variant.Name, false));
+                data.Add(new OpCase(backend, op, variant.Name, true));
             }
         }
         return data;

@@ -5,7 +5,7 @@ using SparseRM.Interop.Cuda;
 
 namespace SparseRM.Testing;
 
-/// <summary>The mock driver that the cuda backend of this process opens: it checks every call and runs kernels on the processor.</summary>
+/// <summary>The mock driver and cuBLASLt that the cuda backend of this process opens: it checks every call, the processor computes.</summary>
 public static partial class MockDriver
 {
     private const string Library = "srm_mock_cuda";
@@ -21,10 +21,10 @@ public static partial class MockDriver
         return Encoding.UTF8.GetString(text, 0, Array.IndexOf(text, (byte)0));
     }
 
-    /// <summary>Contexts, blocks, streams, events and modules that are alive.</summary>
+    /// <summary>Contexts, blocks, streams, events, modules and objects of cuBLASLt that are alive.</summary>
     public static int Alive() => srm_mock_alive();
 
-    /// <summary>Sets version, devices, capability, memory, clock or memory_clock.</summary>
+    /// <summary>Sets version, devices, capability, memory, clock, memory_clock or algorithms.</summary>
     public static void Set(string name, long value) => srm_mock_set(name, value);
 
     /// <summary>Lets a call of a function ("*": any) fail.</summary>
@@ -49,7 +49,9 @@ public static partial class MockDriver
     internal static void Install()
     {
         IsInstalled = string.IsNullOrEmpty(Environment.GetEnvironmentVariable(CudaBackend.DriverVariable));
-        if (IsInstalled) Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, Path);
+        if (!IsInstalled) return;
+        Environment.SetEnvironmentVariable(CudaBackend.DriverVariable, Path);
+        Environment.SetEnvironmentVariable(CudaBackend.CublasLtVariable, Path);
     }
 
     [LibraryImport(Library)]

@@ -5,7 +5,8 @@
 
 using mock::state;
 
-// Sets "version" (12040), "devices" (1), "capability" (90), "memory" (bytes), "clock" or "memory_clock" (kHz).
+// Sets "version" (12040), "devices" (1), "capability" (90), "memory" (bytes), "clock" or "memory_clock" (kHz), or
+// "algorithms" that cuBLASLt knows (1).
 SRM_MOCK void srm_mock_set(const char* name, int64_t value) {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   mock::Settings& settings = state().settings;
@@ -14,6 +15,7 @@ SRM_MOCK void srm_mock_set(const char* name, int64_t value) {
   if (!std::strcmp(name, "capability")) settings.capability = static_cast<int>(value);
   if (!std::strcmp(name, "clock")) settings.clock = static_cast<int>(value);
   if (!std::strcmp(name, "memory_clock")) settings.memory_clock = static_cast<int>(value);
+  if (!std::strcmp(name, "algorithms")) settings.algorithms = static_cast<int>(value);
   if (!std::strcmp(name, "memory")) settings.memory = static_cast<size_t>(value);
 }
 
@@ -35,12 +37,12 @@ SRM_MOCK int srm_mock_count(const char* name) {
   return state().calls.count(name) ? state().calls[name] : state().launches[name];
 }
 
-// Users of the context + blocks + streams + events + modules + graphs.
+// Users of the context + blocks + streams + events + modules + graphs + objects of cuBLASLt.
 SRM_MOCK int srm_mock_alive() {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   mock::State& s = state();
-  return s.context_users +
-         static_cast<int>(s.blocks.size() + s.streams.size() + s.events.size() + s.modules.size() + s.graphs.size());
+  return s.context_users + static_cast<int>(s.blocks.size() + s.streams.size() + s.events.size() + s.modules.size() +
+                                            s.graphs.size() + s.library_objects.size());
 }
 
 // Copies the notes about wrong calls, one a line, and forgets them.

@@ -130,6 +130,8 @@ void free_everything() {
   if (is_leak && !s.events.empty()) violation("%zu events are alive when the context goes", s.events.size());
   if (is_leak && !s.graphs.empty()) violation("%zu graphs are alive when the context goes", s.graphs.size());
   if (is_leak && !s.modules.empty()) violation("%zu modules are alive when the context goes", s.modules.size());
+  if (is_leak && !s.library_objects.empty())
+    violation("%zu objects of cuBLASLt are alive when the context goes", s.library_objects.size());
   for (auto& [start, block] : s.blocks) std::free(block.start - kGuard);
   for (auto& [handle, stream] : s.streams) delete stream;
   for (auto& [handle, event] : s.events) delete event;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,7 +75,7 @@ struct Module {
 
 // What a test sets; see control.cpp.
 struct Settings {
-  int version = 12040, devices = 1, capability = 90, multiprocessors = 132, cache = 1 << 20;
+  int version = 12040, devices = 1, capability = 90, multiprocessors = 132, cache = 1 << 20, algorithms = 1;
   int clock = 1'980'000, memory_clock = 2'619'000, bus_width = 5120;  // kHz, kHz, bits
   size_t memory = size_t{1} << 30;
 };
@@ -105,6 +106,7 @@ struct State {
   std::map<void*, Event*> events;
   std::map<void*, Module*> modules;
   std::map<void*, Graph*> graphs;
+  std::set<void*> library_objects;  // of cublaslt_objects.cpp
   std::map<std::string, int> calls, launches;
   std::string violations;
 };

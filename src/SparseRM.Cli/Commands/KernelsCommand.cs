@@ -48,7 +48,7 @@ internal sealed class KernelsCommand : CliCommand
         var table = Tables.Of("Op", "Backend", "Variant", "Runs here", "In use");
         foreach (var row in rows)
         {
-            string use = row.Variant.Selected ? "yes" : row.Variant.Proven ? "" : "only by name";
+            string use = row.Variant.Selected ? "yes" : !row.Variant.BatchInvariant ? "only to compare" : row.Variant.Proven ? "" : "only by name";
             table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", use);
         }
         Session.Tables.Write(table);
@@ -67,9 +67,10 @@ internal sealed class KernelsCommand : CliCommand
         json.WriteStartArray("kernels");
         foreach (var row in rows)
         {
-            var (name, supported, selected, proven) = row.Variant;
+            var (name, supported, selected, proven, batchInvariant) = row.Variant;
             BenchReports.WriteObject(json, new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", name)
-                .Add("supported", supported).Add("selected", selected).Add("only_by_name", !proven));
+                .Add("supported", supported).Add("selected", selected).Add("only_by_name", !proven || !batchInvariant)
+                .Add("batch_invariant", batchInvariant));
         }
         json.WriteEndArray();
     });

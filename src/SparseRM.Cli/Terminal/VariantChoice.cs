@@ -28,7 +28,7 @@ internal static class VariantChoice
     };
 
     /// <summary>What the user chose, in a form that opens a backend.</summary>
-    /// <exception cref="UsageException">The backend has no such variant, or this machine cannot run it.</exception>
+    /// <exception cref="UsageException">The backend has no such variant, or for comparison only, or this machine cannot run it.</exception>
     public static IReadOnlyDictionary<OpKind, string> Variants(this ParseResult args)
     {
         var choices = new Dictionary<OpKind, string>(args.GetValue(Option) ?? []);
@@ -37,10 +37,16 @@ internal static class VariantChoice
         foreach (var (op, name) in choices)
         {
             var variants = backend.Variants(op);
-            if (variants.Any(variant => variant.Name == name && variant.Supported)) continue;
-            string can = string.Join(", ", variants.Where(variant => variant.Supported).Select(variant => variant.Name));
-            string problem = variants.Any(variant => variant.Name == name) ? $"cannot run {op.Name()}={name} on this machine" : $"has no {op.Name()}={name}";
-            throw new UsageException($"{Name}: the backend {backend.Name} {problem}; it can run {can}");
+            var usable = variants.Where(variant => variant.Supported && variant.BatchInvariant).Select(variant => variant.Name).ToArray();
+            if (usable.Contains(name)) continue;
+            string choice = $"{op.Name()}={name}";
+            string problem = variants.FirstOrDefault(variant => variant.Name == name) switch
+            {
+                { Name: null } => $"the backend {backend.Name} has no {choice}",
+                { BatchInvariant: false } => $"{choice} of the backend {backend.Name} {BackendCatalog.ForComparison}",
+                _ => $"the backend {backend.Name} cannot run {choice} on this machine",
+            };
+            throw new UsageException($"{Name}: {problem}; it can run {string.Join(", ", usable)}");
         }
         return choices;
     }

@@ -9,7 +9,7 @@ namespace SparseRM.Backends;
 /// <para>Calls enqueue on the backend's stream and may return before the work is done; only <see cref="Download"/> and
 /// <see cref="SaeEncode"/> wait. A backend is used by one thread at a time; it may use many itself.</para>
 /// <para>Every op computes each row by itself: a row's bits do not depend on the other rows, on their number or on the number of threads.
-/// This is what makes a score the same in any batch.</para>
+/// This is what makes a score the same in any batch. Only variants that are not <see cref="KernelVariant.BatchInvariant"/> may do else.</para>
 /// <para>Fused ops are virtual, with their meaning composed from the others; an override must equal it within the op's bound.</para>
 /// <para>All ops throw <see cref="Errors.ShapeMismatchException"/> for operands that do not fit, through <see cref="OpChecks"/>.</para>
 /// </remarks>

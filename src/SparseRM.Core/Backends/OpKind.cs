@@ -42,4 +42,8 @@ public enum OpKind
 /// <param name="Supported">Whether this machine can run it.</param>
 /// <param name="Selected">Whether it is the one in use.</param>
 /// <param name="Proven">Whether it ever ran on a machine that has what it needs; one that did not is used only where it is asked for.</param>
-public readonly record struct KernelVariant(string Name, bool Supported, bool Selected, bool Proven = true);
+/// <param name="BatchInvariant">
+/// Whether a row's bits depend on that row alone, as <see cref="Backend"/> promises. A variant of which that is not known is there for
+/// others to be compared with: it is used only where it is asked for, and no score is computed with it.
+/// </param>
+public readonly record struct KernelVariant(string Name, bool Supported, bool Selected, bool Proven = true, bool BatchInvariant = true);

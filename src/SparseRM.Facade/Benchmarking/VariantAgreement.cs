@@ -53,7 +53,8 @@ public sealed record VariantAgreement(DType Compute, int Choices, int Texts, dou
 
     private static List<Dictionary<OpKind, string>> Every(Backend backend, Dictionary<OpKind, string> defaults)
     {
-        var supported = Enum.GetValues<OpKind>().SelectMany(op => backend.Variants(op).Where(variant => variant.Supported).Select(variant => (Op: op, variant.Name))).ToArray();
+        var supported = Enum.GetValues<OpKind>().SelectMany(op => backend.Variants(op)
+            .Where(variant => variant.Supported && variant.BatchInvariant).Select(variant => (Op: op, variant.Name))).ToArray();
         List<Dictionary<OpKind, string>> choices = [defaults];
         foreach (var (op, name) in supported)
             if (defaults[op] != name) choices.Add(new(defaults) { [op] = name });

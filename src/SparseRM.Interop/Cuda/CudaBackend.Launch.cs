@@ -26,7 +26,7 @@ public sealed partial class CudaBackend
         for (int i = Array.IndexOf(variants, _selected[op]); i > 0; i--)
         {
             var variant = variants[i];
-            if (variant.Fits(types, width) && rows <= variant.MostRows && (variant.IsProven || variant == _selected[op])) return variant;
+            if (variant.Fits(types, width) && rows <= variant.MostRows && (!variant.IsByNameOnly || variant == _selected[op])) return variant;
         }
         return variants[0];
     }

@@ -40,7 +40,8 @@ public sealed partial class CudaBackend : Backend
         _indices = new CudaIndices(device, _arena);
         _passes = new CudaPasses(device);
         device.PassBreaks = _passes.Break;
-        foreach (var op in Enum.GetValues<OpKind>()) _selected[op] = CudaVariants.Of(op).Last(variant => IsSupported(variant) && variant.IsProven);
+        _cublasLt = new Lazy<CublasLtSearch>(() => CublasLt.Search(device.Name));
+        foreach (var op in Enum.GetValues<OpKind>()) _selected[op] = CudaVariants.Of(op).Last(variant => !variant.IsByNameOnly && IsSupported(variant));
     }
 
     /// <summary>Opens a device.</summary>
@@ -133,8 +134,8 @@ public sealed partial class CudaBackend : Backend
     {
         CudaVariant selected;
         lock (_gate) selected = _selected[op];
-        return [.. CudaVariants.Of(op)
-            .Select(variant => new KernelVariant(variant.Name, IsSupported(variant), variant == selected, variant.IsProven))];
+        return [.. CudaVariants.Of(op).Select(variant => new KernelVariant(
+            variant.Name, IsSupported(variant), variant == selected, variant.IsProven, variant.IsBatchInvariant))];
     }
 
     /// <inheritdoc/>
@@ -147,9 +148,12 @@ public sealed partial class CudaBackend : Backend
             lock (_gate) _selected[op] = found;
             return;
         }
-        string problem = variants.Any(v => v.Name == variant)
-            ? $"{_device.Model} cannot run variant \"{variant}\" of {op}"
-            : $"{op} has no variant \"{variant}\"";
+        string problem = Array.Find(variants, v => v.Name == variant) switch
+        {
+            null => $"{op} has no variant \"{variant}\"",
+            { IsByCublasLt: true } => $"variant \"{variant}\" of {op} is computed by NVIDIA's cuBLASLt, and {_cublasLt.Value.Problem}",
+            _ => $"{_device.Model} cannot run variant \"{variant}\" of {op}",
+        };
         throw new BackendException(Name, $"{problem}; it can run: {string.Join(", ", variants.Where(IsSupported).Select(v => v.Name))}");
     }
 
@@ -168,6 +172,7 @@ public sealed partial class CudaBackend : Backend
             _loader?.Dispose();
             _saeEncode?.Dispose();
             _timer?.Dispose();
+            _cublasLtProducts?.Dispose();
             base.Dispose();
             _modules.Dispose();
             _arena.Dispose();
@@ -178,7 +183,8 @@ public sealed partial class CudaBackend : Backend
     private CudaStaging Staging => _staging ??= new CudaStaging(_device, StagingBytes);
 
     private bool IsSupported(CudaVariant variant) =>
-        _device.Capability >= variant.Capability && (variant.Capability < 90 || _device.Capability == variant.Capability);
+        _device.Capability >= variant.Capability && (variant.Capability < 90 || _device.Capability == variant.Capability)
+        && (!variant.IsByCublasLt || _cublasLt.Value.Library is not null);
 
     /// <summary>Begins an op: nobody else is inside, the backend is alive and its context current.</summary>
     private Lock.Scope Enter()

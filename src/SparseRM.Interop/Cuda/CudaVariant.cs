@@ -31,6 +31,15 @@ internal sealed class CudaVariant(string Name, string Module, int Threads)
     /// <remarks>No device has run any yet: all that are proven are so by the emulation.</remarks>
     public bool IsProven { get; init; } = true;
 
+    /// <summary>Whether a row's bits depend on that row alone; a variant where they do not is for comparison and never chosen by itself.</summary>
+    public bool IsBatchInvariant { get; init; } = true;
+
+    /// <summary>Whether it computes only where it is selected by name.</summary>
+    public bool IsByNameOnly => !IsProven || !IsBatchInvariant;
+
+    /// <summary>Products: computed by NVIDIA's cuBLASLt where that is there, by no kernel of ours.</summary>
+    public bool IsByCublasLt { get; init; }
+
     /// <summary>Attention: q, k and v are packed to operands first, and there is an entry for each width of a head.</summary>
     public bool PacksInputs { get; init; }
 

@@ -106,7 +106,7 @@ public class MatMulTests
         }
     }
 
-    [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
+    [Theory, MemberData(nameof(OpCases.BatchInvariant), OpKind.MatMul, MemberType = typeof(OpCases))]
     public void A_row_has_the_same_bits_alone_in_any_batch_and_on_any_threads(OpCase c)
     {
         foreach (var (weights, compute) in new[] { (DType.BF16, DType.BF16), (DType.BF16, DType.F32), (DType.F32, DType.F32) })

@@ -1,13 +1,19 @@
 using SparseRM.Backends;
+using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
-/// <summary><see cref="Backend.MatMul"/>: kernels/ops/matmul*.cu, one launch a product.</summary>
+/// <summary><see cref="Backend.MatMul"/>: kernels/ops/matmul*.cu, one launch a product, or cuBLASLt.</summary>
 internal static class CudaMatMul
 {
     public static void Run(CudaBackend backend, CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
     {
         var variant = backend.Pick(OpKind.MatMul, w.Types, w.Inputs, y.Rows);
+        if (variant.IsByCublasLt)
+        {
+            RunByCublasLt(backend, x, w, bias, y);
+            return;
+        }
         var grid = new Grid(Grid.Tiles(y.Columns, variant.TileColumns), Grid.Tiles(y.Rows, variant.TileRows));
         if (!variant.TakesTensorMaps)
         {
@@ -19,6 +25,20 @@ internal static class CudaMatMul
         backend.Launch("matmul", variant, w.Types, Persistent(backend, grid), variant.Shared(w.Inputs),
             x.Pointer, x.RowStride, w.Pointer, w.RowStride, bias?.Pointer ?? 0, y.Pointer, y.RowStride, y.Rows, w.Inputs, w.Outputs,
             Map(backend, x, w.Inputs, variant.TileRows), Map(backend, w, variant.TileColumns));
+    }
+
+    /// <summary>Kernels of the library may read a bias by 16 bytes whatever its alignment, so one that is less aligned is copied first.</summary>
+    private static void RunByCublasLt(CudaBackend backend, CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
+    {
+        if (y.Rows == 0) return;
+        if (bias is not { } there || there.Pointer % BiasAlignment == 0)
+        {
+            backend.QueueCublasLt(x, w, bias, y);
+            return;
+        }
+        using var room = backend.Arena.Allocate((long)there.Columns * sizeof(float));
+        CudaPack.Run(backend, there, new CudaOperand(room.Pointer, 1, there.Columns, there.Columns, DType.F32));
+        backend.QueueCublasLt(x, w, there with { Pointer = room.Pointer }, y);
     }
 
     /// <summary>A block for each multiprocessor, as long as there are tiles.</summary>
@@ -40,6 +60,8 @@ internal static class CudaMatMul
     /// <summary>WgmmaProduct::kSharedBytes.</summary>
     internal const int WgmmaBytes = 197696;
 
+    private const int BiasAlignment = 16;
+
     public static readonly CudaVariant[] Variants =
     [
         new("tiled", "matmul", 256) { TileRows = 64, TileColumns = 64 },
@@ -56,6 +78,8 @@ internal static class CudaMatMul
             Fits = FitsTensorCore,
             IsProven = false,
         },
+        // What others are compared with: the library takes another algorithm for another number of rows.
+        new("cublaslt", "", 0) { IsByCublasLt = true, Fits = FitsTensorCore, IsProven = false, IsBatchInvariant = false },
     ];
 }
 
