@@ -68,7 +68,7 @@ public class ScoreTests
             [.. Enumerable.Range(0, rows).Select(row => (float)reward.Score(z.Values.AsSpan(row * dModel, dModel)))], Rig.Read(rig.Native, scores));
     }
 
-    private static RewardModel Reward(Rig rig, HeadInputKind kind, int dModel, int inputs, int hidden)
+    internal static RewardModel Reward(Rig rig, HeadInputKind kind, int dModel, int inputs, int hidden)
     {
         bool projects = kind is HeadInputKind.Projection or HeadInputKind.Random;
         var latents = Enumerable.Range(0, kind is HeadInputKind.Projection or HeadInputKind.Activations ? inputs : 0)
