@@ -5,6 +5,7 @@ using SparseRM.Errors;
 using SparseRM.Ilgpu.Devices;
 using SparseRM.Ilgpu.Kernels;
 using SparseRM.Sae;
+using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Ilgpu;
@@ -81,6 +82,15 @@ public sealed partial class IlgpuBackend
     }
 
     /// <inheritdoc/>
+    /// <remarks>Composed where gate and up are of different types or y computes in another type than x.</remarks>
+    public override void GatedMatMul(Operand x, Matrix gate, Matrix up, GatedActivationKind kind, Operand y)
+    {
+        OpChecks.GatedMatMul(x, gate, up, y);
+        if (_gatedMatMul.Fuses(x, gate.On(), up.On(), y)) _gatedMatMul.Run(x.On(), gate.On(), up.On(), kind, y.On());
+        else base.GatedMatMul(x, gate, up, kind, y);
+    }
+
+    /// <inheritdoc/>
     public override void GatedActivation(Tensor gate, Tensor up, GatedActivationKind kind, Operand y)
     {
         OpChecks.GatedActivation(gate, up, y);
@@ -130,11 +140,28 @@ public sealed partial class IlgpuBackend
     {
         OpChecks.SaeEncode(x, encoder);
         latents.Clear();
-        var vectors = new Ops.SaeEncode.Vectors(
-            Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold), Vector(encoder.GateBias), Vector(encoder.MagnitudeScale),
-            Vector(encoder.MagnitudeBias));
-        _saeEncode.Run(x.On(), x.Rows, encoder, encoder.WEnc.On(), vectors, latents);
+        _saeEncode.Run(x.On(), x.Rows, encoder, encoder.WEnc.On(), Vectors(encoder), latents);
     }
+
+    /// <inheritdoc/>
+    /// <remarks>Pre-activations are as in <see cref="SaeEncode"/>; no list leaves the device.</remarks>
+    public override void CountActive(Tensor x, SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    {
+        OpChecks.CountActive(x, encoder, times, counts);
+        _saeEncode.RunCount(x.On(), x.Rows, encoder, encoder.WEnc.On(), Vectors(encoder), times, counts.On());
+    }
+
+    /// <inheritdoc/>
+    public override void Score(Tensor z, ResidentReward reward, Tensor scores)
+    {
+        OpChecks.Score(z, reward, scores);
+        var directions = reward.Directions is { } d ? d.On() : new Rows<float>(_device.None<float>(), 0);
+        _score.Run(z.On(), directions, reward.W1.On(), Vector(reward.B1), Vector(reward.W2), reward.B2, scores.On(), z.Rows);
+    }
+
+    private Ops.SaeEncode.Vectors Vectors(SaeEncoder encoder) => new(
+        Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold), Vector(encoder.GateBias), Vector(encoder.MagnitudeScale),
+        Vector(encoder.MagnitudeBias));
 
     /// <summary>A vector's elements; none where it is absent.</summary>
     private ArrayView<float> Vector(Tensor? vector) => vector is { } v ? v.On().Row(0, v.Columns) : _device.None<float>();

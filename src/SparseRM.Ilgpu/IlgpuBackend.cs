@@ -27,12 +27,13 @@ public sealed partial class IlgpuBackend : Backend
     private readonly RowOps _rowOps;
     private readonly RmsNorm _rmsNorm;
     private readonly MatMul _matMul;
-    private readonly VariantTable<bool> _gatedMatMul;
+    private readonly GatedMatMul _gatedMatMul;
     private readonly Transpose _transpose;
     private readonly Rope _rope;
     private readonly Attention _attention;
     private readonly GatedActivation _gatedActivation;
     private readonly SaeEncode _saeEncode;
+    private readonly Score _score;
     private readonly Scratch<int> _ints;
     private readonly Dictionary<OpKind, IVariants> _variants;
 
@@ -42,12 +43,13 @@ public sealed partial class IlgpuBackend : Backend
         (_elementwise, _rowOps, _rmsNorm, _matMul) = (new(device), new(device), new(device), new(device));
         (_rope, _attention, _gatedActivation, _transpose) = (new(device), new(device), new(device), new(device));
         (_saeEncode, _ints, _embedded) = (new(device, _matMul, _elementwise), new(device), new(device));
-        _gatedMatMul = VariantTable.One(device, OpKind.GatedMatMul, "composed", true);
+        (_gatedMatMul, _score) = (new(device), new(device));
         _variants = new IVariants[]
         {
             _elementwise.Add, _elementwise.Pack, _elementwise.Embed, _rowOps.Gather, _rowOps.Mean, _rmsNorm.Variants, _rmsNorm.AddVariants,
-            _matMul.Variants, _gatedMatMul, _rope.Variants, _attention.Variants, _gatedActivation.Variants, _saeEncode.Variants,
-        }.Concat(new[] { OpKind.RopeAttention, OpKind.CountActive, OpKind.Score }.Select(op => VariantTable.One(device, op, "composed", true))).ToDictionary(table => table.Op);
+            _matMul.Variants, _gatedMatMul.Variants, _rope.Variants, _attention.Variants, _gatedActivation.Variants, _saeEncode.Variants,
+            _saeEncode.CountVariants, _score.Variants, VariantTable.One(device, OpKind.RopeAttention, "composed", true),
+        }.ToDictionary(table => table.Op);
     }
 
     /// <summary>The names that <see cref="Open"/> takes, with the first device of each kind.</summary>
@@ -112,7 +114,7 @@ public sealed partial class IlgpuBackend : Backend
     /// <inheritdoc/>
     public override void Dispose()
     {
-        foreach (var owned in new IDisposable[] { _attention, _saeEncode, _transpose, _ints, _embedded }) owned.Dispose();
+        foreach (var owned in new IDisposable[] { _attention, _saeEncode, _score, _transpose, _ints, _embedded }) owned.Dispose();
         base.Dispose();
         _device.Dispose();
     }

@@ -40,4 +40,14 @@ internal readonly struct Rows<T>(ArrayView<T> data, int stride) where T : unmana
 
     /// <summary>Row <paramref name="row"/> from its first column on.</summary>
     public ArrayView<T> Row(int row, int columns) => Data.SubView((long)row * Stride, columns);
+
+    /// <summary>Row <paramref name="row"/> and those that follow.</summary>
+    public Rows<T> From(int row) => new(Data.SubView((long)row * Stride), Stride);
+}
+
+/// <summary>BF16 elements two by two.</summary>
+internal static class RowPairs
+{
+    /// <summary>The same rows as words of two elements, the first in the lower half; the stride is even.</summary>
+    public static Rows<uint> Pairs(this Rows<ushort> rows) => new(rows.Data.Cast<uint>(), rows.Stride / 2);
 }

@@ -29,20 +29,12 @@ internal struct Block16
         _row3.Add(x.D, w);
     }
 
-    /// <summary>Stores the sums at rows and outputs that are <paramref name="step"/> apart.</summary>
-    public readonly void Store<TX, TW>(MatMulArguments<TX, TW> a, int row, int output, int step) where TX : unmanaged where TW : unmanaged
+    /// <summary>Hands over the sums, whose rows and columns are <paramref name="step"/> apart.</summary>
+    public readonly void Store<T>(T a, int row, int column, int step) where T : struct, IProducts
     {
-        Store(a, row, output, step, _row0);
-        Store(a, row + step, output, step, _row1);
-        Store(a, row + 2 * step, output, step, _row2);
-        Store(a, row + 3 * step, output, step, _row3);
-    }
-
-    private static void Store<TX, TW>(MatMulArguments<TX, TW> a, int row, int output, int step, Four sums) where TX : unmanaged where TW : unmanaged
-    {
-        a.Store(row, output, sums.A);
-        a.Store(row, output + step, sums.B);
-        a.Store(row, output + 2 * step, sums.C);
-        a.Store(row, output + 3 * step, sums.D);
+        a.Store(row, column, step, _row0);
+        a.Store(row + step, column, step, _row1);
+        a.Store(row + 2 * step, column, step, _row2);
+        a.Store(row + 3 * step, column, step, _row3);
     }
 }

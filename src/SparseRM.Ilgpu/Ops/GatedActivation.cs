@@ -42,7 +42,8 @@ internal sealed class GatedActivation(IlgpuDevice device)
         }
     }
 
-    private static float Activate(int kind, float gate)
+    /// <summary>act(gate).</summary>
+    internal static float Activate(int kind, float gate)
     {
         if (kind == (int)GatedActivationKind.Silu) return gate * DeviceMath.Sigmoid(gate);
         if (kind == (int)GatedActivationKind.GeluErf) return 0.5f * gate * (1 + DeviceMath.Erf(gate * 0.70710678f));

@@ -1,5 +1,4 @@
 using ILGPU;
-using ILGPU.Runtime;
 using SparseRM.Backends;
 using SparseRM.Ilgpu.Devices;
 using SparseRM.Ilgpu.Kernels;
@@ -19,14 +18,10 @@ internal sealed partial class MatMul
     public MatMul(IlgpuDevice device)
     {
         _device = device;
-        var tiled = device.Lanes switch
-        {
-            < 16 => TiledKernels<Side1>(),
-            16 => TiledKernels<Side4>(),
-            _ => TiledKernels<Side16>(),
-        };
-        bool hasTensorCores = device.Accelerator is ILGPU.Runtime.Cuda.CudaAccelerator { Architecture: { } architecture }
-            && architecture >= ILGPU.Runtime.Cuda.CudaArchitecture.SM_80;
+        var tiled = new Kernels(
+            TiledFor<float, Single32, float, Single32, MatMulArguments<float, float>>(device),
+            TiledFor<float, Single32, ushort, Bf16, MatMulArguments<float, ushort>>(device),
+            TiledFor<ushort, Bf16, ushort, Bf16, MatMulArguments<ushort, ushort>>(device));
         Variants = new($"{device.Name}", OpKind.MatMul,
             new("naive", true, new(
                 new(Naive<float, Single32, float, Single32>, 1, 1, 0),
@@ -34,42 +29,33 @@ internal sealed partial class MatMul
                 new(Naive<ushort, Bf16, ushort, Bf16>, 1, 1, 0))),
             new("tiled", true, tiled),
             new("register_block", true, new(
-                new(RegisterBlock<float, Single32, float, Single32>, 4, 4, 0),
-                new(RegisterBlock<float, Single32, ushort, Bf16>, 4, 4, 0),
-                new(RegisterBlock<ushort, Bf16, ushort, Bf16>, 4, 4, 0))),
-            new("mma_sync", hasTensorCores, tiled with { Bf16 = new(MmaSync<PtxTensorCore>, MmaTile, MmaTile, MmaLanes, ReadsPairs: true) }));
+                RegisterBlockOf<float, Single32, float, Single32, MatMulArguments<float, float>>(),
+                RegisterBlockOf<float, Single32, ushort, Bf16, MatMulArguments<float, ushort>>(),
+                RegisterBlockOf<ushort, Bf16, ushort, Bf16, MatMulArguments<ushort, ushort>>())),
+            new("mma_sync", device.HasTensorCores, tiled with { Pairs = MmaSyncFor<MatMulArguments<uint, uint>>(device) }));
     }
 
+    /// <summary>A variant: a kernel for each pair of types of operand and matrix that there is, and perhaps one for pairs of BF16 inputs.</summary>
+    internal sealed record Kernels(
+        ProductKernel<MatMulArguments<float, float>> F32, ProductKernel<MatMulArguments<float, ushort>> F32OverBf16,
+        ProductKernel<MatMulArguments<ushort, ushort>> Bf16, ProductKernel<MatMulArguments<uint, uint>>? Pairs = null);
+
     /// <summary>The table; slowest first as guessed. <c>mma_sync</c> multiplies BF16 by BF16; with F32 operands it is <c>tiled</c>.</summary>
-    public VariantTable<MatMulKernels> Variants { get; }
+    public VariantTable<Kernels> Variants { get; }
 
     /// <summary>Enqueues y = x · wᵀ + bias.</summary>
     public void Run(IlgpuOperand x, IlgpuMatrix w, ArrayView<float> bias, Rows<float> y)
     {
-        var kernels = Variants.Run;
-        switch (x.Compute, w.Storage)
-        {
-            case (DType.BF16, DType.BF16):
-                var kernel = kernels.Bf16.ReadsPairs && w.Inputs % 2 != 0 ? TiledKernels<Side16>().Bf16 : kernels.Bf16;
-                Launch(kernel, new(x.Halves, w.Halves, bias, y, x.Count, w.Inputs, w.Outputs));
-                break;
-            case (DType.F32, DType.BF16):
-                Launch(kernels.F32OverBf16, new(x.Singles, w.Halves, bias, y, x.Count, w.Inputs, w.Outputs));
-                break;
-            default:
-                Launch(kernels.F32, new(x.Singles, w.Singles, bias, y, x.Count, w.Inputs, w.Outputs));
-                break;
-        }
+        var (kernels, rows, inputs, outputs) = (Variants.Run, x.Count, w.Inputs, w.Outputs);
+        if ((x.Compute, w.Storage) == (DType.F32, DType.F32))
+            kernels.F32.Launch(_device, new(x.Singles, w.Singles, bias, y, rows, inputs, outputs));
+        else if (x.Compute == DType.F32)
+            kernels.F32OverBf16.Launch(_device, new(x.Singles, w.Halves, bias, y, rows, inputs, outputs));
+        else if (kernels.Pairs is { } pairs && inputs % 2 == 0)
+            pairs.Launch(_device, new(x.Halves.Pairs(), w.Halves.Pairs(), bias, y, rows, inputs / 2, outputs));
+        else
+            kernels.Bf16.Launch(_device, new(x.Halves, w.Halves, bias, y, rows, inputs, outputs));
     }
-
-    private void Launch<TX, TW>(MatMulKernel<TX, TW> kernel, MatMulArguments<TX, TW> arguments) where TX : unmanaged where TW : unmanaged
-    {
-        long tiles = (long)Tiles(arguments.Count, kernel.TileRows) * Tiles(arguments.Outputs, kernel.TileOutputs);
-        if (kernel.Lanes == 0) _device.Each(kernel.Run, tiles, arguments);
-        else _device.Groups(kernel.Run, tiles, arguments, kernel.Lanes);
-    }
-
-    private static int Tiles(int length, int tile) => (length + tile - 1) / tile;
 
     /// <summary>A lane computes one element.</summary>
     public static void Naive<TX, SX, TW, SW>(MatMulArguments<TX, TW> a)
@@ -86,19 +72,24 @@ internal sealed partial class MatMul
         }
     }
 
-    /// <summary>A lane computes 4 rows by 4 outputs: eight loads for sixteen products. At the edges it repeats the last row or output.</summary>
-    public static void RegisterBlock<TX, SX, TW, SW>(MatMulArguments<TX, TW> a)
+    /// <summary>The kernel whose lanes work alone.</summary>
+    internal static ProductKernel<T> RegisterBlockOf<TX, SX, TW, SW, T>()
         where TX : unmanaged where SX : struct, IElement<TX> where TW : unmanaged where SW : struct, IElement<TW>
+        where T : struct, IProducts<TX, TW> =>
+        new(RegisterBlock<TX, SX, TW, SW, T>, 4, 4, 0);
+
+    /// <summary>A lane computes 4 rows by 4 columns of sums: eight loads for sixteen products. At the edges it repeats the last row or column.</summary>
+    public static void RegisterBlock<TX, SX, TW, SW, T>(T a)
+        where TX : unmanaged where SX : struct, IElement<TX> where TW : unmanaged where SW : struct, IElement<TW>
+        where T : struct, IProducts<TX, TW>
     {
-        int rowTiles = Tiles(a.Count, 4);
-        long items = (long)rowTiles * Tiles(a.Outputs, 4);
+        int rowTiles = (a.Count + 3) / 4;
+        long items = (long)rowTiles * ((a.Columns + 3) / 4);
         for (long item = Lanes.First; item < items; item += Lanes.Stride)
         {
-            int row = (int)(item % rowTiles) * 4, output = (int)(item / rowTiles) * 4, lastRow = a.Count - 1, last = a.Outputs - 1;
-            var (x0, x1) = (a.X.Row(row, a.Inputs), a.X.Row(IntrinsicMath.Min(row + 1, lastRow), a.Inputs));
-            var (x2, x3) = (a.X.Row(IntrinsicMath.Min(row + 2, lastRow), a.Inputs), a.X.Row(IntrinsicMath.Min(row + 3, lastRow), a.Inputs));
-            var (w0, w1) = (a.W.Row(output, a.Inputs), a.W.Row(IntrinsicMath.Min(output + 1, last), a.Inputs));
-            var (w2, w3) = (a.W.Row(IntrinsicMath.Min(output + 2, last), a.Inputs), a.W.Row(IntrinsicMath.Min(output + 3, last), a.Inputs));
+            int row = (int)(item % rowTiles) * 4, column = (int)(item / rowTiles) * 4;
+            var (x0, x1, x2, x3) = (a.Row(row), a.Row(row + 1), a.Row(row + 2), a.Row(row + 3));
+            var (w0, w1, w2, w3) = (a.Weights(column, 1), a.Weights(column + 1, 1), a.Weights(column + 2, 1), a.Weights(column + 3, 1));
             var sums = new Block16();
             for (int i = 0; i < a.Inputs; i++)
             {
@@ -106,7 +97,7 @@ internal sealed partial class MatMul
                     new(default(SX).Widen(x0[i]), default(SX).Widen(x1[i]), default(SX).Widen(x2[i]), default(SX).Widen(x3[i])),
                     new(default(SW).Widen(w0[i]), default(SW).Widen(w1[i]), default(SW).Widen(w2[i]), default(SW).Widen(w3[i])));
             }
-            sums.Store(a, row, output, 1);
+            sums.Store(a, row, column, 1);
         }
     }
 }

@@ -1,4 +1,6 @@
 using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Algorithms.ScanReduceOperations;
 using SparseRM.Ilgpu.Kernels;
 using SparseRM.Sae;
 
@@ -39,13 +41,22 @@ internal static class SaeGates
         public readonly int Sets = sae.Activation is SaeActivation.GroupMax grouped ? SaeGate.Capacity(grouped, sae.DSae) : sae.DSae;
     }
 
-    /// <summary>What both kernels take; the first writes counts, the second reads starts in their place.</summary>
+    /// <summary>What three kernels take: the first writes counts, the second puts starts in their place, the third reads those.</summary>
     internal readonly struct Arguments(Rows<float> pre, Gate gate, ArrayView<int> counts, ArrayView<int> ids, ArrayView<float> values, int count)
     {
         public readonly Rows<float> Pre = pre;
         public readonly Gate Gate = gate;
         public readonly ArrayView<int> Counts = counts, Ids = ids;
         public readonly ArrayView<float> Values = values;
+        public readonly int Count = count;
+    }
+
+    /// <summary>What <see cref="CountActive"/> takes: counts[s, latent] += times[row, s], s of two sides.</summary>
+    internal readonly struct CountArguments(Rows<float> pre, Gate gate, ArrayView<int> times, Rows<float> counts, int count)
+    {
+        public readonly Rows<float> Pre = pre, Counts = counts;
+        public readonly Gate Gate = gate;
+        public readonly ArrayView<int> Times = times;
         public readonly int Count = count;
     }
 
@@ -60,6 +71,24 @@ internal static class SaeGates
                 if (Value(a.Pre, a.Gate, row, Latent(a.Pre, a.Gate, row, set)) > 0) active++;
             a.Counts[item] = active;
         }
+    }
+
+    /// <summary>
+    /// One group turns counts into starts, and one entry more into their sum: a lane adds up a run of them, a scan adds up the runs.
+    /// </summary>
+    public static void Starts(Arguments a)
+    {
+        int items = a.Count * Parts, run = (items + Group.DimX - 1) / Group.DimX;
+        int first = IntrinsicMath.Min(Group.IdxX * run, items), end = IntrinsicMath.Min(first + run, items), total = 0;
+        for (int item = first; item < end; item++) total += a.Counts[item];
+        int start = GroupExtensions.ExclusiveScan<int, AddInt32>(total);
+        for (int item = first; item < end; item++)
+        {
+            int count = a.Counts[item];
+            a.Counts[item] = start;
+            start += count;
+        }
+        if (Group.IdxX == Group.DimX - 1) a.Counts[items] = start;
     }
 
     /// <summary>A lane writes the active latents of one part of one row, ids rising.</summary>
@@ -77,6 +106,21 @@ internal static class SaeGates
                 a.Ids[at] = latent;
                 a.Values[at] = value;
                 at++;
+            }
+        }
+    }
+
+    /// <summary>A lane counts over all rows: the latents of one set are its own alone, so nothing is added atomically.</summary>
+    public static void CountActive(CountArguments a)
+    {
+        for (long set = Lanes.First; set < a.Gate.Sets; set += Lanes.Stride)
+        {
+            for (int row = 0; row < a.Count; row++)
+            {
+                int latent = Latent(a.Pre, a.Gate, row, (int)set);
+                if (!(Value(a.Pre, a.Gate, row, latent) > 0)) continue;
+                a.Counts[0, latent] += a.Times[2 * row];
+                a.Counts[1, latent] += a.Times[2 * row + 1];
             }
         }
     }

@@ -1,4 +1,6 @@
 using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Algorithms.ScanReduceOperations;
 using SparseRM.Ilgpu.Kernels;
 
 namespace SparseRM.Ilgpu.Ops;
@@ -32,11 +34,12 @@ internal static class SaeTopK
 
     /// <summary>
     /// A group selects in one row, from the highest digit of the key down: a histogram of those that agree so far, and the bucket in which the
-    /// k-th lies. It ends when all of a bucket are taken, after three or four of the eight digits unless values are equal.
+    /// k-th lies, found by a scan. It ends when all of a bucket are taken, after three or four of the eight digits unless values are equal.
     /// </summary>
     public static void RadixSelect(Arguments a)
     {
         var histogram = SharedMemory.Allocate<int>(Digits);
+        var found = SharedMemory.Allocate<int>(2);
         for (int row = Grid.IdxX; row < a.Count; row += Grid.DimX)
         {
             ulong prefix = 0;
@@ -53,14 +56,32 @@ internal static class SaeTopK
                     if (key != 0 && key >> shift >> DigitBits == prefix) Atomic.Add(ref histogram[(int)(key >> shift) & (Digits - 1)], 1);
                 }
                 Group.Barrier();
-                int digit = Digits - 1;
-                for (; digit > 0 && histogram[digit] < wanted; digit--) wanted -= histogram[digit];
-                inBucket = histogram[digit];
-                prefix = (prefix << DigitBits) | (uint)digit;
+                Find(histogram, wanted, found);
+                wanted -= found[1];
+                inBucket = histogram[found[0]];
+                prefix = (prefix << DigitBits) | (uint)found[0];
                 Group.Barrier();
             }
             if (Group.IdxX == 0) a.Kth[row] = prefix << shift;
         }
+    }
+
+    /// <summary>
+    /// found[0] = the highest digit down to which there are as many keys as wanted, or 0; found[1] = how many lie above it. Each lane looks through
+    /// a run of digits, the first through the highest.
+    /// </summary>
+    private static void Find(ArrayView<int> histogram, int wanted, ArrayView<int> found)
+    {
+        int run = Digits / Group.DimX, digit = Digits - 1 - Group.IdxX * run, last = digit - run + 1, own = 0;
+        for (int i = digit; i >= last; i--) own += histogram[i];
+        int above = GroupExtensions.ExclusiveScan<int, AddInt32>(own);
+        // The first has it too where none are wanted, the last where there are too few.
+        if ((above < wanted || Group.IdxX == 0) && (above + own >= wanted || last == 0))
+        {
+            for (; digit > last && above + histogram[digit] < wanted; digit--) above += histogram[digit];
+            (found[0], found[1]) = (digit, above);
+        }
+        Group.Barrier();
     }
 
     /// <summary>

@@ -1,6 +1,8 @@
 using SparseRM.Backends;
+using SparseRM.Conformance.Ops;
 using SparseRM.Ilgpu;
 using SparseRM.Sae;
+using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Conformance.Ilgpu;
@@ -37,6 +39,44 @@ public class LanesTests
             all.AddRange(Rig.Read(rig.Native, y));
         }
         return [.. all];
+    });
+
+    [Theory]
+    [InlineData(GatedActivationKind.GeluTanh, DType.F32, DType.F32)]
+    [InlineData(GatedActivationKind.Silu, DType.BF16, DType.F32)]
+    [InlineData(GatedActivationKind.Silu, DType.BF16, DType.BF16)]
+    public void Tiles_hold_gate_and_up(GatedActivationKind kind, DType weights, DType compute) => SameBits(rig =>
+    {
+        rig.Native.Select(OpKind.GatedMatMul, "tiled");
+        var gate = rig.Load(compute, new MatrixPart(rig.Files.Write(rig.Random(21 * 19), weights, 21, 19))).Actual;
+        var up = rig.Load(compute, new MatrixPart(rig.Files.Write(rig.Random(21 * 19), weights, 21, 19))).Actual;
+        var (x, y) = (rig.Packed(rig.Random(17, 19), compute), rig.Operand(17, 21, compute));
+        rig.Native.GatedMatMul(x.Actual, gate, up, kind, y.Actual);
+        return rig.Actual(y);
+    });
+
+    [Fact]
+    public void Dot_products_of_the_score_are_shared_between_lanes() => SameBits(rig =>
+    {
+        // More directions and hidden units than are computed at a time.
+        var reward = ScoreTests.Reward(rig, HeadInputKind.Projection, 21, 66, 67);
+        using var resident = new ResidentReward(rig.Native, reward);
+        var (z, scores) = (rig.Random(3, 21), rig.Guarded(3, 1));
+        rig.Native.Score(z.Actual, resident, scores);
+        return Rig.Read(rig.Native, scores);
+    });
+
+    [Fact]
+    public void Latents_are_counted_by_all_lanes() => SameBits(rig =>
+    {
+        var sae = PlainSae.Of(rig, 12, 90, new SaeActivation.TopK(7), rig.Random(12 * 90));
+        using var encoder = new SaeEncoder(rig.Native, sae);
+        var counts = rig.Guarded(2, 90);
+        rig.Native.Upload(new float[180], counts);
+        rig.Native.CountActive(rig.Random(5, 12).Actual, encoder, [1, 0, 0, 1, 2, 3, 1, 1, 0, 5], counts);
+        float[] counted = Rig.Read(rig.Native, counts);
+        Assert.Equal(7 * 14, counted.Sum());
+        return counted;
     });
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using ILGPU;
 using ILGPU.Algorithms;
@@ -11,16 +12,16 @@ namespace SparseRM.Conformance.Ilgpu;
 /// <summary>What ILGPU makes of every kernel for two generations of GPUs. Read, not run: no GPU is needed, and none has seen it.</summary>
 public class PtxTests
 {
-    private const string MmaSync = "MatMul.MmaSync of PtxTensorCore";
-    private static readonly string[] s_sharing = ["MatMul.Tiled", "MatMul.MmaSync", "Attention.", "RmsNorm.", "SaeTopK."];
+    private static readonly string[] s_mmaSync =
+        ["MatMul.MmaSync of PtxTensorCore, MatMulArguments", "MatMul.MmaSync of PtxTensorCore, GatedMatMulArguments"];
+    private static readonly string[] s_sharing = ["MatMul.Tiled", "MatMul.MmaSync", "Attention.", "RmsNorm.", "SaeTopK.", "SaeGates.Starts", "Score."];
     private static readonly CudaArchitecture[] s_architectures = [CudaArchitecture.SM_80, CudaArchitecture.SM_90];
 
     private static Dictionary<string, string> Compiled(CudaArchitecture architecture)
     {
         using var context = Context.Create(builder => builder.EnableAlgorithms());
         using var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_80, null!);
-        return IlgpuKernels.All.GroupBy(kernel => kernel.Name)
-            .ToDictionary(same => same.Key, same => string.Concat(same.Select(kernel => kernel.Ptx(backend))));
+        return IlgpuKernels.All.ToDictionary(kernel => kernel.Name, kernel => kernel.Ptx(backend));
     }
 
     private static readonly Lazy<Dictionary<string, string>[]> s_compiled = new(() => [.. s_architectures.Select(Compiled)]);
@@ -41,9 +42,10 @@ public class PtxTests
     {
         foreach (var compiled in s_compiled.Value)
         {
-            foreach (var (name, ptx) in compiled) Assert.Equal(name == MmaSync, ptx.Contains("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"));
-            // 32 rows by 32 outputs a warp, 16 inputs a turn: 2 x 4 products.
-            Assert.Equal(8, compiled[MmaSync].Split("mma.sync.").Length - 1);
+            foreach (var (name, ptx) in compiled)
+                Assert.Equal(s_mmaSync.Contains(name), ptx.Contains("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"));
+            // 32 rows by 32 columns a warp, 16 inputs a turn: 2 x 4 products.
+            Assert.All(s_mmaSync, name => Assert.Equal(8, compiled[name].Split("mma.sync.").Length - 1));
         }
     }
 
@@ -69,5 +71,38 @@ public class PtxTests
     public void Tanh_is_not_the_approximation_of_eleven_bits()
     {
         foreach (var compiled in s_compiled.Value) Assert.All(compiled, kernel => Assert.DoesNotContain("tanh.approx", kernel.Value));
+    }
+
+    /// <summary>NVIDIA's assembler knows what ILGPU does not: whether the PTX is right, and what registers it takes.</summary>
+    [Theory]
+    [InlineData(0, "sm_80")]
+    [InlineData(1, "sm_90")]
+    public void The_assembler_takes_every_kernel_and_spills_no_register(int architecture, string target)
+    {
+        var folders = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator);
+        string? assembler = folders.Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
+        if (assembler is null) Assert.Skip("ptxas is not on the PATH: whether it takes the kernels is not known.");
+        string file = Path.GetTempFileName();
+        try
+        {
+            foreach (var (name, ptx) in s_compiled.Value[architecture])
+            {
+                File.WriteAllText(file, ptx);
+                var start = new ProcessStartInfo(assembler, ["-v", $"-arch={target}", "-o", "/dev/null", file]) { RedirectStandardError = true };
+                using var process = Process.Start(start)!;
+                string said = process.StandardError.ReadToEnd();
+                process.WaitForExit();
+                Assert.True(process.ExitCode == 0, $"{name}: {said}");
+                Assert.True(said.Contains(" 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"), $"{name}: {said}");
+                int registers = int.Parse(Regex.Match(said, @"Used (\d+) registers").Groups[1].Value);
+                // Of 65,536 a multiprocessor has, so that groups of the widest tile, 256 lanes, come two at a time.
+                Assert.InRange(registers, 1, 128);
+                TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {registers} registers");
+            }
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 }

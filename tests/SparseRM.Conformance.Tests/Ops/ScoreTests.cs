@@ -68,6 +68,6 @@ public class ScoreTests
             [.. Enumerable.Range(0, rows).Select(row => (float)reward.Score(z.Values.AsSpan(row * dModel, dModel)))], Rig.Read(rig.Native, scores));
     }
 
-    private static RewardModel Reward(Rig rig, HeadInputKind kind, int dModel, int inputs, int hidden) =>
+    internal static RewardModel Reward(Rig rig, HeadInputKind kind, int dModel, int inputs, int hidden) =>
         TestRewards.Of(kind, dModel, inputs, hidden, count => rig.Random(count));
 }
