@@ -5,13 +5,14 @@
 
 using mock::state;
 
-// Sets "version" (12040), "devices" (1), "capability" (90) or "memory" (bytes).
+// Sets "version" (12040), "devices" (1), "capability" (90), "multiprocessors" (132) or "memory" (bytes).
 SRM_MOCK void srm_mock_set(const char* name, int64_t value) {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   mock::Settings& settings = state().settings;
   if (!std::strcmp(name, "version")) settings.version = static_cast<int>(value);
   if (!std::strcmp(name, "devices")) settings.devices = static_cast<int>(value);
   if (!std::strcmp(name, "capability")) settings.capability = static_cast<int>(value);
+  if (!std::strcmp(name, "multiprocessors")) settings.multiprocessors = static_cast<int>(value);
   if (!std::strcmp(name, "memory")) settings.memory = static_cast<size_t>(value);
 }
 
