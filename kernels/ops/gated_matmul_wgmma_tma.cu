@@ -1,5 +1,5 @@
 // y = act(x · gateᵀ) * (x · upᵀ) by warpgroups, rounded to bf16; see wgmma_product.cuh. Only for compute
-// capability 9.0, and not emulated.
+// capability 9.0.
 #include "srm_cuda/known_kind.cuh"
 #include "srm_cuda/wgmma_product.cuh"
 

@@ -1,5 +1,4 @@
-// y = x · wᵀ + bias in tiles of 128 x 256 by warpgroups; see wgmma_product.cuh. Only for compute capability 9.0, and
-// not emulated.
+// y = x · wᵀ + bias in tiles of 128 x 256 by warpgroups; see wgmma_product.cuh. Only for compute capability 9.0.
 #include "srm_cuda/wgmma_product.cuh"
 
 #if SRM_SM90A

@@ -19,9 +19,6 @@ public sealed record OpCase(string Backend, OpKind Op, string Variant, bool Stri
 /// <summary>The one list of backend x op x variant that tests walk.</summary>
 public static class OpCases
 {
-    /// <summary>Copies by tensor maps and products of warpgroups have no emulation: only a GPU of compute capability 9.0 can run them.</summary>
-    private const string NotEmulated = "wgmma_tma";
-
     /// <summary>Variants that this machine can run.</summary>
     public static IEnumerable<string> Supported(string backend, OpKind op) => Variants(backend, op).Select(v => v.Name);
 
@@ -36,7 +33,7 @@ public static class OpCases
     private static KernelVariant[] Variants(string backend, OpKind op)
     {
         using var opened = TestedBackends.Open(backend, 1);
-        return [.. opened.Variants(op).Where(v => v.Supported && v.Name != NotEmulated)];
+        return [.. opened.Variants(op).Where(v => v.Supported)];
     }
 
     private static TheoryData<OpCase> Of(IEnumerable<string> backends, OpKind op, Func<KernelVariant, bool>? isAsked = null)

@@ -24,7 +24,7 @@ public static partial class MockDriver
     /// <summary>Contexts, blocks, streams, events, modules and objects of cuBLASLt that are alive.</summary>
     public static int Alive() => srm_mock_alive();
 
-    /// <summary>Sets version, devices, capability, memory, clock, memory_clock or algorithms.</summary>
+    /// <summary>Sets version, devices, capability, multiprocessors, memory, clock, memory_clock or algorithms.</summary>
     public static void Set(string name, long value) => srm_mock_set(name, value);
 
     /// <summary>Lets a call of a function ("*": any) fail.</summary>

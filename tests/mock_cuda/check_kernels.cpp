@@ -3,38 +3,18 @@
 #include <algorithm>
 #include <vector>
 
+#include "check_launch.h"
 #include "srm_cuda/sae_gate.cuh"
 
 using namespace srm;
 
 namespace {
 
-// Kernels run here see exactly this memory: operand rows begin at multiples of 16 bytes, padding is zero.
-struct Operand {
-  Operand(int rows, int columns, u32 seed) : stride((columns + 7) / 8 * 8), elements(rows * stride + 8) {
-    first = elements.data();
-    while (reinterpret_cast<uintptr_t>(first) % 16 != 0) first++;
-    for (int row = 0; row < rows; row++)
-      for (int i = 0; i < columns; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        first[row * stride + i] = to_bf16(static_cast<float>(seed >> 8) / (1 << 23) - 1.0f);
-      }
-  }
-  int stride;
-  std::vector<bf16> elements;
-  bf16* first;
-};
-
 const char* g_problem;
 
 template <typename... Args>
 void launch(const char* name, dim3 grid, unsigned threads, size_t shared, Args... arguments) {
-  void* values[] = {&arguments...};
-  const emu::Kernel* kernel = emu::find_kernel(name);
-  bool fits = kernel != nullptr && kernel->parameters.size() == sizeof...(Args);
-  const size_t sizes[] = {sizeof(Args)...};
-  for (size_t i = 0; fits && i < sizeof...(Args); i++) fits = kernel->parameters[i].size == sizes[i];
-  const char* problem = fits ? emu::run_grid(*kernel, grid, {threads, 1, 1}, shared, values) : name;
+  const char* problem = launch_alone(name, grid, threads, shared, arguments...);
   if (g_problem == nullptr) g_problem = problem;
 }
 

@@ -5,8 +5,8 @@
 
 using mock::state;
 
-// Sets "version" (12040), "devices" (1), "capability" (90), "memory" (bytes), "clock" or "memory_clock" (kHz), or
-// "algorithms" that cuBLASLt knows (1).
+// Sets "version" (12040), "devices" (1), "capability" (90), "multiprocessors" (132), "memory" (bytes), "clock" or
+// "memory_clock" (kHz), or "algorithms" that cuBLASLt knows (1).
 SRM_MOCK void srm_mock_set(const char* name, int64_t value) {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   mock::Settings& settings = state().settings;
@@ -16,6 +16,7 @@ SRM_MOCK void srm_mock_set(const char* name, int64_t value) {
   if (!std::strcmp(name, "clock")) settings.clock = static_cast<int>(value);
   if (!std::strcmp(name, "memory_clock")) settings.memory_clock = static_cast<int>(value);
   if (!std::strcmp(name, "algorithms")) settings.algorithms = static_cast<int>(value);
+  if (!std::strcmp(name, "multiprocessors")) settings.multiprocessors = static_cast<int>(value);
   if (!std::strcmp(name, "memory")) settings.memory = static_cast<size_t>(value);
 }
 

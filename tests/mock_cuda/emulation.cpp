@@ -2,37 +2,11 @@
 
 #include <sys/mman.h>
 
-#include <map>
 #include <memory>
-#include <string>
+#include <random>
 
 #include "fiber.h"
-
-#if defined(__x86_64__)
-asm(R"(
-.text
-.globl srm_switch_fiber
-.hidden srm_switch_fiber
-.type srm_switch_fiber, @function
-srm_switch_fiber:
-  pushq %rbp
-  pushq %rbx
-  pushq %r12
-  pushq %r13
-  pushq %r14
-  pushq %r15
-  movq %rsp, (%rdi)
-  movq %rsi, %rsp
-  popq %r15
-  popq %r14
-  popq %r13
-  popq %r12
-  popq %rbx
-  popq %rbp
-  ret
-.size srm_switch_fiber, .-srm_switch_fiber
-)");
-#endif
+#include "hopper.h"
 
 namespace emu {
 
@@ -48,7 +22,9 @@ namespace {
 constexpr int kMaxThreads = 1024;
 constexpr size_t kMaxShared = 228 << 10;
 
-enum class State { kReady, kAtWarp, kAtBlock, kDone };
+thread_local unsigned schedule_of_thread;
+
+enum class State { kReady, kAtWarp, kAtBlock, kWaiting, kDone };
 
 struct FiberThread {
   Thread thread;
@@ -60,12 +36,16 @@ struct FiberThread {
 struct Engine {
   FiberThread threads[kMaxThreads];
   Warp warps[kMaxThreads / 32];
-  alignas(128) unsigned char shared[kMaxShared];
+  alignas(128) unsigned char shared[kSharedStart + kMaxShared];
+  size_t shared_bytes = 0;  // of the running grid's blocks
   Fiber scheduler;
   FiberThread* running = nullptr;
   const Kernel* kernel = nullptr;
   void** values = nullptr;
   const char* problem = nullptr;  // what a thread of the block said with fail
+  int count = 0;                  // threads of the block
+  unsigned schedule = 0;
+  std::minstd_rand chance;
   unsigned char* stacks = static_cast<unsigned char*>(mmap(nullptr, kMaxThreads* kStackBytes, PROT_READ | PROT_WRITE,
                                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   ~Engine() { munmap(stacks, kMaxThreads * kStackBytes); }
@@ -95,47 +75,84 @@ void resume(Engine& e, FiberThread& thread) {
   e.scheduler.switch_to(thread.fiber);
 }
 
-// Runs a warp until each of its threads is done or waits for the block; false if some wait for lanes that never come.
+// Lets a warp's threads run until each is done or waits for others than its lanes; whether any could.
 bool run_warp(Engine& e, FiberThread* first, int count) {
-  while (true) {
-    int at_warp = 0, at_block = 0;
+  bool moved = false;
+  while (e.problem == nullptr) {
+    int at_warp = 0, elsewhere = 0;
     for (int i = 0; i < count; i++) {
-      if (first[i].state == State::kReady) resume(e, first[i]);
-      at_warp += first[i].state == State::kAtWarp;
-      at_block += first[i].state == State::kAtBlock;
+      FiberThread& thread = first[i];
+      const Wait& wait = thread.thread.wait;
+      if (thread.state == State::kWaiting && wait.is_over(wait)) thread.state = State::kReady;
+      if (thread.state == State::kReady) {
+        resume(e, thread);
+        moved = true;
+      }
+      at_warp += thread.state == State::kAtWarp;
+      elsewhere += thread.state == State::kAtBlock || thread.state == State::kWaiting;
     }
-    if (at_warp == 0) return true;
-    if (at_block > 0) return false;
+    if (at_warp == 0 || elsewhere > 0) return moved;
     for (int i = 0; i < count; i++)
       if (first[i].state == State::kAtWarp) first[i].state = State::kReady;
   }
+  return moved;
 }
 
-const char* run_block(Engine& e, int count) {
-  int left = count;
-  while (left > 0) {
-    for (int warp = 0; warp < count; warp += 32)
-      if (!run_warp(e, e.threads + warp, std::min(32, count - warp)))
-        return e.problem != nullptr ? e.problem : "lanes of a warp wait at different barriers";
-    if (e.problem != nullptr) return e.problem;
-    left = 0;
-    for (int i = 0; i < count; i++) {
-      if (e.threads[i].state != State::kAtBlock) continue;
-      e.threads[i].state = State::kReady;
-      left++;
-    }
-    // Threads that have returned count as arrived, as on the device; but no kernel of ours relies on it.
-    if (left != 0 && left != count) return "only some of the block's threads reach a barrier";
+// All warps in order, or by chance one that can go on; whether any could.
+bool run_warps(Engine& e) {
+  const int warps = (e.count + 31) / 32;
+  auto run = [&](int warp) { return run_warp(e, e.threads + warp * 32, std::min(32, e.count - warp * 32)); };
+  bool moved = false;
+  if (e.schedule == 0) {
+    for (int warp = 0; warp < warps; warp++) moved |= run(warp);
+    return moved;
   }
-  for (int i = 0; i < count; i++)
+  const int first = static_cast<int>(e.chance() % warps);
+  for (int i = 0; i < warps && !moved; i++) moved = run((first + i) % warps);
+  if (moved && e.chance() % 2 == 0) carry_out_tile_copy(static_cast<unsigned>(e.chance()));
+  return moved;
+}
+
+int count_of(const Engine& e, State state) {
+  int count = 0;
+  for (int i = 0; i < e.count; i++) count += e.threads[i].state == state;
+  return count;
+}
+
+// Ends a barrier that all threads have reached. Threads that have returned count as arrived on the device; but no
+// kernel of ours relies on it.
+bool end_block_barrier(Engine& e) {
+  if (count_of(e, State::kAtBlock) != e.count) return false;
+  for (int i = 0; i < e.count; i++) e.threads[i].state = State::kReady;
+  return true;
+}
+
+// Why nothing moves any more; null where all is done.
+const char* standstill(const Engine& e) {
+  for (int i = 0; i < e.count; i++)
+    if (e.threads[i].state == State::kWaiting) return e.threads[i].thread.wait.never;
+  if (count_of(e, State::kAtWarp) > 0) return "lanes of a warp wait at different barriers";
+  if (count_of(e, State::kAtBlock) > 0) return "only some of the block's threads reach a barrier";
+  for (int i = 0; i < e.count; i++)
     if (!e.threads[i].thread.issued.empty() || !e.threads[i].thread.groups.empty())
       return "a cp.async is never waited for";
-  return nullptr;
+  return are_tile_copies_left() ? "a copy by a tensor map is never waited for" : nullptr;
 }
 
-void prepare(Engine& e, int count) {
-  for (int i = 0; i < count; i++) {
+const char* run_block(Engine& e) {
+  // Copies arrive when nothing else can happen.
+  while (e.problem == nullptr && (run_warps(e) || carry_out_awaited_tile_copy() || end_block_barrier(e))) {
+  }
+  return e.problem != nullptr ? e.problem : standstill(e);
+}
+
+void prepare(Engine& e) {
+  std::memset(e.shared, 0xff, kSharedStart + e.shared_bytes);  // NaN, so that nothing reads what nobody wrote
+  e.problem = nullptr;
+  begin_hopper_block(e.count);
+  for (int i = 0; i < e.count; i++) {
     FiberThread& thread = e.threads[i];
+    thread.thread.number = i;
     thread.thread.index.x = i % block_size.x;
     thread.thread.index.y = i / block_size.x % block_size.y;
     thread.thread.index.z = i / (block_size.x * block_size.y);
@@ -149,70 +166,57 @@ void prepare(Engine& e, int count) {
   }
 }
 
-std::map<std::string, Kernel>& kernels() {
-  static std::map<std::string, Kernel> all;
-  return all;
-}
-
-void carry_out(const std::vector<AsyncCopy>& group) {
-  for (const AsyncCopy& copy : group) {
-    std::memcpy(copy.to, copy.from, copy.source_bytes);
-    std::memset(static_cast<char*>(copy.to) + copy.source_bytes, 0, copy.bytes - copy.source_bytes);
-  }
-}
-
 }  // namespace
 
-void* dynamic_shared() { return active->shared; }
+unsigned char* shared_window() { return active->shared; }
+unsigned char* shared_at(uint32_t address, size_t bytes) {
+  if (address < kSharedStart || address - kSharedStart + bytes > active->shared_bytes)
+    fail("an address is outside of the block's dynamic shared memory");
+  return active->shared + address;
+}
+
 void sync_block() { leave(State::kAtBlock); }
 void sync_warp() { leave(State::kAtWarp); }
+void wait_until_over(const Wait& wait) {
+  if (wait.is_over(wait)) return;
+  current->wait = wait;
+  leave(State::kWaiting);
+}
+bool is_awaited(bool (*is_over)(const Wait&), uint64_t of) {
+  for (int i = 0; i < active->count; i++) {
+    const Wait& wait = active->threads[i].thread.wait;
+    const bool waits = active->threads[i].state == State::kWaiting && wait.is_over == is_over && wait.of == of;
+    if (waits && !wait.is_over(wait)) return true;
+  }
+  return false;
+}
+
 void fail(const char* sentence) {
-  active->problem = sentence;
+  note_problem(sentence);
   leave(State::kDone);
   __builtin_unreachable();
 }
+void note_problem(const char* sentence) { active->problem = sentence; }
 unsigned char* warp_slots() { return current->warp->slots[current->parity]; }
-
-void async_copy(void* to, const void* from, int bytes, int source_bytes) {
-  current->issued.push_back({to, from, bytes, source_bytes});
-}
-
-void async_commit() {
-  current->groups.push_back(std::move(current->issued));
-  current->issued.clear();
-}
-
-void async_wait(int left) {
-  auto& groups = current->groups;
-  while (groups.size() > static_cast<size_t>(left)) {
-    carry_out(groups.front());
-    groups.erase(groups.begin());
-  }
-}
-
-void add_kernel(Kernel kernel) { kernels().emplace(kernel.name, kernel); }
-
-const Kernel* find_kernel(const char* name) {
-  auto found = kernels().find(name);
-  return found == kernels().end() ? nullptr : &found->second;
-}
+void set_schedule(unsigned seed) { schedule_of_thread = seed; }
 
 const char* run_grid(const Kernel& kernel, dim3 grid, dim3 block, size_t shared_bytes, void** values) {
   Engine& e = engine();
   active = &e;
   e.kernel = &kernel;
   e.values = values;
+  e.count = static_cast<int>(block.x * block.y * block.z);
+  e.shared_bytes = shared_bytes;
+  e.schedule = schedule_of_thread;
+  e.chance.seed(e.schedule);
   block_size = block;
   grid_size = grid;
-  int count = static_cast<int>(block.x * block.y * block.z);
   for (unsigned z = 0; z < grid.z; z++)
     for (unsigned y = 0; y < grid.y; y++)
       for (unsigned x = 0; x < grid.x; x++) {
         block_index = {x, y, z};
-        std::memset(e.shared, 0xff, shared_bytes);  // NaN, so that nothing reads what nobody wrote
-        e.problem = nullptr;
-        prepare(e, count);
-        if (const char* problem = run_block(e, count)) return problem;
+        prepare(e);
+        if (const char* problem = run_block(e)) return problem;
       }
   return nullptr;
 }

@@ -24,12 +24,21 @@ struct AsyncCopy {
   int bytes, source_bytes;
 };
 
+// What a thread waits for that is neither its warp nor its block.
+struct Wait {
+  bool (*is_over)(const Wait& wait) = nullptr;
+  uint64_t of = 0, until = 0;   // as is_over understands them: a barrier and a parity
+  const char* never = nullptr;  // the sentence where nobody can end it any more
+};
+
 // One thread of the running block.
 struct Thread {
   dim3 index;
+  int number = 0;  // in the block
   int lane = 0;
   int parity = 0;  // which half of the warp's slots the next exchange uses
   Warp* warp = nullptr;
+  Wait wait;
   std::vector<AsyncCopy> issued;               // not yet committed
   std::vector<std::vector<AsyncCopy>> groups;  // committed, oldest first
 };
@@ -37,11 +46,27 @@ struct Thread {
 extern thread_local Thread* current;
 extern thread_local dim3 block_index, block_size, grid_size;
 
-void* dynamic_shared();
+// Shared memory has addresses of its own, as on the device: offsets in a window. What is dynamic of it begins at an
+// address that is no rounder than SRM_DYNAMIC_SHARED promises.
+inline constexpr uint32_t kSharedStart = 128;
+unsigned char* shared_window();
+inline void* dynamic_shared() { return shared_window() + kSharedStart; }
+inline uint32_t shared_address(const void* at) {
+  return static_cast<uint32_t>(static_cast<const unsigned char*>(at) - shared_window());
+}
+// Where [address, address + bytes) lies; fails where that is not within the block's dynamic shared memory.
+unsigned char* shared_at(uint32_t address, size_t bytes);
+
 void sync_block();
 void sync_warp();
+// Lets other threads run until the wait is over.
+void wait_until_over(const Wait& wait);
+// Whether a thread of the block is in such a wait that is not over.
+bool is_awaited(bool (*is_over)(const Wait&), uint64_t of);
 // Ends the running thread; run_grid gives the sentence.
 [[noreturn]] void fail(const char* sentence);
+// Says that the block cannot go on, where no thread is running.
+void note_problem(const char* sentence);
 inline int lane() { return current->lane; }
 
 // Fails where [at, at + bytes) is not within one live block of the device: for places that a kernel computes from data.
@@ -97,6 +122,10 @@ Kernel describe(const char* name, void (*)(Args...)) {
 struct Registration {
   explicit Registration(Kernel kernel) { add_kernel(std::move(kernel)); }
 };
+
+// The order in which warps run and copies arrive in the grids that this OS thread runs. 0: warps in order, copies as
+// late as they may; else one by chance, the same for the same number.
+void set_schedule(unsigned seed);
 
 // Runs a whole grid; a sentence about what went wrong in the kernel, or null.
 const char* run_grid(const Kernel& kernel, dim3 grid, dim3 block, size_t shared_bytes, void** values);

@@ -1,5 +1,6 @@
 // A stack of one's own and a switch to it. On x86-64 a dozen instructions, since swapcontext makes a system call.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #if !defined(__x86_64__)
 #include <ucontext.h>

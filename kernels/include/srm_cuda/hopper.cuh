@@ -1,9 +1,24 @@
 // What only compute capability 9.0 has: barriers that count bytes, copies of whole tiles (TMA) and products of four
-// warps together (wgmma). No emulation: kernels over these are excluded from it by name.
+// warps together (wgmma). tests/mock_cuda/emulated_hopper.h has the same functions in plain C++.
 #pragma once
 #include "srm_cuda/tensor_core.cuh"
 
 #if SRM_SM90A
+
+namespace srm {
+
+// A matrix of rows of 64 bf16 in shared memory as TMA's 128-byte swizzle leaves it, eight rows being 1,024 bytes: the
+// matrix descriptor of the PTX ISA. Address and stride are in units of 16 bytes.
+SRM_DEVICE u64 matrix_descriptor(SharedAddress at) {
+  constexpr u64 kStride = u64{1024 / 16} << 32, kSwizzle128 = u64{1} << 62, kLeading = u64{1} << 16;  // leading: unused
+  return (at & 0x3ffff) >> 4 | kLeading | kStride | kSwizzle128;
+}
+
+}  // namespace srm
+
+#if SRM_EMULATED
+#include "emulated_hopper.h"
+#else
 
 namespace srm {
 
@@ -60,13 +75,6 @@ SRM_DEVICE void take_registers() {
 }
 
 // ---- products of four warps ----
-// A matrix of rows of 64 bf16 in shared memory as TMA's 128-byte swizzle leaves it, eight rows being 1,024 bytes: the
-// matrix descriptor of the PTX ISA. Address and stride are in units of 16 bytes.
-SRM_DEVICE u64 matrix_descriptor(SharedAddress at) {
-  constexpr u64 kStride = u64{1024 / 16} << 32, kSwizzle128 = u64{1} << 62, kLeading = u64{1} << 16;  // leading: unused
-  return (at & 0x3ffff) >> 4 | kLeading | kStride | kSwizzle128;
-}
-
 #define SRM_SUMS                                                                                 \
   "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15,"                       \
   " %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31,"             \
@@ -121,4 +129,5 @@ SRM_DEVICE void wgmma_m64n256k64(float (&sums)[128], u64 a, u64 b, bool first) {
 
 }  // namespace srm
 
+#endif
 #endif

@@ -17,7 +17,7 @@
 #include "emulation.h"
 #endif
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || SRM_EMULATED
 #define SRM_SM90A 1  // what only compute capability 9.0 has: wgmma, setmaxnreg
 #else
 #define SRM_SM90A 0

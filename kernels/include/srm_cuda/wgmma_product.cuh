@@ -1,5 +1,5 @@
 // Tiles of x · wᵀ [128 rows, 256 columns] by persistent blocks of three warpgroups on compute capability 9.0: one
-// brings tiles by TMA, two multiply 64 rows each with wgmma. Not emulated.
+// brings tiles by TMA, two multiply 64 rows each with wgmma.
 //
 // A stage is k = 64: (128 + 256) * 64 * 2 = 49,152 bytes; four of them, 196,608, fill most of an SM's 227 KiB, so a
 // block has the SM to itself and goes through the tiles of blockIdx.x, + gridDim.x, ...: the stages of the next tile
