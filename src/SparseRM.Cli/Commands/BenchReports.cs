@@ -92,8 +92,9 @@ internal static class BenchReports
         json.WriteEndObject();
     }
 
-    /// <summary>Three significant digits at least, no more after the point than that takes.</summary>
-    public static string Number(double value) => value.ToString(value >= 100 ? "N0" : value >= 10 ? "F1" : "F2", CultureInfo.InvariantCulture);
+    /// <summary>Three significant digits at least, no more after the point than that takes and at most four.</summary>
+    public static string Number(double value) => value.ToString(
+        value switch { >= 100 => "N0", >= 10 => "F1", >= 1 => "F2", >= 0.1 => "F3", _ => "F4" }, CultureInfo.InvariantCulture);
 
     private static Report Scenario(ScenarioResult row, BenchResult result) => new Report().Add("name", row.Name).Add("what", row.What)
         .Add("sequences", row.Sequences).Add("tokens", row.Work.Tokens).Add("distinct_tokens", row.Work.DistinctTokens)
