@@ -8,7 +8,7 @@ namespace SparseRM;
 /// <summary>Scores of micro-batches of states that are on a backend: one op, one download. Not thread-safe.</summary>
 internal sealed class BatchScorer(Backend backend, RewardModel reward) : IDisposable
 {
-    private readonly ResidentReward _reward = new(backend, reward);
+    private readonly ResidentReward _reward = new(backend, reward.Input, reward.Head);
     private DeviceBuffer? _buffer;
     private float[] _scores = [];
 

@@ -17,16 +17,17 @@ public sealed class ResidentReward : IDisposable
 
     /// <summary>Takes what <see cref="Takes"/> allows.</summary>
     /// <param name="backend">Where the states are; must outlive this.</param>
-    /// <param name="reward">The reward model.</param>
-    /// <exception cref="ArgumentException">Its head reads activations of an SAE.</exception>
-    public ResidentReward(Backend backend, RewardModel reward)
+    /// <param name="input">v from z.</param>
+    /// <param name="head">Score from v.</param>
+    /// <exception cref="ArgumentException">The input is made of activations of an SAE.</exception>
+    public ResidentReward(Backend backend, HeadInput input, RewardHead head)
     {
-        if (!Takes(reward)) throw new ArgumentException($"a head that reads {HeadInput.Name(reward.Input.Kind)} is no projection", nameof(reward));
-        (_backend, _input, _head, _v) = (backend, reward.Input, reward.Head, new float[reward.Input.Count]);
+        if (!Takes(input)) throw new ArgumentException($"a head that reads {HeadInput.Name(input.Kind)} is no projection", nameof(input));
+        (_backend, _input, _head, _v) = (backend, input, head, new float[input.Count]);
     }
 
     /// <summary>Whether v is linear in z: a projection on chosen latents' or on random directions, or z itself.</summary>
-    public static bool Takes(RewardModel reward) => reward.Input.Kind != HeadInputKind.Activations;
+    public static bool Takes(HeadInput input) => input.Kind != HeadInputKind.Activations;
 
     /// <summary>Width of z.</summary>
     public int DModel => _input.DModel;

@@ -60,7 +60,7 @@ public class LanesTests
     {
         // More directions and hidden units than are computed at a time.
         var reward = ScoreTests.Reward(rig, HeadInputKind.Projection, 21, 66, 67);
-        using var resident = new ResidentReward(rig.Native, reward);
+        using var resident = new ResidentReward(rig.Native, reward.Input, reward.Head);
         var (z, scores) = (rig.Random(3, 21), rig.Guarded(3, 1));
         rig.Native.Score(z.Actual, resident, scores);
         return Rig.Read(rig.Native, scores);

@@ -25,7 +25,7 @@ public class ScoreTests
     {
         using var rig = new Rig(backend, strided: true, threads: 2);
         var reward = Reward(rig, HeadInputKind.Projection, 300, 4, 5);
-        using var resident = new ResidentReward(rig.Native, reward);
+        using var resident = new ResidentReward(rig.Native, reward.Input, reward.Head);
         foreach (float bad in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })
         {
             var values = rig.Random(3 * 300);
@@ -51,9 +51,10 @@ public class ScoreTests
     {
         using var rig = new Rig(TestedBackends.Cpu, strided: false, threads: 1);
         var activations = Reward(rig, HeadInputKind.Activations, 4, 2, 3);
-        Assert.False(ResidentReward.Takes(activations));
-        Assert.Throws<ArgumentException>(() => new ResidentReward(rig.Native, activations));
-        using var resident = new ResidentReward(rig.Native, Reward(rig, HeadInputKind.Projection, 4, 2, 3));
+        Assert.False(ResidentReward.Takes(activations.Input));
+        Assert.Throws<ArgumentException>(() => new ResidentReward(rig.Native, activations.Input, activations.Head));
+        var projection = Reward(rig, HeadInputKind.Projection, 4, 2, 3);
+        using var resident = new ResidentReward(rig.Native, projection.Input, projection.Head);
         Assert.Contains(
             "d_model = 4", Assert.Throws<Errors.ShapeMismatchException>(() => rig.Native.Score(rig.Guarded(2, 5), resident, rig.Guarded(2, 1))).Message);
     }
@@ -61,7 +62,7 @@ public class ScoreTests
     private static void Compare(Rig rig, HeadInputKind kind, int dModel, int inputs, int hidden, int rows)
     {
         var reward = Reward(rig, kind, dModel, inputs, hidden);
-        using var resident = new ResidentReward(rig.Native, reward);
+        using var resident = new ResidentReward(rig.Native, reward.Input, reward.Head);
         var (z, scores) = (rig.Random(rows, dModel, 3f), rig.Guarded(rows, 1));
         rig.Native.Score(z.Actual, resident, scores);
         TensorAssert.SameBits(

@@ -56,12 +56,12 @@ public sealed record UntimedVariant(OpShape Shape, DType Compute, string Variant
 /// <param name="Backend">Its name and description.</param>
 /// <param name="Peaks">What the machine reaches at most.</param>
 /// <param name="Timings">A row for each shape, type and variant.</param>
-/// <param name="NotTimed">Unproven variants that failed, or computed something else than the slowest.</param>
+/// <param name="NotTimed">Unproven variants that failed, or computed something else than the reference.</param>
 public sealed record OpBenchResult(
     (string Name, string Description) Backend, IReadOnlyList<Peak> Peaks, IReadOnlyList<OpTiming> Timings,
     IReadOnlyList<UntimedVariant> NotTimed);
 
-/// <summary>Times every variant of the ops that matter, on named shapes, each after it agreed with the slowest.</summary>
+/// <summary>Times every variant of the ops that matter, on named shapes, each after it agreed with the reference.</summary>
 public static class OpBenchmark
 {
     private const int AtLeast = 3;
@@ -76,7 +76,7 @@ public static class OpBenchmark
     /// <param name="progress">Told of the shapes done.</param>
     /// <param name="cancel">Checked between calls.</param>
     /// <exception cref="SparseRMException">
-    /// The backend cannot be had, runs out of memory, or a proven variant computes something else than the slowest.
+    /// The backend cannot be had, runs out of memory, or a proven variant computes something else than the reference.
     /// </exception>
     public static OpBenchResult Run(OpBenchOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {

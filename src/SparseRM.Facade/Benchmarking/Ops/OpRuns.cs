@@ -52,32 +52,6 @@ internal sealed class GatedMatMulRun : OpRun
     private protected override float[] ReadSample(int rows) => Read(rows == _y.Rows ? _y : _sampleY);
 }
 
-internal sealed class AttentionRun : OpRun
-{
-    private readonly AttentionOptions _options;
-    private readonly Tensor _q, _k, _v;
-    private readonly Operand _y, _sampleY;
-    private readonly int[] _positions;
-    private readonly AttentionSegment[] _segments, _sampleSegments;
-
-    public AttentionRun(Backend backend, AttentionShape shape, DType compute) : base(backend, shape, compute)
-    {
-        _options = shape.Options;
-        int width = _options.NHeads * _options.DHead, kvWidth = _options.NKvHeads * _options.DHead, length = shape.Length;
-        (_q, _k, _v) = (Tensor(shape.Rows, width), Tensor(shape.Rows, kvWidth), Tensor(shape.Rows, kvWidth));
-        (_y, _sampleY) = (Operand(shape.Rows, width), Operand(SampleRows, width));
-        _positions = [.. Enumerable.Range(0, shape.Rows).Select(row => row % length)];
-        _segments = [.. Enumerable.Range(0, shape.Sequences).Select(i => new AttentionSegment(i * length, length, 0, 0, i * length, length))];
-        _sampleSegments = [_segments[^1] with { QueryStart = 0, QueryCount = SampleRows }];
-    }
-
-    public override void Call() => Backend.Attention(_q, _k, _v, _positions, _segments, _options, _y);
-
-    public override void CallSample() => Backend.Attention(Last(_q), _k, _v, _positions.AsSpan(^SampleRows..), _sampleSegments, _options, _sampleY);
-
-    private protected override float[] ReadSample(int rows) => Read(rows == _y.Rows ? _y : _sampleY);
-}
-
 internal sealed class AddRmsNormRun : OpRun
 {
     private const float Eps = 1e-6f, UnitOffset = 1;

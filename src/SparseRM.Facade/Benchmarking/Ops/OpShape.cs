@@ -62,6 +62,31 @@ public sealed record AttentionShape(string Name, int Sequences, int Length, Atte
         (4 + Size(compute)) * rows * Options.NHeads * Options.DHead + 8.0 * Math.Max(rows, Length) * Options.NKvHeads * Options.DHead;
 }
 
+/// <summary>As <see cref="AttentionShape"/>, with q and k rotated first.</summary>
+public sealed record RopeAttentionShape(string Name, AttentionShape Attention) : OpShape(Name, OpKind.RopeAttention, Attention.Rows)
+{
+    /// <inheritdoc/>
+    /// <remarks>Per rotated element: two products, one sum.</remarks>
+    public override double Flops(int rows) => Attention.Flops(rows) + 3.0 * rows * (Attention.Options.NHeads + Attention.Options.NKvHeads) * Attention.Options.DHead;
+
+    /// <inheritdoc/>
+    public override double Bytes(int rows, DType compute) => Attention.Bytes(rows, compute);
+}
+
+/// <summary>Projection on some directions and a head of one hidden layer, in F64.</summary>
+public sealed record ScoreShape(string Name, int Rows, int DModel, int Inputs, int Hidden) : OpShape(Name, OpKind.Score, Rows)
+{
+    /// <inheritdoc/>
+    public override double Flops(int rows) => 2.0 * rows * ((double)Inputs * (DModel + Hidden) + Hidden);
+
+    /// <inheritdoc/>
+    public override double Bytes(int rows, DType compute) => 4.0 * ((double)Inputs * (DModel + Hidden) + 2 * Hidden + (double)rows * (DModel + 1));
+
+    /// <inheritdoc/>
+    /// <remarks>No peak of F64 is known.</remarks>
+    public override bool IsArithmetic => false;
+}
+
 /// <summary>The branch's norm, its addition to the residual stream, and the next norm, written as an operand.</summary>
 public sealed record AddRmsNormShape(string Name, int Rows, int Columns) : OpShape(Name, OpKind.AddRmsNorm, Rows)
 {

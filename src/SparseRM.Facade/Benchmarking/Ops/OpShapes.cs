@@ -7,7 +7,7 @@ namespace SparseRM.Benchmarking.Ops;
 public static partial class OpShapes
 {
     private static readonly AttentionOptions s_gemma = new(8, 4, 256, 1 / 16f, 50, 4096), s_llama = new(32, 8, 64, 1 / 8f, 0, 0);
-    private static readonly AttentionOptions s_gemma9 = new(16, 8, 256, 1 / 16f, 50, 0);
+    private static readonly AttentionOptions s_gemma9 = new(16, 8, 256, 1 / 16f, 50, 0), s_miniWorld = new(4, 2, 48, 1 / MathF.Sqrt(48), 50, 64);
 
     // A batch of 4096 tokens through a block of Gemma-2-9B, and encoders of Gemma Scope on as many.
     private static readonly OpShape[] s_forGpus =
@@ -37,7 +37,9 @@ public static partial class OpShapes
         new AttentionShape("gemma2_2b_attention_512tok", 1, 512, s_gemma),
         new AttentionShape("gemma2_2b_attention_8x128tok", 8, 128, s_gemma),
         new AttentionShape("llama32_1b_attention_512tok", 1, 512, s_llama),
+        new RopeAttentionShape("gemma2_2b_rope_attention_512tok", new("", 1, 512, s_gemma)),
         new AddRmsNormShape("gemma2_2b_add_norm_512tok", 512, 2304),
+        new ScoreShape("gemma2_2b_score_256tok", 256, 2304, 64, 512),
         new SaeEncodeShape("gemma2_2b_sae_16k_jumprelu_256tok", 256, 2304, 16_384, null),
         new SaeEncodeShape("gemma2_2b_sae_16k_topk64_256tok", 256, 2304, 16_384, 64),
         new SaeEncodeShape("gemma2_2b_sae_131k_jumprelu_256tok", 256, 2304, 131_072, null),
@@ -46,8 +48,10 @@ public static partial class OpShapes
         // Small enough for the slowest kernels and for a look at what a call costs.
         new MatMulShape("miniworld_mlp_up_25tok", 25, 192, 512),
         new GatedMatMulShape("miniworld_gate_up_25tok", 25, 192, 512, GatedActivationKind.GeluTanh),
-        new AttentionShape("miniworld_attention_25tok", 1, 25, new AttentionOptions(4, 2, 48, 1 / MathF.Sqrt(48), 50, 64)),
+        new AttentionShape("miniworld_attention_25tok", 1, 25, s_miniWorld),
+        new RopeAttentionShape("miniworld_rope_attention_25tok", new("", 1, 25, s_miniWorld)),
         new AddRmsNormShape("miniworld_add_norm_25tok", 25, 192),
+        new ScoreShape("miniworld_score_25tok", 25, 192, 64, 512),
         new SaeEncodeShape("miniworld_sae_2k_topk32_25tok", 25, 192, 2048, 32),
     ];
 
