@@ -5,7 +5,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Cuda;
 
-/// <summary>Products of warpgroups as the backend launches them: tensor maps, blocks that go through many tiles, y anywhere in memory.</summary>
+/// <summary>Products of warpgroups as the backend launches them: tensor maps, blocks of many tiles, y anywhere in memory.</summary>
 [Collection("mock driver")]  // one for the process, so one test at a time
 public sealed class WarpgroupProductTests : IDisposable
 {

@@ -19,7 +19,7 @@ struct alignas(64) TensorMap {
   static constexpr uint64_t kMagic = 0x70616d20726f736eu;
   uint64_t magic, address, columns, rows, row_bytes;
   uint32_t box_columns, box_rows;
-  uint32_t row_step;  // of the box's rows every how manieth is copied
+  uint32_t row_step;  // 2: of the box's rows every second is copied
   int32_t swizzle;
   int copied_rows() const { return static_cast<int>((box_rows + row_step - 1) / row_step); }
   int box_row_bytes() const { return static_cast<int>(box_columns) * 2; }
