@@ -35,6 +35,8 @@ void barrier_arrive(uint32_t barrier, int bytes);
 void barrier_wait(uint32_t barrier, uint32_t parity);
 
 // ---- copies by tensor maps; each completes its bytes at a barrier ----
+// A thread's copies may use a map only after it.
+void tensor_map_fence(const void* map);
 void copy_tile(uint32_t to, const void* map, int column, int row, uint32_t barrier);
 // Carries out the oldest copy whose barrier a thread waits for; whether there is one.
 bool carry_out_awaited_tile_copy();
