@@ -7,6 +7,11 @@ arch=$1 output=$2
 shift 2
 include=$(dirname "$0")/include
 
+# PTX 8.0 is of CUDA 12.0, the oldest driver; the fence for tensor maps is of 8.3 (12.3).
+ptx_of() {
+  case $1 in *_wgmma_tma.cu) echo ptx83 ;; *) echo ptx80 ;; esac
+}
+
 for compiler in clang-19 clang-20 clang-21 nvcc none; do
   if command -v "$compiler" >/dev/null 2>&1; then break; fi
 done
@@ -14,7 +19,7 @@ for source in "$@"; do
   target=$output/$(basename "$source" .cu).$arch.ptx
   case $compiler in
     clang-*)
-      "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch="$arch" --cuda-feature=+ptx80 -nocudainc -nocudalib -O3 -std=c++20 \
+      "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch="$arch" --cuda-feature="+$(ptx_of "$source")" -nocudainc -nocudalib -O3 -std=c++20 \
         -ffp-contract=off -Wall -Wextra -Werror -I"$include" -S "$source" -o "$target.new" ;;
     nvcc) nvcc -ptx -x cu -arch="$arch" -O3 -std=c++20 -fmad=false -I"$include" "$source" -o "$target.new" ;;
     none) exit 3 ;;

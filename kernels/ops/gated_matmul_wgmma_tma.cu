@@ -18,6 +18,11 @@ extern "C" __global__ void __launch_bounds__(WgmmaProduct::kThreads, 1)
   SRM_DYNAMIC_SHARED(char, dynamic_shared);
   using Product = WgmmaProduct;
   constexpr int kHalf = Product::kColumns / 2;
+  if (threadIdx.x == Product::kProducer) {
+    tensor_map_fence(x_map);
+    tensor_map_fence(gate_map);
+    tensor_map_fence(up_map);
+  }
   auto load = [&](TilePlace place, int k, SharedAddress stage, SharedAddress barrier) {
     const SharedAddress columns = stage + Product::kRows * Product::kRowBytes;
     copy_tile(stage, x_map, k, place.row * Product::kRows, barrier);

@@ -15,6 +15,10 @@ extern "C" __global__ void __launch_bounds__(WgmmaProduct::kThreads, 1)
                           int inputs, int outputs, const void* x_map, const void* w_map) {
   SRM_DYNAMIC_SHARED(char, dynamic_shared);
   using Product = WgmmaProduct;
+  if (threadIdx.x == Product::kProducer) {
+    tensor_map_fence(x_map);
+    tensor_map_fence(w_map);
+  }
   auto load = [&](TilePlace place, int k, SharedAddress stage, SharedAddress barrier) {
     copy_tile(stage, x_map, k, place.row * Product::kRows, barrier);
     copy_tile(stage + Product::kRows * Product::kRowBytes, w_map, k, place.column * Product::kColumns, barrier);

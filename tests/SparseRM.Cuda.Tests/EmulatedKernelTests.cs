@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace SparseRM.Cuda;
 
-/// <summary>The emulated instructions against what the manuals say of them, and kernels on shapes that no op of the backend reaches.</summary>
+/// <summary>The emulated instructions against what the manuals say, and kernels on shapes that no op of the backend reaches.</summary>
 public sealed partial class EmulatedKernelTests
 {
     private const string Library = "srm_mock_cuda";

@@ -33,6 +33,7 @@ public sealed partial class PtxTests
     [
         "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16",
         "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes",
+        "fence.proxy.tensormap::generic.acquire.sys",
         "mbarrier.arrive.expect_tx.shared::cta.b64",
         "mbarrier.try_wait.parity.shared::cta.b64",
         "setmaxnreg.inc.sync.aligned.u32 232",

@@ -1,11 +1,12 @@
 using SparseRM.Backends;
 using SparseRM.Conformance;
+using SparseRM.Errors;
 using SparseRM.Interop.Cuda;
 using SparseRM.Tensors;
 
 namespace SparseRM.Cuda;
 
-/// <summary>Products of warpgroups as the backend launches them: tensor maps, blocks that go through many tiles, y anywhere in memory.</summary>
+/// <summary>Products of warpgroups as the backend launches them: tensor maps, blocks of many tiles, y anywhere in memory.</summary>
 [Collection("mock driver")]  // one for the process, so one test at a time
 public sealed class WarpgroupProductTests : IDisposable
 {
@@ -20,6 +21,7 @@ public sealed class WarpgroupProductTests : IDisposable
     public void Dispose()
     {
         MockDriver.Set("multiprocessors", 132);
+        MockDriver.Set("version", 12040);
         Assert.Equal((0, ""), (MockDriver.Alive(), MockDriver.Violations()));
     }
 
@@ -37,6 +39,16 @@ public sealed class WarpgroupProductTests : IDisposable
         int plain = MockDriver.Count("matmul_wgmma_tma_bf16"), gated = MockDriver.Count("gated_matmul_wgmma_tma_bf16");
         TensorAssert.SameBits(Compute("mma_sync", rows, inputs, outputs), Compute("wgmma_tma", rows, inputs, outputs));
         Assert.Equal((plain + 3, gated + 1), (MockDriver.Count("matmul_wgmma_tma_bf16"), MockDriver.Count("gated_matmul_wgmma_tma_bf16")));
+    }
+
+    [Fact]
+    public void A_driver_older_than_the_fence_for_tensor_maps_is_an_error_of_this_variant_alone()
+    {
+        MockDriver.Set("version", 12020);
+        Assert.NotEmpty(Scenario.Run());
+        Assert.NotEmpty(Compute("mma_sync", 9, 40, 70));
+        string message = Assert.Throws<BackendException>(() => Compute("wgmma_tma", 9, 40, 70)).Message;
+        Assert.StartsWith("cuda:0: loading matmul_wgmma_tma for sm_90a: CUDA_ERROR_UNSUPPORTED_PTX_VERSION: ", message);
     }
 
     /// <summary>x · wᵀ dense with a bias, twice into misaligned rows with gaps, and gated; with all memory around the results.</summary>

@@ -38,6 +38,7 @@ int swizzled_chunk(int swizzle, int x, int y, SharedAddress tile) {
 void check_places(const emu::TensorMap* map, SharedAddress tile, int column, int row, int* is_right) {
   make_barrier(1);
   if (threadIdx.x != 0) return;
+  srm::tensor_map_fence(map);
   const int columns = static_cast<int>(map->columns), rows = static_cast<int>(map->rows);
   const int box_columns = static_cast<int>(map->box_columns), step = static_cast<int>(map->row_step);
   const int copied = (static_cast<int>(map->box_rows) + step - 1) / step;
@@ -73,6 +74,7 @@ void check_phases(const emu::TensorMap* map, int* is_right) {
       ++*seen;
     }
   if (threadIdx.x != 32) return;
+  srm::tensor_map_fence(map);
   bool right = true;
   auto expect = [&](int count) {
     let_others_run();

@@ -21,11 +21,16 @@ void make_barrier(int arrivals) {
   barrier_init_fence();
 }
 
+void copy(const void* map, SharedAddress to = kTile) {
+  tensor_map_fence(map);
+  copy_tile(to, map, 0, 0, kBarrier);
+}
+
 void copy_and_wait(int expected, const void* map, SharedAddress to = kTile) {
   make_barrier(1);
   if (!is_first()) return;
   barrier_arrive_expect(kBarrier, expected);
-  copy_tile(to, map, 0, 0, kBarrier);
+  copy(map, to);
   barrier_wait(kBarrier, 0);
 }
 
@@ -39,26 +44,33 @@ const Fault kFaults[] = {
     {"aligned to 64 bytes", 1, [](const void* map) { copy_and_wait(1024, static_cast<const char*>(map) + 16); }},
     {"no tensor map", 1,
      [](const void* map) { copy_and_wait(1024, static_cast<const char*>(map) + sizeof(emu::TensorMap)); }},
+    {"visible to its thread", 2,
+     [](const void* map) {
+       make_barrier(1);
+       if (!is_first()) tensor_map_fence(map);
+       sync_block();
+       if (is_first()) copy_tile(kTile, map, 0, 0, kBarrier);
+     }},
     {"a multiple of 128 bytes", 1, [](const void* map) { copy_and_wait(1024, map, kTile + 64); }},
     {"outside of the block's", 1, [](const void* map) { copy_and_wait(1024, map, kShared); }},
     {"a phase that never ends", 1, [](const void* map) { copy_and_wait(1023, map); }},
     {"a phase that never ends", 1, [](const void* map) { copy_and_wait(1025, map); }},
     {"more bytes than it can count", 1, [](const void* map) { copy_and_wait(1 << 20, map); }},
-    {"no fence has made visible", 1,
+    {"a barrier that no fence", 1,
      [](const void* map) {
        barrier_init(kBarrier, 1);
-       copy_tile(kTile, map, 0, 0, kBarrier);
+       copy(map);
      }},
     {"never waited for", 1,
      [](const void* map) {
        make_barrier(1);
-       copy_tile(kTile, map, 0, 0, kBarrier);
+       copy(map);
      }},
     {"overwritten while bytes", 1,
      [](const void* map) {
        make_barrier(1);
        barrier_arrive_expect(kBarrier, 1024);
-       copy_tile(kBarrier, map, 0, 0, kBarrier);
+       copy(map, kBarrier);
        barrier_wait(kBarrier, 0);
      }},
     {"there is none at the address", 1, [](const void*) { barrier_wait(kBarrier, 1); }},
@@ -89,7 +101,7 @@ const Fault kFaults[] = {
     {"is writing", 128,
      [](const void* map) {
        make_barrier(1);
-       if (is_first()) copy_tile(kTile, map, 0, 0, kBarrier);
+       if (is_first()) copy(map);
        multiply(1024);
      }},
     {"no other gives up", 128, [](const void*) { take_registers<256>(); }},

@@ -29,6 +29,7 @@ SRM_MOCK CUresult cuGetErrorName(CUresult error, const char** name) {
     case kNoDevice: *name = "CUDA_ERROR_NO_DEVICE"; break;
     case kInvalidDevice: *name = "CUDA_ERROR_INVALID_DEVICE"; break;
     case kNoBinaryForGpu: *name = "CUDA_ERROR_NO_BINARY_FOR_GPU"; break;
+    case kUnsupportedPtx: *name = "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"; break;
     case kIllegalAddress: *name = "CUDA_ERROR_ILLEGAL_ADDRESS"; break;
     case kLaunchFailed: *name = "CUDA_ERROR_LAUNCH_FAILED"; break;
     default: *name = "CUDA_ERROR_UNKNOWN"; break;
@@ -41,6 +42,7 @@ SRM_MOCK CUresult cuGetErrorString(CUresult error, const char** text) {
     case kOutOfMemory: *text = "out of memory"; break;
     case kDeviceUnavailable: *text = "CUDA-capable device(s) is/are busy or unavailable"; break;
     case kNoDevice: *text = "no CUDA-capable device is detected"; break;
+    case kUnsupportedPtx: *text = "the provided PTX was compiled with an unsupported toolchain."; break;
     case kIllegalAddress: *text = "an illegal memory access was encountered"; break;
     case kLaunchFailed: *text = "unspecified launch failure"; break;
     default: *text = "something else"; break;

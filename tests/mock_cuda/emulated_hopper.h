@@ -10,6 +10,8 @@ inline void barrier_arrive(SharedAddress barrier) { emu::barrier_arrive(barrier,
 inline void barrier_arrive_expect(SharedAddress barrier, int bytes) { emu::barrier_arrive(barrier, bytes); }
 inline void barrier_wait(SharedAddress barrier, u32 parity) { emu::barrier_wait(barrier, parity); }
 
+inline void tensor_map_fence(const void* map) { emu::tensor_map_fence(map); }
+
 // Carried out as late as a wait allows, so that a kernel that does not wait computes with what was there before.
 inline void copy_tile(SharedAddress to, const void* map, int column, int row, SharedAddress barrier) {
   emu::copy_tile(to, map, column, row, barrier);

@@ -19,7 +19,7 @@ struct alignas(64) TensorMap {
   static constexpr uint64_t kMagic = 0x70616d20726f736eu;
   uint64_t magic, address, columns, rows, row_bytes;
   uint32_t box_columns, box_rows;
-  uint32_t row_step;  // of the box's rows every how manieth is copied
+  uint32_t row_step;  // 2: of the box's rows every second is copied
   int32_t swizzle;
   int copied_rows() const { return static_cast<int>((box_rows + row_step - 1) / row_step); }
   int box_row_bytes() const { return static_cast<int>(box_columns) * 2; }
@@ -35,6 +35,8 @@ void barrier_arrive(uint32_t barrier, int bytes);
 void barrier_wait(uint32_t barrier, uint32_t parity);
 
 // ---- copies by tensor maps; each completes its bytes at a barrier ----
+// A thread's copies may use a map only after it.
+void tensor_map_fence(const void* map);
 void copy_tile(uint32_t to, const void* map, int column, int row, uint32_t barrier);
 // Carries out the oldest copy whose barrier a thread waits for; whether there is one.
 bool carry_out_awaited_tile_copy();

@@ -35,6 +35,14 @@ bool is_for_device(const std::string& ptx) {
   return *end == 'a' ? target == state().settings.capability : target <= state().settings.capability;
 }
 
+// Whether a driver of the set version knows the text's: PTX 8.N came with CUDA 12.N.
+bool is_for_driver(const std::string& ptx) {
+  const std::string mark = ".version 8.";
+  size_t at = ptx.find(mark);
+  return at != std::string::npos &&
+         std::atoi(ptx.c_str() + at + mark.size()) <= (state().settings.version - 12000) / 10;
+}
+
 // A launch as it was asked for; the driver copies the parameters before it returns.
 struct Launch {
   const mock::Function* function;
@@ -90,6 +98,7 @@ SRM_MOCK CUresult cuModuleLoadDataEx(void** handle, const void* image, unsigned 
   std::string ptx = static_cast<const char*>(image);
   if (options > 0 && (names == nullptr || values == nullptr)) mock::violation("options without names or values");
   if (ptx.find(".version ") == std::string::npos) return mock::violation("a module is no PTX text"), kInvalidImage;
+  if (!is_for_driver(ptx)) return kUnsupportedPtx;
   if (!is_for_device(ptx)) return kNoBinaryForGpu;
   auto* module = new mock::Module;
   module->entries = parse_entries(ptx);

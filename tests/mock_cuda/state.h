@@ -17,9 +17,9 @@ using CUdeviceptr = uint64_t;
 
 inline constexpr CUresult kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3,
                           kDeviceUnavailable = 46, kNoDevice = 100, kInvalidDevice = 101, kInvalidImage = 200,
-                          kInvalidContext = 201, kNoBinaryForGpu = 209, kInvalidPtx = 218, kInvalidHandle = 400,
-                          kNotFound = 500, kNotReady = 600, kIllegalAddress = 700, kLaunchOutOfResources = 701,
-                          kLaunchFailed = 719, kCaptureUnsupported = 900;
+                          kInvalidContext = 201, kNoBinaryForGpu = 209, kInvalidPtx = 218, kUnsupportedPtx = 222,
+                          kInvalidHandle = 400, kNotFound = 500, kNotReady = 600, kIllegalAddress = 700,
+                          kLaunchOutOfResources = 701, kLaunchFailed = 719, kCaptureUnsupported = 900;
 
 #define SRM_MOCK extern "C" __attribute__((visibility("default")))
 

@@ -28,7 +28,8 @@ struct TileCopy {
 
 // Of the running block, the oldest first.
 thread_local std::vector<TileCopy> copies;
-thread_local std::vector<uint32_t> unfenced;
+thread_local std::vector<uint32_t> unfenced;                        // barriers
+thread_local std::vector<std::pair<int, const void*>> fenced_maps;  // by thread
 
 Barrier read(uint32_t address) {
   Barrier barrier;
@@ -97,6 +98,7 @@ void carry_out(size_t index) {
 void begin_tile_copies() {
   copies.clear();
   unfenced.clear();
+  fenced_maps.clear();
 }
 
 void barrier_init(uint32_t address, int arrivals) {
@@ -129,11 +131,16 @@ void barrier_wait(uint32_t address, uint32_t parity) {
   require_barrier(address);
 }
 
+void tensor_map_fence(const void* map) { fenced_maps.emplace_back(current->number, map); }
+
 void copy_tile(uint32_t to, const void* map, int column, int row, uint32_t barrier) {
   if (reinterpret_cast<uintptr_t>(map) % 64 != 0) fail("a tensor map is not aligned to 64 bytes");
   TileCopy copy{{}, column, row, to, barrier};
   std::memcpy(&copy.map, map, sizeof copy.map);
   if (copy.map.magic != TensorMap::kMagic) fail("a copy by what is no tensor map");
+  const std::pair used{current->number, map};
+  if (std::find(fenced_maps.begin(), fenced_maps.end(), used) == fenced_maps.end())
+    fail("a copy by a tensor map that no fence has made visible to its thread");
   if (to % 128 != 0) fail("a copy by a tensor map to an address that is not a multiple of 128 bytes");
   shared_at(to, copy.bytes());
   if (require_barrier(barrier).mark != kFenced)

@@ -54,8 +54,14 @@ SRM_DEVICE void barrier_wait(SharedAddress barrier, u32 parity) {
       : "memory");
 }
 
+// Makes a CUtensorMap that the host has copied to global memory visible to this thread's copies; else they may go by
+// what lay there before. Once a block; of PTX 8.3, so of drivers for CUDA 12.3.
+SRM_DEVICE void tensor_map_fence(const void* map) {
+  asm volatile("fence.proxy.tensormap::generic.acquire.sys [%0], 128;" ::"l"(map) : "memory");
+}
+
 // Copies the box of a CUtensorMap that begins at (column, row), zeros where it leaves the tensor; `barrier` counts the
-// bytes. map: in global memory, aligned to 64 bytes.
+// bytes. map: in global memory, aligned to 64 bytes, fenced.
 SRM_DEVICE void copy_tile(SharedAddress to, const void* map, int column, int row, SharedAddress barrier) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(

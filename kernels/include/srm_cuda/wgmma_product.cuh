@@ -16,6 +16,7 @@ namespace srm {
 
 struct WgmmaProduct {
   static constexpr int kRows = 128, kColumns = 256, kDepth = 64, kStages = 4, kThreads = 384;
+  static constexpr unsigned kProducer = 256;  // the thread that copies tiles
   static constexpr int kRowBytes = kDepth * 2, kStageBytes = (kRows + kColumns) * kRowBytes;
   // Stages begin at a multiple of 1,024, as the swizzle wants; 64 bytes of barriers follow them.
   static constexpr int kSharedBytes = 1024 + kStages * kStageBytes + kStages * 16;
@@ -46,7 +47,7 @@ struct WgmmaProduct {
     int turn = 0;  // steps so far: the stage is turn % kStages, the phase of its barriers turn / kStages
     if (warp_index() >= 8) {
       give_registers<40>();
-      if (threadIdx.x != 256) return;
+      if (threadIdx.x != kProducer) return;
       for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x)) {
         const TilePlace place = tile_place(row_tiles, column_tiles, tile);
         for (int step = 0; step < steps; step++, turn++) {

@@ -27,8 +27,11 @@ internal sealed class CudaVariant(string Name, string Module, int Threads)
     /// <summary>More rows than this go to the next slower variant.</summary>
     public int MostRows { get; init; } = int.MaxValue;
 
-    /// <summary>Whether a device has run it, or an emulation; what is not is computed with only when it is selected by name.</summary>
-    /// <remarks>No device has run any yet: all that are proven are so by the emulation.</remarks>
+    /// <summary>Whether enough is known of it to be a default; what is not proven computes only where it is selected by name.</summary>
+    /// <remarks>
+    /// No device has run any yet; all run under emulation. Products of warpgroups stay unproven until a device has run them: whether their
+    /// instructions do there what the manual says, to the bits that the emulation gives, and whether they are faster is unknown.
+    /// </remarks>
     public bool IsProven { get; init; } = true;
 
     /// <summary>Whether a row's bits depend on that row alone; a variant where they do not is for comparison and never chosen by itself.</summary>
