@@ -1,7 +1,7 @@
 #!/bin/sh
 # compile.sh ARCH OUTPUT_FOLDER SOURCE.cu...: PTX of kernels for sm_80 or sm_90a, as OUTPUT_FOLDER/{stem}.{arch}.ptx.
-# By clang (no CUDA toolkit is needed), else by nvcc; exit code 3 where there is neither. No contraction of a * b + c: see
-# include/srm_cuda/math.cuh.
+# By clang (no CUDA toolkit is needed), else by nvcc (12.0 or later, for C++20; 12.4 was tried); exit code 3 where there is
+# neither. No contraction of a * b + c: see include/srm_cuda/math.cuh.
 set -eu
 arch=$1 output=$2
 shift 2

@@ -24,10 +24,10 @@ SRM_DEVICE void attend(const bf16* q, int q_stride, const bf16* k, int k_stride,
   for (int h = 0; h < 2; h++) {
     const bool there = Tile::row(h) < count;
     tile.last[h] = there ? positions[first_row + Tile::row(h)] : -1;
-    tile.first[h] = !there ? no_key : window == 0 ? 0 : max_(0, tile.last[h] - window + 1);
-    begin = min_(begin, tile.first[h]);
+    begin = min_(begin, !there ? no_key : window == 0 ? 0 : max_(0, tile.last[h] - window + 1));
     end = max_(end, tile.last[h] + 1);
   }
+  tile.span = window == 0 ? 0x80000000u : static_cast<u32>(window);
   __shared__ int begins[4], ends[4];
 #pragma unroll
   for (int distance = 4; distance < kWarp; distance *= 2) {  // the four lanes of a row hold the same
@@ -46,14 +46,11 @@ SRM_DEVICE void attend(const bf16* q, int q_stride, const bf16* k, int k_stride,
   }
   begin = begin / Tile::kKeys * Tile::kKeys;
 
-  const bf16* q_head = q + static_cast<i64>(first_row) * q_stride + head * kHead;
   auto load_block = [&](SharedAddress part, const bf16* rows, int stride, int block) {
-    const bf16* of_head = rows + head / kv_group * kHead;
-    Tile::load(part, of_head, [&](int i) {
-      return block + i < end ? of_head + static_cast<i64>(key_row(segment, block + i)) * stride : nullptr;
-    });
+    Tile::load(part, rows + head / kv_group * kHead, stride, block, end,
+               [&](int key) { return key_row(segment, key); });
   };
-  Tile::load(tile.queries, q, [&](int i) { return i < count ? q_head + static_cast<i64>(i) * q_stride : nullptr; });
+  Tile::load(tile.queries, q + head * kHead, q_stride, 0, count, [&](int i) { return first_row + i; });
   load_block(tile.keys, k, k_stride, begin);
   load_block(tile.values, v, v_stride, begin);
   cp_async_wait<2>();

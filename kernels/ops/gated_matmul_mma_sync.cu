@@ -23,28 +23,34 @@ extern "C" __global__ void __launch_bounds__(TileProduct::kThreads, 2)
   tile.compute(x + static_cast<i64>(first_row) * x_stride, x_stride, rows - first_row, {gate + at, columns},
                {up + at, columns}, w_stride, inputs, shared_address(dynamic_shared));
 
-  with_known_kind(kind, [&](auto known) SRM_INLINED {
-#pragma unroll
-    for (int i = 0; i < 4; i++)
+  auto& sums = tile.sums;
+  // One fragment of rows at a time, and what is left moves up: 64 activations of three kinds in one piece would be
+  // 10,000 instructions, and too many intermediate values for the registers that 128 sums leave.
+#pragma unroll 1
+  for (int i = 0; i < 4; i++) {
+    with_known_kind(kind, [&](auto known) SRM_INLINED {
 #pragma unroll
       for (int j = 0; j < 4; j++)
 #pragma unroll
-        for (int e = 0; e < 4; e++) tile.sums[i][j][e] = known.activated(tile.sums[i][j][e]) * tile.sums[i][j + 4][e];
-  });
+        for (int e = 0; e < 4; e++) sums[0][j][e] = known.activated(sums[0][j][e]) * sums[0][j + 4][e];
+    });
 #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    const int column = first_column + TileProduct::column(j, 0);
-    if (column >= y_stride) continue;
+    for (int e = 0; e < 4; e += 2) {
+      const int row = first_row + TileProduct::row(i, e);
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-#pragma unroll
-      for (int e = 0; e < 4; e += 2) {
-        const int row = first_row + TileProduct::row(i, e);
-        if (row < rows)
+      for (int j = 0; j < 4; j++) {
+        const int column = first_column + TileProduct::column(j, 0);
+        if (row < rows && column < y_stride)
           *reinterpret_cast<u32*>(y + static_cast<i64>(row) * y_stride + column) =
-              pack_bf16(tile.sums[i][j][e], tile.sums[i][j][e + 1]);
+              pack_bf16(sums[0][j][e], sums[0][j][e + 1]);
       }
     }
+#pragma unroll
+    for (int next = 1; next < 4; next++)
+#pragma unroll
+      for (int j = 0; j < 8; j++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) sums[next - 1][j][e] = sums[next][j][e];
   }
 }
 

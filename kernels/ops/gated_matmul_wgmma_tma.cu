@@ -29,21 +29,29 @@ extern "C" __global__ void __launch_bounds__(WgmmaProduct::kThreads, 1)
     copy_tile(columns, gate_map, k, place.column * kHalf, barrier);
     copy_tile(columns + kHalf * Product::kRowBytes, up_map, k, place.column * kHalf, barrier);
   };
+  // Sixteen outputs of a thread at a time, and what is left moves up, as in gated_matmul_mma_sync.cu.
   auto store = [&](TilePlace place, float(&sums)[128]) SRM_INLINED {
-    with_known_kind(kind, [&](auto known) SRM_INLINED {
+#pragma unroll 1
+    for (int part = 0; part < 4; part++) {
+      with_known_kind(kind, [&](auto known) SRM_INLINED {
 #pragma unroll
-      for (int i = 0; i < 64; i++) sums[i] = known.activated(sums[i]) * sums[i + 64];
-    });
+        for (int i = 0; i < 16; i++) sums[i] = known.activated(sums[i]) * sums[i + 64];
+      });
 #pragma unroll
-    for (int j = 0; j < 16; j++) {
-      const int column = place.column * kHalf + Product::column(j, 0);
-      if (column >= y_stride) continue;
+      for (int j = 0; j < 4; j++) {
+        const int column = place.column * kHalf + part * 32 + Product::column(j, 0);
 #pragma unroll
-      for (int e = 0; e < 4; e += 2) {
-        const int row = place.row * Product::kRows + Product::row(e);
-        if (row < rows)
-          *reinterpret_cast<u32*>(y + static_cast<i64>(row) * y_stride + column) =
-              pack_bf16(sums[j * 4 + e], sums[j * 4 + e + 1]);
+        for (int e = 0; e < 4; e += 2) {
+          const int row = place.row * Product::kRows + Product::row(e);
+          if (row < rows && column < y_stride)
+            *reinterpret_cast<u32*>(y + static_cast<i64>(row) * y_stride + column) =
+                pack_bf16(sums[j * 4 + e], sums[j * 4 + e + 1]);
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < 48; i++) {
+        sums[i] = sums[i + 16];
+        sums[i + 64] = sums[i + 80];
       }
     }
   };

@@ -16,7 +16,7 @@ struct AttentionTile {
 
 // The row of key j of the segment.
 SRM_DEVICE int key_row(const AttentionSegment& segment, int j) {
-  return j < segment.prefix_count ? segment.prefix_start + j : segment.key_start + j - segment.prefix_count;
+  return j + (j < segment.prefix_count ? segment.prefix_start : segment.key_start - segment.prefix_count);
 }
 
 SRM_DEVICE bool is_visible(int key, int position, int window) {

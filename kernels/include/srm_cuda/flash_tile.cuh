@@ -11,7 +11,7 @@
 // of 16 bytes lie at chunk ^ (row % 8).
 #pragma once
 #include "srm_cuda/attention.cuh"
-#include "srm_cuda/tensor_core.cuh"
+#include "srm_cuda/lane_row.cuh"
 
 namespace srm {
 
@@ -24,15 +24,22 @@ struct FlashTile {
   static constexpr bool kQueriesInRegisters = kHead <= 128;
 
   SharedAddress queries, keys, values;
+  LaneRow<kRowBytes> query_fragment, key_fragment, value_fragment;  // the first of each
   u32 query[kQueriesInRegisters ? kHead / 16 : 1][4];
   float scores[8][4], sums[kHead / 8][4];
   float maximum[2], total[2];  // of scores in powers of two, and of this lane's weights
-  int first[2], last[2];       // keys that the two rows see; last is -1 where there is no row
+  int last[2];                 // the last key that each of the two rows sees; -1 where there is no row
+  u32 span;                    // how many it sees up to that one, at most
 
   SRM_DEVICE static int row(int half) { return warp_index() * 16 + lane() / 4 + half * 8; }
 
   SRM_DEVICE explicit FlashTile(SharedAddress shared)
-      : queries(shared), keys(shared + kPartBytes), values(shared + 2 * kPartBytes) {
+      : queries(shared),
+        keys(shared + kPartBytes),
+        values(shared + 2 * kPartBytes),
+        query_fragment(queries, warp_index() * 16 + lane() % 16, lane() / 16),
+        key_fragment(keys, lane() % 8 + lane() / 16 * 8, lane() / 8 % 2),
+        value_fragment(values, lane() % 16, lane() / 16) {
 #pragma unroll
     for (int j = 0; j < kHead / 8; j++)
 #pragma unroll
@@ -44,21 +51,27 @@ struct FlashTile {
     }
   }
 
-  // Copies rows 0..63 of a part, kChunks threads a row; source(i) is where row i begins, or null for a row of zeros.
-  template <class Source>
-  SRM_DEVICE static void load(SharedAddress part, const bf16* valid, Source source) {
+  // Copies rows first .. first + 63 to a part, kChunks threads a row: j < end is row_of(j) of `rows`, the others are
+  // zeros. Four rows a round: addresses of all, and those that keys and values have in common, would be kept in
+  // registers that the sums need.
+  template <class RowOf>
+  SRM_DEVICE static void load(SharedAddress part, const bf16* rows, int stride, int first, int end, RowOf row_of) {
     constexpr int kStep = kThreads / kChunks;
     const int chunk = static_cast<int>(threadIdx.x) % kChunks, begin = static_cast<int>(threadIdx.x) / kChunks;
-#pragma unroll
-    for (int i = begin; i < kRows + begin; i += kStep) {
-      const bf16* from = source(i);
-      cp_async_16(part + i * kRowBytes + (chunk ^ i % 8) * 16, from == nullptr ? valid : from + chunk * 8,
-                  from == nullptr ? 0 : 16);
+    const char* from = reinterpret_cast<const char*>(rows + chunk * 8);
+    const u32 row_bytes = static_cast<u32>(stride) * 2;
+    part += begin * kRowBytes;
+    first += begin;
+#pragma unroll 4
+    for (int i = 0; i < kRows; i += kStep) {
+      const bool there = first + i < end;
+      cp_async_16(part + i * kRowBytes + (chunk ^ begin % 8 ^ i % 8) * 16,
+                  from + u64{static_cast<u32>(there ? row_of(first + i) : 0)} * row_bytes, there ? 16 : 0);
     }
     cp_async_commit();
   }
 
-  // Matrix fragments of 16 rows from `row` on and 16 columns from chunk `chunk` on; see tensor_core.cuh.
+  // Where a chunk of a row lies.
   SRM_DEVICE static SharedAddress at(SharedAddress part, int row, int chunk) {
     return part + row * kRowBytes + (chunk ^ row % 8) * 16;
   }
@@ -66,8 +79,7 @@ struct FlashTile {
   SRM_DEVICE void keep_queries() {
     if constexpr (kQueriesInRegisters) {
 #pragma unroll
-      for (int k = 0; k < kHead / 16; k++)
-        ldmatrix_x4(query[k], at(queries, warp_index() * 16 + lane() % 16, k * 2 + lane() / 16));
+      for (int k = 0; k < kHead / 16; k++) ldmatrix_x4(query[k], query_fragment.at(0, k));
     }
   }
 
@@ -77,18 +89,18 @@ struct FlashTile {
     for (int j = 0; j < 8; j++)
 #pragma unroll
       for (int e = 0; e < 4; e++) scores[j][e] = 0.0f;
-    const int l = lane();
 #pragma unroll
     for (int k = 0; k < kHead / 16; k++) {
       u32 a[4];
-      if constexpr (!kQueriesInRegisters) ldmatrix_x4(a, at(queries, warp_index() * 16 + l % 16, k * 2 + l / 16));
+      if constexpr (!kQueriesInRegisters) ldmatrix_x4(a, query_fragment.at(0, k));
 #pragma unroll
-      for (int j = 0; j < 8; j += 2) {
-        u32 b[4];
-        ldmatrix_x4(b, at(keys, j * 8 + l % 8 + l / 16 * 8, k * 2 + l / 8 % 2));
+      for (int j = 0; j < 8; j += 4) {
         const u32(&q)[4] = kQueriesInRegisters ? query[kQueriesInRegisters ? k : 0] : a;
-        mma_m16n8k16(scores[j], q, {b[0], b[1]});
-        mma_m16n8k16(scores[j + 1], q, {b[2], b[3]});
+        u32 b[2][4];
+        ldmatrix_x4(b[0], key_fragment.at(j * 8, k));
+        ldmatrix_x4(b[1], key_fragment.at(j * 8 + 16, k));
+#pragma unroll
+        for (int i = 0; i < 4; i++) mma_m16n8k16(scores[j + i], q, {b[i / 2][i % 2 * 2], b[i / 2][i % 2 * 2 + 1]});
       }
     }
   }
@@ -97,15 +109,13 @@ struct FlashTile {
   // maximum.
   SRM_DEVICE void weigh(int block, float scale, float softcap) {
     exponents(scale, softcap);
-    const bool sees_all = block >= max_(first[0], first[1]) && block + kKeys - 1 <= min_(last[0], last[1]);
-    if (!sees_all) {
+    auto sees = [&](int h, int key) { return static_cast<u32>(last[h] - key) < span; };
+    if (!(sees(0, block) && sees(0, block + kKeys - 1) && sees(1, block) && sees(1, block + kKeys - 1))) {
 #pragma unroll
       for (int j = 0; j < 8; j++) {
 #pragma unroll
-        for (int e = 0; e < 4; e++) {
-          const int key = block + j * 8 + lane() % 4 * 2 + e % 2;
-          if (key < first[e / 2] || key > last[e / 2]) scores[j][e] = -kInfinity;
-        }
+        for (int e = 0; e < 4; e++)
+          if (!sees(e / 2, block + j * 8 + lane() % 4 * 2 + e % 2)) scores[j][e] = -kInfinity;
       }
     }
 #pragma unroll
@@ -138,18 +148,18 @@ struct FlashTile {
 
   // sums += weights · values; the weights' registers, rounded, are the left fragments of the product as they lie.
   SRM_DEVICE void multiply_values() {
-    const int l = lane();
 #pragma unroll
     for (int k = 0; k < kKeys / 16; k++) {
       const u32 a[4] = {pack_bf16(scores[k * 2][0], scores[k * 2][1]), pack_bf16(scores[k * 2][2], scores[k * 2][3]),
                         pack_bf16(scores[k * 2 + 1][0], scores[k * 2 + 1][1]),
                         pack_bf16(scores[k * 2 + 1][2], scores[k * 2 + 1][3])};
 #pragma unroll
-      for (int j = 0; j < kHead / 8; j += 2) {
-        u32 b[4];
-        ldmatrix_x4_trans(b, at(values, k * 16 + l % 16, j + l / 16));
-        mma_m16n8k16(sums[j], a, {b[0], b[1]});
-        mma_m16n8k16(sums[j + 1], a, {b[2], b[3]});
+      for (int j = 0; j < kHead / 8; j += 4) {
+        u32 b[2][4];
+        ldmatrix_x4_trans(b[0], value_fragment.at(k * 16, j / 2));
+        ldmatrix_x4_trans(b[1], value_fragment.at(k * 16, j / 2 + 1));
+#pragma unroll
+        for (int i = 0; i < 4; i++) mma_m16n8k16(sums[j + i], a, {b[i / 2][i % 2 * 2], b[i / 2][i % 2 * 2 + 1]});
       }
     }
   }

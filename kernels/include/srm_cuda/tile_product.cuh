@@ -34,7 +34,8 @@ struct TileProduct {
   SRM_DEVICE static int row(int i, int e) { return warp_index() % 2 * 64 + i * 16 + lane() / 4 + e / 2 * 8; }
   SRM_DEVICE static int column(int j, int e) { return warp_index() / 2 * 32 + j % 4 * 8 + lane() % 4 * 2 + e % 2; }
 
-  // x: the tile's first row of rows_left; strides in elements, multiples of 8; shared: kSharedBytes.
+  // x: the tile's first row of rows_left; strides in elements, multiples of 8; a row's elements from `inputs` to the
+  // next multiple of 8 are zeros, as every operand's; shared: kSharedBytes.
   SRM_DEVICE void compute(const bf16* x, int x_stride, int rows_left, TileHalf low, TileHalf high, int w_stride,
                           int inputs, SharedAddress shared) {
     const int steps = (inputs + kDepth - 1) / kDepth;
@@ -67,18 +68,19 @@ struct TileProduct {
   }
 
  private:
-  // Eight threads copy the eight chunks of a row, 16 rows at a time.
+  // Eight threads copy the eight chunks of a row, 16 rows at a time. Addresses come anew from a row's index in every
+  // step, in two instructions each: kept for all rows of a stage they would be 32 registers.
   template <int kCount>
   SRM_DEVICE static void load_rows(SharedAddress to, const bf16* first, int stride, int rows, int k, int inputs) {
     const int chunk = static_cast<int>(threadIdx.x) % 8, row = static_cast<int>(threadIdx.x) / 8;
-    const int bytes = min_(16, max_(0, (inputs - k - chunk * 8) * 2));
-    const bf16* from = first + static_cast<i64>(row) * stride + k + chunk * 8;
+    const int column = k + chunk * 8, left = column < inputs ? rows - row : 0;
+    const char* from = reinterpret_cast<const char*>(first + (column < inputs ? column : 0));
+    const u32 row_bytes = static_cast<u32>(stride) * 2;
     to += row * kRowBytes + (chunk ^ row % 8) * 16;  // row % 8 stays the same 16 rows further on
 #pragma unroll
-    for (int i = 0; i < kCount / 16; i++) {
-      bool there = row + i * 16 < rows && bytes > 0;
-      cp_async_16(to + i * 16 * kRowBytes, there ? from : first, there ? bytes : 0);
-      from += static_cast<i64>(16) * stride;
+    for (int i = 0; i < kCount; i += 16) {
+      const bool there = i < left;
+      cp_async_16(to + i * kRowBytes, from + u64{static_cast<u32>(there ? row + i : 0)} * row_bytes, there ? 16 : 0);
     }
   }
 

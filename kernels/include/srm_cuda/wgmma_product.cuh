@@ -61,8 +61,8 @@ struct WgmmaProduct {
     }
     take_registers<232>();
     const int first_row = warp_index() / 4 * 64;
-    float sums[128];
     for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x)) {
+      float sums[128] = {};  // the first product writes over them, but undefined, they would make ptxas serialise wgmma
       for (int step = 0; step < steps; step++, turn++) {
         const int stage = turn % kStages;
         const SharedAddress x = stages + stage * kStageBytes + first_row * kRowBytes;
