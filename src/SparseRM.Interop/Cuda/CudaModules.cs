@@ -71,11 +71,18 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
         if (result is CudaResult.NoBinaryForGpu or CudaResult.UnsupportedPtxVersion)
         {
             throw new BackendException(device.Name,
-                $"{call}: {device.Driver.Describe(result)}; the kernels are PTX 8.0 for {Target}, the device has compute capability "
+                $"{call}: {device.Driver.Describe(result)}; the kernels are PTX {Version(image)} for {Target}, the device has compute capability "
                 + $"{device.Capability / 10}.{device.Capability % 10}: update the driver, or build for this device");
         }
         device.Check(result, call);
         return new ModuleHandle(device.Context, loaded);
+    }
+
+    /// <summary>What stands behind <c>.version</c>.</summary>
+    private static string Version(ReadOnlySpan<byte> image)
+    {
+        var rest = image[(image.IndexOf(".version "u8) + ".version ".Length)..];
+        return Encoding.UTF8.GetString(rest[..rest.IndexOfAny((byte)'\n', (byte)'\r', (byte)' ')]);
     }
 
     /// <summary>The PTX text with a zero at its end, or null.</summary>
