@@ -50,7 +50,8 @@ internal sealed class IlgpuDevice : IDisposable
     public bool IsCpu { get; }
 
     /// <summary>Whether it multiplies BF16 by mma.sync.</summary>
-    public bool HasTensorCores => Accelerator is CudaAccelerator { Architecture: { } architecture } && architecture >= CudaArchitecture.SM_80;
+    public bool HasTensorCores =>
+        Accelerator is CudaAccelerator { Architecture: { } architecture } && architecture >= CudaArchitecture.SM_80;
 
     /// <summary>Lanes in a group, unless a kernel wants its own number.</summary>
     public int Lanes => _lanes;
