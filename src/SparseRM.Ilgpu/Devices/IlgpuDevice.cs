@@ -56,9 +56,6 @@ internal sealed class IlgpuDevice : IDisposable
     /// <summary>Lanes in a group, unless a kernel wants its own number.</summary>
     public int Lanes => _lanes;
 
-    /// <summary>Lanes in a group that calls scans of ILGPU.Algorithms: on the CPU accelerator they keep no more than 64 values.</summary>
-    public int ScanLanes => IsCpu ? Math.Min(_lanes, 64) : _lanes;
-
     /// <summary>Enqueues a kernel whose lanes work alone, over <paramref name="items"/>.</summary>
     public void Each<T>(Action<T> kernel, long items, T arguments) where T : struct =>
         Groups(kernel, (items + _lanes - 1) / _lanes, arguments, _lanes);

@@ -96,7 +96,7 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         if (sae.Activation is not SaeActivation.TopK top) return device.None<ulong>();
         var kth = _kth.Take(rows);
         var kernel = top.K >= 1 && top.K <= Variants.Run.MaxK ? Variants.Run.Select : SaeTopK.RadixSelect;
-        device.Groups(kernel, rows, new SaeTopK.Arguments(pre, kth, rows, sae.DSae, top.K), device.ScanLanes);
+        device.Groups(kernel, rows, new SaeTopK.Arguments(pre, kth, rows, sae.DSae, top.K));
         return kth;
     }
 
@@ -107,7 +107,7 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         var starts = _starts.Take(parts + 1);
         var arguments = new SaeGates.Arguments(pre, gate, starts, device.None<int>(), device.None<float>(), rows);
         device.Each(SaeGates.Count, parts, arguments);
-        device.Groups(SaeGates.Starts, 1, arguments, device.ScanLanes);
+        device.Groups(SaeGates.Starts, 1, arguments);
         if (_hostStarts.Length <= parts) _hostStarts = new int[MaxBlockRows * SaeGates.Parts + 1];
         device.Download(starts, _hostStarts.AsSpan(0, parts + 1));
         int total = _hostStarts[parts];

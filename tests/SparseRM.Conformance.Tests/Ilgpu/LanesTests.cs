@@ -126,22 +126,4 @@ public class LanesTests
         var ids = Enumerable.Range(0, 2).SelectMany(row => latents.Indices(row).ToArray()).Select(id => (float)id);
         return [.. ids, .. latents.Values(0), .. latents.Values(1)];
     });
-
-    /// <summary>A scan keeps 64 values on the CPU accelerator, whose groups may have 256 lanes.</summary>
-    [Fact]
-    public void Scans_get_no_more_lanes_than_they_have_room_for()
-    {
-        using var few = Open(1);
-        using var many = Open(128);
-        Assert.Equal(Encoded(few), Encoded(many));
-
-        static (int, float)[] Encoded(Rig rig)
-        {
-            using var encoder = new SaeEncoder(rig.Native, PlainSae.Of(rig, 3, 40, new SaeActivation.TopK(6), rig.Random(3 * 40)));
-            var latents = new SparseLatents();
-            rig.Native.SaeEncode(rig.Random(1, 3).Actual, encoder, latents);
-            Assert.Equal(6, latents.Count);
-            return [.. latents.Indices(0).ToArray().Zip(latents.Values(0).ToArray())];
-        }
-    }
 }
