@@ -55,13 +55,11 @@ internal sealed class IlgpuDevice : IDisposable
     public bool IsCpu { get; }
 
     /// <summary>Whether it multiplies BF16 by mma.sync.</summary>
-    public bool HasTensorCores => Accelerator is CudaAccelerator { Architecture: { } architecture } && architecture >= CudaArchitecture.SM_80;
+    public bool HasTensorCores =>
+        Accelerator is CudaAccelerator { Architecture: { } architecture } && architecture >= CudaArchitecture.SM_80;
 
     /// <summary>Lanes in a group, unless a kernel wants its own number.</summary>
     public int Lanes => _lanes;
-
-    /// <summary>Lanes in a group that calls scans of ILGPU.Algorithms: on the CPU accelerator they keep no more than 64 values.</summary>
-    public int ScanLanes => IsCpu ? Math.Min(_lanes, 64) : _lanes;
 
     /// <summary>Enqueues a kernel whose lanes work alone, over <paramref name="items"/>.</summary>
     public void Each<T>(Action<T> kernel, long items, T arguments) where T : struct =>

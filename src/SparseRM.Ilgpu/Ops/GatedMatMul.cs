@@ -10,8 +10,11 @@ using ArgumentsF32 = GatedMatMulArguments<float, float, float, Single32>;
 using ArgumentsF32OverBf16 = GatedMatMulArguments<float, ushort, float, Single32>;
 using ArgumentsPairs = GatedMatMulArguments<uint, uint, ushort, Bf16>;
 
-/// <summary>Gate and up of an MLP in one kernel; see <see cref="Backend.GatedMatMul"/> and <see cref="GatedMatMulArguments{TX, TW, TY, SY}"/>.</summary>
-/// <remarks>Kernels and order of sums are those of <see cref="MatMul"/>'s variant of the same name.</remarks>
+/// <summary>Gate and up of an MLP in one kernel; see <see cref="Backend.GatedMatMul"/>.</summary>
+/// <remarks>
+/// The kernels are those of <see cref="MatMul"/>'s variants of the same names, made for <see cref="GatedMatMulArguments{TX, TW, TY, SY}"/>, so the
+/// sums have the same bits.
+/// </remarks>
 internal sealed class GatedMatMul
 {
     private readonly IlgpuDevice _device;

@@ -23,9 +23,10 @@ internal sealed partial class MatMul
         device.HasTensorCores ? new(MmaSync<PtxTensorCore, T>, MmaTile, MmaTile, MmaLanes) : null;
 
     /// <summary>
-    /// Tensor cores: <c>mma.sync.m16n8k16</c> of BF16 into F32. Row-major x and w are its A and its column-major B as they lie, so an input here is
-    /// a 32-bit word of two, as a lane takes its fragments (PTX ISA, "Matrix Fragments for mma.m16n8k16": lane = 4 group + thread; A rows group and
-    /// group + 8, B column group, words thread and thread + 4; C columns 2 thread and 2 thread + 1). An odd number of inputs goes the tiled way.
+    /// Tensor cores: <c>mma.sync.m16n8k16</c> of BF16 into F32. Row-major x and w are its A and its column-major B as they lie, so an input
+    /// here is a 32-bit word of two, as a lane takes its fragments (PTX ISA, "Matrix Fragments for mma.m16n8k16": lane = 4 group + thread;
+    /// A rows group and group + 8, B column group, words thread and thread + 4; C columns 2 thread and 2 thread + 1). An odd number of inputs
+    /// goes the tiled way.
     /// </summary>
     public static void MmaSync<TCore, T>(T a) where TCore : struct, ITensorCore where T : struct, IProducts<uint, uint>
     {
@@ -35,6 +36,7 @@ internal sealed partial class MatMul
         int rowTiles = (a.Count + MmaTile - 1) / MmaTile, items = rowTiles * ((a.Columns + MmaTile - 1) / MmaTile);
         int lane = Group.IdxX % 32, warp = Group.IdxX / 32, group = lane / 4, thread = lane % 4;
         int warpRow = warp / 2 * 32, warpColumn = warp % 2 * 32;
+        int firstX = (warpRow + group) * MmaPitch + thread, firstW = (warpColumn + group) * MmaPitch + thread;
         var own = sums.SubView(Group.IdxX * MmaSumsPitch, MmaSums);
         default(TCore).Declare();
         for (int item = Grid.IdxX; item < items; item += Grid.DimX)
@@ -51,8 +53,7 @@ internal sealed partial class MatMul
                     ws[at * MmaPitch + word] = inside ? a.Weights(column + at, MmaStep)[start + word] : 0;
                 }
                 Group.Barrier();
-                for (int word = 0; word < MmaWords; word += 8)
-                    AddProducts<TCore>(xs, ws, (warpRow + group) * MmaPitch + word + thread, (warpColumn + group) * MmaPitch + word + thread, own);
+                for (int word = 0; word < MmaWords; word += 8) AddProducts<TCore>(xs, ws, firstX + word, firstW + word, own);
                 Group.Barrier();
             }
             default(TCore).Take(own);

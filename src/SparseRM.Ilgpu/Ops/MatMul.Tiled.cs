@@ -48,8 +48,9 @@ internal sealed partial class MatMul
         };
 
     /// <summary>
-    /// A group of side x side lanes computes 4 side rows by 4 side columns of sums. Inputs go through shared memory, widened, <see cref="Depth"/> at
-    /// a time; a lane holds 16 sums, whose rows and columns are <c>side</c> apart so that neighbouring lanes read neighbouring words.
+    /// A group of side x side lanes computes 4 side rows by 4 side columns of sums. Inputs go through shared memory, widened,
+    /// <see cref="Depth"/> at a time; a lane holds 16 sums, whose rows and columns are <c>side</c> apart so that neighbouring lanes read
+    /// neighbouring words.
     /// </summary>
     public static void Tiled<TX, SX, TW, SW, TSide, T>(T a)
         where TX : unmanaged where SX : struct, IElement<TX> where TW : unmanaged where SW : struct, IElement<TW> where TSide : struct, ISide

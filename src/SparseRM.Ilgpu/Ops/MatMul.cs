@@ -35,7 +35,7 @@ internal sealed partial class MatMul
             new("mma_sync", device.HasTensorCores, tiled with { Pairs = MmaSyncFor<MatMulArguments<uint, uint>>(device) }));
     }
 
-    /// <summary>A variant: a kernel for each pair of types of operand and matrix that there is, and perhaps one for pairs of BF16 inputs.</summary>
+    /// <summary>A variant: a kernel for the types of operand and matrix that there are, and perhaps one for pairs of BF16 inputs.</summary>
     internal sealed record Kernels(
         ProductKernel<MatMulArguments<float, float>> F32, ProductKernel<MatMulArguments<float, ushort>> F32OverBf16,
         ProductKernel<MatMulArguments<ushort, ushort>> Bf16, ProductKernel<MatMulArguments<uint, uint>>? Pairs = null);
@@ -78,7 +78,7 @@ internal sealed partial class MatMul
         where T : struct, IProducts<TX, TW> =>
         new(RegisterBlock<TX, SX, TW, SW, T>, 4, 4, 0);
 
-    /// <summary>A lane computes 4 rows by 4 columns of sums: eight loads for sixteen products. At the edges it repeats the last row or column.</summary>
+    /// <summary>A lane computes 4 rows by 4 columns of sums: eight loads for sixteen products.</summary>
     public static void RegisterBlock<TX, SX, TW, SW, T>(T a)
         where TX : unmanaged where SX : struct, IElement<TX> where TW : unmanaged where SW : struct, IElement<TW>
         where T : struct, IProducts<TX, TW>

@@ -5,8 +5,8 @@ using SparseRM.Ilgpu.Kernels;
 namespace SparseRM.Ilgpu.Ops;
 
 /// <summary>
-/// What a kernel of products asks of its arguments, so that one kernel serves a plain product and a pair of them with an epilogue. A constant of
-/// the kernel, like a template argument. What these have are fields, which ILGPU reads from an assembly of its own.
+/// What a kernel of products asks of its arguments, so that one kernel serves a plain product and a pair of them with an epilogue. A constant
+/// of the kernel, like a template argument. What these have are public fields: ILGPU reads them from an assembly of its own.
 /// </summary>
 internal interface IProducts
 {
@@ -20,8 +20,8 @@ internal interface IProducts
     int Columns { get; }
 
     /// <summary>
-    /// Takes four sums of one row, <paramref name="step"/> columns apart, the first in the first quarter of 4 step columns; drops what lies beyond
-    /// the last row or column.
+    /// Takes four sums of one row, <paramref name="step"/> columns apart, the first in the first quarter of 4 step columns; drops what lies
+    /// beyond the last row or column.
     /// </summary>
     void Store(int row, int column, int step, Four sums);
 }
@@ -32,7 +32,7 @@ internal interface IProducts<TX, TW> : IProducts where TX : unmanaged where TW :
     /// <summary>Row <paramref name="row"/> of x [inputs]; the last for those beyond.</summary>
     ArrayView<TX> Row(int row);
 
-    /// <summary>The weights [inputs] of a column of sums, for a kernel that stores by <paramref name="step"/>; the last for those beyond.</summary>
+    /// <summary>Weights [inputs] of a column of sums, for a kernel that stores by <paramref name="step"/>; the last for those beyond.</summary>
     ArrayView<TW> Weights(int column, int step);
 }
 
@@ -80,8 +80,8 @@ internal readonly struct MatMulArguments<TX, TW>(
 
 /// <summary>What a kernel of products takes for the gate of an MLP: y = act(x · gateᵀ) * (x · upᵀ).</summary>
 /// <remarks>
-/// Of each 4 step columns of sums the first half belongs to the gate, the second to the same outputs of up: so both sums of an output lie in one
-/// lane, which needs no more registers than for one product, and the activation comes before anything is stored.
+/// Of each 4 step columns of sums the first half belongs to the gate, the second to the same outputs of up: so both sums of an output lie in
+/// one lane, which holds no more of them than for one product, and the activation comes before anything is stored.
 /// </remarks>
 internal readonly struct GatedMatMulArguments<TX, TW, TY, SY>(
     Rows<TX> x, Rows<TW> gate, Rows<TW> up, Rows<TY> y, int count, int inputs, int outputs, int kind) : IProducts<TX, TW>

@@ -10,8 +10,8 @@ namespace SparseRM.Ilgpu.Ops;
 /// <summary>The sparse latents of rows; see <see cref="Backend.SaeEncode"/> and <see cref="Backend.CountActive"/>.</summary>
 /// <remarks>
 /// Some rows at a time: product, scale and bias into a block of at most <see cref="BlockLength"/> floats, the only dense pre-activations there are;
-/// for TopK the k-th largest key of each row. Then the active latents are counted there, or listed: counted in <see cref="SaeGates.Parts"/> parts of
-/// each row and, behind a prefix sum, written closely packed. Only starts, ids and values leave the device.
+/// for TopK the k-th largest key of each row. Then the active latents are counted, or listed: how many there are in each of
+/// <see cref="SaeGates.Parts"/> parts of a row, where each begins, and behind that closely packed. Only starts, ids and values leave the device.
 /// </remarks>
 internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise elementwise) : IDisposable
 {
@@ -60,14 +60,14 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
     public void RunCount(
         Rows<float> x, int count, SaeEncoder encoder, IlgpuMatrix wEnc, Vectors vectors, ReadOnlySpan<int> times, Rows<float> counts)
     {
-        if (count == 0) return;
         int blockRows = BlockRows(encoder.Sae);
         var sent = _times.Put(times);
         for (int start = 0; start < count; start += blockRows)
         {
             int rows = Math.Min(blockRows, count - start);
             var (pre, gate) = Gate(x.From(start), rows, encoder.Sae, wEnc, vectors);
-            device.Each(CountVariants.Run, gate.Sets, new SaeGates.CountArguments(pre, gate, sent.SubView(2 * start, 2 * rows), counts, rows));
+            var arguments = new SaeGates.CountArguments(pre, gate, sent.SubView(2 * start, 2 * rows), counts, rows);
+            device.Each(CountVariants.Run, gate.Sets, arguments);
         }
     }
 
@@ -96,7 +96,7 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         if (sae.Activation is not SaeActivation.TopK top) return device.None<ulong>();
         var kth = _kth.Take(rows);
         var kernel = top.K >= 1 && top.K <= Variants.Run.MaxK ? Variants.Run.Select : SaeTopK.RadixSelect;
-        device.Groups(kernel, rows, new SaeTopK.Arguments(pre, kth, rows, sae.DSae, top.K), device.ScanLanes);
+        device.Groups(kernel, rows, new SaeTopK.Arguments(pre, kth, rows, sae.DSae, top.K));
         return kth;
     }
 
@@ -105,8 +105,9 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
     {
         int parts = rows * SaeGates.Parts;
         var starts = _starts.Take(parts + 1);
-        device.Each(SaeGates.Count, parts, new SaeGates.Arguments(pre, gate, starts, device.None<int>(), device.None<float>(), rows));
-        device.Groups(SaeGates.Starts, 1, new SaeGates.Arguments(pre, gate, starts, device.None<int>(), device.None<float>(), rows), device.ScanLanes);
+        var arguments = new SaeGates.Arguments(pre, gate, starts, device.None<int>(), device.None<float>(), rows);
+        device.Each(SaeGates.Count, parts, arguments);
+        device.Groups(SaeGates.Starts, 1, arguments);
         if (_hostStarts.Length <= parts) _hostStarts = new int[MaxBlockRows * SaeGates.Parts + 1];
         device.Download(starts, _hostStarts.AsSpan(0, parts + 1));
         int total = _hostStarts[parts];

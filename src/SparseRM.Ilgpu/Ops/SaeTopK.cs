@@ -67,8 +67,8 @@ internal static class SaeTopK
     }
 
     /// <summary>
-    /// found[0] = the highest digit down to which there are as many keys as wanted, or 0; found[1] = how many lie above it. Each lane looks through
-    /// a run of digits, the first through the highest.
+    /// found[0] = the highest digit down to which there are as many keys as wanted, or 0; found[1] = how many lie above it. Each lane looks
+    /// through a run of digits, the first through the highest.
     /// </summary>
     private static void Find(ArrayView<int> histogram, int wanted, ArrayView<int> found)
     {

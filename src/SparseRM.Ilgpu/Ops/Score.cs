@@ -11,15 +11,15 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
     /// <summary>Sums of which a dot product is made, as in <c>DotProduct</c>.</summary>
     private const int Parts = 8;
 
-    /// <summary>Dot products at a time, and from one's sums to the next in shared memory: odd, so that lanes meet different banks.</summary>
+    /// <summary>Dot products at a time, and from one's sums to the next's in shared memory: odd, that lanes meet different banks.</summary>
     private const int Dots = 64, Pitch = Parts + 1;
 
     private readonly Scratch<float> _v = new(device);
 
     /// <summary>What the kernel takes.</summary>
     internal readonly struct Arguments(
-        Rows<float> z, Rows<float> directions, Rows<float> v, Rows<float> w1, ArrayView<float> b1, ArrayView<float> w2, float b2, Rows<float> scores,
-        int count, int dModel)
+        Rows<float> z, Rows<float> directions, Rows<float> v, Rows<float> w1, ArrayView<float> b1, ArrayView<float> w2, float b2,
+        Rows<float> scores, int count, int dModel)
     {
         /// <summary>[count, d_model]</summary>
         public readonly Rows<float> Z = z;
@@ -42,7 +42,8 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
 
     /// <summary>Enqueues scores = W2 relu(W1 v + b1) + b2; <paramref name="directions"/> may be empty.</summary>
     public void Run(
-        Rows<float> z, Rows<float> directions, Rows<float> w1, ArrayView<float> b1, ArrayView<float> w2, float b2, Rows<float> scores, int count)
+        Rows<float> z, Rows<float> directions, Rows<float> w1, ArrayView<float> b1, ArrayView<float> w2, float b2, Rows<float> scores,
+        int count)
     {
         int inputs = w1.Stride, dModel = directions.Data.Length > 0 ? directions.Stride : inputs;
         var v = directions.Data.Length > 0 ? new Rows<float>(_v.Take((long)count * inputs), inputs) : z;
@@ -52,13 +53,13 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
     public void Dispose() => _v.Dispose();
 
     /// <summary>
-    /// A group computes one row: <see cref="Dots"/> directions, then as many hidden units, at a time, eight lanes each; one lane adds up what the units
-    /// give, in their order. A row with NaN or an infinity scores NaN.
+    /// A group computes one row: <see cref="Dots"/> directions, then as many hidden units, at a time, eight lanes each; one lane adds up what the
+    /// units give, in their order. A row with NaN or an infinity scores NaN.
     /// </summary>
     /// <remarks>
-    /// F64 in the order of <c>DotProduct</c> and <c>RewardHead</c>. In a dot product fused or not is the same: products of F32 are exact. ILGPU
-    /// writes mul.f64 and add.f64 without .rn, which ptxas may fuse; w2 * pre, which is not exact, goes from one lane to another by shared memory
-    /// before it is added, and that no compiler fuses.
+    /// F64 in the order of <c>DotProduct</c> and <c>RewardHead</c>. ILGPU writes mul.f64 and add.f64 without .rn, and ptxas fuses them; in a dot
+    /// product that is the same, since products of F32 are exact. W2 times a unit is not: it goes through shared memory and a barrier before it
+    /// is added, across which no compiler fuses.
     /// </remarks>
     public static void GroupPerRow(Arguments a)
     {
@@ -79,8 +80,8 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
             {
                 int count = IntrinsicMath.Min(Dots, inputs - first);
                 AddParts(a.Directions, first, count, z, parts);
-                for (int i = Group.IdxX; i < count; i += Group.DimX) v[first + i] = (float)Total(a.Directions.Row(first + i, a.DModel), z, parts, i);
-                MemoryFence.GroupLevel();
+                for (int i = Group.IdxX; i < count; i += Group.DimX)
+                    v[first + i] = (float)Total(a.Directions.Row(first + i, a.DModel), z, parts, i);
                 Group.Barrier();
             }
             double score = a.B2;

@@ -29,6 +29,7 @@ public class IlgpuBackendTests
             Assert.Equal(variants.Last(v => v.Supported), Assert.Single(variants, v => v.Selected));
         }
         Assert.Contains(new KernelVariant("mma_sync", false, false), backend.Variants(OpKind.MatMul));
+        Assert.Contains(new KernelVariant("mma_sync", false, false), backend.Variants(OpKind.GatedMatMul));
     }
 
     [Fact]
@@ -111,6 +112,27 @@ public class IlgpuBackendTests
         Assert.Contains("floats was asked for", Assert.Throws<BackendException>(() => backend.Allocate(long.MaxValue / 2)).Message);
         Assert.Contains("floats was asked for", Assert.Throws<BackendException>(() => backend.Allocate(1L << 50)).Message);
         backend.Allocate(10).Dispose();
+    }
+
+    [Theory]
+    [InlineData("tiled")]
+    [InlineData("register_block")]
+    public void Gate_and_up_of_different_types_and_a_result_of_another_are_composed(string variant)
+    {
+        using var rig = new Rig(TestedBackends.IlgpuCpu, OpKind.GatedMatMul, variant, false, 1);
+        var x = rig.Packed(rig.Random(5, 12), DType.F32).Actual;
+        Matrix Load(DType stored) => rig.Load(DType.F32, new MatrixPart(rig.Files.Write(rig.Random(7 * 12), stored, 7, 12))).Actual;
+        var (single, half) = (Load(DType.F32), Load(DType.BF16));
+        foreach (var (gate, up, compute) in new[] { (single, half, DType.F32), (half, single, DType.F32), (half, half, DType.BF16) })
+        {
+            var (fused, composed) = (rig.Operand(5, 7, compute).Actual, rig.Operand(5, 7, compute).Actual);
+            var (g, u) = (rig.Guarded(5, 7), rig.Guarded(5, 7));
+            rig.Native.GatedMatMul(x, gate, up, GatedActivationKind.Silu, fused);
+            rig.Native.MatMul(x, new Product(gate, null, g), new Product(up, null, u));
+            rig.Native.GatedActivation(g, u, GatedActivationKind.Silu, composed);
+            TensorAssert.SameBits(rig.Read(rig.Native, composed), rig.Read(rig.Native, fused));
+        }
+        rig.CheckGuards();
     }
 
     [Fact]

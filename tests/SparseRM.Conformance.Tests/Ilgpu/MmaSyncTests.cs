@@ -8,7 +8,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Conformance.Ilgpu;
 
-/// <summary>The kernel for tensor cores on the CPU accelerator, with an emulated core: tiles, tails, fragments and epilogues, all but the PTX.</summary>
+/// <summary>The kernel for tensor cores on the CPU accelerator, with an emulated core: tiles, tails, fragments, epilogues, all but the PTX.</summary>
 public class MmaSyncTests
 {
     [Theory]
@@ -18,7 +18,8 @@ public class MmaSyncTests
     {
         using var device = new IlgpuDevice(DeviceName.Parse(TestedBackends.IlgpuCpu), 1, MatMul.MmaLanes);
         var random = new Random(42);
-        var (x, w, bias) = (Halves(random, rows * inputs), Halves(random, outputs * inputs), Enumerable.Range(0, outputs).Select(i => i / 8f).ToArray());
+        var (x, w) = (Halves(random, rows * inputs), Halves(random, outputs * inputs));
+        float[] bias = [.. Enumerable.Range(0, outputs).Select(i => i / 8f)];
         using var xs = device.Accelerator.Allocate1D(x);
         using var ws = device.Accelerator.Allocate1D(w);
         using var bs = device.Accelerator.Allocate1D(bias);
@@ -60,9 +61,11 @@ public class MmaSyncTests
     }
 
     private static void Launch<T>(IlgpuDevice device, T arguments) where T : struct, IProducts<uint, uint> =>
-        new ProductKernel<T>(MatMul.MmaSync<EmulatedTensorCore, T>, MatMul.MmaTile, MatMul.MmaTile, MatMul.MmaLanes).Launch(device, arguments);
+        new ProductKernel<T>(MatMul.MmaSync<EmulatedTensorCore, T>, MatMul.MmaTile, MatMul.MmaTile, MatMul.MmaLanes)
+            .Launch(device, arguments);
 
-    private static Rows<uint> Pairs(MemoryBuffer1D<ushort, Stride1D.Dense> memory, int inputs) => new Rows<ushort>(memory.View, inputs).Pairs();
+    private static Rows<uint> Pairs(MemoryBuffer1D<ushort, Stride1D.Dense> memory, int inputs) =>
+        new Rows<ushort>(memory.View, inputs).Pairs();
 
     private static ushort[] Halves(Random random, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => BFloat16.FromSingle(random.NextSingle() * 2 - 1))];

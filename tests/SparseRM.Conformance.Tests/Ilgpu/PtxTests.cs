@@ -14,7 +14,8 @@ public class PtxTests
 {
     private static readonly string[] s_mmaSync =
         ["MatMul.MmaSync of PtxTensorCore, MatMulArguments", "MatMul.MmaSync of PtxTensorCore, GatedMatMulArguments"];
-    private static readonly string[] s_sharing = ["MatMul.Tiled", "MatMul.MmaSync", "Attention.", "RmsNorm.", "SaeTopK.", "SaeGates.Starts", "Score."];
+    private static readonly string[] s_sharing =
+        ["MatMul.Tiled", "MatMul.MmaSync", "Attention.", "RmsNorm.", "SaeTopK.", "SaeGates.Starts", "Score."];
     private static readonly CudaArchitecture[] s_architectures = [CudaArchitecture.SM_80, CudaArchitecture.SM_90];
 
     private static Dictionary<string, string> Compiled(CudaArchitecture architecture)
@@ -88,8 +89,8 @@ public class PtxTests
             foreach (var (name, ptx) in s_compiled.Value[architecture])
             {
                 File.WriteAllText(file, ptx);
-                var start = new ProcessStartInfo(assembler, ["-v", $"-arch={target}", "-o", "/dev/null", file]) { RedirectStandardError = true };
-                using var process = Process.Start(start)!;
+                string[] arguments = ["-v", $"-arch={target}", "-o", "/dev/null", file];
+                using var process = Process.Start(new ProcessStartInfo(assembler, arguments) { RedirectStandardError = true })!;
                 string said = process.StandardError.ReadToEnd();
                 process.WaitForExit();
                 Assert.True(process.ExitCode == 0, $"{name}: {said}");
