@@ -17,8 +17,8 @@ SRM_DEVICE void count(float* counts, int counts_stride, const int* times, int la
 
 // Lists of sae_encode_tiled_gate and sae_encode_mma_sync_topk: lengths [rows], latents [rows, capacity].
 extern "C" __global__ void __launch_bounds__(256)
-    count_active_row_per_block_lists(const int* lengths, const int* latents, int capacity, const int* times, float* counts,
-                       int counts_stride) {
+    count_active_row_per_block_lists(const int* lengths, const int* latents, int capacity, const int* times,
+                                     float* counts, int counts_stride) {
   const i64 row = blockIdx.x;
   latents += row * capacity;
   for (int i = static_cast<int>(threadIdx.x); i < lengths[row]; i += 256)
@@ -28,8 +28,8 @@ SRM_KERNEL(count_active_row_per_block_lists)
 
 // Parts of sae_encode_mma_sync_bf16: parts [rows, panels] of a pool.
 extern "C" __global__ void __launch_bounds__(256)
-    count_active_row_per_block_parts(const SaeEntry* pool, const SaePart* parts, int panels, const int* times, float* counts,
-                       int counts_stride) {
+    count_active_row_per_block_parts(const SaeEntry* pool, const SaePart* parts, int panels, const int* times,
+                                     float* counts, int counts_stride) {
   const i64 row = blockIdx.x;
   for_each_entry(parts + row * panels, panels, pool, [&](bool holds, SaeEntry entry) {
     if (holds) count(counts, counts_stride, times + row * 2, entry.latent);

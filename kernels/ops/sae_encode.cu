@@ -28,8 +28,8 @@ SRM_DEVICE void best_of_groups(const SaeGate& gate, int groups, const float* pro
 
 extern "C" __global__ void __launch_bounds__(256)
     sae_encode_tiled_gate(const float* products, int d_sae, int kind, int k, const float* scale, const float* bias,
-                         const float* threshold, const float* gate_bias, const float* magnitude_scale,
-                         const float* magnitude_bias, int* counts, int* latents, float* activations, int capacity) {
+                          const float* threshold, const float* gate_bias, const float* magnitude_scale,
+                          const float* magnitude_bias, int* counts, int* latents, float* activations, int capacity) {
   SaeGate gate{kind, scale, bias, threshold, gate_bias, magnitude_scale, magnitude_bias};
   i64 row = blockIdx.x;
   products += row * d_sae;
@@ -72,7 +72,7 @@ SRM_KERNEL(sae_encode_tiled_gate)
 // Brings the rows' lists together: row i's begin at starts[i].
 extern "C" __global__ void __launch_bounds__(256)
     sae_encode_tiled_concatenate(const int* starts, const int* latents, const float* activations, int capacity,
-                                int* all_latents, float* all_activations) {
+                                 int* all_latents, float* all_activations) {
   i64 from = static_cast<i64>(blockIdx.x) * capacity;
   int to = starts[blockIdx.x], count = starts[blockIdx.x + 1] - to;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += 256) {
