@@ -7,9 +7,10 @@ arch=$1 output=$2
 shift 2
 include=$(dirname "$0")/include
 
-# PTX 8.0 is of CUDA 12.0, the oldest driver; the fence for tensor maps is of 8.3 (12.3).
+# PTX 8.0 is of CUDA 12.0, the oldest driver. A file that needs more says so in its first line, as "PTX 8.3".
 ptx_of() {
-  case $1 in *_wgmma_tma.cu) echo ptx83 ;; *) echo ptx80 ;; esac
+  asked=$(head -n 1 "$1" | sed -n 's/.*PTX \([0-9]\)\.\([0-9]\).*/\1\2/p')
+  echo "ptx${asked:-80}"
 }
 
 for compiler in clang-19 clang-20 clang-21 nvcc none; do

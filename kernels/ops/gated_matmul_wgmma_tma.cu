@@ -1,4 +1,4 @@
-// y = act(x · gateᵀ) * (x · upᵀ) by warpgroups, rounded to bf16; see wgmma_product.cuh. Only for compute
+// PTX 8.3. y = act(x · gateᵀ) * (x · upᵀ) by warpgroups, rounded to bf16; see wgmma_product.cuh. Only for compute
 // capability 9.0.
 #include "srm_cuda/known_kind.cuh"
 #include "srm_cuda/wgmma_product.cuh"

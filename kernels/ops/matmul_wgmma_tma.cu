@@ -1,4 +1,5 @@
-// y = x · wᵀ + bias in tiles of 128 x 256 by warpgroups; see wgmma_product.cuh. Only for compute capability 9.0.
+// PTX 8.3. y = x · wᵀ + bias in tiles of 128 x 256 by warpgroups; see wgmma_product.cuh. Only for compute
+// capability 9.0.
 #include "srm_cuda/wgmma_product.cuh"
 
 #if SRM_SM90A

@@ -211,7 +211,7 @@ public sealed class ResidualReader : IDisposable
 
     /// <summary>All that decides bits beside the model: another kernel or another version of the engine may round otherwise.</summary>
     private static string Arithmetic(Backend backend, DType compute) => string.Join(' ',
-        Enum.GetValues<OpKind>().Select(op => backend.Variants(op).FirstOrDefault(variant => variant.Selected).Name)
+        Enum.GetValues<OpKind>().Where(op => op is not (OpKind.SaeEncode or OpKind.CountActive or OpKind.Score)).Select(op => backend.Variants(op).FirstOrDefault(variant => variant.Selected).Name)
             .Prepend(backend.Name).Prepend(compute.Name()).Prepend(RewardTrainer.EngineVersion));
 
     /// <summary>Refuses a tokenizer with ids beyond the embedding (often padded to a round number of rows): it belongs to another model.</summary>

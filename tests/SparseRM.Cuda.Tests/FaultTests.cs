@@ -8,6 +8,18 @@ namespace SparseRM.Cuda;
 [Collection("mock driver")]  // one for the process, so one test at a time
 public sealed class FaultTests : IDisposable
 {
+    private static readonly int[] s_codes =
+        [1, 2, 3, 46, 100, 101, 200, 201, 209, 214, 218, 220, 222, 400, 500, 700, 701, 702, 709, 710, 714, 715, 716, 717, 718, 719, 801, 900, 999];
+
+    // Without those that give something back: no program can do anything about that.
+    private static readonly string[] s_functions =
+    [
+        "cuDriverGetVersion", "cuInit", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain",
+        "cuCtxSetCurrent", "cuMemGetInfo_v2", "cuMemAlloc_v2", "cuMemHostAlloc", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemsetD8Async",
+        "cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncSetAttribute", "cuLaunchKernel", "cuStreamCreate", "cuStreamSynchronize", "cuEventCreate",
+        "cuEventRecord", "cuEventSynchronize", "cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphLaunch",
+    ];
+
     private const int OutOfMemory = 2, InvalidValue = 1, DeviceUnavailable = 46, IllegalAddress = 700, LaunchFailed = 719;
 
     public FaultTests()
@@ -163,17 +175,18 @@ public sealed class FaultTests : IDisposable
     {
         var expected = Scenario.Run();
         bool isOver = false;
-        for (int call = 0; !isOver; call++)
+        int calls = 0;
+        for (; !isOver; calls++)
         {
-            int code = codes[call % codes.Length];
+            int call = calls, code = codes[call % codes.Length];
             MockDriver.Fail("*", call, code);
             string said = "";
             try
             {
                 // Out of memory once is mended by giving up what is kept; then nothing is to be seen.
                 Assert.Equal(expected, Scenario.Run());
+                isOver = MockDriver.WillFail();  // there are fewer calls
                 MockDriver.Fail("*", 0, 0);
-                isOver = call > 300;
             }
             catch (BackendException error)
             {
@@ -183,9 +196,36 @@ public sealed class FaultTests : IDisposable
             }
             Assert.True(MockDriver.Alive() == 0, $"{what} ({code}) at call {call}: {MockDriver.Alive()} left after {said}");
         }
+        Assert.InRange(calls, 500, int.MaxValue);
         MockDriver.Violations();
         Assert.Equal(expected, Scenario.Run());
         Assert.Equal("", MockDriver.Violations());
+    }
+
+    /// <summary>Every code at the first call of every function that the scenario calls.</summary>
+    [Fact]
+    public void Whatever_function_fails_with_whatever_code_is_one_sentence_and_leaves_nothing()
+    {
+        var expected = Scenario.Run();
+        foreach (string function in s_functions)
+        {
+            foreach (int code in s_codes)
+            {
+                MockDriver.Fail(function, 0, code);
+                try
+                {
+                    Assert.Equal(expected, Scenario.Run());
+                    Assert.False(MockDriver.WillFail(), $"{function} is not called");
+                }
+                catch (BackendException error)
+                {
+                    Assert.StartsWith("cuda:0: ", error.Message);
+                    Assert.DoesNotContain("\n", error.Message);
+                }
+                Assert.True(MockDriver.Alive() == 0, $"{function} gave {code}: {MockDriver.Alive()} left");
+            }
+        }
+        MockDriver.Violations();
     }
 
     [Theory]

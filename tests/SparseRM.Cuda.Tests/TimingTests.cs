@@ -97,7 +97,7 @@ public sealed class TimingTests : IDisposable
     [InlineData(86, 256, 1024)]
     [InlineData(89, 256, 1024)]
     [InlineData(90, 256, 4096)]
-    public void Peaks_are_clock_times_multiprocessors_times_the_data_sheets_operations(int capability, int f32, int bf16)
+    public void Peaks_are_clock_times_multiprocessors_times_the_architectures_operations(int capability, int f32, int bf16)
     {
         MockDriver.Set("capability", capability);
         using var backend = CudaBackend.Open();
@@ -112,7 +112,7 @@ public sealed class TimingTests : IDisposable
     }
 
     [Fact]
-    public void What_the_driver_or_the_data_sheet_does_not_tell_is_no_peak()
+    public void What_the_driver_does_not_tell_is_no_peak()
     {
         MockDriver.Set("capability", 120);
         using (var backend = CudaBackend.Open()) Assert.Equal(["dram"], backend.MeasurePeaks(0.2).Select(peak => peak.Name));

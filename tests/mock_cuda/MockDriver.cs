@@ -30,6 +30,9 @@ public static partial class MockDriver
     /// <summary>Lets a call of a function ("*": any) fail.</summary>
     public static void Fail(string function, int callsBefore, int result) => srm_mock_fail(function, callsBefore, result);
 
+    /// <summary>Whether the call that <see cref="Fail"/> lets fail has not come yet.</summary>
+    public static bool WillFail() => srm_mock_will_fail() != 0;
+
     /// <summary>Changes a parameter of every launch of a kernel; -1 ends it.</summary>
     public static void Tamper(string kernel, int parameter, long add) => srm_mock_tamper(kernel, parameter, add);
 
@@ -65,6 +68,9 @@ public static partial class MockDriver
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     private static partial void srm_mock_fail(string function, int callsBefore, int result);
+
+    [LibraryImport(Library)]
+    private static partial int srm_mock_will_fail();
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     private static partial void srm_mock_tamper(string kernel, int parameter, long add);

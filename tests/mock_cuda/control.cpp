@@ -26,6 +26,12 @@ SRM_MOCK void srm_mock_fail(const char* function, int calls_before, int result) 
   state().injection = {function, calls_before, result};
 }
 
+// Whether that call has not come yet.
+SRM_MOCK int srm_mock_will_fail() {
+  std::lock_guard<std::recursive_mutex> lock(state().mutex);
+  return state().injection.result != kSuccess;
+}
+
 // Every launch of `kernel` gets `add` more in a parameter; a parameter of -1 ends it.
 SRM_MOCK void srm_mock_tamper(const char* kernel, int parameter, int64_t add) {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);

@@ -1,6 +1,10 @@
 // Graphs: launches that are captured instead of queued, and queued together later.
 #include "state.h"
 
+namespace mock {
+void set_capturing(bool captures);
+}
+
 using mock::state;
 
 namespace {
@@ -33,6 +37,7 @@ SRM_MOCK CUresult cuStreamBeginCapture_v2(void* handle, int mode) {
   if (mode != 1) mock::violation("a capture that other threads' calls would end (mode %d)", mode);
   if (found->second->capture != nullptr) return mock::violation("a capture within a capture"), kInvalidValue;
   found->second->capture = new mock::Work;
+  mock::set_capturing(true);
   return kSuccess;
 }
 
@@ -48,6 +53,7 @@ SRM_MOCK CUresult cuStreamEndCapture(void* handle, void** graph) {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   *graph = nullptr;
   CUresult result = mock::enter(__func__);
+  mock::set_capturing(false);
   mock::Work work = end();
   if (result == kSuccess) *graph = keep(std::move(work), false);
   return result;

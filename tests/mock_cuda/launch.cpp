@@ -8,6 +8,29 @@ using mock::state;
 
 namespace {
 
+// Bytes of the arrays that a text declares in shared memory: `.shared .align 4 .b8 name[32];`
+int static_shared(const std::string& ptx) {
+  int bytes = 0;
+  const std::string mark = ".shared .align ";
+  for (size_t at = ptx.find(mark); at != std::string::npos; at = ptx.find(mark, at + 1)) {
+    size_t open = ptx.find('[', at), end = ptx.find('\n', at);
+    if (open < end) bytes += std::atoi(ptx.c_str() + open + 1);
+  }
+  return bytes;
+}
+
+// What a block may have that asks for it, by compute capability ("CUDA C++ Programming Guide", technical
+// specifications), and without asking.
+int most_shared() {
+  switch (state().settings.capability) {
+    case 80: return 163 << 10;
+    case 90:
+    case 100: return 227 << 10;
+    default: return 99 << 10;
+  }
+}
+constexpr int kSharedWithoutAsking = 48 << 10;
+
 // The entries of a PTX text with the bytes of their parameters.
 std::map<std::string, mock::Entry> parse_entries(const std::string& ptx) {
   std::map<std::string, mock::Entry> entries;
@@ -23,6 +46,8 @@ std::map<std::string, mock::Entry> parse_entries(const std::string& ptx) {
     if (limit < body) entry.max_threads = static_cast<unsigned>(std::atoi(ptx.c_str() + limit + 9));
     at = body;
   }
+  const int shared = static_shared(ptx);
+  for (auto& [name, entry] : entries) entry.static_shared = shared;
   return entries;
 }
 
@@ -132,16 +157,17 @@ SRM_MOCK CUresult cuModuleGetFunction(void** function, void* handle, const char*
     same = kernel->parameters[i].size == entry->second.parameters[i];
   if (!same) mock::violation("%s has other parameters in PTX than in the emulation", name);
   mock::Function& made = found->second->functions[name];
-  made = {found->second, entry->second, kernel};
+  made = {found->second, entry->second, kernel, kSharedWithoutAsking - entry->second.static_shared};
   *function = &made;
   return kSuccess;
 }
 
 SRM_MOCK CUresult cuFuncSetAttribute(void* function, int attribute, int value) {
   SRM_ENTER();
-  if (attribute != 8 || value < 0 || value > 227 << 10)
+  auto* asked = static_cast<mock::Function*>(function);
+  if (attribute != 8 || value < 0 || value + asked->entry.static_shared > most_shared())
     return mock::violation("attribute %d = %d", attribute, value), kInvalidValue;
-  static_cast<mock::Function*>(function)->max_dynamic_shared = value;
+  asked->max_dynamic_shared = value;
   return kSuccess;
 }
 

@@ -12,7 +12,7 @@ unsigned char* make_block(size_t bytes, bool is_device) {
   // NaN in every type, so that what is read without having been written is seen.
   std::memset(all, 0xff, bytes + 2 * mock::kGuard);
   unsigned char* start = all + mock::kGuard;
-  state().blocks[start] = {start, bytes, is_device};
+  state().blocks[start] = {start, bytes, is_device, 0};
   return start;
 }
 
@@ -23,7 +23,9 @@ CUresult free_block(const void* pointer, bool is_device) {
     return kInvalidValue;
   }
   // Memory of the device waits for the work that uses it; that is not said of memory of the host.
-  if (!is_device && mock::is_work_queued()) mock::violation("pinned memory is freed while work is queued");
+  for (auto& [handle, stream] : state().streams)
+    if (!is_device && found->second.used_until > stream->done)
+      mock::violation("pinned memory is freed while a copy that uses it is queued");
   mock::drain_all();
   mock::check_guards(found->second);
   if (is_device) state().device_bytes -= found->second.bytes;
@@ -44,6 +46,12 @@ bool require(const void* pointer, size_t bytes, bool is_device, const char* what
   if (block != nullptr && block->is_device == is_device) return true;
   mock::violation("%s of %zu bytes is not within one live %s block", what, bytes, is_device ? "device" : "pinned");
   return false;
+}
+
+// Notes that the stream's latest work uses pinned memory.
+void note_use(const void* pointer, const mock::Stream& stream) {
+  const mock::Block* block = mock::find_block(pointer, 1);
+  if (block != nullptr) state().blocks[block->start].used_until = stream.done + stream.work.size();
 }
 
 }  // namespace
@@ -87,6 +95,7 @@ SRM_MOCK CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t 
       !require(from, bytes, false, "the source of an upload"))
     return kInvalidValue;
   stream->work.push_back([=] { std::memcpy(target, from, bytes); });
+  note_use(from, *stream);
   return kSuccess;
 }
 
@@ -98,6 +107,7 @@ SRM_MOCK CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes,
       !require(to, bytes, false, "the target of a download"))
     return kInvalidValue;
   stream->work.push_back([=] { std::memcpy(to, source, bytes); });
+  note_use(to, *stream);
   return kSuccess;
 }
 

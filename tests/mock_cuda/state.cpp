@@ -1,7 +1,9 @@
 #include "state.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdlib>
+#include <iterator>
 
 namespace mock {
 
@@ -34,14 +36,11 @@ bool may_be_captured(const std::string& function) {
   return false;
 }
 
-bool is_capturing() {
-  for (auto& [handle, stream] : state().streams)
-    if (stream->capture != nullptr) return true;
-  return false;
-}
+thread_local bool is_capturing;  // captures of other threads are none of this one's business
 }  // namespace
 
 void set_current(bool is_current) { has_context = is_current; }
+void set_capturing(bool captures) { is_capturing = captures; }
 
 void violation(const char* format, ...) {
   char text[512];
@@ -72,7 +71,7 @@ CUresult enter(const char* function, bool needs_context) {
     violation("%s without a current context", function);
     return kInvalidContext;
   }
-  if (is_capturing() && !may_be_captured(function)) {
+  if (is_capturing && !may_be_captured(function)) {
     violation("%s while launches are captured", function);
     return kCaptureUnsupported;
   }
@@ -100,11 +99,14 @@ void check_all_guards() {
   for (auto& [start, block] : state().blocks) check_guards(block);
 }
 
-void drain(Stream& stream) {
-  std::vector<std::function<void()>> work;
-  work.swap(stream.work);
-  stream.done += work.size();
-  for (auto& piece : work) piece();
+void drain(Stream& stream, uint64_t until) {
+  if (until <= stream.done) return;
+  const auto first = stream.work.begin();
+  const auto last = first + static_cast<ptrdiff_t>(std::min<uint64_t>(stream.work.size(), until - stream.done));
+  Work pieces(std::make_move_iterator(first), std::make_move_iterator(last));
+  stream.work.erase(first, last);
+  stream.done += pieces.size();
+  for (auto& piece : pieces) piece();
 }
 
 void drain_all() {

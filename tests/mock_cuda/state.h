@@ -32,6 +32,7 @@ struct Block {
   unsigned char* start;
   size_t bytes;
   bool is_device;
+  uint64_t used_until = 0;  // time of the stream when the last copy from or to pinned memory is done
 };
 
 using Work = std::vector<std::function<void()>>;
@@ -57,6 +58,7 @@ struct Event {
 struct Entry {
   std::vector<size_t> parameters;  // bytes of each
   unsigned max_threads = 1024;
+  int static_shared = 0;  // bytes that the module's kernels declare together: no less than this one's
 };
 
 struct Module;
@@ -65,7 +67,7 @@ struct Function {
   Module* module;
   Entry entry;
   const emu::Kernel* kernel;
-  int max_dynamic_shared = 48 << 10;
+  int max_dynamic_shared;
 };
 
 struct Module {
@@ -125,7 +127,8 @@ void check_guards(const Block& block);
 void check_all_guards();
 
 // Carries out a stream's work.
-void drain(Stream& stream);
+// Up to the time `until` of the stream's clock.
+void drain(Stream& stream, uint64_t until = UINT64_MAX);
 void drain_all();
 bool is_work_queued();
 void lose(CUresult result);

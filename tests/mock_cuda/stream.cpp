@@ -5,8 +5,8 @@ using mock::state;
 
 namespace {
 // Takes the work under the lock, carries it out without.
-CUresult wait_for(mock::Stream* stream) {
-  mock::drain(*stream);
+CUresult wait_for(mock::Stream* stream, uint64_t until = UINT64_MAX) {
+  mock::drain(*stream, until);
   return state().lost;
 }
 }  // namespace
@@ -72,7 +72,7 @@ SRM_MOCK CUresult cuEventSynchronize(void* handle) {
   auto found = state().events.find(handle);
   if (found == state().events.end()) return mock::violation("a dead event is waited for"), kInvalidHandle;
   if (found->second->stream == nullptr) return kSuccess;
-  return wait_for(found->second->stream);
+  return wait_for(found->second->stream, found->second->at);  // what was queued later may still be under way
 }
 
 // A piece of work (a launch, a copy, a memset) takes a microsecond: nothing is known here of how long a device takes.

@@ -45,7 +45,7 @@ public abstract class OpBenchmarks(OpKind op)
     }
 }
 
-/// <summary>The bare product, x packed inside the time.</summary>
+/// <summary>The bare product of an operand.</summary>
 public class MatMulBenchmarks() : OpBenchmarks(OpKind.MatMul);
 
 /// <summary>Gate, up and activation as one.</summary>

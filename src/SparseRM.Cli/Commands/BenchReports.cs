@@ -67,7 +67,7 @@ internal static class BenchReports
         {
             WriteObject(json, new Report().Add("name", PeakName(peak))
                 .Add(peak.Kind == PeakKind.Read ? "gbytes_per_second" : "gflops", peak.Rate / 1e9)
-                .Add("source", peak.IsNominal ? "data_sheet" : "measured"));
+                .Add("source", peak.IsNominal ? "nominal" : "measured"));
         }
         json.WriteEndArray();
     }
@@ -80,7 +80,7 @@ internal static class BenchReports
         foreach (var peak in peaks)
         {
             string unit = peak.Kind == PeakKind.Read ? "GB/s" : "GFLOP/s";
-            table.Row(PeakName(peak), $"{Number(peak.Rate / 1e9)} {unit}{(peak.IsNominal ? " by data sheet" : "")}");
+            table.Row(PeakName(peak), $"{Number(peak.Rate / 1e9)} {unit}{(peak.IsNominal ? " by clock and architecture" : "")}");
         }
         session.Tables.Write(table);
     }

@@ -6,8 +6,8 @@ namespace SparseRM.Backends;
 
 /// <summary>Supplies memory, weights and ops on one device. The forward pass, the projection and the head are written once, over this class.</summary>
 /// <remarks>
-/// <para>Calls enqueue on the backend's stream and may return before the work is done; only <see cref="Download"/> and
-/// <see cref="SaeEncode"/> wait. A backend is used by one thread at a time; it may use many itself.</para>
+/// <para>Calls enqueue on the backend's stream and may return before the work is done; <see cref="Download"/>, <see cref="SaeEncode"/>,
+/// <see cref="Time"/>, loading weights, and a default that computes on the host wait. A backend is used by one thread at a time; it may use many itself.</para>
 /// <para>Every op computes each row by itself: a row's bits do not depend on the other rows, on their number or on the number of threads.
 /// This is what makes a score the same in any batch. Only variants that are not <see cref="KernelVariant.BatchInvariant"/> may do else.</para>
 /// <para>Fused ops are virtual, with their meaning composed from the others; an override must equal it within the op's bound.</para>
@@ -128,6 +128,7 @@ public abstract class Backend : IDisposable
         Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> queryPositions, ReadOnlySpan<int> keyPositions, Tensor cosSin,
         ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y)
     {
+        OpChecks.RopeAttention(q, k, v, queryPositions, keyPositions, cosSin, segments, options, y);
         Rope(q, queryPositions, cosSin);
         Rope(k, keyPositions, cosSin);
         Attention(q, k, v, queryPositions, segments, options, y);
@@ -210,13 +211,15 @@ public abstract class Backend : IDisposable
 
     /// <summary>Says that the ops up to <see cref="EndPass"/> are one forward pass of this shape.</summary>
     /// <remarks>
-    /// A hint: passes of one shape mostly consist of the same launches, which a device may then take as one. A pass that an error broke off ends
-    /// where the next one begins.
+    /// A hint: passes of one shape mostly consist of the same launches, which a device may then take as one; so it may hold them back until the end.
     /// </remarks>
     public virtual void BeginPass(PassShape shape) { }
 
-    /// <summary>Ends the pass: what it queued is queued.</summary>
+    /// <summary>Ends the pass: what it asked for is queued.</summary>
     public virtual void EndPass() { }
+
+    /// <summary>Ends a pass that an error broke off: what was held back is never done.</summary>
+    public virtual void AbandonPass() { }
 
     /// <summary>The ways in which this backend can compute an op, slowest first; one entry named <c>scalar</c> where there is no choice.</summary>
     public virtual IReadOnlyList<KernelVariant> Variants(OpKind op) => [new("scalar", true, true)];

@@ -41,7 +41,10 @@ public enum OpKind
 /// <param name="Name">What it does or needs: <c>scalar</c>, <c>avx2</c>, <c>avx512_bf16</c>.</param>
 /// <param name="Supported">Whether this machine can run it.</param>
 /// <param name="Selected">Whether it is the one in use.</param>
-/// <param name="Proven">Whether it ever ran on a machine that has what it needs; one that did not is used only where it is asked for.</param>
+/// <param name="Proven">
+/// Whether enough is known of it to be a default, from a machine that has what it needs or from an emulation that says enough; another is used only
+/// where it is asked for.
+/// </param>
 /// <param name="BatchInvariant">
 /// Whether a row's bits depend on that row alone, as <see cref="Backend"/> promises. A variant of which that is not known is there for
 /// others to be compared with: it is used only where it is asked for, and no score is computed with it.

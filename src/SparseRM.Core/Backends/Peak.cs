@@ -11,12 +11,12 @@ public enum PeakKind
     Read,
 }
 
-/// <summary>The most that a device reaches: measured on it, or by its data sheet.</summary>
+/// <summary>The most that a device reaches: measured on it, or nominal.</summary>
 /// <param name="Kind">What is limited, with its unit.</param>
 /// <param name="Name">
 /// The kernels' name of the instructions (<c>avx2</c>, <c>avx512_bf16</c>), PTX's own (<c>fma</c>, <c>mma</c>), or where the bytes
 /// lie (<c>l1</c>, <c>dram</c>).
 /// </param>
 /// <param name="Rate">Floating-point operations or bytes a second, over all threads.</param>
-/// <param name="IsNominal">Whether nothing was measured: the rate is what the maker's data sheet and the driver's clocks come to.</param>
+/// <param name="IsNominal">Whether nothing was measured: the rate is the highest clock times what the architecture does in a cycle.</param>
 public readonly record struct Peak(PeakKind Kind, string Name, double Rate, bool IsNominal = false);

@@ -26,16 +26,28 @@ public sealed class LatentCounter : IDisposable
         int dSae = encoder.Sae.DSae;
         (_backend, _encoder, _frequency, _host) = (backend, encoder, frequency, new float[2L * dSae]);
         _counts = new Tensor(backend.Allocate(2L * dSae), 0, 2, dSae, dSae);
-        backend.Upload(_host, _counts);
+        try
+        {
+            backend.Upload(_host, _counts);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Counts the active latents of raw residual states.</summary>
     /// <param name="states">[n, d_in].</param>
     /// <param name="times">[n, 2]: how often a state counts as a chosen and as a rejected sample.</param>
+    /// <exception cref="ArgumentException">The states count so often together that the counts would not be exact.</exception>
+    /// <remarks>After an error nothing that was counted can be used.</remarks>
     public void Add(ReadOnlySpan<float> states, ReadOnlySpan<int> times)
     {
         long chosen = 0, rejected = 0;
         for (int i = 0; i < times.Length; i += 2) (chosen, rejected) = (chosen + times[i], rejected + times[i + 1]);
+        if (chosen > MostSamples || rejected > MostSamples)
+            throw new ArgumentException($"{chosen} and {rejected} samples at once, at most {MostSamples} are counted exactly", nameof(times));
         if (_chosen + chosen > MostSamples || _rejected + rejected > MostSamples) Flush();
         _encoder.Count(states, times, _counts);
         _chosen += checked((int)chosen);

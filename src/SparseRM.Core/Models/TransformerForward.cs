@@ -34,8 +34,32 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         if (batch.MaxLength > _config.NCtx)
             throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
 
+        _backend.BeginPass(new PassShape(batch.TokenCount, batch.ReadCount, batch.Segments.Length, layer));
+        try
+        {
+            var states = RunBlocks(batch, layer, hook);
+            _backend.EndPass();
+            return states;
+        }
+        catch
+        {
+            _backend.AbandonPass();
+            throw;
+        }
+    }
+
+    /// <summary>Frees the activations; the model lives on.</summary>
+    public void Dispose()
+    {
+        _workspace.Dispose();
+        foreach (var rope in _ropes) rope.Dispose();
+    }
+
+    private float UnitOffset => _config.RmsNormUnitOffset ? 1 : 0;
+
+    private Tensor RunBlocks(TokenBatch batch, int layer, Hook? hook)
+    {
         int n = batch.TokenCount, reads = batch.ReadCount;
-        _backend.BeginPass(new PassShape(n, reads, batch.Segments.Length, layer));
         var residual = _workspace.Tensor("residual", n, _config.DModel);
         var branch = _workspace.Tensor("branch", n, _config.DModel);
         var normed = _workspace.Operand("normed", n, _config.DModel, model.Compute);
@@ -63,18 +87,8 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         hook?.Invoke($"blocks.{layer}.hook_mlp_out", readBranch);
         _backend.Add(readResidual, readBranch, readResidual);
         hook?.Invoke($"blocks.{layer}.hook_resid_post", readResidual);
-        _backend.EndPass();
         return readResidual;
     }
-
-    /// <summary>Frees the activations; the model lives on.</summary>
-    public void Dispose()
-    {
-        _workspace.Dispose();
-        foreach (var rope in _ropes) rope.Dispose();
-    }
-
-    private float UnitOffset => _config.RmsNormUnitOffset ? 1 : 0;
 
     private void Norm(Tensor residual, Tensor? branch, Tensor? branchNorm, Tensor weight, Operand normed) =>
         _backend.AddRmsNorm(residual, branch, branchNorm, weight, _config.RmsNormEps, UnitOffset, normed);

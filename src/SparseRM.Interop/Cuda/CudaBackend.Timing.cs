@@ -8,7 +8,7 @@ public sealed partial class CudaBackend
 
     /// <summary>The variants of an op, slowest first, as they are without a device: none is supported, none selected.</summary>
     public static IReadOnlyList<KernelVariant> Table(OpKind op) =>
-        [.. CudaVariants.Of(op).Select(variant => new KernelVariant(variant.Name, false, false, variant.IsProven))];
+        [.. CudaVariants.Of(op).Select(variant => new KernelVariant(variant.Name, false, false, variant.IsProven, variant.IsBatchInvariant))];
 
     /// <inheritdoc/>
     /// <remarks>By events of the device, from a second-level cache that a memset has emptied.</remarks>
@@ -20,7 +20,7 @@ public sealed partial class CudaBackend
     }
 
     /// <inheritdoc/>
-    /// <remarks>By data sheet, at once.</remarks>
+    /// <remarks>Nominal, at once.</remarks>
     public override IReadOnlyList<Peak> MeasurePeaks(double seconds)
     {
         using var call = Enter();

@@ -7,7 +7,7 @@ namespace SparseRM.Interop.Cuda;
 /// <summary>A CUDA device, through the driver alone: <c>cuda</c> or <c>cuda:N</c>.</summary>
 /// <remarks>
 /// <para>All work runs in one stream, so ops are done in their order and memory can be reused while work that read it is queued. Activations stay on
-/// the device; only <see cref="Download"/> and <see cref="SaeEncode"/> wait.</para>
+/// the device; what waits is what <see cref="Backend"/> says, and <see cref="BeginPass"/> for the pass before the last one.</para>
 /// <para>Written against <see cref="Backend"/> in C#, not behind the C ABI of the CPU kernels: one layer less.</para>
 /// <para>An error that loses the context (an illegal address) is said once with the driver's words, and every later call is refused.</para>
 /// </remarks>
@@ -127,6 +127,12 @@ public sealed partial class CudaBackend : Backend
     {
         using var call = Enter();
         _passes.End();
+    }
+
+    /// <inheritdoc/>
+    public override void AbandonPass()
+    {
+        lock (_gate) _passes.Drop();
     }
 
     /// <inheritdoc/>

@@ -173,11 +173,13 @@ internal sealed unsafe partial class CudaDevice : IDisposable
         Check(Driver.Fill(to, value, (nuint)bytes, Stream), "cuMemsetD8Async");
     }
 
-    /// <summary>A number that the driver gives of the device (CUdevice_attribute).</summary>
+    /// <summary>A number that the driver gives of the device (CUdevice_attribute); 0 for one that it does not know.</summary>
     public int Attribute(int attribute)
     {
         int value;
-        Driver.Check(Driver.DeviceGetAttribute(&value, attribute, _device), "cuDeviceGetAttribute");
+        var result = Driver.DeviceGetAttribute(&value, attribute, _device);
+        if (result == CudaResult.InvalidValue) return 0;
+        Check(result, "cuDeviceGetAttribute");
         return value;
     }
 

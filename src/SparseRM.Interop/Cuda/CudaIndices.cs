@@ -1,6 +1,6 @@
 namespace SparseRM.Interop.Cuda;
 
-/// <summary>Brings ids, positions and segments to the device through pinned memory, without waiting as long as there is room.</summary>
+/// <summary>Brings ids, positions and segments to the device through pinned memory; waits only for what was brought two turns ago.</summary>
 /// <remarks>
 /// Two pinned halves, filled in turn, so that the host writes one while copies out of the other are under way. On the device one area is enough: what
 /// is written there anew is queued behind the work that reads what was there. So a pass that begins with <see cref="Turn()"/> finds each of its arrays

@@ -6,7 +6,8 @@ namespace SparseRM.Interop.Cuda;
 /// <summary>The kernels of this build: PTX that the build made and embedded, loaded by the driver when an op first needs it.</summary>
 internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
 {
-    private const int SharedWithoutAsking = 48 << 10, MaxDynamicSharedAttribute = 8, ErrorLogBuffer = 5, ErrorLogBytes = 6, LogCapacity = 4096;
+    // 48 KiB are to be had without asking, together with what a kernel declares itself: that is less than 1 KiB.
+    private const int SharedWithoutAsking = 47 << 10, MaxDynamicSharedAttribute = 8, ErrorLogBuffer = 5, ErrorLogBytes = 6, LogCapacity = 4096;
     private readonly Dictionary<string, ModuleHandle> _modules = [];
     private readonly Dictionary<(CudaVariant Variant, string Ending), nint> _functions = [];
     private readonly Dictionary<nint, int> _shared = [];

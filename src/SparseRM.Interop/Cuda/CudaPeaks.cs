@@ -2,7 +2,7 @@ using SparseRM.Backends;
 
 namespace SparseRM.Interop.Cuda;
 
-/// <summary>What a device reaches by its data sheet: nothing here is measured.</summary>
+/// <summary>What a device reaches by clock and architecture: nothing here is measured.</summary>
 /// <remarks>
 /// Clocks (the highest that the driver names) and widths are the driver's. Operations of a multiprocessor in a cycle are NVIDIA's, from the
 /// throughput table of the "CUDA C++ Programming Guide" (F32) and the white papers of the architectures (dense BF16 with sums in F32).

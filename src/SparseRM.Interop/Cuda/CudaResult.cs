@@ -4,6 +4,7 @@ namespace SparseRM.Interop.Cuda;
 internal enum CudaResult
 {
     Success = 0,
+    InvalidValue = 1,
     OutOfMemory = 2,
     DeviceUnavailable = 46,
     NoBinaryForGpu = 209,

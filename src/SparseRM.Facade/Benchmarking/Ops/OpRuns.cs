@@ -7,26 +7,23 @@ namespace SparseRM.Benchmarking.Ops;
 internal sealed class MatMulRun : OpRun
 {
     private readonly Matrix _w;
-    private readonly Tensor _x, _y;
+    private readonly Tensor _y;
     private readonly Operand _all, _sample;
 
     public MatMulRun(Backend backend, MatMulShape shape, DType compute) : base(backend, shape, compute)
     {
-        (_w, _x, _y) = (Matrix("w", shape.Outputs, shape.Inputs), Tensor(shape.Rows, shape.Inputs), Empty(shape.Rows, shape.Outputs));
+        (_w, _y) = (Matrix("w", shape.Outputs, shape.Inputs), Empty(shape.Rows, shape.Outputs));
+        var x = Tensor(shape.Rows, shape.Inputs);
         (_all, _sample) = (Operand(shape.Rows, shape.Inputs), Operand(SampleRows, shape.Inputs));
+        backend.Pack(x, _all);
+        backend.Pack(Last(x), _sample);
     }
 
-    public override void Call() => Multiply(_x, _all, _y);
+    public override void Call() => Backend.MatMul(_all, new Product(_w, null, _y));
 
-    public override void CallSample() => Multiply(Last(_x), _sample, Last(_y));
+    public override void CallSample() => Backend.MatMul(_sample, new Product(_w, null, Last(_y)));
 
     private protected override float[] ReadSample(int rows) => Read(Last(_y));
-
-    private void Multiply(Tensor x, Operand packed, Tensor y)
-    {
-        Backend.Pack(x, packed);
-        Backend.MatMul(packed, new Product(_w, null, y));
-    }
 }
 
 internal sealed class GatedMatMulRun : OpRun

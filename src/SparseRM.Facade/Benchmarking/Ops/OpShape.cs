@@ -29,7 +29,7 @@ public abstract record OpShape(string Name, OpKind Op, int Rows)
     protected static double Size(DType compute) => compute.ByteSize();
 }
 
-/// <summary>x [rows, inputs] times [outputs, inputs]; x is packed inside the time.</summary>
+/// <summary>x [rows, inputs] times [outputs, inputs]; x is an operand, as the ops before it write it.</summary>
 public sealed record MatMulShape(string Name, int Rows, int Inputs, int Outputs) : OpShape(Name, OpKind.MatMul, Rows)
 {
     /// <inheritdoc/>

@@ -8,6 +8,7 @@ internal static class CudaMatMul
 {
     public static void Run(CudaBackend backend, CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
     {
+        if (y.Rows == 0) return;  // what describes no rows is refused
         var variant = backend.Pick(OpKind.MatMul, w.Types, w.Inputs, y.Rows);
         if (variant.IsByCublasLt)
         {
@@ -30,7 +31,6 @@ internal static class CudaMatMul
     /// <summary>Kernels of the library may read a bias by 16 bytes whatever its alignment, so one that is less aligned is copied first.</summary>
     private static void RunByCublasLt(CudaBackend backend, CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
     {
-        if (y.Rows == 0) return;
         if (bias is not { } there || there.Pointer % BiasAlignment == 0)
         {
             backend.QueueCublasLt(x, w, bias, y);
@@ -88,6 +88,7 @@ internal static class CudaGatedMatMul
 {
     public static void Run(CudaBackend backend, CudaOperand x, CudaMatrix gate, CudaMatrix up, GatedActivationKind kind, CudaOperand y)
     {
+        if (y.Rows == 0) return;
         var variant = backend.Pick(OpKind.GatedMatMul, gate.Types, gate.Inputs);
         var grid = new Grid(Grid.Tiles(y.RowStride, variant.TileColumns), Grid.Tiles(y.Rows, variant.TileRows));
         if (!variant.TakesTensorMaps)

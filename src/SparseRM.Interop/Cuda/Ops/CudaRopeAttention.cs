@@ -24,7 +24,7 @@ internal static class CudaRopeAttention
     public static readonly CudaVariant[] Variants =
     [
         // Rope, rope, attention: no kernel of its own.
-        new("separate", "rope", 256),
+        new("composed", "rope", 256),
         new("rope_pack", "rope_attention", 256) { Fits = (types, _) => types == "bf16" },
     ];
 }

@@ -6,10 +6,10 @@ namespace SparseRM.Interop.Cuda.Ops;
 /// <summary><see cref="Backend.Score"/>: kernels/ops/score.cu.</summary>
 internal static class CudaScore
 {
-    /// <summary>Bytes of shared memory that every device from compute capability 8.0 on gives a block.</summary>
-    private const int MostShared = 99 << 10;
+    /// <summary>Bytes of shared memory that every device from compute capability 8.0 on gives a block, less the kernel's own.</summary>
+    private const int MostShared = (99 << 10) - 256;
 
-    /// <summary>Whether the head's inputs and hidden units fit a block's shared memory: 64 and 512 take 4,352 bytes of 101,376.</summary>
+    /// <summary>Whether the head's inputs and hidden units fit a block's shared memory: 64 and 512 take 4,352 bytes of 101,120.</summary>
     public static bool Fits(ResidentReward reward) => Shared(reward) <= MostShared;
 
     public static void Run(CudaBackend backend, CudaRows z, ResidentReward reward, CudaRows scores) =>
