@@ -191,7 +191,7 @@ public sealed class CublasLtTests : IDisposable
     [Fact]
     public void The_bench_of_kernels_times_it_beside_the_others()
     {
-        MockDriver.Set("capability", 80);  // without the variants that no emulation can run
+        MockDriver.Set("capability", 80);  // where there is no wgmma_tma
         int before = MockDriver.Count("cublasLtMatmul");
         var result = OpBenchmark.Run(new OpBenchOptions
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ILGPU;
 using ILGPU.Algorithms;
 using ILGPU.Backends.EntryPoints;
@@ -32,17 +31,13 @@ public sealed class OpenClTests : IDisposable
             files.Add(Path.Combine(_folder, $"{files.Count}_{kernel.Method.Name}.cl"));
             File.WriteAllText(files[^1], source);
         }
-        var folders = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator);
-        string? compiler = folders.Select(folder => Path.Combine(folder, "clang-19")).FirstOrDefault(File.Exists);
-        if (compiler is null) Assert.Skip("clang-19 is not on the PATH: what ILGPU wrote is OpenCL C as far as ILGPU knows.");
+        string compiler = Tool.Find("clang-19", "what ILGPU wrote is OpenCL C as far as ILGPU knows.");
         string[] options =
         [
             "-x", "cl", "-cl-std=CL3.0", "-target", "spir64-unknown-unknown", "-Xclang", "-finclude-default-header",
             "-Xclang", "-fdeclare-opencl-builtins", "-Xclang", "-cl-ext=+all", "-fsyntax-only",
         ];
-        using var process = Process.Start(new ProcessStartInfo(compiler, [.. options, .. files]) { RedirectStandardError = true })!;
-        string said = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, said);
+        var (exitCode, said) = Tool.Run(compiler, [.. options, .. files]);
+        Assert.True(exitCode == 0, said);
     }
 }

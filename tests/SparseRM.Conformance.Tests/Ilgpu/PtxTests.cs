@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using ILGPU;
 using ILGPU.Algorithms;
@@ -80,20 +79,15 @@ public class PtxTests
     [InlineData(1, "sm_90")]
     public void The_assembler_takes_every_kernel_and_spills_no_register(int architecture, string target)
     {
-        var folders = Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator);
-        string? assembler = folders.Select(folder => Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
-        if (assembler is null) Assert.Skip("ptxas is not on the PATH: whether it takes the kernels is not known.");
+        string assembler = Tool.Find("ptxas", "whether it takes the kernels is not known.");
         string file = Path.GetTempFileName();
         try
         {
             foreach (var (name, ptx) in s_compiled.Value[architecture])
             {
                 File.WriteAllText(file, ptx);
-                string[] arguments = ["-v", $"-arch={target}", "-o", "/dev/null", file];
-                using var process = Process.Start(new ProcessStartInfo(assembler, arguments) { RedirectStandardError = true })!;
-                string said = process.StandardError.ReadToEnd();
-                process.WaitForExit();
-                Assert.True(process.ExitCode == 0, $"{name}: {said}");
+                var (exitCode, said) = Tool.Run(assembler, "-v", $"-arch={target}", "-o", "/dev/null", file);
+                Assert.True(exitCode == 0, $"{name}: {said}");
                 Assert.True(said.Contains(" 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"), $"{name}: {said}");
                 int registers = int.Parse(Regex.Match(said, @"Used (\d+) registers").Groups[1].Value);
                 // Of 65,536 a multiprocessor has, so that groups of the widest tile, 256 lanes, come two at a time.
