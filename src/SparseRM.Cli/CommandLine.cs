@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.CommandLine.Invocation;
 using SparseRM.Cli.Commands;
 using SparseRM.Cli.Terminal;
@@ -71,7 +72,11 @@ internal static class CommandLine
     private static string Sentence(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
-        string path = string.Join(' ', command.Parents.OfType<Command>().Reverse().Append(command).Select(part => part.Name));
+        // A command in two places has two parents: the path is that of the one that was given.
+        var names = new List<string>();
+        for (SymbolResult? at = parsed.CommandResult; at is not null; at = at.Parent)
+            if (at is CommandResult given) names.Insert(0, given.Command.Name);
+        string path = string.Join(' ', names);
         return $"{Problem(parsed, command)}; see `{path} --help`";
     }
 

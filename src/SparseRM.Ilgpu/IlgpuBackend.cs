@@ -101,6 +101,14 @@ public sealed partial class IlgpuBackend : Backend
     public override IReadOnlyList<KernelVariant> Variants(OpKind op) => _variants[op].List;
 
     /// <inheritdoc/>
+    public override string Computed(OpKind op) => op switch
+    {
+        OpKind.MatMul => _matMul.Computed,
+        OpKind.GatedMatMul => _gatedMatMul.Computed,
+        _ => base.Computed(op),
+    };
+
+    /// <inheritdoc/>
     /// <remarks>Takes effect at the next op; matrices that were loaded before serve every variant.</remarks>
     public override void Select(OpKind op, string variant) => _variants[op].Select(variant);
 

@@ -231,6 +231,9 @@ public abstract class Backend : IDisposable
         if (variant != "scalar") throw new Errors.BackendException(Name, $"{op} has no variant \"{variant}\"; it has: scalar");
     }
 
+    /// <summary>The variant that computed the op last: the selected one, or where that does not take the operands, the one that did.</summary>
+    public virtual string Computed(OpKind op) => Variants(op).First(variant => variant.Selected).Name;
+
     /// <summary>Measures what the device reaches at most: arithmetic slowest instructions first, then reads from near to far; empty where nothing is known.</summary>
     /// <param name="seconds">About how long each measurement takes.</param>
     public virtual IReadOnlyList<Peak> MeasurePeaks(double seconds) => [];

@@ -48,8 +48,17 @@ internal sealed class GatedMatMul
     public VariantTable<Kernels?> Variants { get; }
 
     /// <summary>Whether the selected variant takes these; else the op is composed.</summary>
-    public bool Fuses(Operand x, IlgpuMatrix gate, IlgpuMatrix up, Operand y) =>
-        Variants.Run is not null && gate.Storage == up.Storage && x.Compute == y.Compute;
+    public bool Fuses(Operand x, IlgpuMatrix gate, IlgpuMatrix up, Operand y)
+    {
+        bool fuses = Variants.Run is not null && gate.Storage == up.Storage && x.Compute == y.Compute;
+        Computed = !fuses ? "composed" : Variants.Run!.Pairs is null || TakesPairs(x.Compute, gate.Inputs) ? Variants.Selected : "tiled";
+        return fuses;
+    }
+
+    /// <summary>As <see cref="MatMul.Computed"/>.</summary>
+    public string Computed { get; private set; } = "";
+
+    private bool TakesPairs(DType compute, int inputs) => Variants.Run?.Pairs is not null && compute == DType.BF16 && inputs % 2 == 0;
 
     /// <summary>Enqueues y = act(x · gateᵀ) * (x · upᵀ) for what <see cref="Fuses"/> takes.</summary>
     public void Run(IlgpuOperand x, IlgpuMatrix gate, IlgpuMatrix up, GatedActivationKind kind, IlgpuOperand y)
@@ -59,8 +68,8 @@ internal sealed class GatedMatMul
             kernels.F32.Launch(_device, new(x.Singles, gate.Singles, up.Singles, y.Singles, rows, inputs, outputs, (int)kind));
         else if (x.Compute == DType.F32)
             kernels.F32OverBf16.Launch(_device, new(x.Singles, gate.Halves, up.Halves, y.Singles, rows, inputs, outputs, (int)kind));
-        else if (kernels.Pairs is { } pairs && inputs % 2 == 0)
-            pairs.Launch(
+        else if (TakesPairs(x.Compute, inputs))
+            kernels.Pairs!.Launch(
                 _device, new(x.Halves.Pairs(), gate.Halves.Pairs(), up.Halves.Pairs(), y.Halves, rows, inputs / 2, outputs, (int)kind));
         else
             kernels.Bf16.Launch(_device, new(x.Halves, gate.Halves, up.Halves, y.Halves, rows, inputs, outputs, (int)kind));

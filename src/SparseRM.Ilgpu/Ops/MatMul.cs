@@ -43,16 +43,23 @@ internal sealed partial class MatMul
     /// <summary>The table; slowest first as guessed. <c>mma_sync</c> multiplies BF16 by BF16; with F32 operands it is <c>tiled</c>.</summary>
     public VariantTable<Kernels> Variants { get; }
 
+    /// <summary>Whether the selected variant multiplies such operands by pairs of BF16.</summary>
+    private bool TakesPairs(DType compute, int inputs) => Variants.Run.Pairs is not null && compute == DType.BF16 && inputs % 2 == 0;
+
+    /// <summary>The variant that computed last: what <c>mma_sync</c> does not take is <c>tiled</c>.</summary>
+    public string Computed { get; private set; } = "";
+
     /// <summary>Enqueues y = x · wᵀ + bias.</summary>
     public void Run(IlgpuOperand x, IlgpuMatrix w, ArrayView<float> bias, Rows<float> y)
     {
         var (kernels, rows, inputs, outputs) = (Variants.Run, x.Count, w.Inputs, w.Outputs);
+        Computed = kernels.Pairs is null || TakesPairs(x.Compute, inputs) ? Variants.Selected : "tiled";
         if ((x.Compute, w.Storage) == (DType.F32, DType.F32))
             kernels.F32.Launch(_device, new(x.Singles, w.Singles, bias, y, rows, inputs, outputs));
         else if (x.Compute == DType.F32)
             kernels.F32OverBf16.Launch(_device, new(x.Singles, w.Halves, bias, y, rows, inputs, outputs));
-        else if (kernels.Pairs is { } pairs && inputs % 2 == 0)
-            pairs.Launch(_device, new(x.Halves.Pairs(), w.Halves.Pairs(), bias, y, rows, inputs / 2, outputs));
+        else if (TakesPairs(x.Compute, inputs))
+            kernels.Pairs!.Launch(_device, new(x.Halves.Pairs(), w.Halves.Pairs(), bias, y, rows, inputs / 2, outputs));
         else
             kernels.Bf16.Launch(_device, new(x.Halves, w.Halves, bias, y, rows, inputs, outputs));
     }

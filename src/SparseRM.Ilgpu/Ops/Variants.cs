@@ -35,6 +35,9 @@ internal sealed class VariantTable<TRun>(string backend, OpKind op, params Varia
     /// <summary>What the selected variant runs.</summary>
     public TRun Run => _selected.Run;
 
+    /// <summary>Its name.</summary>
+    public string Selected => _selected.Name;
+
     /// <inheritdoc/>
     public IReadOnlyList<KernelVariant> List => [.. all.Select(variant => new KernelVariant(variant.Name, variant.Supported, variant == _selected))];
 

@@ -23,12 +23,12 @@ public sealed partial class CudaBackend
     internal CudaVariant Pick(OpKind op, string types = "", int width = 0, int rows = 0)
     {
         var variants = CudaVariants.Of(op);
-        for (int i = Array.IndexOf(variants, _selected[op]); i > 0; i--)
-        {
-            var variant = variants[i];
-            if (variant.Fits(types, width) && rows <= variant.MostRows && (!variant.IsByNameOnly || variant == _selected[op])) return variant;
-        }
-        return variants[0];
+        int i = Array.IndexOf(variants, _selected[op]);
+        while (i > 0 && !Takes(variants[i])) i--;
+        return _computed[op] = variants[i];
+
+        bool Takes(CudaVariant variant) =>
+            variant.Fits(types, width) && rows <= variant.MostRows && (!variant.IsByNameOnly || variant == _selected[op]);
     }
 
     /// <summary>Queues the kernel <c>{op}_{variant}</c> or <c>{op}_{variant}_{ending}</c>; a grid without blocks is no work.</summary>

@@ -109,6 +109,7 @@ public sealed partial class CudaBackend
                 CudaAttention.Run(this, Rows(q), Rows(k), Rows(v), queryPositions, segments, options, Rows(y), Rows(cosSin), keyPositions);
                 return;
             }
+            _computed[OpKind.RopeAttention] = CudaRopeAttention.Variants[0];
         }
         base.RopeAttention(q, k, v, queryPositions, keyPositions, cosSin, segments, options, y);
     }

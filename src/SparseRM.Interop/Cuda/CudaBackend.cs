@@ -27,7 +27,7 @@ public sealed partial class CudaBackend : Backend
     private readonly CudaModules _modules;
     private readonly CudaIndices _indices;
     private readonly CudaPasses _passes;
-    private readonly Dictionary<OpKind, CudaVariant> _selected = [];
+    private readonly Dictionary<OpKind, CudaVariant> _selected = [], _computed = [];
     private readonly Lock _gate = new();
     private CudaStaging? _staging;
     private bool _isDisposed;
@@ -142,6 +142,12 @@ public sealed partial class CudaBackend : Backend
         lock (_gate) selected = _selected[op];
         return [.. CudaVariants.Of(op).Select(variant => new KernelVariant(
             variant.Name, IsSupported(variant), variant == selected, variant.IsProven, variant.IsBatchInvariant))];
+    }
+
+    /// <inheritdoc/>
+    public override string Computed(OpKind op)
+    {
+        lock (_gate) return _computed.GetValueOrDefault(op, _selected[op]).Name;
     }
 
     /// <inheritdoc/>

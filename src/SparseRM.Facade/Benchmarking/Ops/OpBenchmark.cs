@@ -56,7 +56,7 @@ public sealed record UntimedVariant(OpShape Shape, DType Compute, string Variant
 /// <param name="Backend">Its name and description.</param>
 /// <param name="Peaks">What the machine reaches at most.</param>
 /// <param name="Timings">A row for each shape, type and variant.</param>
-/// <param name="NotTimed">Unproven variants that failed, or computed something else than the reference.</param>
+/// <param name="NotTimed">Variants that do not take the operands, and unproven ones that failed or computed something else than the reference.</param>
 public sealed record OpBenchResult(
     (string Name, string Description) Backend, IReadOnlyList<Peak> Peaks, IReadOnlyList<OpTiming> Timings,
     IReadOnlyList<UntimedVariant> NotTimed);
@@ -105,7 +105,10 @@ public static class OpBenchmark
             cancel.ThrowIfCancellationRequested();
             try
             {
-                timings.Add(Time(backend, run, variant.Name, result.Peaks, options.Seconds, cancel));
+                run.Select(variant.Name, onSample: IsSlow(backend, run.Shape, variant.Name));
+                if (backend.Computed(run.Shape.Op) is var computed && computed != variant.Name)
+                    notTimed.Add(new UntimedVariant(run.Shape, run.Compute, variant.Name, $"{variant.Name} does not take these operands; {computed} computes them"));
+                else timings.Add(Time(backend, run, variant.Name, result.Peaks, options.Seconds, cancel));
             }
             catch (BackendException error) when (!variant.Proven)
             {
@@ -121,7 +124,6 @@ public static class OpBenchmark
     {
         var shape = run.Shape;
         bool isSlow = IsSlow(backend, shape, variant);
-        run.Select(variant, onSample: isSlow);
         Action call = isSlow ? run.CallSample : run.Call;
         backend.Time(call);
         double? peak = shape.IsArithmetic ? MachinePeaks.Of(peaks, variant, run.Compute) : null;
