@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using SparseRM.Cli.Commands;
 using SparseRM.Cli.Terminal;
 

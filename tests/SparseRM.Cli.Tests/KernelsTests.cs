@@ -104,6 +104,14 @@ public sealed class KernelsTests
     }
 
     [Fact]
+    public void One_variant_can_be_asked_for()
+    {
+        string[] bench = ["kernels", "bench", "--shape", Matrix, "--quick", "--json", "--variant"];
+        Assert.Equal(["scalar", "scalar"], Ops(Cli.Run([.. bench, "matmul=scalar"])).Select(row => Text(row, "variant")));
+        Cli.Run([.. bench, "matmul=fast"]).Failed(2, "--variant: the backend cpu has no matmul=fast");
+    }
+
+    [Fact]
     public void A_GPU_is_timed_by_its_own_clock_against_its_nominal_peak()
     {
         RequireKernels();

@@ -27,8 +27,9 @@ internal sealed class BenchOpsCommand : CliCommand
         new Example("sparserm bench ops", "all of them, one to two minutes on a processor"),
         new Example("sparserm bench ops --op matmul --dtype bf16", "the matrix products alone"),
         new Example("sparserm kernels bench --op sae_encode --shape gemma-2-2b-16k --backend cuda:0", "one model's, on a GPU"),
+        new Example("sparserm kernels bench --op matmul --variant matmul=avx2", "one kernel instead of all (`kernels bench` and `bench ops` are one command)"),
         new Example("sparserm bench ops --shape gemma2_2b_sae_16k_topk64_256tok --json > before.json", "one shape, to be compared with later"))
-        => this.AddAll(_op, _shape, _threads, CommonOptions.DType, CommonOptions.Backend, _quick, CommonOptions.Json);
+        => this.AddAll(_op, _shape, _threads, CommonOptions.DType, CommonOptions.Backend, VariantChoice.Option, _quick, CommonOptions.Json);
 
     protected override void Run(ParseResult args)
     {
@@ -41,6 +42,7 @@ internal sealed class BenchOpsCommand : CliCommand
         {
             Shapes = shapes, Backend = backend, Threads = args.GetValue(_threads) ?? Environment.ProcessorCount,
             Types = args.Compute(null) is { } compute ? [compute] : [DType.F32, DType.BF16], Seconds = args.GetValue(_quick) ? 0.05 : 0.3,
+            Variants = args.VariantsToCompare(),
         };
         var result = Meter.Run(Session, meter => OpBenchmark.Run(options, meter, Session.Cancel));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => Write(json, options.Threads, result));

@@ -29,7 +29,12 @@ internal static class VariantChoice
 
     /// <summary>What the user chose, in a form that opens a backend.</summary>
     /// <exception cref="UsageException">The backend has no such variant, or for comparison only, or this machine cannot run it.</exception>
-    public static IReadOnlyDictionary<OpKind, string> Variants(this ParseResult args)
+    public static IReadOnlyDictionary<OpKind, string> Variants(this ParseResult args) => Choices(args, toCompare: false);
+
+    /// <summary>As <see cref="Variants"/>, where kernels are compared and no score is computed.</summary>
+    public static IReadOnlyDictionary<OpKind, string> VariantsToCompare(this ParseResult args) => Choices(args, toCompare: true);
+
+    private static Dictionary<OpKind, string> Choices(ParseResult args, bool toCompare)
     {
         var choices = new Dictionary<OpKind, string>(args.GetValue(Option) ?? []);
         if (choices.Count == 0) return choices;
@@ -37,13 +42,13 @@ internal static class VariantChoice
         foreach (var (op, name) in choices)
         {
             var variants = backend.Variants(op);
-            var usable = variants.Where(variant => variant.Supported && variant.BatchInvariant).Select(variant => variant.Name).ToArray();
+            var usable = variants.Where(variant => variant.Supported && (variant.BatchInvariant || toCompare)).Select(variant => variant.Name).ToArray();
             if (usable.Contains(name)) continue;
             string choice = $"{op.Name()}={name}";
             string problem = variants.FirstOrDefault(variant => variant.Name == name) switch
             {
                 { Name: null } => $"the backend {backend.Name} has no {choice}",
-                { BatchInvariant: false } => $"{choice} of the backend {backend.Name} {BackendCatalog.ForComparison}",
+                { BatchInvariant: false } when !toCompare => $"{choice} of the backend {backend.Name} {BackendCatalog.ForComparison}",
                 _ => $"the backend {backend.Name} cannot run {choice} on this machine",
             };
             throw new UsageException($"{Name}: {problem}; it can run {string.Join(", ", usable)}");

@@ -22,6 +22,9 @@ public sealed record OpBenchOptions
     /// <summary>Only the variant in use, instead of all that this machine runs.</summary>
     public bool OnlySelected { get; init; }
 
+    /// <summary>For an op, one variant instead of all that this machine runs.</summary>
+    public IReadOnlyDictionary<OpKind, string> Variants { get; init; } = new Dictionary<OpKind, string>();
+
     /// <summary>Seconds spent on each row, at least three calls.</summary>
     public double Seconds { get; init; } = 0.3;
 }
@@ -101,7 +104,8 @@ public static class OpBenchmark
         var (timings, notTimed) = (result.Timings.ToList(), result.NotTimed.ToList());
         foreach (var variant in variants)
         {
-            if (options.OnlySelected && variant.Name != selected) continue;
+            string? only = options.OnlySelected ? selected : options.Variants.GetValueOrDefault(run.Shape.Op);
+            if (only is not null && variant.Name != only) continue;
             cancel.ThrowIfCancellationRequested();
             try
             {
