@@ -137,12 +137,9 @@ public sealed class TimingTests : IDisposable
         var timed = result.Timings.Select(row => (row.Shape, row.Compute, row.Variant));
         var left = result.NotTimed.Select(row => (row.Shape, row.Compute, row.Variant)).ToArray();
         Assert.Equal(expected.Except(left), timed);
-        // Only what was never proven may be left out, and it says why.
-        Assert.All(result.NotTimed, row =>
-        {
-            Assert.False(backend.Variants(row.Shape.Op).Single(variant => variant.Name == row.Variant).Proven);
-            Assert.StartsWith("cuda:0: ", row.Problem);
-        });
+        // What is left out would have been computed by another: in BF16 that is attention with heads of 48.
+        Assert.All(result.NotTimed, row => Assert.Matches($@"^{row.Variant} does not take these operands; \w+ computes them$", row.Problem));
+        Assert.Equal(["flash", "rope_pack"], result.NotTimed.Where(row => row.Compute == DType.BF16).Select(row => row.Variant));
         Assert.All(result.Timings, row => Assert.InRange(row.Seconds.Median, 1e-6, 1e-4));  // of launches, by the mock's clock
         Assert.All(result.Timings.Where(row => row.Shape.IsArithmetic), row => Assert.Equal(
             (row.Compute == DType.BF16 ? 4096 : 256) * 132 * 1.98e9, row.Peak));
@@ -155,8 +152,10 @@ public sealed class TimingTests : IDisposable
         foreach (var op in Enum.GetValues<OpKind>())
         {
             var (with, without) = (backend.Variants(op), CudaBackend.Table(op));
-            Assert.Equal(with.Select(variant => (variant.Name, variant.Proven)), without.Select(variant => (variant.Name, variant.Proven)));
+            Assert.Equal(with.Select(Facts), without.Select(Facts));
             Assert.DoesNotContain(without, variant => variant.Supported || variant.Selected);
         }
+
+        static (string, bool, bool) Facts(KernelVariant variant) => (variant.Name, variant.Proven, variant.BatchInvariant);
     }
 }
