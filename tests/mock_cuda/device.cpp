@@ -79,7 +79,6 @@ SRM_MOCK CUresult cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
     case 38: *value = state().settings.cache; break;
     case 75: *value = state().settings.capability / 10; break;
     case 76: *value = state().settings.capability % 10; break;
-    case 97: *value = 227 << 10; break;  // shared memory of a block that opts in
     default: mock::violation("attribute %d is asked for", attribute); return kInvalidValue;
   }
   return kSuccess;
