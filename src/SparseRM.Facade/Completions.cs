@@ -24,7 +24,7 @@ internal sealed record Completions(IReadOnlyList<TokenSequence> Sequences, IRead
         {
             try
             {
-                sequences.Add(encoder.Encode([.. item.Prompt, .. completion]));
+                sequences.Add(encoder.Encode([.. item.Prompt, .. completion], item.Arguments));
                 return sequences.Count - 1;
             }
             catch (SparseRMException e) when (e is not ModelFormatException)

@@ -43,7 +43,7 @@ public sealed class PreferenceStates
         select (chosen, rejected, item);
 
     /// <summary>Names an item's prompt: pairs of one prompt are never split between training and held-out part.</summary>
-    public string PromptOf(int item) => string.Join('\u001f', Data.Items[item].Prompt.Select(message => $"{message.Role}\u001e{message.Content}"));
+    public string PromptOf(int item) => string.Join('\u001f', Data.Items[item].Prompt.Select(message => $"{message.Role}\u001e{message.Content}\u001e{message.Fields?.Value}"));
 
     /// <summary>Encodes a set, and reads its states where they are to be kept: from the cache what it has.</summary>
     /// <param name="reader">The model; must outlive the states.</param>

@@ -15,4 +15,8 @@ public sealed record PreferenceItem(
     IReadOnlyList<IReadOnlyList<Message>> Rejected,
     string? Subset,
     string? Id,
-    long Line);
+    long Line)
+{
+    /// <summary>What the chat template is given beside the messages (<c>tools</c>, <c>documents</c>, other arguments by name); null for nothing.</summary>
+    public JsonFields? Arguments { get; init; }
+}

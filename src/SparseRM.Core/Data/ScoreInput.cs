@@ -6,7 +6,11 @@ namespace SparseRM.Data;
 /// <summary>One line of the jsonl that scoring, activations and tokenizing read.</summary>
 /// <param name="Line">Line in the file, from 1.</param>
 /// <param name="Source">The line as it was, for <see cref="ScoreOutput"/>.</param>
-public abstract record ScoreInput(long Line, JsonElement Source);
+public abstract record ScoreInput(long Line, JsonElement Source)
+{
+    /// <summary>What the chat template is given beside the messages (<c>tools</c>, <c>documents</c>, other arguments by name); null for nothing.</summary>
+    public JsonFields? Arguments { get; init; }
+}
 
 /// <summary><c>{"prompt", "response"}</c>; each text or a message list.</summary>
 /// <param name="Line">Line in the file, from 1.</param>

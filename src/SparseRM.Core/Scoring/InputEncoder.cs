@@ -16,11 +16,17 @@ public sealed class InputEncoder(
 {
     /// <summary>A dialogue whose last message is the answer.</summary>
     /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long or has no answer to read.</exception>
-    public TokenSequence Encode(IReadOnlyList<Message> dialogue)
+    public TokenSequence Encode(IReadOnlyList<Message> dialogue) => Encode(dialogue, null);
+
+    /// <summary>A dialogue whose last message is the answer.</summary>
+    /// <param name="dialogue">The messages, oldest first.</param>
+    /// <param name="arguments">What the template is given beside them; null for nothing.</param>
+    /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long or has no answer to read.</exception>
+    public TokenSequence Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments)
     {
         if (template is null)
             throw new SparseRMException("the model has no chat template; name one with --chat-template (gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file)");
-        var encoded = Tokenizer.Encode(template.Render(dialogue));
+        var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments));
         return Placed(encoded.Ids, encoded.AnswerStart, encoded.AnswerEnd);
     }
 

@@ -98,10 +98,11 @@ public sealed class ChatTemplate
     /// <summary>Writes a dialogue as text, with the origin of every character.</summary>
     /// <param name="messages">The turns, oldest first; the last one's content is the answer.</param>
     /// <param name="addGenerationPrompt">Whether the template is asked to open an assistant's turn at the end.</param>
+    /// <param name="arguments">Variables beside the messages: <c>tools</c>, <c>documents</c> and others by name; null for none.</param>
     /// <exception cref="SparseRMException">The template refuses the dialogue (its own words are in the message), or a role is not a plain
     /// word.</exception>
     /// <exception cref="ModelFormatException">The template uses what is not known, or takes too many steps.</exception>
-    public RenderedDialogue Render(IReadOnlyList<Message> messages, bool addGenerationPrompt = false)
+    public RenderedDialogue Render(IReadOnlyList<Message> messages, bool addGenerationPrompt = false, JsonFields? arguments = null)
     {
         ArgumentNullException.ThrowIfNull(messages);
         var variables = new Dictionary<string, object?>

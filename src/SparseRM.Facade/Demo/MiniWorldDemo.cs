@@ -93,7 +93,7 @@ public static class MiniWorldDemo
             using var scorer = RewardScorer.Open(path, trainer.Reader.Options);
             IReadOnlyList<Message> right = [.. item.Prompt, .. item.Chosen[0]], wrong = [.. item.Prompt, .. item.Rejected[0]];
             return new DemoExample(
-                item.Prompt[^1].Content, item.Chosen[0][^1].Content, item.Rejected[0][^1].Content,
+                item.Prompt[^1].Content!, item.Chosen[0][^1].Content!, item.Rejected[0][^1].Content!,
                 scorer.Score(right), scorer.Score(wrong), scorer.Explain(wrong, options.ExplainedDirections));
         }
         finally

@@ -39,7 +39,7 @@ public sealed class ContainerTests : IDisposable
         string answer = new('x', 300_000);
         string path = _folder.File("a.jsonl", $"{Good}\n{{\"prompt\":\"q\",\"chosen\":\"{answer}\",\"rejected\":\"b\"}}\n{Good}");
         PreferenceSet set = PreferenceFile.Read(path);
-        Assert.Equal([1, 300_000, 1], set.Items.Select(item => item.Chosen[0][0].Content.Length));
+        Assert.Equal([1, 300_000, 1], set.Items.Select(item => item.Chosen[0][0].Content!.Length));
         Assert.Equal([1, 2, 3], set.Items.Select(item => item.Line));
     }
 
