@@ -28,6 +28,13 @@ public sealed class HostileDataTests : IDisposable
     }
 
     [Fact]
+    public void A_json_document_of_very_many_values_is_refused_before_it_is_parsed()
+    {
+        string path = _folder.File("values.json", Encoding.ASCII.GetBytes('[' + new string(',', (64 << 20) + 1)));
+        Assert.Contains("values as one JSON document; give it as jsonl", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path)).Message);
+    }
+
+    [Fact]
     public void Many_answers_cost_their_number_and_not_its_square()
     {
         const int pairs = 1000;

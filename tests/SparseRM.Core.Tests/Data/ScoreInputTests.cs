@@ -71,6 +71,7 @@ public sealed class ScoreInputTests : IDisposable
     [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null}]}""", "field 'messages[1].content' must be text, found null")]
     [InlineData("""{"messages":[{"role":"user","content":"q"}]}""", "field 'messages' must end with an answer of the assistant, found a message of 'user'")]
     [InlineData("""{"prompt":"q","response":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}]}""", "field 'response' must end with an answer of the assistant, found a message of 'user'")]
+    [InlineData("""{"question":"q","messages":[{"role":"assistant","content":"a"}]}""", "field 'messages' has no user turn and 'question' may be it; put it into the messages")]
     [InlineData("""{"prompt":"q","completion":"a","response":"a"}""", "has both response and completion; keep the one that is meant")]
     [InlineData("""{"prompt":"q","context":"c","response":"a"}""", "has both 'prompt' and 'context', either of which may be the prompt; say which column is the prompt with the option columns (prompt=NAME), or leave the others out")]
     [InlineData("""{"messages":[{"role":"user","content":[{"type":"image"}]},{"role":"assistant","content":"a"}]}""", "field 'messages[0].content[0]' is a part of type 'image'; only text can be scored")]
