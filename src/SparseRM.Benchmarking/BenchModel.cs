@@ -34,17 +34,19 @@ public sealed record BenchModel(string Name, ModelConfig Config, int Blocks, str
 
     internal bool IsMiniWorld => Folder == MiniWorldDemo.Model;
 
-    internal ResidualReader Open(BenchOptions options, int threads, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    internal Backbone Open(BenchOptions options, int threads, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var reader = new ReaderOptions
+        var backbone = new BackboneOptions
         {
-            Model = Folder ?? Name, Layer = Blocks - 1, Backend = options.Backend, Threads = threads, Variants = options.Variants,
+            Model = Folder ?? Name, Backend = options.Backend, Threads = threads, Variants = options.Variants,
             Compute = options.Compute, MaxBatchTokens = options.MaxBatchTokens, IdsOnly = !IsMiniWorld,
+            IsShared = false, // variants are selected while it is open
+            PrefixCacheBytes = 0, // the same texts come again and again, and each time all of their work is measured
         };
         var stage = new StageProgress(progress, Folder is null ? "making up blocks" : "loading blocks", Blocks);
         return Folder is null
-            ? ResidualReader.Open(reader, Config, new RandomWeights(Config, Blocks, options.Seed), stage, cancel)
-            : ResidualReader.Open(reader, stage, cancel);
+            ? Backbone.Open(backbone, Config, new RandomWeights(Config, Blocks, options.Seed), Blocks - 1, stage, cancel)
+            : Backbone.Open(backbone, Blocks - 1, stage, cancel);
     }
 
     private static BenchModel OfShape(string name, long seed)

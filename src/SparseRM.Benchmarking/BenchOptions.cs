@@ -40,8 +40,8 @@ public sealed record BenchOptions
     /// <summary>F32 or BF16 products; null takes the weights' own type, BF16 for made-up ones.</summary>
     public DType? Compute { get; init; }
 
-    /// <summary>See <see cref="ReaderOptions.MaxBatchTokens"/>.</summary>
-    public int MaxBatchTokens { get; init; } = ResidualRunner.DefaultBatchTokens;
+    /// <summary>See <see cref="BackboneOptions.MaxBatchTokens"/>.</summary>
+    public int MaxBatchTokens { get; init; } = BatchPlan.DefaultTokens;
 
     /// <summary>Seed of made-up weights, token ids and the head.</summary>
     public long Seed { get; init; } = 1;

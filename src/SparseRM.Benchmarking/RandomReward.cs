@@ -1,4 +1,5 @@
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Tensors;
 using SparseRM.Scoring;
 
@@ -9,16 +10,16 @@ internal static class RandomReward
 {
     private const int K = 32, HiddenUnits = 512;
 
-    public static RewardModel For(ResidualReader reader, long seed)
+    public static RewardModel For(Backbone backbone, int layer, long seed)
     {
         var random = new SeededRandom(seed, 5);
         int inputs = 2 * K;
-        var input = new HeadInput(HeadInputKind.Random, reader.DModel, Uniform(random, inputs * reader.DModel, reader.DModel), [], null);
+        var input = new HeadInput(HeadInputKind.Random, backbone.DModel, Uniform(random, inputs * backbone.DModel, backbone.DModel), [], null);
         var head = new RewardHead(inputs, HiddenUnits, Uniform(random, inputs * HiddenUnits, inputs), new float[HiddenUnits],
             Uniform(random, HiddenUnits, HiddenUnits), 0);
         return new RewardModel(input, head, new float[inputs], new RewardModelMetadata
         {
-            Identity = reader.Identity, TemplateSource = "", DType = reader.Model.Compute.Name().ToLowerInvariant(), Loss = "none", Margin = 0, K = K,
+            Identity = backbone.Identity(layer, ReadOutPosition.Last), TemplateSource = "", DType = backbone.Compute.Name().ToLowerInvariant(), Loss = "none", Margin = 0, K = K,
             Seed = seed, DataHash = "", Pairs = 0, HeldOutPairs = 0, EngineVersion = RewardTrainer.EngineVersion,
         });
     }

@@ -22,10 +22,10 @@ internal sealed record Scenario(string Name, string What, IReadOnlyList<TokenSeq
         Distinct("short", 2, model, options, 1, Math.Max(1, model.Tokens(options) / 8));
 
     /// <summary>Many at once: the training texts of MiniWorld, what is asked for, or eight of a quarter of the length.</summary>
-    public static Scenario Batch(BenchModel model, BenchOptions options, ResidualReader reader)
+    public static Scenario Batch(BenchModel model, BenchOptions options, Backbone backbone)
     {
         if (options.Batch is { } batch) return Distinct("batch", 3, model, options, batch, model.Tokens(options));
-        return model.IsMiniWorld ? TrainingTexts(reader) : Distinct("batch", 3, model, options, 8, Math.Max(1, model.Tokens(options) / 4));
+        return model.IsMiniWorld ? TrainingTexts(backbone) : Distinct("batch", 3, model, options, 8, Math.Max(1, model.Tokens(options) / 4));
     }
 
     /// <summary>Sixteen answers of a quarter of the length to one prompt of the whole length.</summary>
@@ -44,10 +44,10 @@ internal sealed record Scenario(string Name, string What, IReadOnlyList<TokenSeq
         return new Scenario(name, $"{count} x {tokens} tokens", [.. Enumerable.Range(0, count).Select(_ => Sequence(Ids(random, model, tokens)))]);
     }
 
-    private static Scenario TrainingTexts(ResidualReader reader)
+    private static Scenario TrainingTexts(Backbone backbone)
     {
         var data = PreferenceFile.Read(MiniWorldDemo.Pairs("truthfulness", "train"));
-        var texts = Completions.Of(reader.Encoder, data).Sequences;
+        var texts = Completions.Of(backbone.Encoder, ReadOutPosition.Last, data).Sequences;
         return new Scenario("batch", $"{texts.Count} training texts", texts);
     }
 
@@ -58,5 +58,5 @@ internal sealed record Scenario(string Name, string What, IReadOnlyList<TokenSeq
         return ids;
     }
 
-    private static TokenSequence Sequence(int[] ids) => new(ids, ids.Length - 1, ids.Length);
+    private static TokenSequence Sequence(int[] ids) => new(ids, ReadOut.At(ids.Length - 1));
 }

@@ -21,9 +21,9 @@ public static class ScoreBound
     /// <summary>The bound for the worst of some texts, in units of the score.</summary>
     internal static double Of(RewardScorer scorer, IReadOnlyList<TokenSequence> texts)
     {
-        var (model, width) = (scorer.Reader.Model, scorer.Reader.DModel);
-        float[] states = scorer.Reader.Read(texts);
-        double error = RelativeError(model.Config, model.LastLayer + 1, texts.Max(text => text.Ids.Length), model.Compute);
+        var (model, width) = (scorer.Backbone.Model, scorer.Backbone.DModel);
+        float[] states = scorer.Backbone.ReadStates(texts, scorer.Layer);
+        double error = RelativeError(model.Config, scorer.Layer + 1, texts.Max(text => text.Ids.Length), model.Compute);
         double steepest = 0;
         for (int i = 0; i < texts.Count; i++)
         {

@@ -48,16 +48,16 @@ internal sealed class BenchRun : IDisposable
     {
         (_model, _options, _progress, _cancel) = (model, options, progress, cancel);
         long start = Stopwatch.GetTimestamp();
-        var reader = model.Open(options, threads, progress, cancel);
+        using var backbone = model.Open(options, threads, progress, cancel);
         _openSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        _scorer = new RewardScorer(reader, RandomReward.For(reader, options.Seed), null);
+        _scorer = backbone.Attach(RandomReward.For(backbone, model.Blocks - 1, options.Seed));
     }
 
-    private Backend Backend => _scorer.Reader.Backend;
+    private Backend Backend => _scorer.Backbone.Backend;
 
     /// <summary>The scenario that the result is known by, alone.</summary>
     public ScenarioResult Headline() => _options.Batch > 1
-        ? Time(Scenario.Batch(_model, _options, _scorer.Reader), Seconds(6), 1, null)
+        ? Time(Scenario.Batch(_model, _options, _scorer.Backbone), Seconds(6), 1, null)
         : Time(Scenario.Single(_model, _options), Seconds(6), 3, null);
 
     public BenchResult Measure()
@@ -73,15 +73,15 @@ internal sealed class BenchRun : IDisposable
         {
             alone,
             Time(brief, Seconds(2), 3, alone),
-            Time(Scenario.Batch(_model, _options, _scorer.Reader), Seconds(6), 1, alone),
+            Time(Scenario.Batch(_model, _options, _scorer.Backbone), Seconds(6), 1, alone),
         };
         if (!_options.Quick) scenarios.Add(Time(Scenario.Group(_model, _options), Seconds(4), 1, alone));
         long call = Allocated(single), briefCall = Allocated(brief);
         return new BenchResult
         {
-            Model = _model, Options = _options, Backend = (Backend.Name, Backend.Description), Compute = _scorer.Reader.Model.Compute, Peaks = peaks,
+            Model = _model, Options = _options, Backend = (Backend.Name, Backend.Description), Compute = _scorer.Backbone.Compute, Peaks = peaks,
             Variants = Enum.GetValues<OpKind>().ToDictionary(op => op, op => Backend.Variants(op).First(variant => variant.Selected).Name),
-            OpenSeconds = _openSeconds, FirstScoreSeconds = first, ModelBytes = _scorer.Reader.Model.ResidentBytes, ResidentBytes = Environment.WorkingSet,
+            OpenSeconds = _openSeconds, FirstScoreSeconds = first, ModelBytes = _scorer.Backbone.Model.ResidentBytes, ResidentBytes = Environment.WorkingSet,
             AllocatedBytesPerCall = call,
             AllocatedBytesPerToken = (call - briefCall) / (double)Math.Max(1, Tokens(single) - Tokens(brief)),
             Scenarios = scenarios, Scaling = [],

@@ -26,17 +26,17 @@ public sealed record VariantAgreement(DType Compute, int Choices, int Texts, dou
     {
         var model = BenchModel.Of(new BenchOptions { Model = ModelShapes.MiniWorld });
         var options = new BenchOptions { Model = ModelShapes.MiniWorld, Backend = backend, Compute = compute };
-        var reader = model.Open(options, threads: 0, null, default);
-        using var scorer = new RewardScorer(reader, RandomReward.For(reader, options.Seed), null);
+        using var backbone = model.Open(options, threads: 0, null, default);
+        using var scorer = backbone.Attach(RandomReward.For(backbone, model.Blocks - 1, options.Seed));
         var data = PreferenceFile.Read(MiniWorldDemo.Pairs("truthfulness", "test"), new PreferenceReadOptions { Limit = TextCount });
-        var texts = Completions.Of(reader.Encoder, data).Sequences.Take(TextCount).ToArray();
-        var defaults = Selected(reader.Backend);
-        var choices = Every(reader.Backend, defaults);
+        var texts = Completions.Of(backbone.Encoder, ReadOutPosition.Last, data).Sequences.Take(TextCount).ToArray();
+        var defaults = Selected(backbone.Backend);
+        var choices = Every(backbone.Backend, defaults);
         bool sameBits = true;
         var scores = new List<float[]>();
         foreach (var choice in choices)
         {
-            foreach (var (op, variant) in choice) reader.Backend.Select(op, variant);
+            foreach (var (op, variant) in choice) backbone.Backend.Select(op, variant);
             float[] together = scorer.ScoreBatch(texts);
             int alone = scores.Count % texts.Length;
             sameBits &= BitConverter.SingleToInt32Bits(scorer.ScoreBatch([texts[alone]])[0]) == BitConverter.SingleToInt32Bits(together[alone]);

@@ -32,16 +32,20 @@ public static class MiniWorldDemo
     /// <exception cref="Errors.SparseRMException">A file of the demo is missing or an option is out of range.</exception>
     public static DemoResult Run(DemoOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var fit = new FitOptions
+        var model = new TrainerOptions
         {
-            Reader = new ReaderOptions
+            Backbone = new BackboneOptions
             {
                 Model = Model, Backend = options.Backend, Variants = options.Variants, Threads = options.Threads, Compute = options.Compute ?? DType.F32,
             },
-            Sae = Sae, K = options.K, Pairs = options.Pairs,
+            Sae = Sae,
+        };
+        var fit = new FitOptions
+        {
+            K = options.K, Pairs = options.Pairs,
             Training = new HeadTrainingOptions { Seed = options.Seed, Threads = options.Threads },
         };
-        using var trainer = RewardTrainer.Open(fit, progress, cancel);
+        using var trainer = RewardTrainer.Open(model, progress, cancel);
         PreferenceStates States(string part) => trainer.ReadStates(PreferenceFile.Read(Pairs(options.Task, part)), progress, cancel);
         var (train, test, shift) = (States("train"), States("test"), States("shift"));
 
@@ -90,7 +94,7 @@ public static class MiniWorldDemo
         {
             string path = Path.Combine(folder, "demo.safetensors");
             RewardModelFile.Save(path, reward);
-            using var scorer = RewardScorer.Open(path, trainer.Reader.Options);
+            using var scorer = RewardScorer.Open(path, trainer.Backbone.Options);
             IReadOnlyList<Message> right = [.. item.Prompt, .. item.Chosen[0]], wrong = [.. item.Prompt, .. item.Rejected[0]];
             return new DemoExample(
                 item.Prompt[^1].Content!, item.Chosen[0][^1].Content!, item.Rejected[0][^1].Content!,

@@ -51,7 +51,7 @@ public sealed class MemoryTests
     }
 
     private static ResidualReader Open(string folder, int layer) =>
-        ResidualReader.Open(new ReaderOptions { Model = folder, Layer = layer, IdsOnly = true });
+        ResidualReader.Open(new BackboneOptions { Model = folder, Layer = layer, IdsOnly = true });
 
     private static void OpenAndRead(string folder, int layer)
     {
