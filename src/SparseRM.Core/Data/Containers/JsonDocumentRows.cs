@@ -3,17 +3,14 @@ using SparseRM.Errors;
 
 namespace SparseRM.Data.Containers;
 
-/// <summary>A whole JSON document: an array of objects, or an object whose <c>data</c> is one. Rows count from 1.</summary>
-internal static class JsonArrayRows
+/// <summary>A whole JSON document in any of the shapes of <see cref="JsonTable"/>. Rows count from 1.</summary>
+internal static class JsonDocumentRows
 {
     public static IEnumerable<DataRow> Read(string path, Stream stream)
     {
         JsonElement root = Parse(path, ReadAll(path, stream));
-        if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("data", out JsonElement data)) root = data;
-        if (root.ValueKind != JsonValueKind.Array)
-            throw new DataFormatException(path, 0, "expected a JSON array of rows, or an object with such an array under 'data'");
         long row = 0;
-        foreach (JsonElement value in root.EnumerateArray()) yield return DataRow.Of(path, ++row, value, "row");
+        foreach (JsonElement value in JsonTable.Rows(path, root)) yield return DataRow.Of(path, ++row, value, "row");
     }
 
     private static JsonElement Parse(string path, ReadOnlyMemory<byte> utf8)
