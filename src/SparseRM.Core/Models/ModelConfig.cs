@@ -16,6 +16,11 @@ public sealed record RopeScaling(string Kind, double Factor = 1, double LowFreqF
 /// <param name="Scaling">Stretching.</param>
 public sealed record RopeConfig(double Theta, RopeScaling Scaling);
 
+/// <summary>Part of a matrix whose fp8 elements share one scale.</summary>
+/// <param name="Rows">Outputs; the last block of a matrix may have fewer.</param>
+/// <param name="Columns">Inputs; likewise.</param>
+public sealed record Fp8Block(int Rows, int Columns);
+
 /// <summary>A model by its behaviour, not its brand: all that the forward pass may ask.</summary>
 public sealed record ModelConfig
 {
@@ -63,6 +68,11 @@ public sealed record ModelConfig
     public bool QkvBias { get; init; }
     /// <summary>Whether the attention's output has a bias.</summary>
     public bool OutputBias { get; init; }
+
+    /// <summary>How fp8 weights are scaled; null where no weight may be fp8.</summary>
+    public Fp8Block? Fp8Block { get; init; }
+    /// <summary>Fields of config.json that the family's code never reads, so that they change nothing; for reports.</summary>
+    public IReadOnlyList<string> IgnoredFields { get; init; } = [];
 
     /// <summary>Factor of the embeddings for a compute dtype: sqrt(DModel) rounded to it, or 1.</summary>
     /// <remarks>Gemma-2-9B in bf16 multiplies by 59.75, not 59.866: the rounding is part of the model. Source: HF Gemma2Model.</remarks>

@@ -72,7 +72,7 @@ public sealed class WeightIndexTests : IDisposable
     [Theory]
     [InlineData("", "not valid JSON")]
     [InlineData("{", "not valid JSON")]
-    [InlineData("[]", "no \"weight_map\" object")]
+    [InlineData("[]", "must be a JSON object, found an array")]
     [InlineData("{}", "no \"weight_map\" object")]
     [InlineData("""{"weight_map":[]}""", "no \"weight_map\" object")]
     [InlineData("""{"weight_map":{}}""", "weight_map is empty")]

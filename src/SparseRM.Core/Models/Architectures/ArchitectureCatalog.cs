@@ -19,9 +19,13 @@ public static class ArchitectureCatalog
         string type = hf.Text("model_type");
         var architecture = s_all.FirstOrDefault(candidate => candidate.ModelType == type);
         if (architecture is null)
-            throw new ModelFormatException(hf.Path, $"model_type \"{type}\" is not supported; these are: {string.Join(", ", ModelTypes)}");
-        var config = architecture.Read(hf);
-        hf.RequireAllConsumed();
-        return config;
+        {
+            hf.ThrowProblems();
+            string why = Variants.OtherFamily(type) is { } other ? $"is \"{type}\": {other}" : $"is \"{type}\", which is not supported";
+            throw new ModelFormatException(hf.Path, $"\"model_type\" {why}; supported are {string.Join(", ", ModelTypes)}");
+        }
+        var config = architecture.Read(hf) with { Fp8Block = Quantization.Read(hf) };
+        hf.ThrowProblems();
+        return config with { IgnoredFields = hf.Ignored };
     }
 }

@@ -14,7 +14,7 @@ internal static class Gemma3
         hf.Ignore("vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index", "image_token_id", "boi_token_id", "eoi_token_id");
         if (hf.Section("text_config") is not { } text)
         {
-            hf.Refuse("field text_config is missing");
+            hf.Refuse("text_config", "is missing");
             return HfFields.Common(hf, "gemma3_text", s_defaults);
         }
         text.Ignore("model_type");
@@ -50,7 +50,7 @@ internal static class Gemma3
         return [.. new[] { "full_attention", "sliding_attention" }.Select(type =>
         {
             if (parameters.Section(type) is { } section) return new RopeConfig(section.Number("rope_theta"), HfFields.Scaling(section));
-            hf.Refuse($"field rope_parameters.{type} is missing");
+            hf.Refuse($"rope_parameters.{type}", "is missing");
             return new RopeConfig(1e4, new("default"));
         })];
     }

@@ -35,6 +35,8 @@ internal static class DictionaryLearning
             HookName = config.SubmoduleName,
             Variant = config.DictClass,
             Notes = config.ModelName is { } model ? [$"Trained on \"{model}\"."] : [],
+            ModelName = config.ModelName,
+            IgnoredFields = config.Ignored,
         };
         return parts.Build(tensors);
     }
