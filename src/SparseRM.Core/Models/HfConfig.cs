@@ -54,8 +54,9 @@ internal sealed class HfConfig
     public double Positive(string name, double? otherwise = null)
     {
         double number = Number(name, otherwise);
-        if (number <= 0) _json.Refuse(name, $"is {StrictJson.Shown(_json.Peek(name)!.Value)}, expected a number greater than 0");
-        return number > 0 ? number : 1;
+        if (number > 0) return number;
+        _json.Refuse(name, $"must be a number greater than 0, found {(_json.Peek(name) is { } value ? StrictJson.Shown(value) : "none, and what follows from the other fields is not")}");
+        return 1;
     }
 
     /// <summary>A boolean.</summary>

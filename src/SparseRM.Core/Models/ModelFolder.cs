@@ -1,4 +1,5 @@
 using SparseRM.Errors;
+using SparseRM.Json;
 
 namespace SparseRM.Models;
 
@@ -22,6 +23,18 @@ public static class ModelFolder
         if (Directory.Exists(snapshots) && Directory.EnumerateDirectories(snapshots).ToArray() is [var only]) return only;
         throw new ModelFormatException(model,
             $"is neither a folder nor in the local Hugging Face cache ({repository}); nothing is downloaded here, so run `hf download {model}` first");
+    }
+
+    /// <summary>Refuses the folder of a LoRA adapter, which Hugging Face's own loader would take for its base model and the adapter together.</summary>
+    /// <exception cref="ModelFormatException">It is one; the message says how to merge it.</exception>
+    internal static void RefuseAdapter(string folder)
+    {
+        string path = Path.Combine(folder, "adapter_config.json");
+        if (!File.Exists(path)) return;
+        var config = JsonConfig.Open(path);
+        string kind = config.Text("peft_type") ?? "LoRA", into = config.Text("base_model_name_or_path") is { Length: > 0 } name ? $" \"{name}\"" : "";
+        throw new ModelFormatException(folder, $"holds a {kind} adapter (adapter_config.json), not a model: merge it into its base model{into} with PEFT's merge_and_unload, "
+            + "save that with save_pretrained, and give the merged folder (if these weights are merged, remove adapter_config.json)");
     }
 
     private static string? Snapshot(string snapshots, string commit) =>

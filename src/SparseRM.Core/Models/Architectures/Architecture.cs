@@ -19,18 +19,17 @@ internal sealed record HfDefaults(int NCtx, int? NKvHeads = null, int? DHead = n
 internal static class HfFields
 {
     /// <summary>Beyond what any published model has, so that a wrong config is refused by its field and not by what runs out.</summary>
-    private const int MaxLayers = 4096, MaxWidth = 1 << 20, MaxVocabulary = 1 << 24;
+    private const int MaxLayers = 4096, MaxWidth = 1 << 20, MaxHead = 1 << 14, MaxVocabulary = 1 << 24;
 
     /// <summary>Sizes, epsilon, rope and the plain defaults; families change what differs.</summary>
     public static ModelConfig Common(HfConfig hf, string family, HfDefaults defaults)
     {
         hf.RefuseVariants(Variants.Switches);
-        if (hf.Number("partial_rotary_factor", 1) != 1) hf.Refuse("partial_rotary_factor", "is not 1: rotating a part of each head is not supported");
         int dModel = hf.Int("hidden_size", max: MaxWidth), nHeads = hf.Int("num_attention_heads", defaults.NHeads, MaxWidth), nLayers = hf.Int("num_hidden_layers", max: MaxLayers);
         int? dHeadDefault = hf.IsNull("head_dim") ? null : defaults.DHead;
         if (!hf.Has("head_dim") && dHeadDefault is null && dModel % nHeads != 0)
             hf.Refuse("hidden_size", $"is {dModel}, not a multiple of num_attention_heads {nHeads}, and head_dim is missing");
-        int dHead = hf.Int("head_dim", dHeadDefault ?? Math.Max(1, dModel / nHeads), MaxWidth);
+        int dHead = hf.Int("head_dim", dHeadDefault ?? Math.Max(1, dModel / nHeads), MaxHead);
         int nKvHeads = hf.Int("num_key_value_heads", hf.IsNull("num_key_value_heads") ? nHeads : defaults.NKvHeads ?? nHeads, MaxWidth);
         if (nHeads % nKvHeads != 0) hf.Refuse("num_attention_heads", $"is {nHeads}, not a multiple of num_key_value_heads {nKvHeads}");
         if ((long)nHeads * dHead > int.MaxValue / 2) hf.Refuse("head_dim", $"is {dHead}: {nHeads} heads of it are more than any model has");
@@ -42,36 +41,6 @@ internal static class HfFields
             RmsNormEps = (float)hf.Positive("rms_norm_eps", 1e-6), QueryScale = 1 / MathF.Sqrt(dHead),
             LayerWindows = new int[nLayers], Ropes = [], LayerRopes = new int[nLayers], Activation = GatedActivationKind.Silu,
         };
-    }
-
-    /// <summary>Both dialects of one rotary table: <c>rope_parameters</c>, or <c>rope_theta</c> with <c>rope_scaling</c>.</summary>
-    public static RopeConfig Rope(HfConfig hf)
-    {
-        if (hf.Section("rope_parameters") is { } parameters)
-        {
-            hf.Ignore("rope_theta"); // transformers 5 leaves a copy beside rope_parameters in some files
-            return new RopeConfig(parameters.Number("rope_theta"), Scaling(parameters));
-        }
-        return new RopeConfig(hf.Number("rope_theta", 10000), hf.Section("rope_scaling") is { } scaling ? Scaling(scaling) : new("default"));
-    }
-
-    /// <summary>Reads <c>rope_type</c> (older: <c>type</c>) and the fields of the kinds that are known.</summary>
-    public static RopeScaling Scaling(HfConfig hf)
-    {
-        string kind = hf.Has("rope_type") ? hf.Text("rope_type") : hf.Text("type", "default");
-        hf.Ignore("type");
-        switch (kind)
-        {
-            case "default":
-                return new(kind);
-            case "linear":
-                return new(kind, hf.Number("factor"));
-            case "llama3":
-                return new(kind, hf.Number("factor"), hf.Number("low_freq_factor"), hf.Number("high_freq_factor"), hf.Int("original_max_position_embeddings"));
-            default:
-                hf.Refuse("rope_type", $"is \"{kind}\", which is not supported (default, linear and llama3 are)");
-                return new("default");
-        }
     }
 
     /// <summary>HF's names of non-linearities.</summary>

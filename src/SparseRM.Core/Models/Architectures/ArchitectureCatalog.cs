@@ -15,6 +15,7 @@ public static class ArchitectureCatalog
     /// <exception cref="ModelFormatException">Not JSON, an unknown family, a field missing, wrong or not understood; all problems are named.</exception>
     public static ModelConfig Read(string folder)
     {
+        ModelFolder.RefuseAdapter(folder);
         var hf = HfConfig.Read(System.IO.Path.Combine(folder, "config.json"));
         string type = hf.Text("model_type");
         var architecture = s_all.FirstOrDefault(candidate => candidate.ModelType == type);

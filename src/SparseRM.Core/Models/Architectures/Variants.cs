@@ -8,7 +8,7 @@ internal static class Variants
     /// <summary>Fields of config.json.</summary>
     public static readonly ConfigSwitch[] Switches =
     [
-        new("use_mrope", Rotation), new("mrope_section", Rotation), new("mrope_interleaved", Rotation), new("rope_interleaved", Rotation), new("rope_interleave", Rotation),
+        new("partial_rotary_factor", "rotating a part of each head is not supported", Off: 1), new("use_mrope", Rotation), new("mrope_section", Rotation), new("mrope_interleaved", Rotation), new("rope_interleaved", Rotation), new("rope_interleave", Rotation),
         new("no_rope_layers", Rotation), new("no_rope_layer_interval", Rotation), new("alibi", Rotation), new("use_alibi", Rotation),
         new("num_experts", Experts), new("num_local_experts", Experts), new("n_routed_experts", Experts), new("moe_intermediate_size", Experts), new("enable_moe_block", Experts),
         new("full_attention_interval", "a hybrid of attention and linear attention is not supported"),
