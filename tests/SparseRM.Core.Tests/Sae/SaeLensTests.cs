@@ -98,6 +98,15 @@ public sealed class SaeLensTests : IDisposable
     public void Refuses_configs_by_field(string config, string expected) => Assert.Contains(expected, Refusal(config));
 
     [Fact]
+    public void A_field_that_saelens_never_reads_is_ignored_and_listed()
+    {
+        var sae = Open("""{"fold_me":1,"lr":3,"metadata":{"model_name":"acme/m","anything":{"a":1}}}""");
+        Assert.Equal(["fold_me"], sae.IgnoredFields);
+        Assert.Equal("acme/m", sae.ModelName);
+        Assert.Equal(Open("{}").BEnc, sae.BEnc);
+    }
+
+    [Fact]
     public void Refuses_tensors_by_name()
     {
         Assert.Contains("does not know: threshold", Refusal("{}", TensorToWrite.Singles("threshold", new float[3], 3)));

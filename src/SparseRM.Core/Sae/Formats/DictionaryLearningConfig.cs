@@ -57,6 +57,9 @@ internal sealed class DictionaryLearningConfig
         _trainer.Integer("k");
     }
 
+    /// <summary><c>trainer.k</c>, where it is there.</summary>
+    public int? K => _trainer.Integer("k");
+
     /// <summary>The config's k, where there is one, must be the tensors'.</summary>
     public void RequireK(int k) => _trainer.RequireWidth("k", k);
 }

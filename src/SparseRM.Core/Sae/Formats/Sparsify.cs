@@ -33,7 +33,7 @@ internal static class Sparsify
             Activation = activation,
             Format = Name,
             Layer = ReadLayer(folder),
-            HookName = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
+            HookName = SaeLayer.Parts(folder).First(),
             Variant = $"{k}",
             IgnoredFields = config.Ignored,
         }.Build(tensors);
