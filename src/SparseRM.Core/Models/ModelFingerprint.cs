@@ -39,7 +39,11 @@ internal static class ModelFingerprint
         + $"{string.Join(',', c.LayerRopes.Take(layer + 1))}|{string.Join(',', c.Ropes.Select(Behaviour))}|{c.Activation}|{c.QkNorm}|{c.QkvBias}|{c.OutputBias}");
 
     private static string Behaviour(RopeConfig rope) => string.Create(CultureInfo.InvariantCulture,
-        $"{rope.Theta:R} {rope.Scaling.Kind} {rope.Scaling.Factor:R} {rope.Scaling.LowFreqFactor:R} {rope.Scaling.HighFreqFactor:R} {rope.Scaling.OriginalContext}");
+        $"{rope.Theta:R} {rope.Scaling.Kind} {rope.Scaling.Factor:R} {rope.Scaling.LowFreqFactor:R} {rope.Scaling.HighFreqFactor:R} {rope.Scaling.OriginalContext}{Yarn(rope.Scaling)}");
+
+    // Only where it counts, so that the fingerprints of other models stay what they were.
+    private static string Yarn(RopeScaling scaling) => scaling.Kind != "yarn" ? "" : string.Create(CultureInfo.InvariantCulture,
+        $" {scaling.BetaFast:R} {scaling.BetaSlow:R} {scaling.Truncate} {scaling.AttentionFactor:R}");
 
     private static void Samples(IncrementalHash hash, WeightSlice slice)
     {
