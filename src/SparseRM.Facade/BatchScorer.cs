@@ -8,7 +8,7 @@ namespace SparseRM;
 /// <summary>Scores of micro-batches of states that are on a backend: one op, one download. Not thread-safe.</summary>
 internal sealed class BatchScorer(Backend backend, RewardModel reward) : IDisposable
 {
-    private readonly ResidentReward _reward = new(backend, reward.Input, reward.Head);
+    private readonly ResidentHeads _heads = new(backend, reward.Input, [reward.Head]);
     private DeviceBuffer? _buffer;
     private float[] _scores = [];
 
@@ -29,7 +29,7 @@ internal sealed class BatchScorer(Backend backend, RewardModel reward) : IDispos
             _scores = new float[count];
         }
         var scored = new Tensor(_buffer!, 0, count, 1, 1);
-        backend.Score(states, _reward, scored);
+        backend.Score(states, _heads.Weights, scored);
         backend.Download(scored, _scores);
         for (int i = 0; i < count; i++)
         {
@@ -42,6 +42,6 @@ internal sealed class BatchScorer(Backend backend, RewardModel reward) : IDispos
     public void Dispose()
     {
         _buffer?.Dispose();
-        _reward.Dispose();
+        _heads.Dispose();
     }
 }

@@ -25,7 +25,7 @@ public sealed class RewardScorer : IDisposable
     internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae)
     {
         (Reader, Reward, _sae) = (reader, reward, sae);
-        if (ResidentReward.Takes(reward.Input)) _batches = new BatchScorer(reader.Backend, reward);
+        if (ResidentHeads.Takes(reward.Input)) _batches = new BatchScorer(reader.Backend, reward);
     }
 
     /// <summary>Opens a model with a reward file.</summary>
