@@ -1,5 +1,10 @@
 #include "cpu/ops.h"
 
+namespace srm {
+// Rows of one task, and the most dot products of each at a time: directions, or hidden units.
+inline constexpr int64_t kScoreRows = 8, kScoreDots = 64;
+}  // namespace srm
+
 #define SRM_KERNEL_FILE "cpu/ops/score_kernel.inc"
 #include "cpu/foreach_isa.h"
 
@@ -19,8 +24,8 @@ constexpr std::array kScoreVariants = {
 };
 constexpr auto kScoreInfos = infos(kScoreVariants);
 
-// Rows of one task, and the most dot products of each at a time: directions, or hidden units.
-constexpr int64_t kRows = 4, kDots = 64;
+// Products that cost as much as one element of what other ops read and write: see grain.
+constexpr int64_t kAtOnce = 8;
 
 bool is_finite(const float* values, int64_t count) {
   uint32_t most = 0;
@@ -34,13 +39,14 @@ bool is_finite(const float* values, int64_t count) {
 
 // v = directions · z, rounded to f32.
 void project(srmk_backend& backend, ScoreDotsFn dots, Rows z, Rows directions, Rows v) {
-  int64_t row_blocks = (z.rows + kRows - 1) / kRows;
-  int64_t width = std::min(kDots, (grain(directions.rows, std::min(kRows, z.rows) * z.columns) + 3) / 4 * 4);
+  int64_t row_blocks = (z.rows + kScoreRows - 1) / kScoreRows;
+  int64_t width =
+      std::min(kScoreDots, (grain(directions.rows, std::min(kScoreRows, z.rows) * z.columns / kAtOnce) + 3) / 4 * 4);
   int64_t parts = (directions.rows + width - 1) / width;
   backend.pool.run(row_blocks * parts, [&](int64_t task, int worker) {
-    int64_t first = task / parts * kRows, count = std::min(kRows, z.rows - first);
+    int64_t first = task / parts * kScoreRows, count = std::min(kScoreRows, z.rows - first);
     int64_t start = task % parts * width, columns = std::min(width, directions.rows - start);
-    auto* sums = backend.worker_scratch[worker].get<double>(kRows * kDots);
+    auto* sums = backend.worker_scratch[worker].get<double>(kScoreRows * kScoreDots);
     dots(z, first, count, directions, start, columns, sums);
     for (int64_t r = 0; r < count; r++)
       for (int64_t c = 0; c < columns; c++) v.row(first + r)[start + c] = static_cast<float>(sums[r * columns + c]);
@@ -51,8 +57,8 @@ void project(srmk_backend& backend, ScoreDotsFn dots, Rows z, Rows directions, R
 void score_head(ScoreDotsFn dots, Rows v, int64_t first, int64_t count, Rows w1, const float* b1, const float* w2,
                 float b2, double* sums, double* scores) {
   std::fill(scores, scores + count, static_cast<double>(b2));
-  for (int64_t start = 0; start < w1.rows; start += kDots) {
-    int64_t units = std::min(kDots, w1.rows - start);
+  for (int64_t start = 0; start < w1.rows; start += kScoreDots) {
+    int64_t units = std::min(kScoreDots, w1.rows - start);
     dots(v, first, count, w1, start, units, sums);
     for (int64_t r = 0; r < count; r++)
       for (int64_t u = 0; u < units; u++) {
@@ -75,13 +81,14 @@ void score(srmk_backend& backend, Rows z, const ScoreHeads& heads, Rows scores) 
     project(backend, dots, z, heads.directions, v);
   }
   // As many blocks of rows as make a task worth sharing out: all heads of a block follow each other.
-  int64_t block = kRows * grain((z.rows + kRows - 1) / kRows, kRows * hidden * inputs * count_heads);
+  int64_t block =
+      kScoreRows * grain((z.rows + kScoreRows - 1) / kScoreRows, kScoreRows * hidden * inputs * count_heads / kAtOnce);
   backend.pool.run((z.rows + block - 1) / block, [&](int64_t task, int worker) {
-    auto* sums = backend.worker_scratch[worker].get<double>(kRows * kDots);
+    auto* sums = backend.worker_scratch[worker].get<double>(kScoreRows * kScoreDots);
     int64_t end = std::min(z.rows, (task + 1) * block);
-    for (int64_t first = task * block; first < end; first += kRows) {
-      int64_t count = std::min(kRows, end - first);
-      double totals[kRows];
+    for (int64_t first = task * block; first < end; first += kScoreRows) {
+      int64_t count = std::min(kScoreRows, end - first);
+      double totals[kScoreRows];
       for (int64_t h = 0; h < count_heads; h++) {
         Rows w1 = {heads.w1.row(h * hidden), hidden, inputs, heads.w1.stride};
         score_head(dots, v, first, count, w1, heads.b1.row(h), heads.w2.row(h), heads.b2.data[h], sums, totals);
