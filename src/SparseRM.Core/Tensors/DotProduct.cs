@@ -1,10 +1,10 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace SparseRM.Scoring;
+namespace SparseRM.Tensors;
 
 /// <summary>Dot product of float32 vectors in float64.</summary>
-/// <remarks>Four sums in a fixed order on every machine: products of float32 are exact in float64, so fused or not the bits are the same.</remarks>
+/// <remarks>Eight sums in a fixed order on every machine: products of float32 are exact in float64, so fused or not the bits are the same.</remarks>
 internal static class DotProduct
 {
     /// <summary>sum_i a[i] * b[i].</summary>
