@@ -64,6 +64,15 @@ public sealed class HostileDataTests : IDisposable
     }
 
     [Fact]
+    public void Names_from_a_file_carry_no_control_characters()
+    {
+        PreferenceSet set = PreferenceFile.Read(_folder.File("a.jsonl", """{"prompt":"q","chosen":"a","rejected":"b","subset":"\u001b[31mred\n"}"""));
+        Assert.Equal("\\u001b[31mred\\u000a", set.Items[0].Subset);
+        string message = Assert.Throws<DataFormatException>(() => PreferenceFile.Read(_folder.File("b.jsonl", """{"\u001b[31m":1,"\r\u202ex":2}"""))).Message;
+        Assert.DoesNotContain(message, c => char.IsControl(c) || c == '\u202e');
+    }
+
+    [Fact]
     public async Task Standard_input_that_is_closed_is_said_at_once()
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("descriptors are looked at on Linux only");
