@@ -16,7 +16,6 @@ public sealed class ResidualReader : IDisposable
     private const int CachedRows = 256;
     private readonly Lock _gate = new();
     private readonly ResidualRunner _runner;
-    private readonly string _arithmetic;
     private float[] _block = [];
     private bool _disposed;
 
@@ -25,7 +24,7 @@ public sealed class ResidualReader : IDisposable
         (Options, Backend, Model, Tokenizer, Template) = (options, backend, model, tokenizer, template);
         Encoder = new InputEncoder(tokenizer, template, options.Position, options.Truncation, model.Config.NCtx, model.Config.DVocab);
         _runner = new ResidualRunner(model, options.MaxBatchTokens);
-        _arithmetic = Arithmetic(backend, model.Compute);
+        Arithmetic = ArithmeticOf(backend, model.Compute);
     }
 
     /// <summary>Opens everything; blocks after the layer are not loaded.</summary>
@@ -91,6 +90,9 @@ public sealed class ResidualReader : IDisposable
         Layer = Layer, Position = Options.Position,
         TemplateName = Template?.Name ?? "", TemplateFingerprint = Template?.Fingerprint ?? "", TokenizerFingerprint = Tokenizer?.Fingerprint ?? "",
     };
+
+    /// <summary>All that decides bits beside model and input: version, dtype, backend, variant of each op.</summary>
+    internal string Arithmetic { get; }
 
     /// <summary>Width of a state.</summary>
     public int DModel => Model.Config.DModel;
@@ -206,11 +208,11 @@ public sealed class ResidualReader : IDisposable
     }
 
     private HiddenStateKey KeyOf(TokenSequence sequence) => HiddenStateKey.Of(
-        Model.Fingerprint, Tokenizer?.Fingerprint ?? "", Template?.Fingerprint ?? "", _arithmetic, Layer,
+        Model.Fingerprint, Tokenizer?.Fingerprint ?? "", Template?.Fingerprint ?? "", Arithmetic, Layer,
         $"{Options.Position} {sequence.ReadStart} {sequence.ReadEnd}", "", sequence.Ids.Span);
 
-    /// <summary>All that decides bits beside the model: another kernel or another version of the engine may round otherwise.</summary>
-    private static string Arithmetic(Backend backend, DType compute) => string.Join(' ',
+    // Another kernel or another version of the engine may round otherwise.
+    private static string ArithmeticOf(Backend backend, DType compute) => string.Join(' ',
         Enum.GetValues<OpKind>().Where(op => op is not (OpKind.SaeEncode or OpKind.CountActive or OpKind.Score)).Select(op => backend.Variants(op).FirstOrDefault(variant => variant.Selected).Name)
             .Prepend(backend.Name).Prepend(compute.Name()).Prepend(RewardTrainer.EngineVersion));
 

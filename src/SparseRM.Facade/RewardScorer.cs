@@ -25,7 +25,7 @@ public sealed class RewardScorer : IDisposable
     internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae)
     {
         (Reader, Reward, _sae) = (reader, reward, sae);
-        if (ResidentReward.Takes(reward.Input)) _batches = new BatchScorer(reader.Backend, reward);
+        if (reward.IsSingle && reward.Components[0].Weight == 1 && ResidentReward.Takes(reward.Input)) _batches = new BatchScorer(reader.Backend, reward);
     }
 
     /// <summary>Opens a model with a reward file.</summary>
@@ -46,7 +46,7 @@ public sealed class RewardScorer : IDisposable
         try
         {
             reward.Metadata.Identity.RequireMatches(rewardPath, reader.Identity);
-            return new RewardScorer(reader, reward, reward.Input.NeedsSae ? Encoder(rewardPath, reward, sae, reader) : null);
+            return new RewardScorer(reader, reward, reward.NeedsSae ? Encoder(rewardPath, reward, sae, reader) : null);
         }
         catch
         {
@@ -88,6 +88,15 @@ public sealed class RewardScorer : IDisposable
         {
             // States stay where they are; their scores alone come to the host.
             Reader.Run(sequences, (states, numbers) => _batches.Score(states, numbers.Span, scores, Reader.Layer), stage, cancel);
+            return scores;
+        }
+        if (!Reward.IsSingle || Reward.Components[0].Weight != 1)
+        {
+            if (Reward.NeedsSae) throw new SparseRMException("several heads that read activations of a top-k SAE are not scored yet; use one head, or another input.");
+            Reader.Read(sequences, (numbers, states) =>
+            {
+                for (int i = 0; i < numbers.Length; i++) scores[numbers.Span[i]] = Reward.Score(states.Span.Slice(i * Reader.DModel, Reader.DModel));
+            }, stage, cancel);
             return scores;
         }
         int width = Reward.Input.Count;

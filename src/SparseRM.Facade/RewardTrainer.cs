@@ -83,6 +83,17 @@ public sealed class RewardTrainer : IDisposable
         PreferenceStates states, FitOptions? options = null, IReadOnlySet<int>? items = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         options ??= _options;
+        var (fit, rows) = FitWithoutProbe(states, options, items, progress, cancel);
+        var model = fit.Reward;
+        var probe = RewardProbe.Of(
+            Reader.Arithmetic, RewardProbe.Choose(rows.Select(states.SequenceOf)), sequences => HeadScores(model, sequences, cancel));
+        return fit with { Reward = new RewardModel([model.Components[0].With(probe)], model.Aggregate) };
+    }
+
+    /// <summary>As <see cref="Fit"/>, for a model that is not kept; also gives the completions that it was fitted on.</summary>
+    internal (FitResult Fit, IReadOnlyList<int> Rows) FitWithoutProbe(
+        PreferenceStates states, FitOptions options, IReadOnlySet<int>? items, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
         var places = new PairPlaces(pairs, states.Count);
         var (input, warnings) = MakeInput(states, places, options, progress, cancel);
@@ -93,11 +104,37 @@ public sealed class RewardTrainer : IDisposable
         {
             foreach (var (pair, isChosen) in places[row]) v.CopyTo((isChosen ? chosen : rejected).AsSpan(pair * input.Count));
         }, progress, cancel);
-        var training = options.Training;
-        var epochs = new Progress(progress, training);
-        var head = HeadTrainer.Train(
-            new PairInputs(chosen, rejected, input.Count), training, [.. pairs.Select(pair => states.PromptOf(pair.Item))], epochs, cancel);
-        return new FitResult(new RewardModel(input, head.Head, head.MeanInput, Metadata(states, pairs.Length, options, head)), head, warnings);
+        var trained = HeadTrainer.TrainEnsemble(
+            new PairInputs(chosen, rejected, input.Count), options.Training, options.Heads, options.Bootstrap,
+            [.. pairs.Select(pair => states.PromptOf(pair.Item))], new Progress(progress, options.Training), cancel);
+        var component = new RewardComponent(
+            RewardComponent.DefaultName, 1, input, [.. trained.Heads.Select(head => head.Head)], trained.Heads[0].MeanInput,
+            Metadata(states, pairs.Length, options, trained), trained.Novelty);
+        return (new FitResult(new RewardModel([component], options.Aggregate), trained.Heads, warnings), places.Rows);
+    }
+
+    /// <summary>The score of every head for texts of which no states are kept, as a scorer computes them.</summary>
+    private float[][] HeadScores(RewardModel reward, IReadOnlyList<TokenSequence> sequences, CancellationToken cancel)
+    {
+        var (component, width) = (reward.Components[0], Reader.DModel);
+        float[] states = Reader.Read(sequences, cancel: cancel);
+        var scores = Enumerable.Range(0, sequences.Count).Select(_ => new float[reward.HeadCount]).ToArray();
+        var v = new float[component.Input.Count];
+        if (component.Input.NeedsSae)
+        {
+            Reader.UseBackend(() => (_encoder ??= new SaeEncoder(Reader.Backend, _sae!)).Encode(states, (row, latents, activations) =>
+            {
+                component.Input.Gather(latents, activations, v);
+                component.HeadScores(v, scores[row]);
+            }));
+            return scores;
+        }
+        for (int row = 0; row < scores.Length; row++)
+        {
+            component.Input.Compute(states.AsSpan(row * width, width), v);
+            component.HeadScores(v, scores[row]);
+        }
+        return scores;
     }
 
     /// <summary>The scores that a fitted reward model gives to completions, by row; NaN for those that are not asked for.</summary>
@@ -109,8 +146,15 @@ public sealed class RewardTrainer : IDisposable
     {
         var scores = new float[states.Count];
         Array.Fill(scores, float.NaN);
-        ReadInputs(states, rows ?? [.. Enumerable.Range(0, states.Count)], reward.Input, _options.Training.Threads,
-            (row, v) => scores[row] = (float)reward.Head.Score(v), null, cancel);
+        rows ??= [.. Enumerable.Range(0, states.Count)];
+        int count = reward.HeadCount, at = 0;
+        var heads = new float[checked(states.Count * count)];
+        foreach (var component in reward.Components)
+        {
+            ReadInputs(states, rows, component.Input, _options.Training.Threads, (row, v) => component.HeadScores(v, heads.AsSpan((row * count) + at)), null, cancel);
+            at += component.Heads.Count;
+        }
+        foreach (int row in rows) scores[row] = reward.Total(heads.AsSpan(row * count, count));
         return scores;
     }
 
@@ -245,7 +289,7 @@ public sealed class RewardTrainer : IDisposable
         }, progress, cancel);
     }
 
-    private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedHead head)
+    private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedEnsemble trained)
     {
         bool usesSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
         return new RewardModelMetadata
@@ -253,7 +297,8 @@ public sealed class RewardTrainer : IDisposable
             Identity = Reader.Identity, TemplateSource = Reader.Template?.Source ?? "", DType = Reader.Model.Compute.Name().ToLowerInvariant(),
             SaeId = usesSae ? _sae?.Id : null, GatingMode = usesSae ? _sae?.GatingMode : null, Loss = PreferenceLoss.Name(options.Training.Loss),
             Margin = options.Training.Margin, K = options.Input == HeadInputKind.Dense ? null : options.K, Seed = options.Training.Seed,
-            DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = head.HeldOutPairs, HeldOutAccuracy = head.HeldOutAccuracy,
+            DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = trained.Heads[0].HeldOutPairs, HeldOutAccuracy = trained.HeldOutAccuracy,
+            Bootstrap = options.Bootstrap && options.Heads > 1,
             EngineVersion = EngineVersion,
         };
     }
