@@ -14,8 +14,17 @@ public static class RewardModelFile
     public const string FormatVersion = RewardFormat2.Version;
 
     /// <summary>Writes under a temporary name in the same folder, then renames.</summary>
-    /// <exception cref="SparseRMException">The file cannot be written; nothing is left behind.</exception>
-    public static void Save(string path, RewardModel model) => RewardChecksum.Write(path, RewardFormat2.Tensors(model), RewardFormat2.Fields(model));
+    /// <exception cref="SparseRMException">A weight is not finite, or the file cannot be written; nothing is left behind.</exception>
+    /// <exception cref="ArgumentException">The metadata says something that <see cref="Load"/> would refuse.</exception>
+    public static void Save(string path, RewardModel model)
+    {
+        foreach (var component in model.Components)
+        {
+            RewardModelFacts.Require(component.Metadata);
+            RequireFinite(path, component);
+        }
+        RewardChecksum.Write(path, RewardFormat2.Tensors(model), RewardFormat2.Fields(model));
+    }
 
     /// <summary>Whether a safetensors file's metadata says that it is a reward model.</summary>
     public static bool Recognises(SafetensorsFile file) => file.Metadata.TryGetValue("format", out string? format) && format == Format;
@@ -50,5 +59,18 @@ public static class RewardModelFile
             var other => throw new ModelFormatException(path,
                 $"is a reward model of format {other}, this engine reads formats {RewardFormat1.Version} and {RewardFormat2.Version}; fit again or use another version"),
         };
+    }
+
+    private static void RequireFinite(string path, RewardComponent component)
+    {
+        var (input, gates) = (component.Input, component.Input.Gates);
+        ReadOnlySpan<ReadOnlyMemory<float>> parts =
+        [
+            component.MeanInput, input.Directions, .. component.Heads.SelectMany(head => new[] { head.W1, head.B1, head.W2, new[] { head.B2 } }),
+            .. gates is null ? Array.Empty<ReadOnlyMemory<float>>() : [gates.Encoder, gates.GateBias, gates.Threshold, gates.Scale, gates.MagnitudeBias],
+        ];
+        foreach (var part in parts)
+            foreach (float value in part.Span)
+                if (!float.IsFinite(value)) throw new SparseRMException($"{path}: component \"{component.Name}\" has a weight of {value}; fit again with a smaller learning rate.");
     }
 }

@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using SparseRM.Data;
+
 namespace SparseRM.Facade.Tests.Fitting;
 
 public sealed class CrossValidationTests
@@ -16,6 +19,25 @@ public sealed class CrossValidationTests
         Assert.Equal(90, result.Result.Pairs.Total);
         Assert.Equal((result.Result.Pairs.Correct, 90), (result.Folds.Sum(fold => fold.Correct), result.Folds.Sum(fold => fold.Total)));
         Assert.InRange(result.Result.Pairs.Accuracy, 0.85, 1);
+    }
+
+    [Fact]
+    public void A_tie_is_not_counted_as_right()
+    {
+        // Every third pair prefers an answer to itself.
+        using var folder = new TemporaryFolder();
+        string path = folder.File("pairs.jsonl");
+        string[] lines = File.ReadAllLines(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl"));
+        File.WriteAllLines(path, lines.Take(60).Select((line, i) =>
+        {
+            var pair = JsonNode.Parse(line)!.AsObject();
+            if (i % 3 == 0) pair["rejected"] = pair["chosen"]!.DeepClone();
+            return pair.ToJsonString();
+        }));
+        using var trainer = RewardTrainer.Open(World.Fit);
+        var result = CrossValidation.Run(trainer, trainer.ReadStates(PreferenceFile.Read(path)), World.Fit, folds: 2, groupByPrompt: false);
+        Assert.Equal(60, result.Folds.Sum(fold => fold.Total));
+        Assert.InRange(result.Folds.Sum(fold => fold.Correct), 30, 40);
     }
 
     [Fact]
