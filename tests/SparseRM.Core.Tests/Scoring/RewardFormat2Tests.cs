@@ -58,7 +58,7 @@ public sealed class RewardFormat2Tests : IDisposable
                 File.WriteAllBytes(path, broken);
                 var error = Record.Exception(() => RewardModelFile.Load(path));
                 Assert.True(error is ModelFormatException, $"byte {at} (header {header}), bit {bit}: {error?.Message ?? "opened"}");
-                if (at >= header) Assert.Contains("checksum differs", error.Message);
+                if (at >= header) Assert.Contains("checksum differs", error!.Message);
             }
         }
     }

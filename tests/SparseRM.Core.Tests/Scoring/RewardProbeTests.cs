@@ -6,7 +6,7 @@ namespace SparseRM.Core.Tests.Scoring;
 
 public sealed class RewardProbeTests
 {
-    private readonly RewardProbe _probe = new("cpu plain", [new(new([1, 2, 3], 2, 3), [0.5f, -1])]);
+    private readonly RewardProbe _probe = new("cpu plain", [new(new(new[] { 1, 2, 3 }, 2, 3), [0.5f, -1])]);
 
     [Fact]
     public void The_same_arithmetic_must_give_the_same_bits()
@@ -44,8 +44,8 @@ public sealed class RewardProbeTests
     {
         Assert.Throws<ArgumentException>(() => new RewardProbe("x", []));
         Assert.Throws<ArgumentException>(() => new RewardProbe("", [_probe.Items[0]]));
-        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new([1], 0, 1), [float.NaN])]));
-        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new([1], 0, 2), [1])]));
+        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new(new[] { 1 }, 0, 1), [float.NaN])]));
+        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new(new[] { 1 }, 0, 2), [1])]));
         Assert.Throws<ArgumentException>(() => new RewardProbe("x", [.. Enumerable.Repeat(_probe.Items[0], 9)]));
     }
 
