@@ -94,6 +94,9 @@ public sealed class RewardTrainer : IDisposable
     internal (FitResult Fit, IReadOnlyList<int> Rows) FitWithoutProbe(
         PreferenceStates states, FitOptions options, IReadOnlySet<int>? items, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
+        if (options.Heads < 1) throw new SparseRMException($"option heads is {options.Heads}; it must be at least 1.");
+        if (options.Aggregate.NeedsSeveralHeads && options.Heads == 1)
+            throw new SparseRMException($"option aggregate is {options.Aggregate}, which needs several heads; set option heads to at least 2, or aggregate by mean.");
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
         var places = new PairPlaces(pairs, states.Count);
         var (input, warnings) = MakeInput(states, places, options, progress, cancel);

@@ -1,6 +1,3 @@
-using System.Text.Json.Nodes;
-using SparseRM.Data;
-
 namespace SparseRM.Facade.Tests.Fitting;
 
 public sealed class CrossValidationTests
@@ -25,17 +22,10 @@ public sealed class CrossValidationTests
     public void A_tie_is_not_counted_as_right()
     {
         // Every third pair prefers an answer to itself.
-        using var folder = new TemporaryFolder();
-        string path = folder.File("pairs.jsonl");
-        string[] lines = File.ReadAllLines(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl"));
-        File.WriteAllLines(path, lines.Take(60).Select((line, i) =>
-        {
-            var pair = JsonNode.Parse(line)!.AsObject();
-            if (i % 3 == 0) pair["rejected"] = pair["chosen"]!.DeepClone();
-            return pair.ToJsonString();
-        }));
+        var data = World.Pairs("train", 60);
+        data = data with { Items = [.. data.Items.Select((item, i) => i % 3 == 0 ? item with { Rejected = item.Chosen } : item)] };
         using var trainer = RewardTrainer.Open(World.Fit);
-        var result = CrossValidation.Run(trainer, trainer.ReadStates(PreferenceFile.Read(path)), World.Fit, folds: 2, groupByPrompt: false);
+        var result = CrossValidation.Run(trainer, trainer.ReadStates(data), World.Fit, folds: 2, groupByPrompt: false);
         Assert.Equal(60, result.Folds.Sum(fold => fold.Total));
         Assert.InRange(result.Folds.Sum(fold => fold.Correct), 30, 40);
     }

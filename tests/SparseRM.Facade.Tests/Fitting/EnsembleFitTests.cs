@@ -1,3 +1,4 @@
+using SparseRM.Data;
 using SparseRM.Scoring;
 using SparseRM.Tensors;
 using SparseRM.Text;
@@ -38,6 +39,17 @@ public sealed class EnsembleFitTests(FittedReward fitted) : IDisposable
     }
 
     [Fact]
+    public void Refuses_no_heads_and_an_aggregate_that_one_head_does_not_have()
+    {
+        using var trainer = RewardTrainer.Open(World.Fit);
+        var states = trainer.ReadStates(World.Pairs("train", 20));
+        World.Refuses(() => trainer.Fit(states, World.Fit with { Heads = 0 }), "option heads is 0");
+        World.Refuses(() => trainer.Fit(states, World.Fit with { Aggregate = ScoreAggregate.MeanMinus(1) }), "mean-minus:1", "at least 2");
+        var cautious = trainer.Fit(states, World.Fit with { Aggregate = ScoreAggregate.MeanMinus(1), Heads = 2 }).Reward;
+        Assert.Equal("mean-minus:1", $"{cautious.Aggregate}");
+    }
+
+    [Fact]
     public void The_probe_has_the_scores_that_a_scorer_gives()
     {
         using var scorer = fitted.Open();
@@ -73,18 +85,18 @@ public sealed class EnsembleFitTests(FittedReward fitted) : IDisposable
     }
 
     [Fact]
-    public void Texts_unlike_the_training_data_are_novel()
+    public void Texts_of_another_task_are_more_novel_than_those_of_the_same()
     {
         using var scorer = fitted.Open();
-        double Novelty(IReadOnlyList<Message> dialogue) => scorer.Reward.Novelty(scorer.Reader.Read([scorer.Reader.Encoder.Encode(dialogue)]));
-        double[] known = [.. fitted.Dialogues.Select(Novelty)];
-        Assert.InRange(known.Average(), 0.2, 0.8);
-        double[] strange =
-        [
-            Novelty([new("user", "zzzz zzzz qqqq"), new("assistant", "!!!! ???? #### 12345 67890")]),
-            Novelty([new("user", ""), new("assistant", "the the the the the the the the the the the the")]),
-        ];
-        Assert.All(strange, value => Assert.InRange(value, 0.95, 1));
+        double[] Novelty(IEnumerable<IReadOnlyList<Message>> dialogues) =>
+            [.. dialogues.Select(dialogue => scorer.Reward.Novelty(scorer.Reader.Read([scorer.Reader.Encoder.Encode(dialogue)])))];
+        var other = PreferenceFile.Read(SharedData.MiniWorld("pairs", "red-teaming.test.jsonl"), new PreferenceReadOptions { Limit = 20 });
+        double[] known = Novelty(fitted.Dialogues), strange = Novelty(World.Dialogues(other));
+        Assert.InRange(known.Average(), 0.35, 0.65);
+        // Share of right orders of a known and a strange text.
+        double order = strange.Average(s => known.Average(k => s > k ? 1.0 : 0));
+        TestContext.Current.TestOutputHelper?.WriteLine($"known {known.Average():F3}, strange {strange.Average():F3}, ordered {order:F3}");
+        Assert.InRange(order, 0.8, 1);
     }
 
     public void Dispose() => _folder.Dispose();
