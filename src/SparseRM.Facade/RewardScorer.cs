@@ -20,6 +20,7 @@ public sealed class RewardScorer : IDisposable
     private readonly BatchScorer? _batches;
     private float[] _inputs = [];
     private SaeEncoder.RowReader? _gather;
+    private HeadInput? _gathered;
 
     /// <summary>Puts together what fits: only <see cref="Open"/> proves that.</summary>
     internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae)
@@ -90,20 +91,17 @@ public sealed class RewardScorer : IDisposable
             Reader.Run(sequences, (states, numbers) => _batches.Score(states, numbers.Span, scores, Reader.Layer), stage, cancel);
             return scores;
         }
-        if (!Reward.IsSingle || Reward.Components[0].Weight != 1)
-        {
-            if (Reward.NeedsSae) throw new SparseRMException("several heads that read activations of a top-k SAE are not scored yet; use one head, or another input.");
-            Reader.Read(sequences, (numbers, states) =>
-            {
-                for (int i = 0; i < numbers.Length; i++) scores[numbers.Span[i]] = Reward.Score(states.Span.Slice(i * Reader.DModel, Reader.DModel));
-            }, stage, cancel);
-            return scores;
-        }
-        int width = Reward.Input.Count;
         Reader.Read(sequences, (numbers, states) =>
         {
-            var inputs = InputsOf(states);
-            for (int i = 0; i < numbers.Length; i++) scores[numbers.Span[i]] = (float)Reward.Head.Score(inputs.Slice(i * width, width));
+            var (heads, count, at) = (new float[numbers.Length * Reward.HeadCount], Reward.HeadCount, 0);
+            foreach (var component in Reward.Components)
+            {
+                int width = component.Input.Count;
+                var inputs = InputsOf(states, component);
+                for (int i = 0; i < numbers.Length; i++) component.HeadScores(inputs.Slice(i * width, width), heads.AsSpan((i * count) + at));
+                at += component.Heads.Count;
+            }
+            for (int i = 0; i < numbers.Length; i++) scores[numbers.Span[i]] = Reward.Total(heads.AsSpan(i * count, count));
         }, stage, cancel);
         return scores;
     }
@@ -131,11 +129,13 @@ public sealed class RewardScorer : IDisposable
     public RewardExplanation Explain(IReadOnlyList<Message> dialogue, int directions = 8, int tokens = 5) =>
         RewardExplanation.Of(this, Reader.Encoder.Encode(dialogue), directions, tokens);
 
-    /// <summary>The head's inputs v of states [n, d_model], as rows [n, inputs].</summary>
+    /// <summary>The heads' inputs v of states [n, d_model], as rows [n, inputs], for a reward model of one component.</summary>
+    /// <exception cref="SparseRMException">There are several components.</exception>
     internal float[] Inputs(ReadOnlyMemory<float> states)
     {
+        if (Reward.Components.Count > 1) throw new SparseRMException($"the reward model has {Reward.Components.Count} components; explain each in a reward model of its own.");
         float[] inputs = [];
-        Reader.UseBackend(() => inputs = InputsOf(states).ToArray());
+        Reader.UseBackend(() => inputs = InputsOf(states, Reward.Components[0]).ToArray());
         return inputs;
     }
 
@@ -143,12 +143,16 @@ public sealed class RewardScorer : IDisposable
     public void Dispose() => Reader.Dispose((IDisposable?)_batches ?? _sae);
 
     /// <summary>As <see cref="Inputs"/>, for whoever holds the backend; valid until the next call, which uses the same memory.</summary>
-    private ReadOnlySpan<float> InputsOf(ReadOnlyMemory<float> states)
+    private ReadOnlySpan<float> InputsOf(ReadOnlyMemory<float> states, RewardComponent component)
     {
-        var input = Reward.Input;
+        var input = component.Input;
         int rows = states.Length / Reader.DModel;
         if (_inputs.Length < rows * input.Count) _inputs = new float[rows * input.Count];
-        if (_sae is not null) _sae.Encode(states.Span, _gather ??= Gather);
+        if (input.NeedsSae)
+        {
+            _gathered = input;
+            _sae!.Encode(states.Span, _gather ??= Gather);
+        }
         else
             for (int row = 0; row < rows; row++)
                 input.Compute(states.Span.Slice(row * Reader.DModel, Reader.DModel), _inputs.AsSpan(row * input.Count, input.Count));
@@ -156,7 +160,7 @@ public sealed class RewardScorer : IDisposable
     }
 
     private void Gather(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations) =>
-        Reward.Input.Gather(latents, activations, _inputs.AsSpan(row * Reward.Input.Count, Reward.Input.Count));
+        _gathered!.Gather(latents, activations, _inputs.AsSpan(row * _gathered.Count, _gathered.Count));
 
     private TokenSequence[] Encoded(ScoreInput line, string path)
     {
@@ -193,9 +197,11 @@ public sealed class RewardScorer : IDisposable
 
     private static SaeEncoder Encoder(string rewardPath, RewardModel reward, SparseAutoencoder? sae, ResidualReader reader)
     {
-        if (sae is null) throw new SparseRMException($"{rewardPath}: this head reads activations of the top-k SAE {reward.Metadata.SaeId}; give that SAE with --sae");
-        if (sae.Id != reward.Metadata.SaeId)
-            throw new SparseRMException($"{rewardPath}: the reward model was fitted with SAE {reward.Metadata.SaeId}, but {sae.Id} was given; use the same");
-        return new SaeEncoder(reader.Backend, sae);
+        foreach (string? id in reward.Components.Where(component => component.Input.NeedsSae).Select(component => component.Metadata.SaeId))
+        {
+            if (sae is null) throw new SparseRMException($"{rewardPath}: this head reads activations of the top-k SAE {id}; give that SAE with --sae");
+            if (sae.Id != id) throw new SparseRMException($"{rewardPath}: the reward model was fitted with SAE {id}, but {sae.Id} was given; use the same");
+        }
+        return new SaeEncoder(reader.Backend, sae!);
     }
 }
