@@ -26,7 +26,7 @@ public sealed class RewardModel
     public RewardModel(IReadOnlyList<RewardComponent> components, ScoreAggregate aggregate = default, IReadOnlyList<string>? warnings = null)
     {
         if (components.Count == 0) throw new ArgumentException("a reward model without components", nameof(components));
-        RequireOneIdentity(components);
+        ComponentChecks.RequireOneState(components);
         (Components, Aggregate, Warnings) = ([.. components], aggregate, warnings ?? []);
         RequireHeads(aggregate);
         HeadCount = components.Sum(component => component.Heads.Count);
@@ -227,24 +227,5 @@ public sealed class RewardModel
     {
         if (aggregate.NeedsSeveralHeads && Components.FirstOrDefault(component => component.Heads.Count < 2) is { } sole)
             throw new SparseRMException($"aggregate {aggregate} needs several heads, but component \"{sole.Name}\" has one; use mean, or fit with at least 2 heads.");
-    }
-
-    private static void RequireOneIdentity(IReadOnlyList<RewardComponent> components)
-    {
-        var first = components[0];
-        for (int i = 1; i < components.Count; i++)
-        {
-            var other = components[i];
-            if (components.Take(i).Any(before => before.Name == other.Name))
-                throw new SparseRMException($"two components have the name \"{other.Name}\"; give each its own.");
-            var difference = first.Metadata.Identity.FirstDifference(other.Metadata.Identity);
-            if (difference is null && first.Metadata.DType != other.Metadata.DType) difference = ("dtype", first.Metadata.DType, other.Metadata.DType);
-            if (difference is null && first.Input.DModel != other.Input.DModel) difference = ("d_model", $"{first.Input.DModel}", $"{other.Input.DModel}");
-            if (difference is { } found)
-            {
-                throw new SparseRMException($"components \"{first.Name}\" and \"{other.Name}\" cannot be combined: "
-                    + $"they were fitted with {found.What} {found.Own} and {found.Other}; fit both with the same.");
-            }
-        }
     }
 }

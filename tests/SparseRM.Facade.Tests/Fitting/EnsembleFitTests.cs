@@ -29,6 +29,29 @@ public sealed class EnsembleFitTests(FittedReward fitted) : IDisposable
     }
 
     [Fact]
+    public void Heads_on_activations_of_a_top_k_SAE_and_other_components_are_scored_together()
+    {
+        var options = World.Fit with { Sae = World.TopKSae, Input = HeadInputKind.Activations, Heads = 2 };
+        using var trainer = RewardTrainer.Open(options);
+        var states = trainer.ReadStates(World.Pairs("train", 60));
+        var (activations, dense) = (trainer.Fit(states).Reward, trainer.Fit(states, options with { Input = HeadInputKind.Dense, Heads = 1 }).Reward);
+        var combined = RewardModel.Combine([new("activations", activations), new("dense", dense, -0.5)]);
+        string path = _folder.File("combined.safetensors");
+        RewardModelFile.Save(path, combined);
+        using var scorer = RewardScorer.Open(path, World.Reader, trainer.Sae);
+        float[] found = scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Reader.Encoder.Encode)]);
+        var test = trainer.ReadStates(World.Pairs("test", 20));
+        TensorAssert.SameBits(trainer.Scores(combined, test), found);
+        float[] first = trainer.Scores(activations, test), second = trainer.Scores(dense, test);
+        for (int i = 0; i < found.Length; i++) Assert.Equal(first[i] - (0.5f * second[i]), found[i], 1e-4f);
+        World.Refuses(() => scorer.Explain(fitted.Dialogues[0]), "2 components");
+        foreach (var component in scorer.Reward.Components)
+        {
+            Assert.Equal(component.Heads.Count, component.Probe!.Items[0].Scores.Count);
+        }
+    }
+
+    [Fact]
     public void Seeds_alone_give_the_first_head_of_a_single_fit()
     {
         using var trainer = RewardTrainer.Open(World.Fit);
