@@ -1,163 +1,134 @@
 using System.Text.Json;
-using SparseRM.Errors;
-using SparseRM.Weights;
+using SparseRM.Json;
 
 namespace SparseRM.Models;
 
-/// <summary>A Hugging Face config.json that remembers what was read, so that a field nobody understood is refused, not ignored.</summary>
-/// <remarks>Problems are collected and thrown together by <see cref="RequireAllConsumed"/>: a user sees all of them at once.</remarks>
-public sealed class HfConfig
+/// <summary>A Hugging Face config.json as a family reads it: a field left out has the family's default, what the family's code never reads is listed.</summary>
+/// <remarks>
+/// Whether a field matters is decided by the code that the family was published with: a field that it reads must be understood, any other one
+/// cannot change a hidden state. <see cref="RefuseVariants"/> adds the switches by which other code turns a family into another model.
+/// </remarks>
+internal sealed class HfConfig
 {
-    private static readonly string[] s_irrelevant =
+    /// <summary>Labels, provenance, generation and training: fields of every file, not worth a line in a report.</summary>
+    private static readonly string[] s_common =
     [
-        // Labels, provenance and training-time switches: none changes a hidden state.
-        "architectures", "transformers_version", "_name_or_path", "torch_dtype", "dtype", "attention_dropout", "initializer_range", "use_cache",
+        "architectures", "model_type", "transformers_version", "_name_or_path", "torch_dtype", "dtype", "attention_dropout", "initializer_range", "use_cache",
         "bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "pretraining_tp", "cache_implementation", "_attn_implementation",
         "_attn_implementation_autoset", "id2label", "label2id", "num_labels", "problem_type", "output_attentions", "output_hidden_states",
-        "return_dict", "unsloth_version", "unsloth_fixed", "final_logit_softcapping",
+        "return_dict", "final_logit_softcapping",
     ];
 
-    private readonly string _path, _prefix;
-    private readonly JsonElement _root;
-    private readonly HashSet<string> _consumed = [];
-    private readonly List<string> _problems;
-    private readonly List<HfConfig> _sections = [];
+    private readonly JsonConfig _json;
 
-    private HfConfig(string path, string prefix, JsonElement root, List<string> problems) =>
-        (_path, _prefix, _root, _problems) = (path, prefix, root, problems);
+    private HfConfig(JsonConfig json) => _json = json;
 
     /// <summary>Reads <c>config.json</c> of a model folder.</summary>
-    /// <exception cref="ModelFormatException">Absent, or not a JSON object.</exception>
-    public static HfConfig Read(string path)
-    {
-        if (!File.Exists(path)) throw new ModelFormatException(path, "there is no such file; a model folder needs config.json");
-        try
-        {
-            using var document = JsonDocument.Parse(InputFile.ReadAll(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new ModelFormatException(path, "is not a JSON object");
-            return new HfConfig(path, "", document.RootElement.Clone(), []);
-        }
-        catch (JsonException e)
-        {
-            throw new ModelFormatException(path, $"is not valid JSON ({e.Message}); download it again", e);
-        }
-    }
+    /// <exception cref="Errors.ModelFormatException">Absent, or not a JSON object.</exception>
+    public static HfConfig Read(string path) => new(JsonConfig.Open(path));
 
     /// <summary>The file.</summary>
-    public string Path => _path;
+    public string Path => _json.Path;
+
+    /// <summary>Fields that the family's code never reads, under their full names, in order; what every file has is left out.</summary>
+    public IReadOnlyList<string> Ignored => [.. _json.Unread.Where(name => !s_common.Contains(name[(name.LastIndexOf('.') + 1)..])).Order(StringComparer.Ordinal)];
 
     /// <summary>Whether a field is there and not null.</summary>
-    public bool Has(string name) => _root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
+    public bool Has(string name) => _json.Has(name);
 
     /// <summary>Whether a field is there and null, which in some files means something else than a field left out.</summary>
-    public bool IsNull(string name)
-    {
-        bool isNull = _root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
-        if (isNull) _consumed.Add(name);
-        return isNull;
-    }
+    public bool IsNull(string name) => _json.Contains(name) && !_json.Has(name);
 
-    /// <summary>A positive integer; a problem when absent without <paramref name="otherwise"/>, or of another kind.</summary>
-    public int Int(string name, int? otherwise = null)
-    {
-        if (!Take(name, otherwise is null, out var value)) return otherwise ?? 1;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number > 0) return number;
-        return Problem(name, value, "a positive integer", 1);
-    }
+    /// <summary>A positive whole number; a problem when absent without <paramref name="otherwise"/>, or out of range.</summary>
+    public int Int(string name, int? otherwise = null, int max = int.MaxValue) => Required(name, otherwise is null, _json.Int(name, 1, max)) ?? otherwise ?? 1;
 
     /// <summary>A finite number, in float32's range.</summary>
     public double Number(string name, double? otherwise = null)
     {
-        if (!Take(name, otherwise is null, out var value)) return otherwise ?? 1;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && float.IsFinite((float)number)) return number;
-        return Problem(name, value, "a finite float32 number", 1.0);
+        double? number = Required(name, otherwise is null, _json.Number(name));
+        if (number is { } value && !float.IsFinite((float)value)) _json.Refuse(name, $"is {StrictJson.Shown(_json.Peek(name)!.Value)}, which float32 does not hold");
+        return number ?? otherwise ?? 1;
+    }
+
+    /// <summary>A number greater than 0.</summary>
+    public double Positive(string name, double? otherwise = null)
+    {
+        double number = Number(name, otherwise);
+        if (number > 0) return number;
+        _json.Refuse(name, $"must be a number greater than 0, found {(_json.Peek(name) is { } value ? StrictJson.Shown(value) : "none, and what follows from the other fields is not")}");
+        return 1;
     }
 
     /// <summary>A boolean.</summary>
-    public bool Flag(string name, bool otherwise = false)
-    {
-        if (!Take(name, false, out var value)) return otherwise;
-        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : Problem(name, value, "true or false", otherwise);
-    }
+    public bool Flag(string name, bool otherwise = false) => _json.Flag(name) ?? otherwise;
 
     /// <summary>A string.</summary>
-    public string Text(string name, string? otherwise = null)
-    {
-        if (!Take(name, otherwise is null, out var value)) return otherwise ?? "";
-        return Decoded(value) ?? Problem(name, value, "a string", otherwise ?? "");
-    }
+    public string Text(string name, string? otherwise = null) => Required(name, otherwise is null, _json.Text(name)) ?? otherwise ?? "";
 
     /// <summary>A list of strings, or null when absent.</summary>
-    public IReadOnlyList<string>? Texts(string name)
-    {
-        if (!Take(name, false, out var value)) return null;
-        string?[]? texts = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(Decoded)] : null;
-        return texts is not null && !texts.Contains(null) ? texts! : Problem<IReadOnlyList<string>?>(name, value, "a list of strings", null);
-    }
+    public IReadOnlyList<string>? Texts(string name) => _json.Texts(name);
 
-    /// <summary>A nested object, or null when absent; its fields must be read too.</summary>
-    public HfConfig? Section(string name)
-    {
-        if (!Take(name, false, out var value)) return null;
-        if (value.ValueKind != JsonValueKind.Object) return Problem<HfConfig?>(name, value, "an object", null);
-        var section = new HfConfig(_path, $"{_prefix}{name}.", value, _problems);
-        _sections.Add(section);
-        return section;
-    }
+    /// <summary>A list of whole numbers, or null when absent.</summary>
+    public IReadOnlyList<int>? Ints(string name) => _json.Ints(name);
 
-    /// <summary>Declares fields that do not bear on hidden states here; say why at the call.</summary>
-    public void Ignore(params ReadOnlySpan<string> names)
-    {
-        foreach (string name in names) _consumed.Add(name);
-    }
+    /// <summary>A nested object, or null when absent.</summary>
+    public HfConfig? Section(string name) => _json.Section(name) is { } section ? new HfConfig(section) : null;
+
+    /// <summary>Declares fields that the family's code reads and that do not bear on hidden states here; say why at the call.</summary>
+    public void Ignore(params IEnumerable<string> names) => _json.MarkRead(names);
 
     /// <summary>Declares a field that is understood only with one value (or absent).</summary>
     public void Expect(string name, bool value)
     {
-        if (Flag(name, value) != value) Refuse($"{_prefix}{name} = {(!value).ToString().ToLowerInvariant()} is not supported");
+        if (Flag(name, value) != value) _json.Refuse(name, $"is {(!value).ToString().ToLowerInvariant()}, which is not supported");
     }
 
-    /// <summary>Adds a problem of the architecture's own finding.</summary>
-    public void Refuse(string problem) => _problems.Add(problem);
+    /// <summary>Whether the object has no fields.</summary>
+    public bool IsEmpty => !_json.Names.Any();
 
-    /// <summary>Throws all problems, and the fields that nobody read, in one sentence.</summary>
-    /// <exception cref="ModelFormatException">There is any.</exception>
-    public void RequireAllConsumed()
+    /// <summary>Counts all that is left as read, and returns null.</summary>
+    public T? Ignoring<T>() where T : class
     {
-        var unread = Unread().ToArray();
-        if (unread.Length > 0) _problems.Add($"has fields that this engine does not understand: {string.Join(", ", unread)}");
-        if (_problems.Count > 0) throw new ModelFormatException(_path, string.Join("; ", _problems));
+        _json.MarkRead(_json.Names);
+        return null;
     }
 
-    private IEnumerable<string> Unread() => _root.EnumerateObject().Select(field => field.Name)
-        .Where(name => !_consumed.Contains(name) && !s_irrelevant.Contains(name)).Select(name => _prefix + name)
-        .Concat(_sections.SelectMany(section => section.Unread()));
-
-    private bool Take(string name, bool required, out JsonElement value)
+    /// <summary>Refuses fields that are on: anything but absent, null, false, the number that means off, or an empty string, list or object.</summary>
+    public void RefuseVariants(IEnumerable<ConfigSwitch> switches)
     {
-        _consumed.Add(name);
-        if (_root.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null) return true;
-        if (required) _problems.Add($"field {_prefix}{name} is missing");
-        return false;
-    }
-
-    /// <summary>The string, or null for another kind or half of a surrogate pair.</summary>
-    private static string? Decoded(JsonElement value)
-    {
-        try
+        foreach (var (name, meaning, off) in switches)
         {
-            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
+            _json.MarkRead([name]);
+            if (_json.Peek(name) is { } value && IsOn(value, off)) _json.Refuse(name, $"is {StrictJson.Shown(value)}: {meaning}");
         }
     }
 
-    private T Problem<T>(string name, JsonElement value, string expected, T otherwise)
+    /// <summary>Adds a problem of one field.</summary>
+    public void Refuse(string name, string problem) => _json.Refuse(name, problem);
+
+    /// <summary>Throws all problems in one sentence.</summary>
+    /// <exception cref="Errors.ModelFormatException">There is any.</exception>
+    public void ThrowProblems() => _json.ThrowProblems();
+
+    private static bool IsOn(JsonElement value, double off) => value.ValueKind switch
     {
-        string found = value.GetRawText();
-        _problems.Add($"field {_prefix}{name} is {(found.Length > 40 ? found[..40] + "..." : found)}, expected {expected}");
-        return otherwise;
+        JsonValueKind.False => false,
+        JsonValueKind.Number => !value.TryGetDouble(out double number) || number != off,
+        JsonValueKind.String => value.GetString()!.Length > 0,
+        JsonValueKind.Array => value.GetArrayLength() > 0,
+        JsonValueKind.Object => value.GetPropertyCount() > 0,
+        _ => true,
+    };
+
+    private T? Required<T>(string name, bool required, T? value)
+    {
+        if (required && !_json.Has(name)) _json.Refuse(name, "is missing");
+        return value;
     }
 }
+
+/// <summary>A field that, when it is on, makes another model of a family.</summary>
+/// <param name="Name">The field.</param>
+/// <param name="Meaning">What it turns on, for messages.</param>
+/// <param name="Off">The number at which it changes nothing.</param>
+internal sealed record ConfigSwitch(string Name, string Meaning, double Off = 0);

@@ -4,17 +4,35 @@ using SparseRM.Tensors;
 namespace SparseRM.Models;
 
 /// <summary>How a frequency table is stretched beyond the trained context.</summary>
-/// <param name="Kind"><c>default</c>, <c>linear</c> or <c>llama3</c>.</param>
+/// <param name="Kind"><c>default</c>, <c>linear</c>, <c>dynamic</c>, <c>yarn</c> or <c>llama3</c>.</param>
 /// <param name="Factor">Divides frequencies (all of them, or the low ones).</param>
 /// <param name="LowFreqFactor">llama3: wavelengths above original context / this are divided by the factor.</param>
 /// <param name="HighFreqFactor">llama3: wavelengths below original context / this are kept.</param>
-/// <param name="OriginalContext">llama3: context that the model was first trained on, in tokens.</param>
-public sealed record RopeScaling(string Kind, double Factor = 1, double LowFreqFactor = 1, double HighFreqFactor = 1, int OriginalContext = 0);
+/// <param name="OriginalContext">llama3, yarn: context that the model was first trained on, in tokens.</param>
+public sealed record RopeScaling(string Kind, double Factor = 1, double LowFreqFactor = 1, double HighFreqFactor = 1, int OriginalContext = 0)
+{
+    /// <summary>yarn: frequencies that turn at least this often within the original context are kept.</summary>
+    public double BetaFast { get; init; } = 32;
+
+    /// <summary>yarn: frequencies that turn at most this often within the original context are divided by the factor.</summary>
+    public double BetaSlow { get; init; } = 1;
+
+    /// <summary>yarn: whether the ramp between the two begins and ends at whole frequencies.</summary>
+    public bool Truncate { get; init; } = true;
+
+    /// <summary>Multiplies cos and sin (yarn), so that scores of attention grow with the context.</summary>
+    public double AttentionFactor { get; init; } = 1;
+}
 
 /// <summary>One rotary table of a model.</summary>
 /// <param name="Theta">Base of the frequencies.</param>
 /// <param name="Scaling">Stretching.</param>
 public sealed record RopeConfig(double Theta, RopeScaling Scaling);
+
+/// <summary>Part of a matrix whose fp8 elements share one scale.</summary>
+/// <param name="Rows">Outputs; the last block of a matrix may have fewer.</param>
+/// <param name="Columns">Inputs; likewise.</param>
+public sealed record Fp8Block(int Rows, int Columns);
 
 /// <summary>A model by its behaviour, not its brand: all that the forward pass may ask.</summary>
 public sealed record ModelConfig
@@ -35,7 +53,7 @@ public sealed record ModelConfig
     public required int DMlp { get; init; }
     /// <summary>Rows of the embedding.</summary>
     public required int DVocab { get; init; }
-    /// <summary>Longest input, in tokens.</summary>
+    /// <summary>Longest input, in tokens: the trained context, or what yarn stretches it to. Dynamic scaling would begin beyond it, so that it never does.</summary>
     public required int NCtx { get; init; }
     /// <summary>epsilon of every RMS norm.</summary>
     public required float RmsNormEps { get; init; }
@@ -63,6 +81,11 @@ public sealed record ModelConfig
     public bool QkvBias { get; init; }
     /// <summary>Whether the attention's output has a bias.</summary>
     public bool OutputBias { get; init; }
+
+    /// <summary>How fp8 weights are scaled; null where no weight may be fp8.</summary>
+    public Fp8Block? Fp8Block { get; init; }
+    /// <summary>Fields of config.json that the family's code never reads, so that they change nothing; for reports.</summary>
+    public IReadOnlyList<string> IgnoredFields { get; init; } = [];
 
     /// <summary>Factor of the embeddings for a compute dtype: sqrt(DModel) rounded to it, or 1.</summary>
     /// <remarks>Gemma-2-9B in bf16 multiplies by 59.75, not 59.866: the rounding is part of the model. Source: HF Gemma2Model.</remarks>

@@ -15,12 +15,15 @@ internal static class ModelFingerprint
 {
     private const int Sample = 4096;
 
-    public static string Compute(ModelConfig config, IWeightSource weights, int layer)
+    /// <param name="config">The model's behaviour.</param>
+    /// <param name="weights">Where the tensors are.</param>
+    /// <param name="taken">Names of those of the embedding and of blocks 0..layer.</param>
+    /// <param name="layer">Last block.</param>
+    public static string Compute(ModelConfig config, IWeightSource weights, IEnumerable<string> taken, int layer)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Text(hash, Behaviour(config, layer));
-        var taken = weights.Names.Except(weights.Untaken).Order(StringComparer.Ordinal);
-        foreach (string name in taken)
+        foreach (string name in taken.Order(StringComparer.Ordinal))
         {
             var slice = weights.Take(name);
             Text(hash, $"{name} {slice.DType} {string.Join(',', slice.Shape)}");
@@ -36,7 +39,11 @@ internal static class ModelFingerprint
         + $"{string.Join(',', c.LayerRopes.Take(layer + 1))}|{string.Join(',', c.Ropes.Select(Behaviour))}|{c.Activation}|{c.QkNorm}|{c.QkvBias}|{c.OutputBias}");
 
     private static string Behaviour(RopeConfig rope) => string.Create(CultureInfo.InvariantCulture,
-        $"{rope.Theta:R} {rope.Scaling.Kind} {rope.Scaling.Factor:R} {rope.Scaling.LowFreqFactor:R} {rope.Scaling.HighFreqFactor:R} {rope.Scaling.OriginalContext}");
+        $"{rope.Theta:R} {rope.Scaling.Kind} {rope.Scaling.Factor:R} {rope.Scaling.LowFreqFactor:R} {rope.Scaling.HighFreqFactor:R} {rope.Scaling.OriginalContext}{Yarn(rope.Scaling)}");
+
+    // Only where it counts, so that the fingerprints of other models stay what they were.
+    private static string Yarn(RopeScaling scaling) => scaling.Kind != "yarn" ? "" : string.Create(CultureInfo.InvariantCulture,
+        $" {scaling.BetaFast:R} {scaling.BetaSlow:R} {scaling.Truncate} {scaling.AttentionFactor:R}");
 
     private static void Samples(IncrementalHash hash, WeightSlice slice)
     {

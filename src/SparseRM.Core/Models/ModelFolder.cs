@@ -1,4 +1,5 @@
 using SparseRM.Errors;
+using SparseRM.Json;
 
 namespace SparseRM.Models;
 
@@ -13,26 +14,25 @@ public static class ModelFolder
         if (Directory.Exists(model)) return Path.GetFullPath(model);
         if (File.Exists(model)) throw new ModelFormatException(model, "is a file; give the folder that holds config.json");
         string[] parts = model.Split('/');
-        if (parts.Length != 2 || parts.Any(part => part.Length == 0 || part.StartsWith('.')))
+        if (parts.Length != 2 || !Models.HubCache.IsId(parts))
             throw new ModelFormatException(model, "there is no such folder; give a model folder or a hub id such as google/gemma-2-2b-it");
-        string repository = Path.Combine(HubCache(), $"models--{parts[0]}--{parts[1]}");
-        string reference = Path.Combine(repository, "refs", "main");
-        string snapshots = Path.Combine(repository, "snapshots");
-        if (File.Exists(reference) && Snapshot(snapshots, File.ReadAllText(reference).Trim()) is { } main) return main;
-        if (Directory.Exists(snapshots) && Directory.EnumerateDirectories(snapshots).ToArray() is [var only]) return only;
-        throw new ModelFormatException(model,
+        string repository = Models.HubCache.Repository(parts[0], parts[1]);
+        return Models.HubCache.Snapshot(repository) ?? throw new ModelFormatException(model,
             $"is neither a folder nor in the local Hugging Face cache ({repository}); nothing is downloaded here, so run `hf download {model}` first");
     }
 
-    private static string? Snapshot(string snapshots, string commit) =>
-        commit.All(char.IsAsciiHexDigit) && Path.Combine(snapshots, commit) is var path && Directory.Exists(path) ? path : null;
+    /// <summary>Refuses the folder of a LoRA adapter, which Hugging Face's own loader would take for its base model and the adapter together.</summary>
+    /// <exception cref="ModelFormatException">It is one; the message says how to merge it.</exception>
+    internal static void RefuseAdapter(string folder)
+    {
+        string path = Path.Combine(folder, "adapter_config.json");
+        if (!File.Exists(path)) return;
+        var config = JsonConfig.Open(path);
+        string kind = config.Text("peft_type") ?? "LoRA", into = config.Text("base_model_name_or_path") is { Length: > 0 } name ? $" \"{name}\"" : "";
+        throw new ModelFormatException(folder, $"holds a {kind} adapter (adapter_config.json), not a model: merge it into its base model{into} with PEFT's merge_and_unload, "
+            + "save that with save_pretrained, and give the merged folder (if these weights are merged, remove adapter_config.json)");
+    }
 
     /// <summary>The local Hugging Face cache: <c>HF_HUB_CACHE</c>, else <c>HF_HOME</c>/hub, else ~/.cache/huggingface/hub. It need not exist.</summary>
-    public static string HubCache()
-    {
-        if (Environment.GetEnvironmentVariable("HF_HUB_CACHE") is { Length: > 0 } hub) return hub;
-        string home = Environment.GetEnvironmentVariable("HF_HOME") is { Length: > 0 } set ? set
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "huggingface");
-        return Path.Combine(home, "hub");
-    }
+    public static string HubCache() => Models.HubCache.Root();
 }

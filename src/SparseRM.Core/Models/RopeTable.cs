@@ -3,7 +3,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Models;
 
-/// <summary>cos and sin of every position and frequency of one rotary table, on a backend; grows with the longest sequence.</summary>
+/// <summary>cos and sin of every position and frequency of one rotary table, times the table's attention factor, on a backend; grows with the longest sequence.</summary>
 public sealed class RopeTable(Backend backend, RopeConfig config, int dHead) : IDisposable
 {
     private Tensor? _table;
@@ -21,34 +21,20 @@ public sealed class RopeTable(Backend backend, RopeConfig config, int dHead) : I
     }
 
     /// <summary>Frequencies after scaling: theta^(-2i / d_head), i &lt; d_head / 2, each step in F32 as transformers computes it.</summary>
-    /// <remarks>The F32 rounding of frequency and angle is a part of the model: at long range it moves the angle by more than our tolerance.</remarks>
-    public static float[] Frequencies(RopeConfig config, int dHead) =>
-        [.. Enumerable.Range(0, dHead / 2).Select(i => Scaled(config.Scaling, 1f / (float)Math.Pow(config.Theta, 2f * i / dHead)))];
-
-    /// <summary>llama3 (HF _compute_llama3_parameters): high frequencies kept, low ones divided by the factor, blended between.</summary>
-    private static float Scaled(RopeScaling scaling, float frequency)
-    {
-        if (scaling.Kind == "default") return frequency;
-        float divided = (float)(frequency / scaling.Factor);
-        if (scaling.Kind == "linear") return divided;
-        double wavelength = 2 * Math.PI / frequency;
-        if (wavelength < scaling.OriginalContext / scaling.HighFreqFactor) return frequency;
-        if (wavelength > scaling.OriginalContext / scaling.LowFreqFactor) return divided;
-        double smooth = (scaling.OriginalContext / wavelength - scaling.LowFreqFactor) / (scaling.HighFreqFactor - scaling.LowFreqFactor);
-        return (float)((1 - smooth) * frequency / scaling.Factor + smooth * frequency);
-    }
+    public static float[] Frequencies(RopeConfig config, int dHead) => RopeFrequencies.Of(config, dHead);
 
     private float[] Values(int rows)
     {
         var frequencies = Frequencies(config, dHead);
         var values = new float[rows * dHead];
+        float factor = (float)config.Scaling.AttentionFactor;
         for (int position = 0; position < rows; position++)
         {
             for (int i = 0; i < frequencies.Length; i++)
             {
                 float angle = position * frequencies[i];
-                values[position * dHead + i] = (float)Math.Cos(angle);
-                values[position * dHead + dHead / 2 + i] = (float)Math.Sin(angle);
+                values[position * dHead + i] = (float)Math.Cos(angle) * factor;
+                values[position * dHead + dHead / 2 + i] = (float)Math.Sin(angle) * factor;
             }
         }
         return values;

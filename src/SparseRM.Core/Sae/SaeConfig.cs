@@ -1,57 +1,40 @@
-using System.Text.Json;
 using SparseRM.Errors;
-using SparseRM.Weights;
+using SparseRM.Json;
 
 namespace SparseRM.Sae;
 
-/// <summary>A config object of which every field must be read, or named as one that does not change what the SAE computes.</summary>
+/// <summary>A config object of an SAE: a wrong field is thrown as soon as it is read, one that the format's own code never reads is listed.</summary>
+/// <remarks>What an SAE computes is decided by the code that it was published with: a field which that code does not read changes nothing.</remarks>
 internal sealed class SaeConfig
 {
-    private readonly string _path;
-    private readonly string _prefix;
-    private readonly Dictionary<string, JsonElement> _fields = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _read = new(StringComparer.Ordinal);
+    private readonly JsonConfig _json;
 
-    private SaeConfig(string path, string prefix, JsonElement element)
-    {
-        (_path, _prefix) = (path, prefix);
-        foreach (var field in element.EnumerateObject()) _fields.Add(field.Name, field.Value);
-    }
+    private SaeConfig(JsonConfig json) => _json = json;
 
     /// <exception cref="ModelFormatException">Missing, not JSON, or not an object.</exception>
-    public static SaeConfig Open(string path)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(InputFile.ReadAll(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new ModelFormatException(path, "must be a JSON object");
-            return new SaeConfig(path, "", document.RootElement.Clone());
-        }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
-        {
-            throw new ModelFormatException(path, $"is not valid JSON: {error.Message}", error);
-        }
-    }
+    public static SaeConfig Open(string path) => new(JsonConfig.Open(path));
+
+    /// <summary>The file.</summary>
+    public string Path => _json.Path;
+
+    /// <summary>Fields that nobody read, under their full names; for reports.</summary>
+    public IReadOnlyList<string> Ignored => [.. _json.Unread.Order(StringComparer.Ordinal)];
 
     /// <summary>Whether the field is there, null or not.</summary>
-    public bool Has(string name) => _fields.ContainsKey(name);
+    public bool Has(string name) => _json.Contains(name);
 
-    public string? Text(string name) => Find(name) is not { } value ? null
-        : value.ValueKind == JsonValueKind.String ? Decoded(name, value) : throw Wrong(name, value, "a string");
+    public string? Text(string name) => Checked(_json.Text(name));
 
-    public bool? Flag(string name) => Find(name) is not { } value ? null
-        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(name, value, "true or false");
+    public bool? Flag(string name) => Checked(_json.Flag(name));
 
-    public int? Integer(string name) => Find(name) is not { } value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 ? number : throw Wrong(name, value, "a whole number of at least 0");
+    /// <summary>A whole number of at least 0.</summary>
+    public int? Integer(string name) => Checked(_json.Int(name, min: 0));
 
-    public double? Number(string name) => Find(name) is not { } value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : throw Wrong(name, value, "a finite number");
+    public double? Number(string name) => Checked(_json.Number(name));
 
-    public SaeConfig? Object(string name) => Find(name) is not { } value ? null
-        : value.ValueKind == JsonValueKind.Object ? new SaeConfig(_path, $"{_prefix}{name}.", value) : throw Wrong(name, value, "an object");
+    public SaeConfig? Object(string name) => Checked(_json.Section(name)) is { } section ? new SaeConfig(section) : null;
 
-    public bool IsFlag(string name) => _fields.TryGetValue(name, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False;
+    public bool IsFlag(string name) => _json.Peek(name) is { ValueKind: System.Text.Json.JsonValueKind.True or System.Text.Json.JsonValueKind.False };
 
     /// <summary>The field, if present, must have this value, since another would change what the SAE computes.</summary>
     public void Require(string name, bool expected, string meaning)
@@ -65,44 +48,18 @@ internal sealed class SaeConfig
         if (Integer(name) is { } found && found != expected) throw Bad(name, $"is {found}, but the tensors have {expected}; the config and the weights do not belong together");
     }
 
-    /// <summary>Names fields that do not change what the SAE computes.</summary>
-    public void Ignore(params IEnumerable<string> names) => _read.UnionWith(names);
+    /// <summary>Names fields of training and bookkeeping, which are not worth a line in a report.</summary>
+    public void Ignore(params IEnumerable<string> names) => _json.MarkRead(names);
 
     /// <summary>For objects that are open to anything and only inform.</summary>
-    public void IgnoreRest() => _read.UnionWith(_fields.Keys);
-
-    /// <exception cref="ModelFormatException">Names the fields that nobody read.</exception>
-    public void RequireAllRead()
-    {
-        var left = _fields.Keys.Where(name => !_read.Contains(name)).Order(StringComparer.Ordinal).ToArray();
-        if (left.Length > 0)
-            throw new ModelFormatException(_path, $"has fields that this format does not know: {string.Join(", ", left.Take(8).Select(name => $"\"{_prefix}{name}\""))}; what they change is not known either");
-    }
+    public void IgnoreRest() => _json.MarkRead(_json.Names);
 
     /// <summary>The sentence names file and field.</summary>
-    public ModelFormatException Bad(string name, string problem) => new(_path, $"\"{_prefix}{name}\" {problem}");
+    public ModelFormatException Bad(string name, string problem) => new(Path, $"\"{_json.Prefix}{name}\" {problem}");
 
-    private JsonElement? Find(string name)
+    private T Checked<T>(T value)
     {
-        _read.Add(name);
-        return _fields.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
-    }
-
-    private string Decoded(string name, JsonElement value)
-    {
-        try
-        {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            throw Wrong(name, value, "a string of whole characters");
-        }
-    }
-
-    private ModelFormatException Wrong(string name, JsonElement value, string expected)
-    {
-        string text = value.GetRawText();
-        return Bad(name, $"must be {expected}, found {text[..Math.Min(text.Length, 60)]}");
+        _json.ThrowProblems();
+        return value;
     }
 }

@@ -15,12 +15,14 @@ public static class SaeFormatCatalog
         [GemmaScope.Name, SaeLens.Name, LlamaScope.Name, Sparsify.Name, DictionaryLearning.Name, QwenScope.Name, Goodfire.Name];
 
     /// <summary>Opens the SAE; matrices stay in the file, after one pass that checks them.</summary>
-    /// <param name="path">The SAE's folder, or a file of it.</param>
+    /// <param name="path">The SAE's folder, a file of it, or a hub id in the local cache: see <see cref="SaeFolder.Resolve"/>.</param>
     /// <param name="mode">Which reading of Llama Scope; nothing to other formats.</param>
     /// <exception cref="ModelFormatException">No known format, or something that cannot be represented faithfully; the sentence names it.</exception>
     public static SparseAutoencoder Open(string path, LlamaScopeMode mode = LlamaScopeMode.Official)
-        => Directory.Exists(path) ? OpenFolder(path, mode) : File.Exists(path) ? OpenFile(path, mode)
-            : throw new ModelFormatException(path, "there is no such file or folder; check the path");
+    {
+        string found = SaeFolder.Resolve(path);
+        return Directory.Exists(found) ? OpenFolder(found, mode) : OpenFile(found, mode);
+    }
 
     private static SparseAutoencoder OpenFolder(string folder, LlamaScopeMode mode)
     {
@@ -31,13 +33,22 @@ public static class SaeFormatCatalog
         if (Has(SaeLens.WeightsFile)) return OpenSaeLens(folder);
         if (Has(Sparsify.WeightsFile)) return Sparsify.Open(folder);
         if (Has(DictionaryLearning.WeightsFile)) return DictionaryLearning.Open(folder);
-        string[] torch = [.. Directory.EnumerateFiles(folder).Where(IsTorch).Order(StringComparer.Ordinal)];
+        string[] torch = [.. Directory.EnumerateFiles(folder).Where(file => IsTorch(file) && !IsTrainingState(file)).Order(StringComparer.Ordinal)];
         return torch.Length switch
         {
             1 => OpenTorch(torch[0]),
-            0 => throw new ModelFormatException(folder, $"holds no SAE of a known format; expected {Known}"),
+            0 => throw NoSae(folder),
             _ => throw new ModelFormatException(folder, $"holds {torch.Length} torch files; name the one you mean, such as {Path.GetFileName(torch[0])}"),
         };
+    }
+
+    private static ModelFormatException NoSae(string folder)
+    {
+        var parts = SaeFolder.Parts(folder);
+        string more = parts.Count > 8 ? $" and {parts.Count - 8} more" : "";
+        return new(folder, parts.Count > 0
+            ? $"holds {(parts.Count == 1 ? "an SAE" : $"{parts.Count} SAEs")} in folders below; give one of them: {string.Join(", ", parts.Take(8))}{more}"
+            : $"holds no SAE of a known format; expected {Known}");
     }
 
     private static SparseAutoencoder OpenFile(string file, LlamaScopeMode mode)
@@ -72,6 +83,11 @@ public static class SaeFormatCatalog
         throw new ModelFormatException(path, $"is no SAE of a known format: it holds {string.Join(", ", file.Names.Order(StringComparer.Ordinal).Take(8))}; "
             + "Goodfire has encoder_linear and decoder_linear, Qwen Scope W_enc in layer<L>.sae.pt, dictionary_learning a config.json beside ae.pt");
     }
+
+    /// <summary>What a trainer leaves beside its SAEs.</summary>
+    private static bool IsTrainingState(string file) => s_trainingStates.Any(name => Path.GetFileName(file).StartsWith(name, StringComparison.Ordinal));
+
+    private static readonly string[] s_trainingStates = ["optimizer", "lr_scheduler", "scheduler", "state", "rng_state"];
 
     private static bool IsTorch(string name) => name.EndsWith(".pt", StringComparison.Ordinal) || name.EndsWith(".pth", StringComparison.Ordinal);
 }

@@ -24,13 +24,35 @@ internal static partial class SaeLayer
         return null;
     }
 
-    /// <summary>Parts of the full path, the deepest first.</summary>
+    /// <summary>Parts of the path with its folders' links followed, the deepest first, then those of the path as it was given.</summary>
     public static IEnumerable<string> Parts(string path)
-        => Path.GetFullPath(path).Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries).Reverse();
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        string real = Directory.Exists(full) ? Real(full) : Path.Combine(Real(Path.GetDirectoryName(full) ?? full), Path.GetFileName(full));
+        return real == full ? Split(full) : Split(real).Concat(Split(full));
+    }
+
+    private static IEnumerable<string> Split(string path)
+        => path.Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries).Reverse();
+
+    /// <summary>The folder with every link on its way followed; a link that cannot be followed stays.</summary>
+    private static string Real(string folder)
+    {
+        string? parent = Path.GetDirectoryName(folder);
+        if (parent is null) return folder;
+        string here = Path.Combine(Real(parent), Path.GetFileName(folder));
+        try
+        {
+            return Directory.ResolveLinkTarget(here, returnFinalTarget: true) is { } target ? Real(target.FullName) : here;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return here;
+        }
+    }
 
     private static int? Number(Match match)
         => int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : null;
-
 
     [GeneratedRegex(@"^(?:blocks\.(?=[0-9]+\.hook_resid_post$)|(?:model\.)?layers\.(?=[0-9]+(?:\.output)?$))([0-9]+)", RegexOptions.CultureInvariant)]
     private static partial Regex ResidPost();

@@ -37,6 +37,8 @@ internal sealed record SaeParts
     public required int? Layer { get; init; }
     public string? HookName { get; init; }
     public IReadOnlyList<string> Notes { get; init; } = [];
+    public string? ModelName { get; init; }
+    public IReadOnlyList<string> IgnoredFields { get; init; } = [];
 
     /// <summary>Numbers of a config that the tensors do not show, for the id.</summary>
     public string Variant { get; init; } = "";
@@ -81,6 +83,8 @@ internal sealed record SaeParts
             GatingMode = GatingMode,
             Id = tensors.Id(Format, variant),
             Notes = Notes,
+            ModelName = ModelName,
+            IgnoredFields = IgnoredFields,
         };
     }
 

@@ -67,6 +67,12 @@ public sealed class SparseAutoencoder
     /// <summary>What a user should know about this SAE, one sentence each.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
+    /// <summary>The model it was trained on, as its config calls it; null where it does not say.</summary>
+    public string? ModelName { get; init; }
+
+    /// <summary>Fields of its config that change nothing and that no list of ours knows; for reports.</summary>
+    public IReadOnlyList<string> IgnoredFields { get; init; } = [];
+
     /// <summary>Decoder directions, scaled: row i is the direction of <c>latents[i]</c>; row-major [latents, d_in].</summary>
     /// <remarks>Reads only these rows where the file holds one direction a row, unpacked; else streams the matrix once.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">A latent outside [0, d_sae).</exception>

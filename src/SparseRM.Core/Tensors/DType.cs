@@ -23,6 +23,8 @@ public enum DType
     U8,
     /// <summary>One byte, 0 or 1.</summary>
     Bool,
+    /// <summary>fp8 of 4 bits of exponent and 3 of fraction (e4m3fn): stored in files with scales beside it, widened when it is read.</summary>
+    F8E4M3,
     /// <summary>Any other type of the safetensors list: named in refusals, never computed with.</summary>
     Other,
 }
@@ -37,7 +39,7 @@ public static class DTypes
         DType.F64 or DType.I64 => 8,
         DType.F32 or DType.I32 => 4,
         DType.BF16 or DType.F16 or DType.I16 => 2,
-        DType.I8 or DType.U8 or DType.Bool => 1,
+        DType.I8 or DType.U8 or DType.Bool or DType.F8E4M3 => 1,
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "has no fixed size"),
     };
 

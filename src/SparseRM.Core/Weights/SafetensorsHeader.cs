@@ -5,12 +5,15 @@ using SparseRM.Errors;
 namespace SparseRM.Weights;
 
 /// <summary>One tensor as a safetensors header declares it; offsets count from the first data byte.</summary>
-internal sealed record SafetensorsEntry(string Name, string DType, int Bits, IReadOnlyList<ulong> Shape, ulong Begin, ulong End);
+internal sealed record SafetensorsEntry(string Name, string DType, int Bits, ulong[] Shape, ulong Begin, ulong End);
 
 /// <summary>Parses the JSON of a safetensors header, strictly: what the format does not allow is refused, duplicates included.</summary>
 internal sealed class SafetensorsHeader
 {
     private const int MaxDepth = 32;
+
+    /// <summary>What a header may hold at most, so that a file of lies takes no more memory than a few times its length. Published shards have below 10,000 tensors.</summary>
+    private const int MaxTensors = 200_000, MaxDimensions = 64, MaxMetadata = 100_000;
 
     private readonly string _path;
     private readonly Dictionary<string, SafetensorsEntry> _entries = new(StringComparer.Ordinal);
@@ -52,6 +55,7 @@ internal sealed class SafetensorsHeader
             string name = reader.GetString()!;
             reader.Read();
             if (name == "__metadata__") ReadMetadata(ref reader);
+            else if (_entries.Count == MaxTensors) throw Bad($"lists more than {MaxTensors} tensors in its header");
             else if (!_entries.TryAdd(name, ReadEntry(ref reader, name))) throw Bad($"tensor \"{name}\" is listed twice in the header");
         }
     }
@@ -66,6 +70,7 @@ internal sealed class SafetensorsHeader
             string key = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String) throw Bad($"invalid JSON in header: the value of __metadata__ \"{key}\" must be a string");
+            if (_metadata.Count == MaxMetadata) throw Bad($"has more than {MaxMetadata} entries under __metadata__");
             if (!_metadata.TryAdd(key, reader.GetString()!)) throw Bad($"__metadata__ has \"{key}\" twice");
         }
     }
@@ -74,7 +79,7 @@ internal sealed class SafetensorsHeader
     {
         if (reader.TokenType != JsonTokenType.StartObject) throw Bad($"invalid JSON in header: tensor \"{name}\" must be an object");
         string? dtype = null;
-        List<ulong>? shape = null, offsets = null;
+        ulong[]? shape = null, offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string field = reader.GetString()!;
@@ -94,18 +99,18 @@ internal sealed class SafetensorsHeader
             string missing = dtype is null ? "dtype" : shape is null ? "shape" : "data_offsets";
             throw Bad($"invalid JSON in header: tensor \"{name}\" has no {missing}");
         }
-        if (offsets.Count != 2) throw Bad($"invalid JSON in header: data_offsets of tensor \"{name}\" must be two numbers, found {offsets.Count}");
+        if (offsets.Length != 2) throw Bad($"invalid JSON in header: data_offsets of tensor \"{name}\" must be two numbers, found {offsets.Length}");
         return new SafetensorsEntry(name, dtype, SafetensorsTypes.BitsOf(dtype), shape, offsets[0], offsets[1]);
     }
 
     private string ReadDType(ref Utf8JsonReader reader, string name)
     {
         string? dtype = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-        if (dtype is not null && SafetensorsTypes.BitsOf(dtype) > 0) return dtype;
+        if (dtype is not null && SafetensorsTypes.Shared(dtype) is { } known) return known;
         throw Bad($"invalid JSON in header: tensor \"{name}\" has unknown dtype {(dtype is null ? reader.TokenType.ToString() : $"\"{dtype}\"")}");
     }
 
-    private List<ulong> ReadSizes(ref Utf8JsonReader reader, string name, string field)
+    private ulong[] ReadSizes(ref Utf8JsonReader reader, string name, string field)
     {
         if (reader.TokenType != JsonTokenType.StartArray) throw Bad($"invalid JSON in header: {field} of tensor \"{name}\" must be an array");
         var sizes = new List<ulong>();
@@ -113,9 +118,10 @@ internal sealed class SafetensorsHeader
         {
             if (reader.TokenType != JsonTokenType.Number || !reader.TryGetUInt64(out ulong size))
                 throw Bad($"invalid JSON in header: {field} of tensor \"{name}\" must hold integers of at least 0");
+            if (sizes.Count == MaxDimensions) throw Bad($"invalid JSON in header: {field} of tensor \"{name}\" has more than {MaxDimensions} numbers");
             sizes.Add(size);
         }
-        return sizes;
+        return [.. sizes];
     }
 
     private ModelFormatException Bad(string problem) => new(_path, problem);

@@ -8,13 +8,14 @@ namespace SparseRM.Weights;
 /// <remarks>Nested dicts get dotted names. Storages are raw in the file, so tensors can be mapped. Not thread-safe. Source: torch <c>serialization.py</c>.</remarks>
 public sealed class TorchFile : IWeightSource
 {
-    private const int MaxPickle = 16 << 20, MaxDepth = 8, MaxNames = 100_000;
+    private const int MaxPickle = 16 << 20, MaxDepth = 8, MaxNames = 100_000, MaxNameLength = 1000, MaxCharacters = 16 << 20;
 
     private readonly Dictionary<string, PickleTensor> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> _numbers = new(StringComparer.Ordinal);
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ZipMember> _members;
     private readonly string _stem;
+    private long _characters;
 
     private TorchFile(string path, Dictionary<string, ZipMember> members, string stem) => (Path, _members, _stem) = (path, members, stem);
 
@@ -109,6 +110,9 @@ public sealed class TorchFile : IWeightSource
         {
             if (key is not string name) throw new ModelFormatException(Path, $"has a dict key under \"{prefix}\" that is not a string");
             if (_tensors.Count + _numbers.Count >= MaxNames) throw new ModelFormatException(Path, $"has more than {MaxNames} entries");
+            // A dict may be referred to any number of times, so that names multiply without a byte of the file behind them.
+            if (prefix.Length + name.Length > MaxNameLength || (_characters += prefix.Length + name.Length) > MaxCharacters)
+                throw new ModelFormatException(Path, $"has names of more than {MaxNameLength} characters, or of {MaxCharacters} together; no state_dict has them");
             string full = prefix + name;
             bool added = value switch
             {

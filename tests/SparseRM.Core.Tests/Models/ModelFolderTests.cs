@@ -3,7 +3,12 @@ using SparseRM.Models;
 
 namespace SparseRM.Core.Tests.Models;
 
-/// <summary>Nothing else reads these environment variables, so setting them here disturbs no other test.</summary>
+/// <summary>Tests that set the variables of the Hugging Face cache run one after the other.</summary>
+[CollectionDefinition(nameof(HubCacheCollection))]
+public sealed class HubCacheCollection;
+
+/// <summary>Hub ids of models in the local cache.</summary>
+[Collection(nameof(HubCacheCollection))]
 public sealed class ModelFolderTests : IDisposable
 {
     private readonly TemporaryFolder _cache = new();

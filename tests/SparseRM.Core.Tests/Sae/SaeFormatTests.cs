@@ -38,7 +38,6 @@ public sealed class SaeFormatTests : IDisposable
     [InlineData("""{"architecture":"topk"}""", "\"architecture\" is \"topk\"")]
     [InlineData("""{"affine_connection":true}""", "\"affine_connection\" is true")]
     [InlineData("""{"width":4}""", "\"width\" is 4")]
-    [InlineData("""{"what":4}""", "\"what\"")]
     public void Refuses_gemma_scope_configs_by_field(string config, string expected)
     {
         Gemma("params.safetensors");
@@ -104,7 +103,6 @@ public sealed class SaeFormatTests : IDisposable
     [InlineData("\"top_k\":50", "\"use_glu_encoder\":true", "\"use_glu_encoder\" is true")]
     [InlineData("\"top_k\":50", "\"apply_decoder_bias_to_pre_encoder\":true", "\"apply_decoder_bias_to_pre_encoder\" is true")]
     [InlineData("\"top_k\":50", "\"use_decoder_bias\":false", "does not know: decoder.bias")]
-    [InlineData("\"top_k\":50", "\"gate\":1", "\"gate\"")]
     public void Refuses_llama_scope_configs_by_field(string old, string changed, string expected)
     {
         Llama(Scope.Replace(old, changed, StringComparison.Ordinal));
@@ -135,7 +133,6 @@ public sealed class SaeFormatTests : IDisposable
     [InlineData("""{"k":4}""", "\"k\" is 4")]
     [InlineData("""{"k":1,"num_latents":5}""", "\"num_latents\" is 5")]
     [InlineData("""{"k":1,"d_in":5}""", "\"d_in\" is 5")]
-    [InlineData("""{"k":1,"other":5}""", "\"other\"")]
     public void Refuses_sparsify_configs_by_field(string config, string expected)
     {
         Eleuther("layers.2", config);
@@ -195,7 +192,6 @@ public sealed class SaeFormatTests : IDisposable
     [InlineData("""{"dict_class":"CrossCoder"}""", "\"trainer.dict_class\" is \"CrossCoder\"")]
     [InlineData("""{"layer":1}""", "\"trainer.dict_class\" is missing")]
     [InlineData("""{"dict_class":"BatchTopKSAE","submodule_name":"mlp_layer_3"}""", "\"trainer.submodule_name\"")]
-    [InlineData("""{"dict_class":"BatchTopKSAE","what":3}""", "\"trainer.what\"")]
     [InlineData("""{"dict_class":"BatchTopKSAE","dict_size":4}""", "\"trainer.dict_size\" is 4")]
     [InlineData("""{"dict_class":"BatchTopKSAE","k":3}""", "\"trainer.k\" is 3")]
     [InlineData("""{"dict_class":"BatchTopKSAE","k":2}""", "\"threshold\" is -1: it was never set")]
@@ -241,6 +237,81 @@ public sealed class SaeFormatTests : IDisposable
         Assert.Contains("no SAE of a known format: it holds W_dec, W_enc, b_dec, b_enc", _sae.Refusal());
         _sae.Write("sae.pt", Torch(pickle => pickle.Text("epoch").Int(3)));
         Assert.Contains("\"epoch\"", _sae.Refusal());
+    }
+
+    [Fact]
+    public void Gemma_scope_2_names_the_model_and_lists_what_it_does_not_know()
+    {
+        Gemma("params.safetensors");
+        _sae.Write("config.json", """{"hf_hook_point_in":"model.layers.4.output","model_name":"google/gemma-3-1b-pt","l0":20,"what":4}""");
+        var sae = _sae.Open();
+        Assert.Equal("google/gemma-3-1b-pt", sae.ModelName);
+        Assert.Equal(["what"], sae.IgnoredFields);
+    }
+
+    [Fact]
+    public void Llama_scope_sparsify_and_dictionary_learning_list_unknown_fields()
+    {
+        Llama(Scope.Replace("\"top_k\":50", "\"gate\":1", StringComparison.Ordinal));
+        Assert.Equal(["gate"], _sae.Open().IgnoredFields);
+        Eleuther("layers.2", """{"k":1,"other":5,"transcode":false}""");
+        Assert.Equal(["other"], _sae.Open("layers.2").IgnoredFields);
+    }
+
+    [Theory]
+    [InlineData("crosscoder", "\"sae_type\" is \"crosscoder\"")]
+    public void Refuses_llama_scope_of_another_type(string type, string expected)
+    {
+        Llama(Scope.Replace("\"top_k\":50", $"\"sae_type\":\"{type}\"", StringComparison.Ordinal));
+        Assert.Contains(expected, _sae.Refusal());
+    }
+
+    private void OldTopK(string trainer) => Dictionary(trainer, pickle => pickle
+        .Tensor("encoder.weight", "e", 6, [3, 2], [2, 1]).Tensor("encoder.bias", "c", 3, [3], [1]).Tensor("decoder.weight", "d", 6, [2, 3], [3, 1]).Tensor("b_dec", "b", 2, [2], [1]),
+        ("b", TinySae.BDec), ("e", TinySae.WEnc), ("d", TinySae.WDec), ("c", TinySae.BEnc));
+
+    [Fact]
+    public void Old_topk_files_have_neither_threshold_nor_k()
+    {
+        OldTopK("""{"dict_class":"AutoEncoderTopK","layer":2,"k":2,"what":3}""");
+        var sae = _sae.Open();
+        Assert.Equal(new SaeActivation.TopK(2), sae.Activation);
+        Assert.Equal(["trainer.what"], sae.IgnoredFields);
+        OldTopK("""{"dict_class":"AutoEncoderTopK","layer":2,"k":1}""");
+        Assert.NotEqual(sae.Id, _sae.Open().Id);
+        OldTopK("""{"dict_class":"AutoEncoderTopK","layer":2}""");
+        Assert.Contains("no tensor \"k\", and config.json has no trainer.k", _sae.Refusal());
+        OldTopK("""{"dict_class":"BatchTopKSAE","layer":2,"k":2}""");
+        Assert.Contains("no tensor \"threshold\"", _sae.Refusal());
+    }
+
+    [Fact]
+    public void A_repository_s_root_names_its_parts()
+    {
+        foreach (int layer in new[] { 2, 10 }) Eleuther($"root/layers.{layer}", """{"k":1}""");
+        _sae.Write("root/optimizer_0.pt", "x");
+        Assert.Contains("root: holds 2 SAEs in folders below; give one of them: layers.10, layers.2", _sae.Refusal("root"));
+        _sae.Write("dl/resid_post_layer_3/trainer_0/ae.pt", "x");
+        Assert.Contains("dl: holds an SAE in folders below; give one of them: resid_post_layer_3/trainer_0", _sae.Refusal("dl"));
+        for (int i = 10; i < 22; i++) Gemma($"scope/layer_{i}/width_16k/average_l0_7/params.safetensors");
+        Assert.EndsWith("layer_17/width_16k/average_l0_7 and 4 more", _sae.Refusal("scope"));
+    }
+
+    [Fact]
+    public void A_link_to_a_folder_says_the_layer_of_what_it_points_to()
+    {
+        Gemma("scope/layer_20/width_16k/average_l0_71/params.safetensors");
+        Directory.CreateSymbolicLink(_sae.File("mine"), _sae.File("scope/layer_20/width_16k/average_l0_71"));
+        Assert.Equal(20, _sae.Open("mine").Layer);
+        Assert.Equal(20, _sae.Open("mine/params.safetensors").Layer);
+        Directory.CreateSymbolicLink(_sae.File("layer_3"), _sae.File("scope/layer_20"));
+        Assert.Equal(20, _sae.Open("layer_3/width_16k/average_l0_71").Layer);
+        Gemma("store/5f1e/params.safetensors");
+        Directory.CreateSymbolicLink(_sae.File("layer_7"), _sae.File("store/5f1e"));
+        Assert.Equal(7, _sae.Open("layer_7").Layer);
+        Gemma("gemma-scope-2b-pt-mlp/layer_1/params.safetensors");
+        Directory.CreateSymbolicLink(_sae.File("innocent"), _sae.File("gemma-scope-2b-pt-mlp/layer_1"));
+        Assert.Contains("not an SAE of the residual stream", _sae.Refusal("innocent"));
     }
 
     [Fact]

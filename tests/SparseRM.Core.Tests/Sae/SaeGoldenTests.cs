@@ -47,6 +47,17 @@ public sealed class SaeGoldenTests
         Assert.NotEqual(official.Id, sae.Id);
     }
 
+    [Theory]
+    [InlineData("dl-topk-old", "topk")]
+    [InlineData("sl-extra", "relu")]
+    public void The_field_cases_equal_their_owner_s(string name, string activation)
+    {
+        string folder = SharedData.Shared("field", "saes", name);
+        var sae = SaeFormatCatalog.Open(folder);
+        Assert.Equal((2, activation), (sae.Layer, sae.Activation.Name));
+        Compare(sae, Path.Combine(folder, "golden.safetensors"), Bound);
+    }
+
     [Fact]
     public void Every_golden_folder_is_compared_or_refused()
     {

@@ -90,13 +90,21 @@ public sealed class SaeLensTests : IDisposable
     [InlineData("""{"architecture":"topk","k":1.5}""", "\"k\" must be a whole number")]
     [InlineData("""{"architecture":7}""", "\"architecture\" must be a string, found 7")]
     [InlineData("""{"apply_b_dec_to_input":"yes"}""", "\"apply_b_dec_to_input\" must be true or false")]
-    [InlineData("""{"fold_me":1}""", "\"fold_me\"")]
     [InlineData("""{"k":1,"k":2}""", "Duplicate property 'k'")]
     [InlineData("""{"rescale_acts_by_decoder_norm":true}""", "\"rescale_acts_by_decoder_norm\"")]
     [InlineData("""[]""", "must be a JSON object")]
     [InlineData("""{""", "not valid JSON")]
-    [InlineData("""{"architecture":"\ud800"}""", "\"architecture\" must be a string of whole characters")]
+    [InlineData("""{"architecture":"\ud800"}""", "a string in line 1 holds half of a surrogate pair")]
     public void Refuses_configs_by_field(string config, string expected) => Assert.Contains(expected, Refusal(config));
+
+    [Fact]
+    public void A_field_that_saelens_never_reads_is_ignored_and_listed()
+    {
+        var sae = Open("""{"fold_me":1,"lr":3,"metadata":{"model_name":"acme/m","anything":{"a":1}}}""");
+        Assert.Equal(["fold_me"], sae.IgnoredFields);
+        Assert.Equal("acme/m", sae.ModelName);
+        Assert.Equal(Open("{}").BEnc, sae.BEnc);
+    }
 
     [Fact]
     public void Refuses_tensors_by_name()

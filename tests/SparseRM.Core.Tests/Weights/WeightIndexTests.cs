@@ -72,7 +72,7 @@ public sealed class WeightIndexTests : IDisposable
     [Theory]
     [InlineData("", "not valid JSON")]
     [InlineData("{", "not valid JSON")]
-    [InlineData("[]", "no \"weight_map\" object")]
+    [InlineData("[]", "must be a JSON object, found an array")]
     [InlineData("{}", "no \"weight_map\" object")]
     [InlineData("""{"weight_map":[]}""", "no \"weight_map\" object")]
     [InlineData("""{"weight_map":{}}""", "weight_map is empty")]
@@ -90,8 +90,45 @@ public sealed class WeightIndexTests : IDisposable
     public void Refuses_folders_without_weights()
     {
         Assert.Contains("no such folder", Refusal(() => WeightIndex.Open(_folder.File("none"))));
-        Assert.Contains("has neither model.safetensors nor model.safetensors.index.json", Refusal(() => WeightIndex.Open(_folder.Path)));
-        _folder.Write("pytorch_model-00001-of-00002.bin", "x");
-        Assert.Contains("only pytorch_model.bin", Refusal(() => WeightIndex.Open(_folder.Path)));
+        Assert.Contains("has neither model.safetensors (model.safetensors.index.json) nor pytorch_model.bin (pytorch_model.bin.index.json)", Refusal(() => WeightIndex.Open(_folder.Path)));
+    }
+
+    private static byte[] Torch(string tensor, float value)
+        => PickleBytes.File(new PickleBytes().Op("}(").Tensor(tensor, "0", 1, [1], [1]).Op("u").Stop(), ("ae/data/0", ZipBytes.Floats(value)));
+
+    [Fact]
+    public void Reads_torch_weights_alone_or_in_shards()
+    {
+        _folder.Write("pytorch_model.bin", Torch("a", 3));
+        Assert.Equal([3f], WeightIndex.Open(_folder.Path).Take("a", 1).ReadSingles());
+        File.Delete(_folder.File("pytorch_model.bin"));
+        _folder.Write("pytorch_model.bin.index.json", """{"metadata":{},"weight_map":{"a":"pytorch_model-00001-of-00002.bin","b":"pytorch_model-00002-of-00002.bin"}}""");
+        _folder.Write("pytorch_model-00002-of-00002.bin", Torch("b", 4));
+        var index = WeightIndex.Open(_folder.Path);
+        Assert.Equal([4f], index.Take("b", 1).ReadSingles());
+        Assert.Contains("pytorch_model-00001-of-00002.bin: this shard is missing", Refusal(() => index.Take("a")));
+    }
+
+    [Fact]
+    public void Safetensors_go_before_torch_weights()
+    {
+        _folder.Write("pytorch_model.bin", Torch("a", 3));
+        Shard("model.safetensors", "a", 1);
+        Assert.Equal([1f], WeightIndex.Open(_folder.Path).Take("a", 1).ReadSingles());
+    }
+
+    [Fact]
+    public void Torch_weights_that_ask_for_code_are_refused_and_nothing_is_executed()
+    {
+        _folder.Write("pytorch_model.bin", PickleBytes.File(new PickleBytes().Global("posix", "system").Text("touch PWNED").Raw(0x85).Op("R").Stop()));
+        Assert.Contains("\"posix.system\"", Refusal(() => WeightIndex.Open(_folder.Path)));
+        Assert.False(File.Exists("PWNED"));
+    }
+
+    [Fact]
+    public void An_index_cannot_mix_the_kinds()
+    {
+        _folder.Write("pytorch_model.bin.index.json", """{"weight_map":{"a":"1.safetensors"}}""");
+        Assert.Contains("must be the plain name of a .bin file", Refusal(() => WeightIndex.Open(_folder.Path)));
     }
 }

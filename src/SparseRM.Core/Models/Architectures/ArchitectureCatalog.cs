@@ -15,13 +15,18 @@ public static class ArchitectureCatalog
     /// <exception cref="ModelFormatException">Not JSON, an unknown family, a field missing, wrong or not understood; all problems are named.</exception>
     public static ModelConfig Read(string folder)
     {
+        ModelFolder.RefuseAdapter(folder);
         var hf = HfConfig.Read(System.IO.Path.Combine(folder, "config.json"));
         string type = hf.Text("model_type");
         var architecture = s_all.FirstOrDefault(candidate => candidate.ModelType == type);
         if (architecture is null)
-            throw new ModelFormatException(hf.Path, $"model_type \"{type}\" is not supported; these are: {string.Join(", ", ModelTypes)}");
-        var config = architecture.Read(hf);
-        hf.RequireAllConsumed();
-        return config;
+        {
+            hf.ThrowProblems();
+            string why = Variants.OtherFamily(type) is { } other ? $"is \"{type}\": {other}" : $"is \"{type}\", which is not supported";
+            throw new ModelFormatException(hf.Path, $"\"model_type\" {why}; supported are {string.Join(", ", ModelTypes)}");
+        }
+        var config = architecture.Read(hf) with { Fp8Block = Quantization.Read(hf) };
+        hf.ThrowProblems();
+        return config with { IgnoredFields = hf.Ignored };
     }
 }

@@ -24,7 +24,7 @@ internal static class Gemma
         hf.Expect("attention_bias", false);
         hf.Expect("use_bidirectional_attention", false);
         // The first Gemma files say hidden_act "gelu" and mean the tanh form; transformers reads hidden_activation, with that default.
-        hf.Ignore("hidden_act");
+        hf.Ignore(["hidden_act"]);
         return HfFields.Common(hf, family, defaults) with
         {
             RmsNormUnitOffset = true,
@@ -33,5 +33,5 @@ internal static class Gemma
         };
     }
 
-    private static ModelConfig Read(HfConfig hf, string family, HfDefaults defaults) => ReadWithoutRope(hf, family, defaults) with { Ropes = [HfFields.Rope(hf)] };
+    private static ModelConfig Read(HfConfig hf, string family, HfDefaults defaults) => ReadWithoutRope(hf, family, defaults).WithRope(hf);
 }

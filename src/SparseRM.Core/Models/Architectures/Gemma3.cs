@@ -11,13 +11,13 @@ internal static class Gemma3
     public static readonly Architecture Multimodal = new("gemma3", hf =>
     {
         // Images never reach the text blocks here.
-        hf.Ignore("vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index", "image_token_id", "boi_token_id", "eoi_token_id");
+        hf.Ignore(["vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index", "image_token_id", "boi_token_id", "eoi_token_id"]);
         if (hf.Section("text_config") is not { } text)
         {
-            hf.Refuse("field text_config is missing");
+            hf.Refuse("text_config", "is missing");
             return HfFields.Common(hf, "gemma3_text", s_defaults);
         }
-        text.Ignore("model_type");
+        text.Ignore(["model_type"]);
         return Read(text);
     });
 
@@ -26,6 +26,7 @@ internal static class Gemma3
         var config = Gemma.ReadWithoutRope(hf, "gemma3_text", s_defaults);
         int window = hf.Int("sliding_window", 4096), pattern = hf.Int("sliding_window_pattern", hf.Int("_sliding_window_pattern", 6));
         var windows = HfFields.Windows(hf, config.NLayers, window, layer => (layer + 1) % pattern != 0);
+        var ropes = Ropes(hf, config.NCtx);
         return config with
         {
             PostNorms = true,
@@ -33,24 +34,25 @@ internal static class Gemma3
             QueryScale = 1 / MathF.Sqrt((float)hf.Number("query_pre_attn_scalar", 256)),
             AttnLogitSoftcap = (float)hf.Number("attn_logit_softcapping", 0),
             LayerWindows = windows,
-            Ropes = Ropes(hf),
+            Ropes = ropes,
+            NCtx = RopeFields.Context(ropes[0].Scaling, config.NCtx),
             LayerRopes = [.. windows.Select(w => w > 0 ? 1 : 0)],
         };
     }
 
     /// <summary>[global, local]: keyed by layer type in transformers 5; a theta, a scaling and a local theta before.</summary>
-    private static RopeConfig[] Ropes(HfConfig hf)
+    private static RopeConfig[] Ropes(HfConfig hf, int trained)
     {
         if (hf.Section("rope_parameters") is not { } parameters)
         {
-            var scaling = hf.Section("rope_scaling") is { } section ? HfFields.Scaling(section) : new("default");
-            return [new(hf.Number("rope_theta", 1e6), scaling), new(hf.Number("rope_local_base_freq", 1e4), new("default"))];
+            var scaling = hf.Section("rope_scaling") is { } section ? RopeFields.Scaling(section, trained) : new("default");
+            return [new(hf.Positive("rope_theta", 1e6), scaling), new(hf.Positive("rope_local_base_freq", 1e4), new("default"))];
         }
-        hf.Ignore("rope_theta", "rope_local_base_freq");
+        hf.Ignore(["rope_theta", "rope_local_base_freq"]);
         return [.. new[] { "full_attention", "sliding_attention" }.Select(type =>
         {
-            if (parameters.Section(type) is { } section) return new RopeConfig(section.Number("rope_theta"), HfFields.Scaling(section));
-            hf.Refuse($"field rope_parameters.{type} is missing");
+            if (parameters.Section(type) is { } section) return new RopeConfig(section.Positive("rope_theta"), RopeFields.Scaling(section, trained));
+            hf.Refuse($"rope_parameters.{type}", "is missing");
             return new RopeConfig(1e4, new("default"));
         })];
     }

@@ -9,9 +9,8 @@ internal static class Llama
     {
         hf.Expect("mlp_bias", false);
         bool bias = hf.Flag("attention_bias");
-        return HfFields.Common(hf, "llama", new(NCtx: 2048)) with
+        return HfFields.Common(hf, "llama", new(NCtx: 2048)).WithRope(hf) with
         {
-            Ropes = [HfFields.Rope(hf)],
             Activation = HfFields.Activation(hf, "hidden_act", "silu"),
             QkvBias = bias,
             OutputBias = bias,

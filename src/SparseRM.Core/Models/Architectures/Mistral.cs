@@ -7,11 +7,10 @@ internal static class Mistral
 
     private static ModelConfig Read(HfConfig hf)
     {
-        var config = HfFields.Common(hf, "mistral", new(NCtx: 131072, NKvHeads: 8));
+        var config = HfFields.Common(hf, "mistral", new(NCtx: 131072, NKvHeads: 8)).WithRope(hf);
         int window = hf.IsNull("sliding_window") ? 0 : hf.Int("sliding_window", 4096);
         return config with
         {
-            Ropes = [HfFields.Rope(hf)],
             Activation = HfFields.Activation(hf, "hidden_act", "silu"),
             LayerWindows = HfFields.Windows(hf, config.NLayers, window, _ => window > 0),
         };

@@ -13,14 +13,13 @@ internal static class Qwen
 
     private static ModelConfig Read(HfConfig hf, string family, HfDefaults defaults)
     {
-        var config = HfFields.Common(hf, family, defaults);
+        var config = HfFields.Common(hf, family, defaults).WithRope(hf);
         // The window counts only with the flag, and only from max_window_layers on.
         int window = hf.Flag("use_sliding_window") ? hf.Int("sliding_window", 4096) : 0;
-        hf.Ignore("sliding_window");
+        hf.Ignore(["sliding_window"]);
         int firstSliding = hf.Int("max_window_layers", 28);
         return config with
         {
-            Ropes = [HfFields.Rope(hf)],
             Activation = HfFields.Activation(hf, "hidden_act", "silu"),
             LayerWindows = HfFields.Windows(hf, config.NLayers, window, layer => window > 0 && layer >= firstSliding),
         };

@@ -33,8 +33,10 @@ internal static class DictionaryLearning
             Format = Name,
             Layer = config.Layer,
             HookName = config.SubmoduleName,
-            Variant = config.DictClass,
+            Variant = file.Contains("k") || config.K is null ? config.DictClass : $"{config.DictClass} {config.K}",
             Notes = config.ModelName is { } model ? [$"Trained on \"{model}\"."] : [],
+            ModelName = config.ModelName,
+            IgnoredFields = config.Ignored,
         };
         return parts.Build(tensors);
     }
@@ -61,7 +63,7 @@ internal static class DictionaryLearning
                 float[] scale = Array.ConvertAll(tensors.Vector("r_mag", dSae), value => (float)Math.Exp(value));
                 return new SaeActivation.Gated(tensors.Vector("gate_bias", dSae), scale, tensors.Vector("mag_bias", dSae));
             case "AutoEncoderTopK":
-                tensors.Scalar("threshold"); // encode's default chooses by k
+                if (tensors.Source.Contains("threshold")) tensors.Scalar("threshold"); // encode's default chooses by k; files of 2024 have none
                 return new SaeActivation.TopK(ReadK(config, tensors, dSae));
             default:
                 ReadK(config, tensors, dSae); // training chose k a token on average; encode's default is the threshold
@@ -72,7 +74,9 @@ internal static class DictionaryLearning
 
     private static int ReadK(DictionaryLearningConfig config, SaeTensors tensors, int dSae)
     {
-        double k = tensors.Scalar("k");
+        // The first top-k files have it in the config alone.
+        double k = tensors.Source.Contains("k") ? tensors.Scalar("k")
+            : config.K ?? throw new ModelFormatException(tensors.Source.Path, "has no tensor \"k\", and config.json has no trainer.k either");
         if (!(k >= 1 && k <= dSae) || k != Math.Floor(k)) throw new ModelFormatException(tensors.Source.Path, $"tensor \"k\" is {k}, expected a whole number from 1 to {dSae}");
         config.RequireK((int)k);
         return (int)k;

@@ -14,9 +14,9 @@ internal sealed class DictionaryLearningConfig
         "anneal_start", "anneal_end", "sparsity_queue_length", "n_sparsity_updates", "initial_sparsity_penalty", "top_k_aux", "k_anneal_steps", "norm_factor", "use_april_update_mode",
     ];
 
-    private readonly SaeConfig _trainer;
+    private readonly SaeConfig _config, _trainer;
 
-    private DictionaryLearningConfig(SaeConfig trainer) => _trainer = trainer;
+    private DictionaryLearningConfig(SaeConfig config, SaeConfig trainer) => (_config, _trainer) = (config, trainer);
 
     public required string DictClass { get; init; }
     public required int? Layer { get; init; }
@@ -30,14 +30,14 @@ internal sealed class DictionaryLearningConfig
         var buffer = config.Object("buffer");
         if (buffer?.Text("io") is { } io && io != "out") throw buffer.Bad("io", $"is \"{io}\"; only SAEs of a block's output (\"out\") are supported");
         config.Ignore("norm_factor");
-        config.RequireAllRead();
+        buffer?.IgnoreRest();
         string dictClass = trainer.Text("dict_class") ?? throw trainer.Bad("dict_class", "is missing");
         if (!s_classes.Contains(dictClass)) throw trainer.Bad("dict_class", $"is \"{dictClass}\"; {string.Join(", ", s_classes)} are supported");
         string? submodule = trainer.Text("submodule_name");
         if (submodule is not null && (submodule.Contains("mlp", StringComparison.Ordinal) || submodule.Contains("attn", StringComparison.Ordinal) || submodule.Contains("attention", StringComparison.Ordinal)))
             throw trainer.Bad("submodule_name", $"is \"{submodule}\"; only residual streams after a block are supported");
         trainer.Ignore(s_irrelevant);
-        return new DictionaryLearningConfig(trainer)
+        return new DictionaryLearningConfig(config, trainer)
         {
             DictClass = dictClass,
             Layer = trainer.Integer("layer") ?? SaeLayer.OfPath(path),
@@ -46,14 +46,19 @@ internal sealed class DictionaryLearningConfig
         };
     }
 
-    /// <summary>Compares widths with the tensors' and refuses fields that nobody read.</summary>
+    /// <summary>See <see cref="SaeConfig.Ignored"/>.</summary>
+    public IReadOnlyList<string> Ignored => _config.Ignored;
+
+    /// <summary>Compares widths with the tensors'.</summary>
     public void RequireWidths(int dIn, int dSae)
     {
         _trainer.RequireWidth("activation_dim", dIn);
         _trainer.RequireWidth("dict_size", dSae);
         _trainer.Integer("k");
-        _trainer.RequireAllRead();
     }
+
+    /// <summary><c>trainer.k</c>, where it is there.</summary>
+    public int? K => _trainer.Integer("k");
 
     /// <summary>The config's k, where there is one, must be the tensors'.</summary>
     public void RequireK(int k) => _trainer.RequireWidth("k", k);

@@ -19,7 +19,7 @@ internal static partial class GemmaScope
         string prefix = tensors.Source.Contains("w_enc") ? "w" : "W";
         var (dIn, dSae) = tensors.SizeOf($"{prefix}_enc");
         tensors.DropOnes("scaling_factor");
-        var (hook, layer) = ReadConfig(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, "config.json"), dSae);
+        var (hook, layer, model, ignored) = ReadConfig(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, "config.json"), dSae);
         return new SaeParts
         {
             Encoder = tensors.Matrix($"{prefix}_enc", dIn, dSae),
@@ -32,14 +32,16 @@ internal static partial class GemmaScope
             Format = Name,
             Layer = layer ?? SaeLayer.OfPath(file),
             HookName = hook,
-            Notes = ["Gemma Scope SAEs were not trained on the BOS position."],
+            Notes = ["Gemma Scope SAEs were not trained on the BOS position.", .. model is null ? Array.Empty<string>() : [$"Trained on \"{model}\"."]],
+            ModelName = model,
+            IgnoredFields = ignored,
         }.Build(tensors);
     }
 
     /// <summary>Gemma Scope 2 has a config beside the weights that says where the SAE sits.</summary>
-    private static (string? Hook, int? Layer) ReadConfig(string path, int dSae)
+    private static (string? Hook, int? Layer, string? Model, IReadOnlyList<string> Ignored) ReadConfig(string path, int dSae)
     {
-        if (!File.Exists(path)) return (null, null);
+        if (!File.Exists(path)) return (null, null, null, []);
         var config = SaeConfig.Open(path);
         string? hook = config.Text("hf_hook_point_in"), hookOut = config.Text("hf_hook_point_out");
         if (config.Text("type") is { } type && type != "sae") throw config.Bad("type", $"is \"{type}\"; only \"sae\" is supported");
@@ -49,10 +51,11 @@ internal static partial class GemmaScope
         config.Require("affine_connection", false, "a transcoder is not supported");
         config.Require("apply_b_dec_to_input", false, "Gemma Scope SAEs do not subtract b_dec");
         config.RequireWidth("width", dSae);
-        config.Ignore("model_name", "l0");
-        config.RequireAllRead();
-        if (hook is null) return (null, null);
-        return (hook, SaeLayer.OfHook(hook) ?? throw config.Bad("hf_hook_point_in", $"is \"{hook}\"; only residual streams after a block (model.layers.N.output) are supported"));
+        string? model = config.Text("model_name");
+        config.Ignore("l0");
+        if (hook is null) return (null, null, model, config.Ignored);
+        int layer = SaeLayer.OfHook(hook) ?? throw config.Bad("hf_hook_point_in", $"is \"{hook}\"; only residual streams after a block (model.layers.N.output) are supported");
+        return (hook, layer, model, config.Ignored);
     }
 
     private static void RefuseOtherPlaces(string file)

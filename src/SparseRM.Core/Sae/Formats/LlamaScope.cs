@@ -22,7 +22,7 @@ internal static class LlamaScope
         "expansion_factor", "dtype", "device", "seed", "top_k", "k_warmup_steps", "use_batch_norm_mse", "lp", "l1_coefficient", "l1_coefficient_warmup_steps",
         "use_ghost_grads", "remove_gradient_parallel_to_decoder_directions", "init_decoder_norm", "init_encoder_norm", "init_encoder_with_decoder_transpose",
         "init_search", "bias_init_method", "decoder_bias_init_method", "decoder_exactly_fixed_norm", "decoder_exactly_unit_norm", "strict_loading",
-        "sae_pretrained_name_or_path", "fix_sae_pretrained_name_or_path", "tp_size", "ddp_size", "type", "sae_type", "version",
+        "sae_pretrained_name_or_path", "fix_sae_pretrained_name_or_path", "tp_size", "ddp_size", "type", "version",
     ];
 
     public static SparseAutoencoder Open(string folder, LlamaScopeMode mode)
@@ -58,6 +58,7 @@ internal static class LlamaScope
             Layer = SaeLayer.OfHook(hook),
             HookName = hook,
             Variant = string.Create(CultureInfo.InvariantCulture, $"{threshold:R} {scale:R}"),
+            IgnoredFields = config.Ignored,
             Notes = ["Llama Scope SAEs were trained on the base model; with an Instruct model they are a transfer.", "At the BOS position thousands of latents fire; BOS is left out of frequencies and read-outs."],
         }.Build(tensors);
     }
@@ -85,7 +86,7 @@ internal static class LlamaScope
         double input = average.Number("in") ?? throw average.Bad("in", "is missing"), output = average.Number("out") ?? input;
         if (input <= 0) throw average.Bad("in", "must be greater than 0");
         if (output != input) throw average.Bad("out", "differs from \"in\": a transcoder is not supported");
-        average.RequireAllRead();
+        average.IgnoreRest();
         return Math.Sqrt(dIn) / input;
     }
 
@@ -101,7 +102,7 @@ internal static class LlamaScope
     {
         config.Require("apply_decoder_bias_to_pre_encoder", false, "no released Llama Scope SAE subtracts its decoder bias, so this is not supported");
         config.Require("use_glu_encoder", false, "a gated linear encoder is not supported");
+        if (config.Text("sae_type") is { } type && type != "sae") throw config.Bad("sae_type", $"is \"{type}\"; only \"sae\" is supported");
         config.Ignore(s_irrelevant);
-        config.RequireAllRead();
     }
 }

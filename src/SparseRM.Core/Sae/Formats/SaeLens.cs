@@ -36,6 +36,8 @@ internal static class SaeLens
             HookName = config.HookName,
             Variant = $"{config.K}",
             Notes = config.ModelName is { } model ? [$"Trained on \"{model}\"."] : [],
+            ModelName = config.ModelName,
+            IgnoredFields = config.Ignored,
         }.Build(tensors);
     }
 

@@ -37,6 +37,9 @@ internal sealed class SaeLensConfig
     public required int? Layer { get; init; }
     public required string? ModelName { get; init; }
 
+    /// <summary>See <see cref="SaeConfig.Ignored"/>.</summary>
+    public IReadOnlyList<string> Ignored => _config.Ignored;
+
     public static SaeLensConfig Read(string path)
     {
         var config = SaeConfig.Open(path);
@@ -57,16 +60,17 @@ internal sealed class SaeLensConfig
             Layer = layer,
             ModelName = metadata?.Text("model_name") ?? config.Text("model_name"),
         };
+        if (architecture != "topk") config.Require("rescale_acts_by_decoder_norm", false, "only topk SAEs have it");
         config.Ignore(s_irrelevant);
+        metadata?.IgnoreRest();
         return read;
     }
 
-    /// <summary>Compares widths with the tensors' and refuses fields that nobody read.</summary>
+    /// <summary>Compares widths with the tensors'.</summary>
     public void RequireWidths(int dIn, int dSae)
     {
         _config.RequireWidth("d_in", dIn);
         _config.RequireWidth("d_sae", dSae);
-        _config.RequireAllRead();
     }
 
     /// <summary>Before version 6 a topk SAE was called standard, with the activation function named beside it.</summary>

@@ -21,7 +21,6 @@ internal static class Sparsify
         if (config.Integer("num_latents") is > 0) config.RequireWidth("num_latents", dSae);
         var (activation, k) = ReadActivation(config, dSae);
         config.Ignore("expansion_factor", "normalize_decoder", "multi_topk", "dtype", "device");
-        config.RequireAllRead();
         return new SaeParts
         {
             Encoder = SaeParts.Transpose(tensors.Matrix("encoder.weight", dSae, dIn)),
@@ -34,8 +33,9 @@ internal static class Sparsify
             Activation = activation,
             Format = Name,
             Layer = ReadLayer(folder),
-            HookName = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
+            HookName = SaeLayer.Parts(folder).First(),
             Variant = $"{k}",
+            IgnoredFields = config.Ignored,
         }.Build(tensors);
     }
 
