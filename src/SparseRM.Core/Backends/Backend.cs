@@ -1,4 +1,3 @@
-using SparseRM.Sae;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
