@@ -11,7 +11,7 @@ internal sealed class AttachedReward : IDisposable
 {
     private readonly Backend _backend;
     private readonly RewardModel _reward;
-    private readonly ResidentReward? _resident;
+    private readonly ResidentHeads? _resident;
     private readonly SaeEncoder? _sae;
     private readonly SaeEncoder.RowReader? _gather;
     private DeviceBuffer? _buffer;
@@ -24,7 +24,7 @@ internal sealed class AttachedReward : IDisposable
     public AttachedReward(Backend backend, RewardModel reward, SparseAutoencoder? sae)
     {
         (_backend, _reward, Layers) = (backend, reward, [reward.Metadata.Identity.Layer]);
-        if (ResidentReward.Takes(reward.Input)) _resident = new ResidentReward(backend, reward.Input, reward.Head);
+        if (ResidentHeads.Takes(reward.Input)) _resident = new ResidentHeads(backend, reward.Input, [reward.Head]);
         else if (reward.Input.NeedsSae) (_sae, _gather) = (new SaeEncoder(backend, sae!), Gather);
     }
 
@@ -77,7 +77,7 @@ internal sealed class AttachedReward : IDisposable
             _buffer = _backend.Allocate(Math.Max(count, 64));
         }
         var scored = new Tensor(_buffer, 0, count, 1, 1);
-        _backend.Score(states, _resident!, scored);
+        _backend.Score(states, _resident!.Weights, scored);
         _backend.Download(scored, _scores);
     }
 
