@@ -4,7 +4,7 @@ using SparseRM.Models;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
-namespace SparseRM.Core.Tests.Weights;
+namespace SparseRM.Core.Tests.Models;
 
 public sealed class RandomWeightsTests
 {

@@ -1,8 +1,8 @@
 using SparseRM.Errors;
-using SparseRM.Models;
 using SparseRM.Tensors;
+using SparseRM.Weights;
 
-namespace SparseRM.Weights;
+namespace SparseRM.Models;
 
 /// <summary>A model's tensors by their Hugging Face names, BF16, made up from a seed as they are read: a shape without a download.</summary>
 /// <remarks>

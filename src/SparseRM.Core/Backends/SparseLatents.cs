@@ -1,4 +1,4 @@
-namespace SparseRM.Sae;
+namespace SparseRM.Backends;
 
 /// <summary>Active latents of some rows: ids rising within a row, values above zero. Reused from call to call.</summary>
 public sealed class SparseLatents

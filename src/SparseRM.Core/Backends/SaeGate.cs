@@ -1,30 +1,36 @@
-namespace SparseRM.Sae;
+namespace SparseRM.Backends;
 
 /// <summary>Turns pre-activations into sparse activations, exactly: the plain twin that every backend's fused gate must equal.</summary>
-public static class SaeGate
+/// <param name="Kind">Which formula; the vectors and K are those that it names.</param>
+public sealed record SaeGate(SaeGateKind Kind)
 {
-    /// <summary>The most latents that one row can have active.</summary>
-    public static int Capacity(SaeActivation activation, int dSae) => activation switch
-    {
-        SaeActivation.TopK top => Math.Min(top.K, dSae),
-        SaeActivation.GroupMax group => Math.Min(group.K, dSae),
-        _ => dSae,
-    };
+    /// <summary>TopK: the most active latents. GroupMax: the number of groups, which divides d_sae.</summary>
+    public int K { get; init; }
+    /// <summary>JumpReLU: t [d_sae], <c>a_i = p_i if p_i &gt; t_i and p_i &gt; 0</c>.</summary>
+    public float[] Threshold { get; init; } = [];
+    /// <summary>Gated: g [d_sae], <c>a_i = p_i * s_i + m_i if p_i + g_i &gt; 0</c>, where that is above 0.</summary>
+    public float[] GateBias { get; init; } = [];
+    /// <summary>Gated: s [d_sae].</summary>
+    public float[] MagnitudeScale { get; init; } = [];
+    /// <summary>Gated: m [d_sae].</summary>
+    public float[] MagnitudeBias { get; init; } = [];
 
-    /// <summary>Applies the formula of <paramref name="activation"/> to one row; active latents have values above 0.</summary>
-    /// <param name="activation">The gate.</param>
+    /// <summary>The most latents that one row can have active.</summary>
+    public int Capacity(int dSae) => Kind is SaeGateKind.TopK or SaeGateKind.GroupMax ? Math.Min(K, dSae) : dSae;
+
+    /// <summary>Applies the formula to one row; active latents have values above 0.</summary>
     /// <param name="pre">p [d_sae]. A NaN is never active.</param>
     /// <param name="indices">Receives the active latents in ascending order; holds at least <see cref="Capacity"/>.</param>
     /// <param name="values">Receives their activations.</param>
     /// <returns>How many are active.</returns>
-    public static int Apply(SaeActivation activation, ReadOnlySpan<float> pre, Span<int> indices, Span<float> values) => activation switch
+    public int Apply(ReadOnlySpan<float> pre, Span<int> indices, Span<float> values) => Kind switch
     {
-        SaeActivation.Relu => Relu(pre, indices, values),
-        SaeActivation.JumpRelu jump => JumpRelu(jump.Threshold, pre, indices, values),
-        SaeActivation.TopK top => TopK(top.K, pre, indices, values),
-        SaeActivation.GroupMax group => GroupMax(group.K, pre, indices, values),
-        SaeActivation.Gated gated => Gated(gated, pre, indices, values),
-        _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "is no known activation"),
+        SaeGateKind.Relu => Relu(pre, indices, values),
+        SaeGateKind.JumpRelu => JumpRelu(pre, indices, values),
+        SaeGateKind.TopK => TopK(K, pre, indices, values),
+        SaeGateKind.GroupMax => GroupMax(K, pre, indices, values),
+        SaeGateKind.Gated => Gated(pre, indices, values),
+        _ => throw new InvalidOperationException($"there is no gate of kind {Kind}"),
     };
 
     private static int Relu(ReadOnlySpan<float> pre, Span<int> indices, Span<float> values)
@@ -35,21 +41,21 @@ public static class SaeGate
         return count;
     }
 
-    private static int JumpRelu(ReadOnlySpan<float> threshold, ReadOnlySpan<float> pre, Span<int> indices, Span<float> values)
+    private int JumpRelu(ReadOnlySpan<float> pre, Span<int> indices, Span<float> values)
     {
         int count = 0;
         for (int i = 0; i < pre.Length; i++)
-            if (pre[i] > 0 && pre[i] > threshold[i]) (indices[count], values[count++]) = (i, pre[i]);
+            if (pre[i] > 0 && pre[i] > Threshold[i]) (indices[count], values[count++]) = (i, pre[i]);
         return count;
     }
 
-    private static int Gated(SaeActivation.Gated gated, ReadOnlySpan<float> pre, Span<int> indices, Span<float> values)
+    private int Gated(ReadOnlySpan<float> pre, Span<int> indices, Span<float> values)
     {
         int count = 0;
         for (int i = 0; i < pre.Length; i++)
         {
-            float magnitude = pre[i] * gated.MagnitudeScale[i] + gated.MagnitudeBias[i];
-            if (pre[i] + gated.GateBias[i] > 0 && magnitude > 0) (indices[count], values[count++]) = (i, magnitude);
+            float magnitude = pre[i] * MagnitudeScale[i] + MagnitudeBias[i];
+            if (pre[i] + GateBias[i] > 0 && magnitude > 0) (indices[count], values[count++]) = (i, magnitude);
         }
         return count;
     }

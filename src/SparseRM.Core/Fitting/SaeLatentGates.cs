@@ -1,6 +1,8 @@
+using SparseRM.Sae;
 using SparseRM.Scoring;
+using SparseRM.Weights;
 
-namespace SparseRM.Sae;
+namespace SparseRM.Fitting;
 
 /// <summary>Cuts a few latents out of an SAE, so that their activations can be computed without it.</summary>
 public static class SaeLatentGates
@@ -32,7 +34,7 @@ public static class SaeLatentGates
     {
         var rows = new float[(long)latents.Count * sae.DIn];
         var places = Enumerable.Range(0, latents.Count).ToLookup(i => (long)latents[i]);
-        Weights.WeightReader.ReadRows(sae.WEnc, sae.EncoderIsTransposed ? sae.DIn : sae.DSae, (index, row) =>
+        WeightReader.ReadRows(sae.WEnc, sae.EncoderIsTransposed ? sae.DIn : sae.DSae, (index, row) =>
         {
             if (sae.EncoderIsTransposed)
             {
