@@ -36,7 +36,7 @@ public class MessageFieldTests
     {
         var template = ChatTemplate.Named(family, new("<s>"));
         string Answer(string city) => template.Render([new("user", "?"),
-            new("assistant", "") { Fields = TokenizerFiles.Fields($$$"""{"tool_calls": [{"function": {"name": "f", "arguments": {"c": "{{{city}}}"}}}]}""") }]).Text;
+            new("assistant", "") { Fields = TokenizerFiles.Fields($$$$"""{"tool_calls": [{"function": {"name": "f", "arguments": {"c": "{{{{city}}}}"}}}]}""") }]).Text;
         Assert.Equal(Answer("Oslo").Replace("Oslo", "Rome", StringComparison.Ordinal), Answer("Rome"));
         Assert.NotEqual(Answer("Oslo"), Answer("Rome"));
     }
@@ -140,6 +140,7 @@ public class MessageFieldTests
             template.Render([new("user", "a") { Fields = TokenizerFiles.Fields("""{"name": "\udc00"}""") }])).Message);
         string folder = TokenizerFiles.Folder(("tokenizer_config.json", """{"chat_template": "\ud800"}"""));
         Assert.Contains("surrogate", Assert.Throws<ModelFormatException>(() => ChatTemplate.FromFolder(folder)).Message);
+        folder = TokenizerFiles.Folder();
         File.WriteAllBytes(Path.Combine(folder, "chat_template.jinja"), [0x61, 0xFF]);
         Assert.Contains("cannot be read", Assert.Throws<ModelFormatException>(() => ChatTemplate.FromFolder(folder)).Message);
     }
