@@ -11,6 +11,10 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
     /// <summary>The token at hand.</summary>
     public JinjaToken Current => tokens[_at];
 
+    /// <summary>Which of the names varargs, kwargs and caller were read since this was cleared: a macro takes them only if it uses
+    /// them.</summary>
+    public HashSet<string> Special { get; set; } = [];
+
     /// <summary>Takes the token at hand; the end is never passed.</summary>
     public JinjaToken Take() => Current.Kind == JinjaTokenKind.End ? Current : tokens[_at++];
 
@@ -50,7 +54,7 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
     public void Leave() => _depth--;
 
     /// <summary>The refusal of the token at hand.</summary>
-    public ModelFormatException Error(string problem) => new(name, $"chat template, line {Current.Line}: {problem}");
+    public ModelFormatException Error(string problem) => new(name, $"chat template, line {Current.Line}: {JinjaEvaluator.Shown(problem)}");
 
     /// <summary>A whole expression; a comma at the top makes a tuple only in <see cref="ParseTuple"/>.</summary>
     public Expression Parse(bool conditional = true)
@@ -75,7 +79,7 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         if (!Current.Is(",")) return first;
         var items = new List<Expression> { first };
         while (Accept(",") && StartsExpression) items.Add(Parse(conditional));
-        return new ListExpression(line, items);
+        return new ListExpression(line, items, IsTuple: true);
     }
 
     /// <summary>Filters after <c>|</c>, as in a set block.</summary>
@@ -86,11 +90,20 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         return filters;
     }
 
+    /// <summary>A filter and those behind it, as in a filter block.</summary>
+    public List<(string, CallArguments)> ParseFilterChain()
+    {
+        var first = ParseFilter();
+        return [first, .. ParseFilters()];
+    }
+
     private bool StartsExpression =>
         Current.Kind is JinjaTokenKind.Name or JinjaTokenKind.String or JinjaTokenKind.Integer or JinjaTokenKind.Float
         || Current.Is("(") || Current.Is("[") || Current.Is("{") || Current.Is("-") || Current.Is("+");
 
-    private Expression ParseOr() => ParseLeft(() => ParseLeft(ParseNot, "and", words: true), "or", words: true);
+    private Expression ParseOr() => ParseLeft(ParseAnd, "or");
+
+    private Expression ParseAnd() => ParseLeft(ParseNot, "and");
 
     private Expression ParseNot()
     {
@@ -120,18 +133,18 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         return "not in";
     }
 
-    private Expression ParseSum() => ParseLeft(ParseConcat, "+ -");
+    private Expression ParseSum() => ParseLeft(ParseConcat, "+", "-");
 
     private Expression ParseConcat() => ParseLeft(ParseProduct, "~");
 
-    private Expression ParseProduct() => ParseLeft(ParsePower, "* / // %");
+    private Expression ParseProduct() => ParseLeft(ParsePower, "*", "/", "//", "%");
 
     private Expression ParsePower() => ParseLeft(() => ParseUnary(filters: true), "**");
 
-    private Expression ParseLeft(Func<Expression> operand, string operators, bool words = false)
+    private Expression ParseLeft(Func<Expression> operand, params string[] operators)
     {
         var left = operand();
-        while (words ? Current.IsName(operators) : Current.Kind == JinjaTokenKind.Operator && operators.Split(' ').Contains(Current.Text))
+        while (Current.Kind is JinjaTokenKind.Operator or JinjaTokenKind.Name && Array.IndexOf(operators, Current.Text) >= 0)
         {
             var op = Take();
             left = new BinaryExpression(op.Line, op.Text, left, operand());

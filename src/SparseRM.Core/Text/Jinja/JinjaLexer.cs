@@ -178,10 +178,31 @@ internal sealed class JinjaLexer
             while (end < _source.Length && char.IsAsciiDigit(_source[end])) end++;
             if (end > exponent) (_at, point) = (end, true);
         }
+        if (_at == start + 1 && _source[start] == '0' && _at < _source.Length && _source[_at] is 'x' or 'X' or 'o' or 'O' or 'b' or 'B')
+        {
+            AddRadix(char.ToLowerInvariant(_source[_at++]) switch { 'x' => 16, 'o' => 8, _ => 2 });
+            return;
+        }
         string digits = _source[start.._at].Replace("_", "", StringComparison.Ordinal);
         if (!point && !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out _))
             throw Error($"the number {digits} is too large");
         Add(point ? Float : Integer, digits, _line);
+    }
+
+    private void AddRadix(int radix)
+    {
+        long value = 0;
+        int start = _at;
+        for (; _at < _source.Length && (char.IsAsciiHexDigit(_source[_at]) || _source[_at] == '_'); _at++)
+        {
+            if (_source[_at] == '_') continue;
+            int digit = Convert.ToInt32(_source[_at].ToString(), 16);
+            if (digit >= radix) break;
+            if (value > (long.MaxValue - digit) / radix) throw Error("a number is too large");
+            value = value * radix + digit;
+        }
+        if (_at == start) throw Error("a number has no digits");
+        Add(Integer, value.ToString(CultureInfo.InvariantCulture), _line);
     }
 
     private void AddString(char quote)
@@ -212,7 +233,8 @@ internal sealed class JinjaLexer
                 || !int.TryParse(_source.AsSpan(_at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
                 out int code) || code is < 0 or > 0x10FFFF)
                 throw Error($"the escape \\{c} is not followed by {digits} hexadecimal digits");
-            text.Append(code < 0x10000 ? ((char)code).ToString() : char.ConvertFromUtf32(code));
+            if (code is >= 0xD800 and <= 0xDFFF) throw Error($"the escape \\{c} gives half of a surrogate pair, which no tokenizer can encode");
+            text.Append(char.ConvertFromUtf32(code));
             _at += digits;
             return;
         }
@@ -222,5 +244,5 @@ internal sealed class JinjaLexer
         else _line++;
     }
 
-    private ModelFormatException Error(string problem) => new(_name, $"chat template, line {_line}: {problem}");
+    private ModelFormatException Error(string problem) => new(_name, $"chat template, line {_line}: {JinjaEvaluator.Shown(problem)}");
 }
