@@ -1,14 +1,21 @@
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Sae;
 using SparseRM.Scoring;
 
 namespace SparseRM;
 
-/// <summary>How a reward model is fitted.</summary>
-public sealed record FitOptions
+/// <summary>What a trainer reads states with: the same for all its fits.</summary>
+public sealed record TrainerOptions
 {
-    /// <summary>The model and how its states are read.</summary>
-    public required ReaderOptions Reader { get; init; }
+    /// <summary>The model and how it runs.</summary>
+    public required BackboneOptions Backbone { get; init; }
+
+    /// <summary>Block after which the residual stream is read, 0-based; null leaves it to the SAE.</summary>
+    public int? Layer { get; init; }
+
+    /// <summary>Where the residual stream is read.</summary>
+    public ReadOutPosition Position { get; init; } = ReadOutPosition.Last;
 
     /// <summary>SAE file or folder; needed for the inputs projection and activations.</summary>
     public string? Sae { get; init; }
@@ -16,6 +23,19 @@ public sealed record FitOptions
     /// <summary>How Llama Scope checkpoints gate.</summary>
     public LlamaScopeMode LlamaScopeMode { get; init; } = LlamaScopeMode.Official;
 
+    /// <summary>Folder of the cache of hidden states; null for none.</summary>
+    public string? CacheFolder { get; init; }
+
+    /// <summary>
+    /// Bytes of hidden states of one data set that are kept in memory. The states of a larger set are read from the cache for each pass over them, or
+    /// computed anew where there is none, so that memory does not grow with the set.
+    /// </summary>
+    public long KeptStateBytes { get; init; } = PreferenceStates.DefaultKeptBytes;
+}
+
+/// <summary>How one reward model is fitted.</summary>
+public sealed record FitOptions
+{
     /// <summary>What the head sees.</summary>
     public HeadInputKind Input { get; init; } = HeadInputKind.Projection;
 
@@ -27,15 +47,6 @@ public sealed record FitOptions
 
     /// <summary>Uses only the first pairs of the data; null for all.</summary>
     public int? Pairs { get; init; }
-
-    /// <summary>Folder of the cache of hidden states; null for none.</summary>
-    public string? CacheFolder { get; init; }
-
-    /// <summary>
-    /// Bytes of hidden states of one data set that are kept in memory. The states of a larger set are read from the cache for each pass over them, or
-    /// computed anew where there is none, so that memory does not grow with the set.
-    /// </summary>
-    public long KeptStateBytes { get; init; } = PreferenceStates.DefaultKeptBytes;
 }
 
 /// <summary>A fitted reward model and what a user should see of the fit.</summary>

@@ -1,6 +1,7 @@
 using SparseRM.Data;
 using SparseRM.Data.Evaluation;
-using SparseRM.Fitting;
+using SparseRM.Engine;
+using SparseRM.Models;
 
 namespace SparseRM;
 
@@ -12,19 +13,20 @@ public sealed class PreferenceStates
 
     private const int BlockRows = 256;
 
-    private readonly ResidualReader _reader;
-    private readonly HiddenStateCache? _cache;
+    private readonly Backbone _backbone;
+    private readonly int _layer;
+    private readonly CachedStates? _cache;
     private readonly Completions _completions;
     private readonly float[]? _kept;
 
-    private PreferenceStates(ResidualReader reader, HiddenStateCache? cache, Completions completions, PreferenceSet data, float[]? kept) =>
-        (_reader, _cache, _completions, Data, _kept) = (reader, cache, completions, data, kept);
+    private PreferenceStates(Backbone backbone, int layer, CachedStates? cache, Completions completions, PreferenceSet data, float[]? kept) =>
+        (_backbone, _layer, _cache, _completions, Data, _kept) = (backbone, layer, cache, completions, data, kept);
 
     /// <summary>Number of completions.</summary>
     public int Count => _completions.Sequences.Count;
 
     /// <summary>Width of a state.</summary>
-    public int DModel => _reader.DModel;
+    public int DModel => _backbone.DModel;
 
     /// <summary>Whether all states are in memory.</summary>
     public bool AreKept => _kept is not null;
@@ -46,21 +48,23 @@ public sealed class PreferenceStates
     public string PromptOf(int item) => string.Join('\u001f', Data.Items[item].Prompt.Select(message => $"{message.Role}\u001e{message.Content}\u001e{message.Fields?.Value}"));
 
     /// <summary>Encodes a set, and reads its states where they are to be kept: from the cache what it has.</summary>
-    /// <param name="reader">The model; must outlive the states.</param>
+    /// <param name="backbone">The model; must outlive the states.</param>
+    /// <param name="layer">Block after which they are read.</param>
+    /// <param name="position">Where they are read.</param>
     /// <param name="data">The pairs.</param>
     /// <param name="cache">Where states are looked up and kept, or null.</param>
     /// <param name="keptBytes">States that take more are not kept: each <see cref="Read"/> then looks them up or computes them.</param>
     /// <param name="progress">Told of the completions done.</param>
     /// <param name="cancel">Checked between micro-batches.</param>
     /// <exception cref="Errors.SparseRMException">A completion cannot be encoded (names file and line), or its state is not finite.</exception>
-    public static PreferenceStates Open(
-        ResidualReader reader, PreferenceSet data, HiddenStateCache? cache = null, long keptBytes = DefaultKeptBytes,
-        IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    internal static PreferenceStates Open(
+        Backbone backbone, int layer, ReadOutPosition position, PreferenceSet data, CachedStates? cache, long keptBytes,
+        IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var completions = Completions.Of(reader.Encoder, data);
-        long bytes = (long)completions.Sequences.Count * reader.DModel * sizeof(float);
-        float[]? kept = bytes <= keptBytes ? reader.Read(completions.Sequences, cache, progress, cancel) : null;
-        return new PreferenceStates(reader, cache, completions, data, kept);
+        var completions = Completions.Of(backbone.Encoder, position, data);
+        long bytes = (long)completions.Sequences.Count * backbone.DModel * sizeof(float);
+        float[]? kept = bytes <= keptBytes ? StateReading.All(backbone, completions.Sequences, layer, cache, progress, cancel) : null;
+        return new PreferenceStates(backbone, layer, cache, completions, data, kept);
     }
 
     /// <summary>Hands over the states of some completions, each once, in blocks and in any order.</summary>
@@ -69,12 +73,11 @@ public sealed class PreferenceStates
     /// <param name="progress">Told of the completions done, where they are not in memory.</param>
     /// <param name="cancel">Checked between blocks.</param>
     /// <exception cref="Errors.SparseRMException">A state is not finite.</exception>
-    public void Read(
-        IReadOnlyList<int> rows, ResidualReader.BlockReader read, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    internal void Read(IReadOnlyList<int> rows, BlockReader read, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         if (_kept is null)
         {
-            _reader.ReadBlocks([.. rows.Select(row => _completions.Sequences[row])], _cache,
+            StateReading.Blocks(_backbone, [.. rows.Select(row => _completions.Sequences[row])], _layer, _cache,
                 (numbers, states) => read(Array.ConvertAll(numbers.ToArray(), number => rows[number]), states), progress, cancel);
             return;
         }

@@ -1,3 +1,4 @@
+using SparseRM.Engine;
 using SparseRM.Models;
 using SparseRM.Scoring;
 
@@ -15,29 +16,28 @@ public sealed record ExplainedDirection(DirectionShare Share, IReadOnlyList<Toke
 public readonly record struct TokenPush(int Position, string Text, double Push);
 
 /// <summary>Why a text got its score: shares of all directions, and tokens for the largest.</summary>
-/// <param name="Parts">The score, the mean's score and every direction's share.</param>
+/// <param name="Score">The score, with the bits that it has without an explanation.</param>
+/// <param name="Parts">The mean's score and every direction's share.</param>
 /// <param name="Top">The largest shares with their tokens.</param>
-public sealed record RewardExplanation(ScoreExplanation Parts, IReadOnlyList<ExplainedDirection> Top)
+public sealed record RewardExplanation(float Score, ScoreExplanation Parts, IReadOnlyList<ExplainedDirection> Top)
 {
-    /// <summary>Explains one sequence.</summary>
+    /// <summary>Explains one input, from one forward pass.</summary>
     /// <param name="scorer">The open scorer.</param>
-    /// <param name="sequence">From its encoder.</param>
+    /// <param name="input">From its encoder.</param>
     /// <param name="directions">How many directions get tokens.</param>
     /// <param name="tokens">How many tokens each.</param>
-    public static RewardExplanation Of(RewardScorer scorer, TokenSequence sequence, int directions, int tokens)
+    internal static RewardExplanation Of(RewardScorer scorer, EncodedInput input, int directions, int tokens)
     {
-        var reader = scorer.Reader;
-        var parts = ScoreExplanation.Of(scorer.Reward, scorer.Inputs(reader.Read([sequence])));
-        float[] states = [];
-        reader.ReadAllTokens(sequence, [reader.Layer], (_, read) => states = read);
-        int width = scorer.Reward.Input.Count;
-        var inputs = scorer.Inputs(states);
-        var ids = sequence.Ids.ToArray();
+        var (score, inputs) = scorer.ScoreWithInputs(input);
+        int width = scorer.Reward.Input.Count, count = input.Ids.Length;
+        var parts = ScoreExplanation.Of(scorer.Reward, inputs.AsSpan(count * width));
+        var tokenizer = scorer.Backbone.Tokenizer;
+        int[] ids = input.Ids.ToArray();
         // The state at BOS is an outlier by design of these models: it says nothing of the text.
-        int first = reader.Tokenizer?.BosId is { } bos && ids[0] == bos ? 1 : 0;
-        return new RewardExplanation(parts, [.. parts.Top(directions).Select(share => new ExplainedDirection(share,
-            [.. Enumerable.Range(first, ids.Length - first)
-                .Select(t => new TokenPush(t, reader.Tokenizer?.TokenText(ids[t]) ?? $"{ids[t]}", share.Push(inputs[t * width + share.Index])))
+        int first = tokenizer?.BosId is { } bos && ids[0] == bos ? 1 : 0;
+        return new RewardExplanation(score, parts, [.. parts.Top(directions).Select(share => new ExplainedDirection(share,
+            [.. Enumerable.Range(first, count - first)
+                .Select(t => new TokenPush(t, tokenizer?.TokenText(ids[t]) ?? $"{ids[t]}", share.Push(inputs[t * width + share.Index])))
                 .OrderByDescending(token => Math.Abs(token.Push)).ThenBy(token => token.Position).Take(tokens)]))]);
     }
 }

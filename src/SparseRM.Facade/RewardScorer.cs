@@ -1,4 +1,5 @@
 using SparseRM.Data;
+using SparseRM.Engine;
 using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Sae;
@@ -8,95 +9,133 @@ using SparseRM.Text;
 
 namespace SparseRM;
 
-/// <summary>Scores answers with a fitted reward model. Thread-safe: calls from several threads wait for each other.</summary>
+/// <summary>Scores answers with a fitted reward model that is attached to a <see cref="SparseRM.Backbone"/>. Thread-safe.</summary>
 /// <remarks>
 /// score = head(projection(z)), z the residual state of the prompt with its answer at the reward model's layer and position. The same text has
-/// the same bits of score alone, in any batch and order, on any number of threads. No SAE is in memory, unless the reward model reads
-/// activations of a top-k SAE.
+/// the same bits of score alone, in any batch and order, from any number of callers, on any number of threads, with a known prefix and without. No SAE is
+/// in memory, unless the reward model reads activations of a top-k SAE.
 /// </remarks>
 public sealed class RewardScorer : IDisposable
 {
-    private readonly SaeEncoder? _sae;
-    private readonly BatchScorer? _batches;
-    private float[] _inputs = [];
-    private SaeEncoder.RowReader? _gather;
+    private readonly AttachedReward _attached;
+    private int _disposed;
 
-    /// <summary>Puts together what fits: only <see cref="Open"/> proves that.</summary>
-    internal RewardScorer(ResidualReader reader, RewardModel reward, SaeEncoder? sae)
-    {
-        (Reader, Reward, _sae) = (reader, reward, sae);
-        if (ResidentReward.Takes(reward.Input)) _batches = new BatchScorer(reader.Backend, reward);
-    }
+    private RewardScorer(Backbone backbone, RewardModel reward, AttachedReward attached) => (Backbone, Reward, _attached) = (backbone, reward, attached);
 
-    /// <summary>Opens a model with a reward file.</summary>
+    /// <summary>Opens a reward file and the model that it needs, or joins that model where it is open with equal options.</summary>
     /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
     /// <param name="options">
-    /// The model and how it runs. The position is the reward model's; so are layer, dtype and chat template where the options leave them, and a layer
-    /// or template that differs is refused. (An explicit <see cref="ReaderOptions.Compute"/> is obeyed: scores then differ by its rounding.)
+    /// The model and how it runs. Dtype and chat template are the reward model's where the options leave them; another template is refused. (An explicit
+    /// <see cref="BackboneOptions.Compute"/> is obeyed: scores then differ by its rounding.)
     /// </param>
     /// <param name="sae">The SAE that the reward model was fitted with: only for activations of a top-k SAE.</param>
     /// <param name="progress">Told of the blocks loaded.</param>
     /// <param name="cancel">Checked between blocks.</param>
-    /// <exception cref="SparseRMException">A file cannot be read, or model, tokenizer, layer or template are not those of the fit (both are named).</exception>
+    /// <exception cref="SparseRMException">A file cannot be read, or model, tokenizer or template are not those of the fit (both are named).</exception>
     public static RewardScorer Open(
-        string rewardPath, ReaderOptions options, SparseAutoencoder? sae = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+        string rewardPath, BackboneOptions options, SparseAutoencoder? sae = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         var reward = RewardModelFile.Load(rewardPath);
-        var reader = OpenReader(reward, options, progress, cancel);
-        try
+        using var backbone = OpenFor(reward, options, progress, cancel);
+        return Attach(backbone, rewardPath, reward, sae);
+    }
+
+    /// <summary>As <see cref="Open"/>, without the reward model: the backbone that it can be attached to.</summary>
+    public static Backbone OpenFor(RewardModel reward, BackboneOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var identity = reward.Metadata.Identity;
+        bool ownTemplate = options.ChatTemplate is null && options.Template is null && identity.TemplateFingerprint.Length > 0;
+        return Backbone.Open(options with
         {
-            reward.Metadata.Identity.RequireMatches(rewardPath, reader.Identity);
-            return new RewardScorer(reader, reward, reward.Input.NeedsSae ? Encoder(rewardPath, reward, sae, reader) : null);
-        }
-        catch
-        {
-            reader.Dispose();
-            throw;
-        }
+            Compute = options.Compute ?? (reward.Metadata.DType == "bf16" ? DType.BF16 : DType.F32),
+            Template = ownTemplate ? (identity.TemplateName, reward.Metadata.TemplateSource) : options.Template,
+        }, identity.Layer, new StageProgress(progress, "loading blocks", identity.Layer + 1), cancel);
+    }
+
+    internal static RewardScorer Attach(Backbone backbone, string name, RewardModel reward, SparseAutoencoder? sae)
+    {
+        var identity = reward.Metadata.Identity;
+        backbone.Load(identity.Layer);
+        identity.RequireMatches(name, backbone.Identity(identity.Layer, identity.Position));
+        if (reward.Input.NeedsSae) RequireSae(name, reward, sae);
+        AttachedReward? attached = null;
+        backbone.Engine.Use(() => attached = new AttachedReward(backbone.Backend, reward, sae));
+        return new RewardScorer(backbone.Share(), reward, attached!);
     }
 
     /// <summary>The model that gives the states, and the encoder of inputs.</summary>
-    public ResidualReader Reader { get; }
+    public Backbone Backbone { get; }
 
     /// <summary>The reward model.</summary>
     public RewardModel Reward { get; }
+
+    /// <summary>Block after which it reads.</summary>
+    public int Layer => Reward.Metadata.Identity.Layer;
+
+    /// <summary>Where it reads.</summary>
+    public ReadOutPosition Position => Reward.Metadata.Identity.Position;
 
     /// <summary>The score of an answer to a prompt.</summary>
     /// <exception cref="SparseRMException">The chat template refuses the dialogue, or it is too long.</exception>
     public float Score(string prompt, string answer) => Score([new("user", prompt), new("assistant", answer)]);
 
     /// <summary>The score of a dialogue's last message.</summary>
-    public float Score(IReadOnlyList<Message> dialogue) => ScoreBatch([Reader.Encoder.Encode(dialogue)])[0];
+    public float Score(IReadOnlyList<Message> dialogue) => ScoreOne(Backbone.Encoder.Encode(dialogue));
 
     /// <summary>The score of a text that was rendered already (special tokens in it are tokens).</summary>
-    public float ScoreText(string rendered) => ScoreBatch([Reader.Encoder.EncodeText(rendered)])[0];
+    public float ScoreText(string rendered) => ScoreOne(Backbone.Encoder.EncodeText(rendered));
 
     /// <summary>The score of token ids, used as they are.</summary>
-    public float ScoreIds(int[] ids) => ScoreBatch([Reader.Encoder.EncodeIds(ids)])[0];
+    public float ScoreIds(int[] ids) => ScoreOne(Backbone.Encoder.EncodeIds(ids));
 
     /// <summary>Scores of many answers to one prompt; the prompt is computed once.</summary>
     public float[] ScoreGroup(IReadOnlyList<Message> prompt, IReadOnlyList<string> answers, CancellationToken cancel = default) =>
-        ScoreBatch([.. answers.Select(answer => Reader.Encoder.Encode([.. prompt, new("assistant", answer)]))], null, cancel);
+        ScoreBatch([.. answers.Select(answer => Encode([.. prompt, new("assistant", answer)]))], null, cancel);
 
-    /// <summary>Scores of sequences that <see cref="InputEncoder"/> made, in their order.</summary>
-    /// <exception cref="SparseRMException">A state is not finite.</exception>
+    /// <summary>Scores of answers, each to its own prompt.</summary>
+    public float[] ScoreBatch(IReadOnlyList<(string Prompt, string Answer)> pairs, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
+        ScoreBatch([.. pairs.Select(pair => Encode([new("user", pair.Prompt), new("assistant", pair.Answer)]))], progress, cancel);
+
+    /// <summary>Scores of sequences that read one state each, in their order.</summary>
+    /// <exception cref="SparseRMException">A state is not finite; the other sequences were scored nonetheless.</exception>
     public float[] ScoreBatch(IReadOnlyList<TokenSequence> sequences, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var scores = new float[sequences.Count];
-        var stage = new StageProgress(progress, "scoring", sequences.Count);
-        if (_batches is not null)
-        {
-            // States stay where they are; their scores alone come to the host.
-            Reader.Run(sequences, (states, numbers) => _batches.Score(states, numbers.Span, scores, Reader.Layer), stage, cancel);
-            return scores;
-        }
-        int width = Reward.Input.Count;
-        Reader.Read(sequences, (numbers, states) =>
-        {
-            var inputs = InputsOf(states);
-            for (int i = 0; i < numbers.Length; i++) scores[numbers.Span[i]] = (float)Reward.Head.Score(inputs.Slice(i * width, width));
-        }, stage, cancel);
-        return scores;
+        var request = Request(sequences, Priority.Bulk);
+        Backbone.Engine.Run(request, progress is null ? null : new StageProgress(progress, "scoring", sequences.Count), cancel);
+        request.ThrowFirst();
+        return request.Values;
+    }
+
+    /// <summary>The score of an answer to a prompt.</summary>
+    /// <param name="prompt">One user turn.</param>
+    /// <param name="answer">One assistant turn.</param>
+    /// <param name="options">Priority and deadline.</param>
+    /// <param name="cancel">Heard while the call waits and between batches.</param>
+    /// <exception cref="QueueFullException">Too much waits already.</exception>
+    /// <exception cref="DeadlineException">The deadline passed.</exception>
+    /// <exception cref="SparseRMException">The input cannot be scored.</exception>
+    public Task<float> ScoreAsync(string prompt, string answer, ScoreCallOptions? options = null, CancellationToken cancel = default) =>
+        ScoreAsync([new("user", prompt), new("assistant", answer)], options, cancel);
+
+    /// <summary>The score of a dialogue's last message; see <see cref="ScoreAsync(string, string, ScoreCallOptions?, CancellationToken)"/>.</summary>
+    public Task<float> ScoreAsync(IReadOnlyList<Message> dialogue, ScoreCallOptions? options = null, CancellationToken cancel = default) =>
+        ScoreAsync(Encode(dialogue), options, cancel);
+
+    /// <summary>The score of one sequence that reads one state; see <see cref="ScoreAsync(string, string, ScoreCallOptions?, CancellationToken)"/>.</summary>
+    public async Task<float> ScoreAsync(TokenSequence sequence, ScoreCallOptions? options = null, CancellationToken cancel = default)
+    {
+        var request = await RunAsync([sequence], options, cancel).ConfigureAwait(false);
+        request.ThrowFirst();
+        return request.Values[0];
+    }
+
+    /// <summary>A score for each token of the answer (see <see cref="EncodedInput.ReadEach"/>); with position last the last one is the score.</summary>
+    public float[] ScoreTokens(EncodedInput input)
+    {
+        var request = Request([input.ReadEach(Position)], Priority.Interactive);
+        Backbone.Engine.Run(request);
+        request.ThrowFirst();
+        return request.Values;
     }
 
     /// <summary>Scores of lines of a score file: one for a line, or one for each of its responses.</summary>
@@ -105,63 +144,86 @@ public sealed class RewardScorer : IDisposable
         IReadOnlyList<ScoreInput> lines, string path, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         var encoded = lines.Select(line => Encoded(line, path)).ToArray();
-        var scores = ScoreBatch([.. encoded.SelectMany(sequences => sequences)], progress, cancel);
+        var scores = ScoreBatch([.. encoded.SelectMany(inputs => inputs)], progress, cancel);
         int next = 0;
-        return [.. encoded.Select(sequences => scores[next..(next += sequences.Length)])];
+        return [.. encoded.Select(inputs => scores[next..(next += inputs.Length)])];
     }
 
     /// <summary>Counts by the data's own rules over scores of all completions.</summary>
     public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var completions = Completions.Of(Reader.Encoder, data);
+        var completions = Completions.Of(Backbone.Encoder, Position, data);
         var scores = ScoreBatch(completions.Sequences, progress, cancel);
         return Data.Evaluation.PreferenceEvaluation.Evaluate(data, completions.Scores(row => scores[row]));
     }
 
     /// <summary>Why a dialogue got its score.</summary>
     public RewardExplanation Explain(IReadOnlyList<Message> dialogue, int directions = 8, int tokens = 5) =>
-        RewardExplanation.Of(this, Reader.Encoder.Encode(dialogue), directions, tokens);
+        Explain(Backbone.Encoder.Encode(dialogue), directions, tokens);
 
-    /// <summary>The head's inputs v of states [n, d_model], as rows [n, inputs].</summary>
-    internal float[] Inputs(ReadOnlyMemory<float> states)
+    /// <summary>Why an input got its score: one forward pass gives the score and every token's part in it.</summary>
+    public RewardExplanation Explain(EncodedInput input, int directions = 8, int tokens = 5) => RewardExplanation.Of(this, input, directions, tokens);
+
+    /// <summary>The sequence that this reward model reads of a dialogue.</summary>
+    public TokenSequence Encode(IReadOnlyList<Message> dialogue) => Backbone.Encoder.Encode(dialogue).ReadAt(Position);
+
+    /// <summary>The score of an input with the head's inputs v of each of its tokens and, last, of the score: [tokens + 1, inputs].</summary>
+    internal (float Score, float[] Inputs) ScoreWithInputs(EncodedInput input)
     {
-        float[] inputs = [];
-        Reader.UseBackend(() => inputs = InputsOf(states).ToArray());
-        return inputs;
+        var request = new InputsRequest(input, Position, Attached, Backbone.DModel, Backbone.Backend);
+        Backbone.Engine.Run(request);
+        return (request.Score, request.Inputs);
     }
 
-    /// <summary>Frees everything, after a running call has ended.</summary>
-    public void Dispose() => Reader.Dispose((IDisposable?)_batches ?? _sae);
-
-    /// <summary>As <see cref="Inputs"/>, for whoever holds the backend; valid until the next call, which uses the same memory.</summary>
-    private ReadOnlySpan<float> InputsOf(ReadOnlyMemory<float> states)
+    /// <summary>Detaches: what waits for a score gets <see cref="ObjectDisposedException"/>; the model stays as long as somebody else holds it.</summary>
+    public void Dispose()
     {
-        var input = Reward.Input;
-        int rows = states.Length / Reader.DModel;
-        if (_inputs.Length < rows * input.Count) _inputs = new float[rows * input.Count];
-        if (_sae is not null) _sae.Encode(states.Span, _gather ??= Gather);
-        else
-            for (int row = 0; row < rows; row++)
-                input.Compute(states.Span.Slice(row * Reader.DModel, Reader.DModel), _inputs.AsSpan(row * input.Count, input.Count));
-        return _inputs.AsSpan(0, rows * input.Count);
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        Backbone.Engine.Use(_attached.Dispose);
+        Backbone.Dispose();
     }
 
-    private void Gather(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations) =>
-        Reward.Input.Gather(latents, activations, _inputs.AsSpan(row * Reward.Input.Count, Reward.Input.Count));
+    private AttachedReward Attached
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+            return _attached;
+        }
+    }
+
+    private ScoreRequest Request(IReadOnlyList<TokenSequence> sequences, Priority priority) => ScoreRequest.Of(sequences, Attached, priority);
+
+    private float ScoreOne(EncodedInput input)
+    {
+        var request = Request([input.ReadAt(Position)], Priority.Interactive);
+        Backbone.Engine.Run(request);
+        request.ThrowFirst();
+        return request.Values[0];
+    }
+
+    private async Task<ScoreRequest> RunAsync(IReadOnlyList<TokenSequence> sequences, ScoreCallOptions? options, CancellationToken cancel)
+    {
+        var request = Request(sequences, options?.Priority ?? Priority.Interactive);
+        await Backbone.Engine.RunAsync(request, options?.Deadline, cancel).ConfigureAwait(false);
+        return request;
+    }
 
     private TokenSequence[] Encoded(ScoreInput line, string path)
     {
+        var encoder = Backbone.Encoder;
         try
         {
-            return line switch
+            EncodedInput[] inputs = line switch
             {
-                AnswerInput answer => [Reader.Encoder.Encode([.. answer.Prompt, .. answer.Response])],
-                AnswersInput answers => [.. answers.Responses.Select(response => Reader.Encoder.Encode([.. answers.Prompt, .. response]))],
-                DialogueInput dialogue => [Reader.Encoder.Encode(dialogue.Messages)],
-                TextInput text => [Reader.Encoder.EncodeText(text.Text)],
-                IdsInput ids => [Reader.Encoder.EncodeIds([.. ids.Ids])],
+                AnswerInput answer => [encoder.Encode([.. answer.Prompt, .. answer.Response], line.Arguments)],
+                AnswersInput answers => [.. answers.Responses.Select(response => encoder.Encode([.. answers.Prompt, .. response], line.Arguments))],
+                DialogueInput dialogue => [encoder.Encode(dialogue.Messages, line.Arguments)],
+                TextInput text => [encoder.EncodeText(text.Text)],
+                IdsInput ids => [encoder.EncodeIds((int[])[.. ids.Ids])],
                 _ => throw new ArgumentException($"unknown kind of line {line.GetType().Name}"),
             };
+            return [.. inputs.Select(input => input.ReadAt(Position))];
         }
         catch (SparseRMException e) when (e is not ModelFormatException)
         {
@@ -169,24 +231,10 @@ public sealed class RewardScorer : IDisposable
         }
     }
 
-    private static ResidualReader OpenReader(RewardModel reward, ReaderOptions options, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    private static void RequireSae(string name, RewardModel reward, SparseAutoencoder? sae)
     {
-        var identity = reward.Metadata.Identity;
-        bool ownTemplate = options.ChatTemplate is null && options.Template is null && identity.TemplateFingerprint.Length > 0;
-        return ResidualReader.Open(options with
-        {
-            Layer = options.Layer ?? identity.Layer,
-            Position = identity.Position,
-            Compute = options.Compute ?? (reward.Metadata.DType == "bf16" ? DType.BF16 : DType.F32),
-            Template = ownTemplate ? (identity.TemplateName, reward.Metadata.TemplateSource) : options.Template,
-        }, new StageProgress(progress, "loading blocks", (options.Layer ?? identity.Layer) + 1), cancel);
-    }
-
-    private static SaeEncoder Encoder(string rewardPath, RewardModel reward, SparseAutoencoder? sae, ResidualReader reader)
-    {
-        if (sae is null) throw new SparseRMException($"{rewardPath}: this head reads activations of the top-k SAE {reward.Metadata.SaeId}; give that SAE with --sae");
+        if (sae is null) throw new SparseRMException($"{name}: this head reads activations of the top-k SAE {reward.Metadata.SaeId}; give that SAE too");
         if (sae.Id != reward.Metadata.SaeId)
-            throw new SparseRMException($"{rewardPath}: the reward model was fitted with SAE {reward.Metadata.SaeId}, but {sae.Id} was given; use the same");
-        return new SaeEncoder(reader.Backend, sae);
+            throw new SparseRMException(ErrorKind.Mismatch, $"{name}: the reward model was fitted with SAE {reward.Metadata.SaeId}, but {sae.Id} was given; use the same");
     }
 }

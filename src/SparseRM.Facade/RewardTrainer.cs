@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using SparseRM.Data;
+using SparseRM.Engine;
 using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Models;
@@ -14,42 +15,50 @@ namespace SparseRM;
 /// <summary>Fits reward models: states, latents' frequencies, directions, head. Open one, fit as often as you like. Not thread-safe.</summary>
 public sealed class RewardTrainer : IDisposable
 {
-    private readonly FitOptions _options;
+    private readonly TrainerOptions _options;
     private readonly SparseAutoencoder? _sae;
     private readonly HiddenStateCache? _cache;
+    private readonly CachedStates? _cached;
     // Kept here and not in the states: another trainer's SAE has other latents.
     private readonly ConditionalWeakTable<PreferenceStates, (int[] Ids, float[] Values)[]> _latents = [];
     private SaeEncoder? _encoder;
+    private int _disposed;
     private string? _repeats;
 
-    private RewardTrainer(FitOptions options, SparseAutoencoder? sae, ResidualReader reader, HiddenStateCache? cache) =>
-        (_options, _sae, Reader, _cache) = (options, sae, reader, cache);
+    private RewardTrainer(TrainerOptions options, SparseAutoencoder? sae, Backbone backbone, int layer, HiddenStateCache? cache)
+    {
+        (_options, _sae, Backbone, Layer, _cache) = (options, sae, backbone, layer, cache);
+        _cached = cache is null ? null : new CachedStates(cache, backbone, layer, options.Position);
+    }
 
     /// <summary>The engine's version, as it is written into reward models.</summary>
     public static string EngineVersion { get; } = typeof(RewardTrainer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     /// <summary>Opens model, SAE and cache.</summary>
     /// <exception cref="SparseRMException">One of them cannot be had, or SAE and model do not belong together (width, layer).</exception>
-    public static RewardTrainer Open(FitOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    public static RewardTrainer Open(TrainerOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        string folder = ModelFolder.Resolve(options.Reader.Model);
+        string folder = ModelFolder.Resolve(options.Backbone.Model);
         var config = ArchitectureCatalog.Read(folder);
         var sae = options.Sae is { } path ? SaeFormatCatalog.Open(path, options.LlamaScopeMode) : null;
         int layer = LayerOf(options, sae, config);
-        var reader = ResidualReader.Open(options.Reader with { Model = folder, Layer = layer }, new StageProgress(progress, "loading blocks", layer + 1), cancel);
+        var backbone = Backbone.Open(options.Backbone with { Model = folder }, layer, new StageProgress(progress, "loading blocks", layer + 1), cancel);
         try
         {
-            return new RewardTrainer(options, sae, reader, options.CacheFolder is { } cache ? HiddenStateCache.Open(cache) : null);
+            return new RewardTrainer(options, sae, backbone, layer, options.CacheFolder is { } cache ? HiddenStateCache.Open(cache) : null);
         }
         catch
         {
-            reader.Dispose();
+            backbone.Dispose();
             throw;
         }
     }
 
     /// <summary>The model that gives the states.</summary>
-    public ResidualReader Reader { get; }
+    public Backbone Backbone { get; }
+
+    /// <summary>Block after which they are read.</summary>
+    public int Layer { get; }
 
     /// <summary>The SAE, or null.</summary>
     public SparseAutoencoder? Sae => _sae;
@@ -63,7 +72,7 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>The states of a preference set: read at once where they are kept, else at each pass over them.</summary>
     public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var states = PreferenceStates.Open(Reader, data, _cache, _options.KeptStateBytes, progress, cancel);
+        var states = PreferenceStates.Open(Backbone, Layer, _options.Position, data, _cached, _options.KeptStateBytes, progress, cancel);
         if (!states.AreKept && _cache is null)
         {
             _repeats = $"the hidden states of {states.Count} answers take more than the {_options.KeptStateBytes >> 20} MiB that are kept in memory, "
@@ -74,20 +83,19 @@ public sealed class RewardTrainer : IDisposable
 
     /// <summary>Fits on all pairs of the states (or the first <see cref="FitOptions.Pairs"/>).</summary>
     /// <param name="states">From <see cref="ReadStates"/>.</param>
-    /// <param name="options">Input, K, loss and training; its model, SAE and cache are those of <see cref="Open"/>. Null for the options of <see cref="Open"/>.</param>
+    /// <param name="options">Input, K, loss and training.</param>
     /// <param name="items">The items to fit on, or null for all.</param>
     /// <param name="progress">Told of encoding and of epochs.</param>
     /// <param name="cancel">Checked between batches.</param>
     /// <exception cref="SparseRMException">There is nothing to learn from, K is too large, or the input needs an SAE.</exception>
     public FitResult Fit(
-        PreferenceStates states, FitOptions? options = null, IReadOnlySet<int>? items = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+        PreferenceStates states, FitOptions options, IReadOnlySet<int>? items = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        options ??= _options;
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
         var places = new PairPlaces(pairs, states.Count);
         var (input, warnings) = MakeInput(states, places, options, progress, cancel);
         if ((long)pairs.Length * input.Count > Array.MaxLength)
-            throw new SparseRMException($"{pairs.Length} pairs with {input.Count} inputs each do not fit into memory at once; use at most {Array.MaxLength / input.Count} with --pairs");
+            throw new SparseRMException($"{pairs.Length} pairs with {input.Count} inputs each do not fit into memory at once; use at most {Array.MaxLength / input.Count} of them");
         float[] chosen = new float[pairs.Length * input.Count], rejected = new float[pairs.Length * input.Count];
         ReadInputs(states, places.Rows, input, options.Training.Threads, (row, v) =>
         {
@@ -109,7 +117,7 @@ public sealed class RewardTrainer : IDisposable
     {
         var scores = new float[states.Count];
         Array.Fill(scores, float.NaN);
-        ReadInputs(states, rows ?? [.. Enumerable.Range(0, states.Count)], reward.Input, _options.Training.Threads,
+        ReadInputs(states, rows ?? [.. Enumerable.Range(0, states.Count)], reward.Input, _options.Backbone.Threads,
             (row, v) => scores[row] = (float)reward.Head.Score(v), null, cancel);
         return scores;
     }
@@ -117,23 +125,25 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>Frees model, encoder and cache.</summary>
     public void Dispose()
     {
-        Reader.Dispose(_encoder);
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        Backbone.Engine.Use(() => _encoder?.Dispose());
+        Backbone.Dispose();
         _cache?.Dispose();
     }
 
-    private static int LayerOf(FitOptions options, SparseAutoencoder? sae, ModelConfig config)
+    private static int LayerOf(TrainerOptions options, SparseAutoencoder? sae, ModelConfig config)
     {
         if (sae is not null && sae.DIn != config.DModel)
             throw new ModelFormatException(options.Sae!, $"the SAE's d_in is {sae.DIn}, the model's residual stream is {config.DModel} wide; use an SAE of this model");
-        if (options.Reader.Layer is { } asked)
+        if (options.Layer is { } asked)
         {
             if (sae?.Layer is { } own && own != asked)
-                throw new ModelFormatException(options.Sae!, $"the SAE is of layer {own}, but layer {asked} was asked for; leave --layer out or use an SAE of that layer");
+                throw new ModelFormatException(options.Sae!, $"the SAE is of layer {own}, but layer {asked} was asked for; leave the layer to the SAE, or use an SAE of that layer");
             return asked;
         }
         return sae?.Layer ?? throw new SparseRMException(sae is null
-            ? "no layer was given; say --layer L (without an SAE nothing else tells it)"
-            : $"{options.Sae}: the SAE does not say its layer; say it with --layer");
+            ? "no layer was given, and without an SAE nothing else tells it; give one"
+            : $"{options.Sae}: the SAE does not say its layer; give one");
     }
 
     private (HeadInput Input, IReadOnlyList<string> Warnings) MakeInput(
@@ -141,7 +151,7 @@ public sealed class RewardTrainer : IDisposable
     {
         if (options.Input == HeadInputKind.Dense) return (HeadInputs.Dense(states.DModel), []);
         if (options.Input == HeadInputKind.Random) return (HeadInputs.Random(options.K, states.DModel, options.Training.Seed), []);
-        if (_sae is null) throw new SparseRMException($"input {HeadInput.Name(options.Input)} needs an SAE; give one with --sae, or use input dense or random");
+        if (_sae is null) throw new SparseRMException($"input {HeadInput.Name(options.Input)} needs an SAE; give one, or use input dense or random");
         var selection = DirectionSelector.Select(Frequency(states, places, progress, cancel), options.K);
         int[] latents = [.. selection.All.Select(latent => latent.Latent)];
         var input = options.Input == HeadInputKind.Projection
@@ -168,17 +178,17 @@ public sealed class RewardTrainer : IDisposable
             int[] times = [];
             EncodeBlocks(states, places.Rows, (encoder, numbers, block) =>
             {
-                counter ??= new LatentCounter(Reader.Backend, encoder, frequency);
+                counter ??= new LatentCounter(Backbone.Backend, encoder, frequency);
                 Array.Resize(ref times, 2 * numbers.Length);
                 for (int i = 0; i < numbers.Length; i++) (times[2 * i], times[(2 * i) + 1]) = places.Times(numbers.Span[i]);
                 counter.Add(block.Span, times);
             }, progress, cancel);
-            Reader.UseBackend(() => counter?.Flush());
+            Backbone.Engine.Use(() => counter?.Flush());
             return frequency;
         }
         finally
         {
-            counter?.Dispose();
+            if (counter is not null) Backbone.Engine.Use(counter.Dispose);
         }
     }
 
@@ -214,9 +224,9 @@ public sealed class RewardTrainer : IDisposable
     {
         var stage = new StageProgress(progress, "encoding states", rows.Count);
         int done = 0;
-        states.Read(rows, (numbers, block) => Reader.UseBackend(() =>
+        states.Read(rows, (numbers, block) => Backbone.Engine.Use(() =>
         {
-            encode(_encoder ??= new SaeEncoder(Reader.Backend, _sae!), numbers, block);
+            encode(_encoder ??= new SaeEncoder(Backbone.Backend, _sae!), numbers, block);
             stage.Report(done += numbers.Length);
         }), progress, cancel);
     }
@@ -250,7 +260,7 @@ public sealed class RewardTrainer : IDisposable
         bool usesSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
         return new RewardModelMetadata
         {
-            Identity = Reader.Identity, TemplateSource = Reader.Template?.Source ?? "", DType = Reader.Model.Compute.Name().ToLowerInvariant(),
+            Identity = Backbone.Identity(Layer, _options.Position), TemplateSource = Backbone.Template?.Source ?? "", DType = Backbone.Compute.Name().ToLowerInvariant(),
             SaeId = usesSae ? _sae?.Id : null, GatingMode = usesSae ? _sae?.GatingMode : null, Loss = PreferenceLoss.Name(options.Training.Loss),
             Margin = options.Training.Margin, K = options.Input == HeadInputKind.Dense ? null : options.K, Seed = options.Training.Seed,
             DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = head.HeldOutPairs, HeldOutAccuracy = head.HeldOutAccuracy,

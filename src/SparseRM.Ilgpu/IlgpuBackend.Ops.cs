@@ -5,7 +5,6 @@ using SparseRM.Errors;
 using SparseRM.Ilgpu.Devices;
 using SparseRM.Ilgpu.Kernels;
 using SparseRM.Sae;
-using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Ilgpu;
@@ -152,11 +151,15 @@ public sealed partial class IlgpuBackend
     }
 
     /// <inheritdoc/>
-    public override void Score(Tensor z, ResidentReward reward, Tensor scores)
+    public override bool ScoresOnHost => false;
+
+    /// <inheritdoc/>
+    public override void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        OpChecks.Score(z, reward, scores);
-        var directions = reward.Directions is { } d ? d.On() : new Rows<float>(_device.None<float>(), 0);
-        _score.Run(z.On(), directions, reward.W1.On(), Vector(reward.B1), Vector(reward.W2), reward.B2, scores.On(), z.Rows);
+        OpChecks.Score(z, weights, scores);
+        var heads = OpChecks.Resident(weights);
+        var directions = heads.Directions is { } d ? d.On() : new Rows<float>(_device.None<float>(), 0);
+        _score.Run(z.On(), directions, heads.W1.On(), heads.B1.On(), heads.W2.On(), Vector(heads.B2), scores.On(), z.Rows);
     }
 
     private Ops.SaeEncode.Vectors Vectors(SaeEncoder encoder) => new(

@@ -60,11 +60,11 @@ public class AbiHeaderTests
     [Fact]
     public void Another_version_or_another_size_is_a_sentence_with_both_and_the_command()
     {
-        Assert.Null(NativeAbi.Compare(3, 40, 32, 56, 24, 24, 56));
+        Assert.Null(NativeAbi.Compare(4, 40, 32, 56, 24, 24, 56));
         Assert.Equal(
-            "cpu: libsparserm_kernels speaks ABI 7, this build needs 3; run `dotnet build` to build it anew",
+            "cpu: libsparserm_kernels speaks ABI 7, this build needs 4; run `dotnet build` to build it anew",
             NativeAbi.Compare(7)!.Message);
         Assert.Contains(
-            "has structs of 48, 32, 56, 24, 24, 56 bytes, this build needs 40, 32, 56, 24, 24, 56", NativeAbi.Compare(3, 48, 32, 56, 24, 24, 56)!.Message);
+            "has structs of 48, 32, 56, 24, 24, 56 bytes, this build needs 40, 32, 56, 24, 24, 56", NativeAbi.Compare(4, 48, 32, 56, 24, 24, 56)!.Message);
     }
 }

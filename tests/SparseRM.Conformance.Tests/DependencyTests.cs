@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace SparseRM.Conformance;
 
-/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Cli, and Core &lt;- Ilgpu &lt;- Cli. Any other arrow fails.</summary>
+/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, and Core &lt;- Ilgpu &lt;- Cli. Any other arrow fails.</summary>
 public class DependencyTests
 {
     private static readonly Dictionary<string, string[]> s_allowed = new()
@@ -11,7 +11,9 @@ public class DependencyTests
         ["SparseRM.Interop"] = ["SparseRM.Core"],
         ["SparseRM.Ilgpu"] = ["SparseRM.Core"],
         ["SparseRM.Facade"] = ["SparseRM.Core", "SparseRM.Interop"],
-        ["SparseRM.Cli"] = ["SparseRM.Facade", "SparseRM.Ilgpu"],
+        ["SparseRM.Demo"] = ["SparseRM.Facade"],
+        ["SparseRM.Benchmarking"] = ["SparseRM.Demo"],
+        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu"],
     };
 
     private static IEnumerable<string> Projects => Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.csproj", SearchOption.AllDirectories);

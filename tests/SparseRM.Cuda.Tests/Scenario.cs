@@ -94,8 +94,8 @@ internal static class Scenario
             Filled(3, 8), Filled(3, 4), Filled(3, 4), [0, 1, 2], [new(0, 3, 0, 0, 0, 3)], new AttentionOptions(2, 1, 4, 1, 2, 0), Operand(3, 8));
         Repeat(backend, a, Marked(2, 4));
         RotateAndPack(backend, Filled(3, 64), Filled(3, 64), Filled(3, 64), Filled(3, 64), new(Marked(3, 65).Buffer, 3, 64, DType.BF16));
-        var reward = TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random);
-        using (var resident = new ResidentReward(backend, reward.Input, reward.Head)) backend.Score(Filled(3, 5), resident, Marked(3, 1));
+        var (reward, other) = (TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random), TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random));
+        using (var resident = new ResidentHeads(backend, reward.Input, [reward.Head, other.Head])) backend.Score(Filled(3, 5), resident.Weights, Marked(3, 2));
         var vector = backend.LoadVector(files.Write(Random(6), DType.F32, 6));
         owned.Add(vector.Buffer);
         backend.Add(vector, vector, Marked(1, 6));

@@ -67,7 +67,7 @@ public sealed class BackendCatalogTests
 
     private static float[] States(string backend)
     {
-        using var reader = ResidualReader.Open(World.Reader with { Backend = backend, Layer = 4, Compute = SparseRM.Tensors.DType.F32 });
+        using var reader = ResidualReader.Open(World.Backbone with { Backend = backend, Layer = 4, Compute = SparseRM.Tensors.DType.F32 });
         return reader.Read([.. World.Dialogues(World.Pairs("test", 2)).Select(reader.Encoder.Encode)]);
     }
 }

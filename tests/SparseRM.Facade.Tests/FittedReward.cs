@@ -35,13 +35,13 @@ public sealed class FittedReward : IDisposable
     /// <summary>Likewise in F32.</summary>
     public float[] ScoresF32 { get; }
 
-    public RewardScorer Open(ReaderOptions? options = null) => RewardScorer.Open(Path, options ?? World.Reader);
+    public RewardScorer Open(BackboneOptions? options = null) => RewardScorer.Open(Path, options ?? World.Backbone);
 
     public void Dispose() => _folder.Dispose();
 
     private float[] Alone(DType? compute)
     {
-        using var scorer = Open(World.Reader with { Threads = 1, Compute = compute });
+        using var scorer = Open(World.Backbone with { Threads = 1, Compute = compute });
         return [.. Dialogues.Select(scorer.Score)];
     }
 }

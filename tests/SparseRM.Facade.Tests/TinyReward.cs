@@ -27,8 +27,8 @@ public sealed class TinyReward : IDisposable
     public static string[] Families { get; } = ["gemma2", "qwen3", "qwen2"];
 
     /// <summary>Opens two blocks of the model of a family, with its head.</summary>
-    public RewardScorer Open(string family, ReaderOptions? options = null) =>
-        RewardScorer.Open(Reward(_folders[family]), (options ?? World.Reader) with { Model = _folders[family].Path });
+    public RewardScorer Open(string family, BackboneOptions? options = null) =>
+        RewardScorer.Open(Reward(_folders[family]), (options ?? World.Backbone) with { Model = _folders[family].Path });
 
     public void Dispose()
     {
@@ -39,7 +39,7 @@ public sealed class TinyReward : IDisposable
 
     private static void Save(TemporaryFolder folder)
     {
-        using var reader = ResidualReader.Open(new ReaderOptions { Model = folder.Path, Layer = Layer, ChatTemplate = "none" });
+        using var reader = ResidualReader.Open(new BackboneOptions { Model = folder.Path, Layer = Layer, ChatTemplate = "none" });
         var random = new SeededRandom(1);
         float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)random.NextGaussian())];
         var input = HeadInputs.Random(8, reader.DModel, seed: 1);

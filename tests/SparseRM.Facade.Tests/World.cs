@@ -18,18 +18,20 @@ internal static class World
     public static PreferenceSet Pairs(string part, int count) =>
         PreferenceFile.Read(SharedData.MiniWorld("pairs", $"truthfulness.{part}.jsonl"), new PreferenceReadOptions { Limit = count });
 
-    public static ReaderOptions Reader { get; } = new() { Model = Model, Backend = "cpu", Threads = 2 };
+    public static BackboneOptions Backbone { get; } = new() { Model = Model, Backend = "cpu", Threads = 2 };
+
+    public static TrainerOptions Trainer { get; } = new() { Backbone = Backbone, Sae = Sae };
 
     public static FitOptions Fit { get; } = new()
     {
-        Reader = Reader, Sae = Sae, K = 8, Training = new HeadTrainingOptions { MaxEpochs = 12, HiddenUnits = 64, Threads = 2 },
+        K = 8, Training = new HeadTrainingOptions { MaxEpochs = 12, HiddenUnits = 64, Threads = 2 },
     };
 
     /// <summary>Opens, reads, fits, saves.</summary>
-    public static FitResult FitTo(string path, FitOptions options, PreferenceSet data)
+    public static FitResult FitTo(string path, FitOptions options, PreferenceSet data, TrainerOptions? reading = null)
     {
-        using var trainer = RewardTrainer.Open(options);
-        var result = trainer.Fit(trainer.ReadStates(data));
+        using var trainer = RewardTrainer.Open(reading ?? Trainer);
+        var result = trainer.Fit(trainer.ReadStates(data), options);
         RewardModelFile.Save(path, result.Reward);
         return result;
     }

@@ -9,7 +9,7 @@ public static class SharedData
     public static string Root => s_root;
 
     /// <summary>A path below the demo's folder: its model, SAEs and pairs.</summary>
-    public static string MiniWorld(params string[] parts) => Existing(Path.Combine([s_root, "src", "SparseRM.Facade", "Demo", "miniworld", .. parts]));
+    public static string MiniWorld(params string[] parts) => Existing(Path.Combine([s_root, "src", "SparseRM.Demo", "miniworld", .. parts]));
 
     /// <summary>A path below <c>tests/data</c>: ships with the repository, so it must exist.</summary>
     public static string Shipped(params string[] parts) => Existing(Path.Combine([s_root, "tests", "data", .. parts]));

@@ -22,7 +22,7 @@ public class ScoreBenchmarks
     {
         _folder = Directory.CreateTempSubdirectory("sparserm-bench-").FullName;
         string reward = Path.Combine(_folder, "reward.safetensors");
-        var reader = new ReaderOptions { Model = MiniWorldDemo.Model };
+        var reader = new BackboneOptions { Model = MiniWorldDemo.Model };
         var fit = new FitOptions { Reader = reader, Sae = MiniWorldDemo.Sae, K = 8, Training = new HeadTrainingOptions { MaxEpochs = 2 } };
         using (var trainer = RewardTrainer.Open(fit))
         {
@@ -31,7 +31,7 @@ public class ScoreBenchmarks
         }
         _scorer = RewardScorer.Open(reward, reader);
         var random = new SeededRandom(1);
-        _sequences = [_scorer.Reader.Encoder.EncodeIds([.. Enumerable.Range(0, Tokens).Select(_ => random.NextInt(_scorer.Reader.Model.Config.DVocab))])];
+        _sequences = [_scorer.Backbone.Encoder.EncodeIds([.. Enumerable.Range(0, Tokens).Select(_ => random.NextInt(_scorer.Backbone.Model.Config.DVocab))])];
     }
 
     [Benchmark] public float Score() => _scorer.ScoreBatch(_sequences)[0];

@@ -33,23 +33,24 @@ internal sealed class ActivationsCommand : CliCommand
         string path = args.GetRequiredValue(_input), output = args.GetRequiredValue(_output);
         OutputFile.Probe(output);
         var lines = InputLines.Read(Session, path, allowEmpty: true);
-        var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), layers[^1], DType.F32) with
+        var options = args.Backbone(DType.F32) with
         {
             // Cutting on the left keeps the BOS, which only the tokenizer knows.
             IdsOnly = lines.All(line => line is IdsInput) && !args.Has(CommonOptions.Truncate),
         };
         Meter.Run(Session, meter =>
         {
-            using var reader = ResidualReader.Open(options, meter.Stage("loading blocks", layers[^1] + 1), Session.Cancel);
-            Session.SayBackend(args, reader.Backend.Description);
-            List<TokenSequence> sequences = [.. lines.Select(line => InputLines.At(path, line, () => Sequence(reader, line)))];
+            using var backbone = Backbone.Open(options, layers[^1], meter.Stage("loading blocks", layers[^1] + 1), Session.Cancel);
+            Session.SayBackend(args, backbone.Description);
+            List<TokenSequence> sequences = [.. lines.Select(line => InputLines.At(path, line, () => Sequence(backbone, line)))];
             using var scratch = new Scratch();
             var progress = meter.Stage("running", lines.Count);
             for (int i = 0; i < lines.Count; i++)
             {
                 Session.Cancel.ThrowIfCancellationRequested();
                 long row = lines[i].Line - 1;
-                reader.ReadAllTokens(sequences[i], layers, (layer, states) => scratch.Add($"block.{layer}.resid_post.{row}", states, reader.DModel));
+                foreach (var (layer, states) in backbone.ReadLayers(sequences[i], layers, Session.Cancel))
+                    scratch.Add($"block.{layer}.resid_post.{row}", states, backbone.DModel);
                 progress.Report(i + 1);
             }
             OutputFile.Write(output, () => SafetensorsWriter.Write(output, scratch.Tensors, new Dictionary<string, string> { ["format"] = "pt" }));
@@ -57,12 +58,17 @@ internal sealed class ActivationsCommand : CliCommand
         });
     }
 
-    private static TokenSequence Sequence(ResidualReader reader, ScoreInput line) => line switch
+    private static TokenSequence Sequence(Backbone backbone, ScoreInput line)
     {
-        IdsInput ids => reader.Encoder.EncodeIds([.. ids.Ids]),
-        TextInput text => reader.Encoder.EncodeText(text.Text),
-        _ => reader.Encoder.Encode(InputLines.Dialogue(line)!),
-    };
+        var encoder = backbone.Encoder;
+        var input = line switch
+        {
+            IdsInput ids => encoder.EncodeIds((int[])[.. ids.Ids]),
+            TextInput text => encoder.EncodeText(text.Text),
+            _ => encoder.Encode(InputLines.Dialogue(line)!, line.Arguments),
+        };
+        return new(input.Ids, ReadOut.Each(0, input.Ids.Length));
+    }
 
     /// <summary>Keeps states on disk until all shapes are known: a safetensors header comes first and orders tensors by name.</summary>
     private sealed class Scratch : IDisposable

@@ -73,7 +73,7 @@ internal sealed class BenchCommand : CliCommand
             Backend = args.GetValue(CommonOptions.Backend) ?? "auto",
             Variants = args.Variants(),
             Compute = args.Compute(null),
-            MaxBatchTokens = args.GetValue(CommonOptions.MaxBatchTokens) ?? ResidualRunner.DefaultBatchTokens,
+            MaxBatchTokens = args.GetValue(CommonOptions.MaxBatchTokens) ?? BatchPlan.DefaultTokens,
         };
         // A shape is known before any file is read: that it is too small for what is asked is bad usage.
         try

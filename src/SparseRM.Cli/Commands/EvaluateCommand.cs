@@ -30,16 +30,16 @@ internal sealed class EvaluateCommand : CliCommand
 
     protected override void Run(ParseResult args)
     {
-        var options = FitSettings.Read(args);
+        var (reading, options) = (FitSettings.ReadTrainer(args), FitSettings.Read(args));
         string? reward = args.GetValue(_reward);
         int? folds = args.GetValue(_folds);
         if (folds is null) RefuseFitSettings(args, reward);
-        else if (reward is null) FitSettings.Check(options);
+        else if (reward is null) FitSettings.Check(reading, options);
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
-        if (folds is not null && reward is not null) options = FitSettings.Of(args, options, RewardModelFile.Load(reward));
+        if (folds is not null && reward is not null) (reading, options) = FitSettings.Of(args, reading, options, RewardModelFile.Load(reward));
         var found = Meter.Run(Session, meter => folds is { } count
-            ? RunFolds(args, options, data, count, meter)
-            : RunReward(args, options.Reader, reward!, data, meter));
+            ? RunFolds(args, reading, options, data, count, meter)
+            : RunReward(args, reading.Backbone, reward!, data, meter));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, found));
         else WriteTables(data, found.Result, found.Folds);
     }
@@ -53,18 +53,18 @@ internal sealed class EvaluateCommand : CliCommand
         if (cache is not null) throw new UsageException($"{cache.Name} has a meaning only under --folds; a reward file is evaluated without a cache of states");
     }
 
-    private Found RunReward(ParseResult args, ReaderOptions options, string reward, PreferenceSet data, Meter meter)
+    private Found RunReward(ParseResult args, BackboneOptions options, string reward, PreferenceSet data, Meter meter)
     {
         using var scorer = Scorers.Open(args, reward, options, meter, Session.Cancel);
-        string backend = scorer.Reader.Backend.Description;
+        string backend = scorer.Backbone.Description;
         Session.SayBackend(args, backend);
         return new Found(scorer.Evaluate(data, meter, Session.Cancel), [], backend);
     }
 
-    private Found RunFolds(ParseResult args, FitOptions options, PreferenceSet data, int folds, Meter meter)
+    private Found RunFolds(ParseResult args, TrainerOptions reading, FitOptions options, PreferenceSet data, int folds, Meter meter)
     {
-        using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
-        string backend = trainer.Reader.Backend.Description;
+        using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
+        string backend = trainer.Backbone.Description;
         Session.SayBackend(args, backend);
         foreach (string note in trainer.Notes) Session.Note(note);
         var states = trainer.ReadStates(data, meter, Session.Cancel);

@@ -32,23 +32,23 @@ internal sealed class FitCommand : CliCommand
 
     protected override void Run(ParseResult args)
     {
-        var options = FitSettings.Read(args);
-        FitSettings.Check(options);
+        var (reading, options) = (FitSettings.ReadTrainer(args), FitSettings.Read(args));
+        FitSettings.Check(reading, options);
         string output = args.GetRequiredValue(_output);
         if (output == "-") throw new UsageException("--output must be a file: a reward model is not written to standard output");
         OutputFile.Probe(output);
-        if (options.CacheFolder is { } cache)
+        if (reading.CacheFolder is { } cache)
             Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
         string[] notes = [], warnings = [];
         var (result, backend) = Meter.Run(Session, meter =>
         {
-            using var trainer = RewardTrainer.Open(options, meter, Session.Cancel);
-            Session.SayBackend(args, trainer.Reader.Backend.Description);
+            using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
+            Session.SayBackend(args, trainer.Backbone.Description);
             var states = trainer.ReadStates(data, meter, Session.Cancel);
-            var fitted = trainer.Fit(states, progress: meter, cancel: Session.Cancel);
+            var fitted = trainer.Fit(states, options, null, meter, Session.Cancel);
             (notes, warnings) = ([.. trainer.Notes], [.. trainer.Warnings, .. fitted.Warnings]);
-            return (fitted, trainer.Reader.Backend.Description);
+            return (fitted, trainer.Backbone.Description);
         });
         Session.Cancel.ThrowIfCancellationRequested();
         OutputFile.Write(output, () => RewardModelFile.Save(output, result.Reward));

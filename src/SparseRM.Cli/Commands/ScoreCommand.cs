@@ -36,11 +36,11 @@ internal sealed class ScoreCommand : CliCommand
         string path = args.GetRequiredValue(_input);
         OutputFile.Probe(args.GetValue(_output));
         var lines = InputLines.Read(Session, path);
-        var options = args.Reader(args.GetRequiredValue(CommonOptions.Model), args.GetValue(FitSettings.Layer), defaultType: null);
+        var options = args.Backbone(defaultType: null);
         var (scores, explanations) = Meter.Run(Session, meter =>
         {
             using var scorer = Scorers.Open(args, args.GetRequiredValue(_reward), options, meter, Session.Cancel);
-            Session.SayBackend(args, scorer.Reader.Backend.Description);
+            Session.SayBackend(args, scorer.Backbone.Description);
             var found = scorer.ScoreLines(lines, path, meter, Session.Cancel);
             return (found, args.GetValue(_explain) ? Explain(scorer, lines, meter) : null);
         });

@@ -13,7 +13,7 @@ internal static class ScoreExplanations
 
     /// <summary>One for each answer of the line.</summary>
     public static RewardExplanation[] Of(RewardScorer scorer, ScoreInput line) =>
-        [.. Sequences(scorer.Reader.Encoder, line).Select(sequence => RewardExplanation.Of(scorer, sequence, Directions, TokensEach))];
+        [.. Inputs(scorer.Backbone.Encoder, line).Select(input => scorer.Explain(input, Directions, TokensEach))];
 
     /// <summary>The line with score and explanation, or with scores and explanations where it has responses.</summary>
     public static void WriteWith(Stream stream, ScoreInput line, float[] scores, RewardExplanation[] explanations)
@@ -62,11 +62,11 @@ internal static class ScoreExplanations
         json.WriteEndObject();
     }
 
-    private static IEnumerable<TokenSequence> Sequences(InputEncoder encoder, ScoreInput line) => line switch
+    private static IEnumerable<EncodedInput> Inputs(InputEncoder encoder, ScoreInput line) => line switch
     {
-        AnswersInput answers => answers.Responses.Select(response => encoder.Encode([.. answers.Prompt, .. response])),
+        AnswersInput answers => answers.Responses.Select(response => encoder.Encode([.. answers.Prompt, .. response], line.Arguments)),
         TextInput text => [encoder.EncodeText(text.Text)],
-        IdsInput ids => [encoder.EncodeIds([.. ids.Ids])],
-        _ => [encoder.Encode(InputLines.Dialogue(line)!)],
+        IdsInput ids => [encoder.EncodeIds((int[])[.. ids.Ids])],
+        _ => [encoder.Encode(InputLines.Dialogue(line)!, line.Arguments)],
     };
 }

@@ -27,7 +27,7 @@ internal static class CommonOptions
         ("f32", "f32"), ("bf16", "bf16"), ("auto", "auto"));
 
     public static Option<int?> MaxBatchTokens { get; } =
-        Choices.Whole("--max-batch-tokens", $"tokens computed at once, bounds memory (default: {ResidualRunner.DefaultBatchTokens})");
+        Choices.Whole("--max-batch-tokens", $"tokens computed at once, bounds memory (default: {BatchPlan.DefaultTokens})");
 
     public static Option<Truncation> Truncate { get; } = Choices.Of("--truncate",
         "cut inputs longer than the model's context (default: refuse them)", ("left", Truncation.Left), ("right", Truncation.Right));
@@ -79,17 +79,15 @@ internal static class CommonOptions
     public static bool Has(this ParseResult args, Option option) => args.GetResult(option) is { Implicit: false };
 
     /// <summary>Settings of <see cref="Running"/> and of those others that the command has.</summary>
-    public static ReaderOptions Reader(this ParseResult args, string model, int? layer, DType? defaultType) => new()
+    public static BackboneOptions Backbone(this ParseResult args, DType? defaultType) => new()
     {
-        Model = model,
-        Layer = layer,
+        Model = args.GetRequiredValue(Model),
         Backend = args.GetValue(Backend) ?? "auto",
         Variants = args.Variants(),
         Threads = args.GetValue(Threads) ?? 0,
-        MaxBatchTokens = args.GetValue(MaxBatchTokens) ?? ResidualRunner.DefaultBatchTokens,
+        MaxBatchTokens = args.GetValue(MaxBatchTokens) ?? BatchPlan.DefaultTokens,
         Compute = args.Compute(defaultType),
         ChatTemplate = args.GetValue(ChatTemplate),
-        Position = args.GetValue(Position),
         Truncation = args.GetValue(Truncate),
     };
 }

@@ -62,16 +62,23 @@ internal static class FitSettings
     public static IReadOnlyList<Option> OfFitsAlone { get; } =
         [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, CommonOptions.Position];
 
-    /// <summary>What the user asked for.</summary>
-    public static FitOptions Read(ParseResult args) => new()
+    /// <summary>Which states the user asked for.</summary>
+    public static TrainerOptions ReadTrainer(ParseResult args) => new()
     {
-        Reader = args.Reader(args.GetRequiredValue(CommonOptions.Model), args.GetValue(Layer), defaultType: null),
+        Backbone = args.Backbone(defaultType: null),
+        Layer = args.GetValue(Layer),
+        Position = args.GetValue(CommonOptions.Position),
         Sae = args.GetValue(Sae),
         LlamaScopeMode = args.GetValue(CommonOptions.LlamaScope),
+        CacheFolder = CacheFolder.Of(args),
+    };
+
+    /// <summary>Which fit the user asked for.</summary>
+    public static FitOptions Read(ParseResult args) => new()
+    {
         Input = args.GetValue(Input),
         K = args.GetValue(K) ?? 128,
         Pairs = args.GetValue(Pairs),
-        CacheFolder = CacheFolder.Of(args),
         Training = new HeadTrainingOptions
         {
             Loss = args.GetValue(Loss),
@@ -90,11 +97,11 @@ internal static class FitSettings
     };
 
     /// <summary>What the user asked for, and for the rest what a reward model was fitted with.</summary>
-    public static FitOptions Of(ParseResult args, FitOptions asked, RewardModel reward)
+    public static (TrainerOptions Trainer, FitOptions Fit) Of(ParseResult args, TrainerOptions trainer, FitOptions asked, RewardModel reward)
     {
         var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
-        bool ownTemplate = asked.Reader.ChatTemplate is null && identity.TemplateFingerprint.Length > 0;
-        var options = asked with
+        bool ownTemplate = trainer.Backbone.ChatTemplate is null && identity.TemplateFingerprint.Length > 0;
+        var fit = asked with
         {
             Input = args.Has(Input) ? asked.Input : reward.Input.Kind,
             K = args.GetValue(K) ?? metadata.K ?? asked.K,
@@ -105,25 +112,28 @@ internal static class FitSettings
                 HiddenUnits = args.GetValue(HiddenUnits) ?? reward.Head.HiddenUnits,
                 Seed = args.GetValue(Seed) ?? metadata.Seed,
             },
-            Reader = asked.Reader with
+        };
+        trainer = trainer with
+        {
+            Layer = trainer.Layer ?? identity.Layer,
+            Position = args.Has(CommonOptions.Position) ? trainer.Position : identity.Position,
+            Backbone = trainer.Backbone with
             {
-                Layer = asked.Reader.Layer ?? identity.Layer,
-                Position = args.Has(CommonOptions.Position) ? asked.Reader.Position : identity.Position,
-                Compute = args.Has(CommonOptions.DType) ? asked.Reader.Compute : metadata.DType == "bf16" ? DType.BF16 : DType.F32,
+                Compute = args.Has(CommonOptions.DType) ? trainer.Backbone.Compute : metadata.DType == "bf16" ? DType.BF16 : DType.F32,
                 Template = ownTemplate ? (identity.TemplateName, metadata.TemplateSource) : null,
             },
         };
-        Check(options);
-        return options;
+        Check(trainer, fit);
+        return (trainer, fit);
     }
 
     /// <summary>Refuses what no file need be read for.</summary>
-    public static void Check(FitOptions options)
+    public static void Check(TrainerOptions trainer, FitOptions options)
     {
         bool needsSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
-        if (needsSae && options.Sae is null)
+        if (needsSae && trainer.Sae is null)
             throw new UsageException($"--input {HeadInput.Name(options.Input)} needs --sae; without an SAE there are --input dense and --input random");
-        if (!needsSae && options.Sae is null && options.Reader.Layer is null)
+        if (!needsSae && trainer.Sae is null && trainer.Layer is null)
             throw new UsageException("--layer is needed where there is no --sae that says it");
         if (options.Training.HeldOutFraction >= 1) throw new UsageException("--held-out is a share below 1");
     }

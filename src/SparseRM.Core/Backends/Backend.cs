@@ -16,6 +16,7 @@ namespace SparseRM.Backends;
 public abstract class Backend : IDisposable
 {
     private DeviceBuffer? _scratch;
+    private HostScore? _hostScore;
 
     /// <summary>The name by which it is asked for: <c>reference</c>, <c>cpu</c>, <c>cuda:0</c>.</summary>
     public abstract string Name { get; }
@@ -198,15 +199,19 @@ public abstract class Backend : IDisposable
         Upload(sums, counts);
     }
 
-    /// <summary>scores[i] = W2 relu(W1 v + b1) + b2 with v = (&lt;z_i, d_1&gt;, ..): the projection and the head in one op.</summary>
+    /// <summary>Whether <see cref="Score"/> reads its weights on the host, so that they need not be brought to the backend's memory.</summary>
+    public virtual bool ScoresOnHost => true;
+
+    /// <summary>scores[i, h] = W2_h relu(W1_h v + b1_h) + b2_h with v = (&lt;z_i, d_1&gt;, ..): the projection and all heads in one op.</summary>
     /// <remarks>
-    /// Shapes: z [n, d_model], scores [n, 1]. v is rounded to F32, everything else is summed in F64 in the order of <see cref="Scoring.RewardHead"/>,
-    /// so the bits are those of the host on every backend. A row of z with NaN or an infinity scores NaN. Source: arXiv 2511.07896, 2K-512-1.
+    /// Shapes: z [n, d_model], scores [n, heads]. v is computed once for all heads and rounded to F32; everything else is summed in F64, in the
+    /// order of <see cref="DotProduct"/> and of the hidden units, so the bits are those of the host on every backend, for any number of heads.
+    /// A row of z with NaN or an infinity scores NaN on each. Source: arXiv 2511.07896, 2K-512-1.
     /// </remarks>
-    public virtual void Score(Tensor z, Scoring.ResidentReward reward, Tensor scores)
+    public virtual void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        OpChecks.Score(z, reward, scores);
-        reward.ScoreOnHost(this, z, scores);
+        OpChecks.Score(z, weights, scores);
+        (_hostScore ??= new HostScore()).Run(this, z, weights, scores);
     }
 
     /// <summary>Says that the ops up to <see cref="EndPass"/> are one forward pass of this shape.</summary>

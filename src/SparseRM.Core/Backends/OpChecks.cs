@@ -155,11 +155,17 @@ public static class OpChecks
     }
 
     /// <summary>See <see cref="Backend.Score"/>.</summary>
-    public static void Score(Tensor z, Scoring.ResidentReward reward, Tensor scores)
+    public static void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        Require(z.Columns == reward.DModel, nameof(Score), $"z is {z}, the reward model takes d_model = {reward.DModel}");
-        Require(scores.Rows == z.Rows && scores.Columns == 1, nameof(Score), $"scores is {scores}, expected [{z.Rows}, 1]");
+        const string Op = nameof(Score);
+        Require(z.Columns == weights.DModel, Op, $"z is {z}, the heads take d_model = {weights.DModel}");
+        Require(scores.Rows == z.Rows && scores.Columns == weights.Heads.Count, Op, $"scores is {scores}, expected [{z.Rows}, {weights.Heads.Count}]");
     }
+
+    /// <summary>The weights of <see cref="Backend.Score"/> in the memory of a backend that does not score on the host.</summary>
+    /// <exception cref="ArgumentException">They were not brought there.</exception>
+    public static ScoreTensors Resident(ScoreWeights weights) =>
+        weights.Resident ?? throw new ArgumentException("the heads were made for a backend that scores on the host", nameof(weights));
 
     /// <summary>Refuses two tensors of different shape.</summary>
     public static void SameShape(string op, Tensor a, Tensor b) =>

@@ -15,16 +15,19 @@ public static class PreferenceFile
 
     /// <summary>Reads the whole file into memory; "-" is standard input.</summary>
     /// <remarks>
-    /// An answer without text, a prompt column without text, and two equal answers are bad rows, as are wrong types and lone surrogates.
+    /// An answer without text or call of a tool, a prompt column without text, and two equal answers are bad rows, as are wrong types
+    /// and lone surrogates. A column that may hold the prompt is read, or the row is bad; none is passed over.
     /// </remarks>
     /// <exception cref="DataFormatException">
     /// The file is missing, a folder, empty, damaged or of no known format; or a row is bad and <see cref="PreferenceReadOptions.SkipBad"/> is not set.
     /// </exception>
-    /// <exception cref="ArgumentException">An unknown format name, or a limit below 1.</exception>
+    /// <exception cref="ArgumentException">An unknown format name, a limit below 1, or a name in the columns that no format has.</exception>
     public static PreferenceSet Read(string path, PreferenceReadOptions? options = null)
     {
         options ??= new PreferenceReadOptions();
         if (options.Limit is < 1) throw new ArgumentException("Limit must be at least 1", nameof(options));
+        if (options.Columns.Keys.FirstOrDefault(name => !PreferenceReadOptions.ColumnNames.Contains(name)) is { } unknown)
+            throw new ArgumentException($"no column is called '{unknown}'; known: {string.Join(", ", PreferenceReadOptions.ColumnNames)}", nameof(options));
         PreferenceFormat? format = options.Format is { } name ? FormatCatalog.Named(name) : null;
         try
         {
@@ -49,8 +52,9 @@ public static class PreferenceFile
             Attempt(() =>
             {
                 if (row.Problem is { } problem) throw row.Refuse(problem);
-                format ??= FormatCatalog.Detect(source.Path, row);
-                PreferenceItem item = format.Read(row, options);
+                DataRow named = row.WithNames(options.Columns);
+                format ??= FormatCatalog.Detect(source.Path, named);
+                PreferenceItem item = format.Read(named, options);
                 if (format.IsPaired) Check(item, format, row.Refuse);
                 items.Add(item);
             });
@@ -88,15 +92,6 @@ public static class PreferenceFile
 
     private static void Check(PreferenceItem item, PreferenceFormat format, Func<string, DataFormatException> refuse)
     {
-        if (item.Prompt.Count > 0 ? IsBlank(item.Prompt) : format.HasPrompt) throw refuse("the prompt is empty");
-        if (item.Chosen.Count == 0) throw refuse($"no chosen answer belongs to this prompt ({format.Name} needs one)");
-        if (item.Rejected.Count == 0) throw refuse($"no rejected answer belongs to this prompt ({format.Name} needs one)");
-        if (item.Chosen.Any(IsBlank)) throw refuse("the chosen answer is empty");
-        if (item.Rejected.Any(IsBlank)) throw refuse("the rejected answer is empty");
-        foreach (IReadOnlyList<Message> chosen in item.Chosen)
-            if (item.Rejected.Any(rejected => rejected.SequenceEqual(chosen)))
-                throw refuse("the chosen and the rejected answer are equal");
+        if (ItemRules.Problem(item, format.HasPrompt, format.Name) is { } problem) throw refuse(problem);
     }
-
-    private static bool IsBlank(IReadOnlyList<Message> messages) => messages.Count == 0 || string.IsNullOrWhiteSpace(messages[^1].Content);
 }

@@ -8,7 +8,7 @@ namespace SparseRM.Data;
 /// <param name="Rejected">Rejected completions. At least one.</param>
 /// <param name="Subset">The part of the benchmark or task that the item belongs to, or null.</param>
 /// <param name="Id">The file's own id, or null.</param>
-/// <param name="Line">Line or row in the file, from 1.</param>
+/// <param name="Line">Line or row in the file, from 1; 0 where there is none.</param>
 public sealed record PreferenceItem(
     IReadOnlyList<Message> Prompt,
     IReadOnlyList<IReadOnlyList<Message>> Chosen,
@@ -17,6 +17,10 @@ public sealed record PreferenceItem(
     string? Id,
     long Line)
 {
+    /// <summary>An item of one user turn with a preferred and a rejected answer.</summary>
+    public static PreferenceItem Of(string prompt, string chosen, string rejected)
+        => new([new Message("user", prompt)], [[new Message("assistant", chosen)]], [[new Message("assistant", rejected)]], null, null, 0);
+
     /// <summary>What the chat template is given beside the messages (<c>tools</c>, <c>documents</c>, other arguments by name); null for nothing.</summary>
     public JsonFields? Arguments { get; init; }
 }

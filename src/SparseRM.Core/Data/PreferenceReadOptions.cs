@@ -13,8 +13,20 @@ public enum PreferenceDimension
 /// <summary>How a preference file is read.</summary>
 public sealed record PreferenceReadOptions
 {
+    internal static readonly IReadOnlyDictionary<string, string> NoColumns = new Dictionary<string, string>();
+
+    /// <summary>Names for <see cref="Columns"/>.</summary>
+    public static IReadOnlyList<string> ColumnNames { get; } =
+        ["prompt", "system", "history", "chosen", "rejected", "completion", "label", "subset", "id", "tools", "documents", "chat_template_kwargs"];
+
     /// <summary>One of <see cref="PreferenceFile.FormatNames"/>; null: recognised by the columns.</summary>
     public string? Format { get; init; }
+
+    /// <summary>
+    /// Columns of the file by our names (<see cref="ColumnNames"/>), for files that call them otherwise: prompt = Q, chosen = A.
+    /// Where the prompt is named, other columns that might hold it are passed over.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Columns { get; init; } = NoColumns;
 
     /// <summary>For PKU-SafeRLHF; ignored elsewhere.</summary>
     public PreferenceDimension Dimension { get; init; } = PreferenceDimension.Better;

@@ -1,21 +1,38 @@
-using SparseRM.Text;
+using SparseRM.Data.Formats;
+using SparseRM.Errors;
 
 namespace SparseRM.Data;
 
 /// <summary>What a preference file held.</summary>
 /// <param name="Path">The file as it was given; "-" is standard input.</param>
-/// <param name="Format">Name of the format, one of <see cref="PreferenceFile.FormatNames"/>.</param>
-/// <param name="Container"><c>jsonl</c>, <c>json</c>, <c>csv</c> or <c>parquet</c>.</param>
+/// <param name="Format">Name of the format, one of <see cref="PreferenceFile.FormatNames"/>; <c>items</c> for <see cref="Of"/>.</param>
+/// <param name="Container"><c>jsonl</c>, <c>json</c>, <c>csv</c> or <c>parquet</c>; <c>memory</c> for <see cref="Of"/>.</param>
 /// <param name="Items">The items in file order; at least one.</param>
 /// <param name="Skipped">Bad rows that were left out; none unless <see cref="PreferenceReadOptions.SkipBad"/> was set.</param>
-/// <param name="DataHash">SHA-256 of the file's bytes as they lie on disk (a .gz is hashed packed), lower-case hex.</param>
+/// <param name="DataHash">SHA-256 of the file's bytes as they lie on disk (a .gz is hashed packed), lower-case hex; for <see cref="Of"/> that of the items as JSON.</param>
 public sealed record PreferenceSet(
     string Path,
     string Format,
     string Container,
     IReadOnlyList<PreferenceItem> Items,
     SkippedRows Skipped,
-    string DataHash);
+    string DataHash)
+{
+    /// <summary>A set made in memory rather than read from a file.</summary>
+    /// <param name="items">The items, in order; at least one.</param>
+    /// <param name="name">What errors call the set.</param>
+    /// <exception cref="DataFormatException">An item has an empty prompt or answer, no answer on one side, or equal answers; it is named by its number from 1.</exception>
+    public static PreferenceSet Of(IEnumerable<PreferenceItem> items, string name = "the given items")
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        PreferenceItem[] all = [.. items.Select((item, i) => item with { Line = i + 1 })];
+        if (all.Length == 0) throw new DataFormatException(name, 0, "there are none");
+        foreach (PreferenceItem item in all)
+            if (ItemRules.Problem(item, needsPrompt: true, "every item") is { } problem) throw new DataFormatException(name, item.Line, problem, "item");
+        return new PreferenceSet(name, "items", "memory", all, new SkippedRows(0, []), ItemHash.Of(all));
+    }
+}
+
 
 /// <summary>Bad rows that were counted and left out.</summary>
 /// <param name="Count">How many.</param>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SparseRM.Errors;
 using SparseRM.Text;
 
 namespace SparseRM.Data;
@@ -12,7 +13,7 @@ public abstract record ScoreInput(long Line, JsonElement Source)
     public JsonFields? Arguments { get; init; }
 }
 
-/// <summary><c>{"prompt", "response"}</c>; each text or a message list.</summary>
+/// <summary><c>{"prompt", "response"}</c> (or <c>completion</c>); each text or a message list.</summary>
 /// <param name="Line">Line in the file, from 1.</param>
 /// <param name="Source">The line as it was.</param>
 /// <param name="Prompt">The dialogue before the answer; a text is one user turn.</param>
@@ -20,7 +21,7 @@ public abstract record ScoreInput(long Line, JsonElement Source)
 public sealed record AnswerInput(long Line, JsonElement Source, IReadOnlyList<Message> Prompt, IReadOnlyList<Message> Response)
     : ScoreInput(Line, Source);
 
-/// <summary><c>{"prompt", "responses": [...]}</c>: many answers to one prompt, at least one.</summary>
+/// <summary><c>{"prompt", "responses": [...]}</c> (or <c>completions</c>): many answers to one prompt, at least one.</summary>
 /// <param name="Line">Line in the file, from 1.</param>
 /// <param name="Source">The line as it was.</param>
 /// <param name="Prompt">The dialogue before the answers.</param>
@@ -45,3 +46,9 @@ public sealed record TextInput(long Line, JsonElement Source, string Text) : Sco
 /// <param name="Source">The line as it was.</param>
 /// <param name="Ids">At least one id, each 0 or more.</param>
 public sealed record IdsInput(long Line, JsonElement Source, IReadOnlyList<int> Ids) : ScoreInput(Line, Source);
+
+/// <summary>A line that cannot be scored, in the place of what it should have been.</summary>
+/// <param name="Line">Line in the file, from 1.</param>
+/// <param name="Source">The line as it was; undefined where it is no JSON object.</param>
+/// <param name="Error">What is wrong with it; its message names file and line.</param>
+public sealed record BadInput(long Line, JsonElement Source, DataFormatException Error) : ScoreInput(Line, Source);

@@ -9,23 +9,39 @@ namespace SparseRM.Data;
 /// <summary>Reads the lines that are to be scored.</summary>
 public static class ScoreInputFile
 {
-    /// <summary>Reads jsonl (also .gz, also "-" for standard input) line by line, as it is enumerated.</summary>
-    /// <remarks>
-    /// A line has <c>prompt</c> with <c>response</c> or <c>responses</c>, or <c>messages</c>, or <c>text</c>, or <c>ids</c>; one of these only.
-    /// Other fields are kept for the output. Blank lines are passed over. Standard input and pipes are read to their end first.
-    /// </remarks>
+    private static readonly string[] s_one = ["response", "completion"];
+    private static readonly string[] s_many = ["responses", "completions"];
+    private static readonly string[] s_kinds = ["prompt", "messages", "text", "ids"];
+
+    /// <summary>Reads lines; see <see cref="Read(string, ScoreInputOptions)"/>.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="allowEmpty">Whether a text, or the last message of a dialogue, may be empty: there is nothing to score then, but there are tokens.</param>
+    /// <param name="allowEmpty">Whether there may be no answer: nothing to score then, but tokens.</param>
     /// <exception cref="DataFormatException">On enumeration: the file cannot be read or is empty, or a line is bad; the line is named.</exception>
     public static IEnumerable<ScoreInput> Read(string path, bool allowEmpty = false)
+        => Read(path, new ScoreInputOptions { AllowEmpty = allowEmpty, AllowAnyEnd = allowEmpty });
+
+    /// <summary>Reads jsonl (also .gz, also "-" for standard input) line by line, as it is enumerated.</summary>
+    /// <remarks>
+    /// A line has <c>prompt</c> with <c>response</c> or <c>responses</c> (TRL's <c>completion</c> and <c>completions</c> too), or
+    /// <c>messages</c>, or <c>text</c>, or <c>ids</c>; one of these only. <c>system</c>, <c>tools</c>, <c>documents</c> and
+    /// <c>chat_template_kwargs</c> belong to the dialogue. Other fields are kept for the output. Blank lines are passed over.
+    /// A line from standard input or a pipe is given as soon as it is there; only a packed pipe is read to its end first.
+    /// </remarks>
+    /// <param name="path">The file.</param>
+    /// <param name="options">What is let through.</param>
+    /// <exception cref="DataFormatException">
+    /// On enumeration: the file cannot be read or is empty, a line is too long, or a line is bad and
+    /// <see cref="ScoreInputOptions.KeepBad"/> is not set; the line is named.
+    /// </exception>
+    public static IEnumerable<ScoreInput> Read(string path, ScoreInputOptions options)
     {
-        using DataSource source = DataSource.Open(path);
+        using DataSource source = DataSource.OpenStream(path);
         bool any = false;
         using IEnumerator<DataRow> rows = JsonLines.Read(source.Path, source.Rewind()).GetEnumerator();
         while (Next(rows, path))
         {
             any = true;
-            yield return Parse(rows.Current, allowEmpty);
+            yield return ParseOrKeep(rows.Current, options);
         }
         if (!any) throw new DataFormatException(path, 0, "holds no lines");
     }
@@ -42,48 +58,71 @@ public static class ScoreInputFile
         }
     }
 
-    private static ScoreInput Parse(DataRow row, bool allowEmpty)
+    private static ScoreInput ParseOrKeep(DataRow row, ScoreInputOptions options)
+    {
+        try
+        {
+            return Parse(row, options);
+        }
+        catch (DataFormatException e) when (options.KeepBad)
+        {
+            return new BadInput(row.Line, row.Source, e);
+        }
+    }
+
+    private static ScoreInput Parse(DataRow row, ScoreInputOptions options)
     {
         if (row.Problem is { } problem) throw row.Refuse(problem);
-        string[] kinds = [.. ((string[])["prompt", "messages", "text", "ids"]).Where(row.Has)];
-        if (kinds.Length != 1)
-            throw row.Refuse(kinds.Length == 0
-                ? "needs one of prompt (with response or responses), messages, text or ids"
-                : $"has both {string.Join(" and ", kinds)}; keep the one that is meant");
-        if (kinds[0] != "prompt" && (row.Has("response") || row.Has("responses")))
-            throw row.Refuse($"has both {kinds[0]} and {(row.Has("response") ? "response" : "responses")}; keep the one that is meant");
+        string[] answers = [.. s_one.Concat(s_many).Where(row.Has)];
+        string[] kinds = [.. s_kinds.Where(row.Has)];
+        if (answers.Length == 1 && kinds.Length == 0 && PromptColumns.Any(row)) kinds = ["prompt"];
+        if (kinds.Length != 1) throw row.Refuse(kinds.Length > 1 ? Both(kinds) : Null(row) ?? "needs one of prompt (with response or responses), messages, text or ids");
+        if (answers.Length > 0 && kinds[0] != "prompt") throw row.Refuse(Both(kinds[0], answers[0]));
         return kinds[0] switch
         {
-            "prompt" => Answers(row),
-            "messages" => new DialogueInput(row.Line, row.Source, Messages(row, allowEmpty)),
-            "text" => new TextInput(row.Line, row.Source, row.Text("text") is var text && (allowEmpty || text.Length > 0) ? text : throw row.Refuse("field 'text' is empty")),
+            "prompt" => Answers(row, answers, options),
+            "messages" => new DialogueInput(row.Line, row.Source, Dialogue(row, options)) { Arguments = TemplateArguments.Read(row) },
+            "text" => new TextInput(row.Line, row.Source, row.Text("text") is var text && (options.AllowEmpty || text.Length > 0) ? text : throw row.Refuse("field 'text' is empty")),
             _ => new IdsInput(row.Line, row.Source, Ids(row)),
         };
     }
 
-    private static ScoreInput Answers(DataRow row)
+    private static string Both(params ReadOnlySpan<string> names) => $"has both {string.Join(" and ", names!)}; keep the one that is meant";
+
+    // A null where a text belongs is a hole in somebody's data, not another kind of line.
+    private static string? Null(DataRow row) => s_kinds.Concat(s_one).Concat(s_many).FirstOrDefault(name => row.KindOf(name) == JsonValueKind.Null) is { } name
+        ? $"field '{name}' must be {(s_many.Contains(name) || name == "ids" ? "a list" : "text")}, found null" : null;
+
+    private static ScoreInput Answers(DataRow row, string[] answers, ScoreInputOptions options)
     {
-        IReadOnlyList<Message> prompt = NotBlank(row, Dialogue.Prompt(row, "prompt"), "prompt");
-        if (row.Has("response") == row.Has("responses"))
-            throw row.Refuse(row.Has("response") ? "has both response and responses; keep the one that is meant" : "has a prompt without response or responses");
-        if (row.Has("response")) return new AnswerInput(row.Line, row.Source, prompt, NotBlank(row, Dialogue.Answer(row, "response"), "response"));
-        IReadOnlyList<JsonElement> items = row.Items(row.Field("responses"), "responses");
-        if (items.Count == 0) throw row.Refuse("field 'responses' is an empty list");
-        return new AnswersInput(row.Line, row.Source, prompt, [.. items.Select((item, i) =>
-        {
-            string name = $"responses[{i}]";
-            return NotBlank(row, Dialogue.TurnOrMessages(row, item, name, "assistant"), name);
-        })]);
+        if (answers.Length != 1) throw row.Refuse(answers.Length > 1 ? Both(answers) : Null(row) ?? "has a prompt without response or responses");
+        IReadOnlyList<Message> prompt = NotBlank(row, PromptColumns.Read(row), "prompt");
+        JsonFields? arguments = TemplateArguments.Read(row);
+        string name = answers[0];
+        if (s_one.Contains(name))
+            return new AnswerInput(row.Line, row.Source, prompt, Answer(row, row.Field(name), name, options)) { Arguments = arguments };
+        IReadOnlyList<JsonElement> items = row.Items(row.Field(name), name);
+        if (items.Count == 0) throw row.Refuse($"field '{name}' is an empty list");
+        return new AnswersInput(row.Line, row.Source, prompt, [.. items.Select((item, i) => Answer(row, item, $"{name}[{i}]", options))]) { Arguments = arguments };
     }
 
-    private static IReadOnlyList<Message> Messages(DataRow row, bool allowEmpty)
+    private static IReadOnlyList<Message> Answer(DataRow row, JsonElement value, string name, ScoreInputOptions options)
+        => EndsRight(row, NotBlank(row, Formats.Dialogue.Answer(row, value, name), name), name, options);
+
+    private static IReadOnlyList<Message> Dialogue(DataRow row, ScoreInputOptions options)
     {
-        var messages = Dialogue.Messages(row, row.Field("messages"), "messages");
-        return allowEmpty ? messages : NotBlank(row, messages, messages.Count == 0 ? "messages" : $"messages[{messages.Count - 1}].content");
+        IReadOnlyList<Message> messages = PromptColumns.WithSystem(row, Messages.List(row, row.Field("messages"), "messages"));
+        if (messages.Count == 0) throw row.Refuse("field 'messages' is empty");
+        if (!options.AllowEmpty) NotBlank(row, messages, $"messages[{messages.Count - 1}].content");
+        return EndsRight(row, messages, "messages", options);
     }
+
+    private static IReadOnlyList<Message> EndsRight(DataRow row, IReadOnlyList<Message> messages, string name, ScoreInputOptions options)
+        => options.AllowAnyEnd || messages[^1].Role == "assistant" ? messages
+            : throw row.Refuse($"field '{name}' must end with an answer of the assistant, found a message of '{messages[^1].Role}'");
 
     private static IReadOnlyList<Message> NotBlank(DataRow row, IReadOnlyList<Message> messages, string name)
-        => messages.Count > 0 && !string.IsNullOrWhiteSpace(messages[^1].Content) ? messages : throw row.Refuse($"field '{name}' is empty");
+        => ItemRules.IsBlank(messages) ? throw row.Refuse($"field '{name}' is empty") : messages;
 
     private static int[] Ids(DataRow row)
     {

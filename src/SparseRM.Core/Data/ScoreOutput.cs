@@ -48,7 +48,8 @@ public static class ScoreOutput
         ArgumentNullException.ThrowIfNull(line);
         var buffer = new ArrayBufferWriter<byte>();
         buffer.Write("{"u8);
-        foreach (JsonProperty field in line.Source.EnumerateObject())
+        // A line that is no JSON object has no fields to write back.
+        foreach (JsonProperty field in line.Source.ValueKind == JsonValueKind.Object ? line.Source.EnumerateObject() : default)
         {
             if (fields.Any(added => field.NameEquals(added.Name))) continue;
             // The raw bytes: a writer of JSON would escape anew and change numbers' spelling.

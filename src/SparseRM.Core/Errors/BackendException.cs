@@ -8,6 +8,9 @@ public class BackendException : SparseRMException
 
     /// <summary>Name of the backend, such as <c>cpu</c>.</summary>
     public string Backend { get; }
+
+    /// <inheritdoc/>
+    public override ErrorKind Kind => ErrorKind.Device;
 }
 
 /// <summary>A device was asked for by a name of a form that no device has.</summary>

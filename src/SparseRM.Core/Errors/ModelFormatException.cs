@@ -9,6 +9,9 @@ public sealed class ModelFormatException : SparseRMException
     /// <summary>As above, with the cause.</summary>
     public ModelFormatException(string path, string problem, Exception inner) : base($"{path}: {problem}", inner) => Path = path;
 
+    /// <inheritdoc/>
+    public override ErrorKind Kind => ErrorKind.Model;
+
     /// <summary>The file or folder at fault.</summary>
     public string Path { get; }
 }

@@ -15,12 +15,15 @@ internal static class ModelFingerprint
 {
     private const int Sample = 4096;
 
-    public static string Compute(ModelConfig config, IWeightSource weights, int layer)
+    /// <param name="config">The model's behaviour.</param>
+    /// <param name="weights">Where the tensors are.</param>
+    /// <param name="taken">Names of those of the embedding and of blocks 0..layer.</param>
+    /// <param name="layer">Last block.</param>
+    public static string Compute(ModelConfig config, IWeightSource weights, IEnumerable<string> taken, int layer)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Text(hash, Behaviour(config, layer));
-        var taken = weights.Names.Except(weights.Untaken).Order(StringComparer.Ordinal);
-        foreach (string name in taken)
+        foreach (string name in taken.Order(StringComparer.Ordinal))
         {
             var slice = weights.Take(name);
             Text(hash, $"{name} {slice.DType} {string.Join(',', slice.Shape)}");

@@ -11,7 +11,7 @@ internal sealed class PrefixSharing
     /// <summary>The leader of each sequence, itself for leaders; in the order that was given.</summary>
     public ReadOnlySpan<int> Leaders => _leaders;
 
-    /// <summary>Tokens that each sequence shares with its leader, 0 for leaders.</summary>
+    /// <summary>Tokens of each sequence that are not computed for it: shared with its leader, or known (see <see cref="Prefer"/>).</summary>
     public ReadOnlySpan<int> Prefixes => _prefixes;
 
     /// <summary>No sharing.</summary>
@@ -40,6 +40,21 @@ internal sealed class PrefixSharing
         _best[0] = 0;
         for (int leader = 0; leader < n; leader++) LeanOn(leader, n);
         for (int end = n; end > 0; end = _groupStart[_groupLeader[end]]) Assign(_groupStart[_groupLeader[end]], _groupLeader[end], end);
+    }
+
+    /// <summary>
+    /// Changes the plan for what is known: a leader's known tokens are not computed; a sequence of which more is known than it shares, or that is read
+    /// where its leader computes nothing, leads itself.
+    /// </summary>
+    public void Prefer(ReadOnlySpan<TokenSequence> sequences, ReadOnlySpan<KeyValuePrefix?> known)
+    {
+        for (int i = 0; i < sequences.Length; i++)
+            if (_leaders[i] == i) _prefixes[i] = known[i]?.Length ?? 0;
+        for (int i = 0; i < sequences.Length; i++)
+        {
+            int own = known[i]?.Length ?? 0, leader = _leaders[i];
+            if (leader != i && (own > _prefixes[i] || sequences[i].ReadOut.Start < _prefixes[leader])) (_leaders[i], _prefixes[i]) = (i, own);
+        }
     }
 
     /// <summary>Tries the groups of one leader; best[..leader] is final by then.</summary>

@@ -14,6 +14,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
     private readonly Backend _backend = model.Backend;
     private readonly ModelConfig _config = model.Config;
     private readonly Workspace _workspace = new(model.Backend);
+    private int[] _counting = [];
     private readonly RopeTable[] _ropes = [.. model.Config.Ropes.Select(rope => new RopeTable(model.Backend, rope, model.Config.DHead))];
 
     /// <summary>Sees an activation by its hook name (<c>hook_embed</c>, <c>blocks.3.hook_attn_out</c>); the tensor is valid during the call.</summary>
@@ -23,23 +24,39 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
     /// </remarks>
     public delegate void Hook(string name, Tensor activation);
 
-    /// <summary>Runs the batch and gives the states of its read-out rows, [reads, d_model]; valid until the next run.</summary>
+    /// <summary>Runs the batch and gives the states of its read-out rows after one block, [reads, d_model]; valid until the next run.</summary>
     /// <param name="batch">Packed sequences.</param>
     /// <param name="layer">Last block to run, at most the model's last loaded.</param>
     /// <param name="hook">Observer, or null.</param>
     /// <exception cref="SparseRMException">A sequence is longer than the model's context.</exception>
     public Tensor RunToLayer(TokenBatch batch, int layer, Hook? hook = null)
     {
-        if (layer < 0 || layer > model.LastLayer) throw new ArgumentOutOfRangeException(nameof(layer), layer, $"blocks 0..{model.LastLayer} are loaded");
+        Span<Tensor> states = [default];
+        Run(batch, [layer], states, hook);
+        return states[0];
+    }
+
+    /// <summary>As <see cref="RunToLayer"/>, after several blocks in one pass; the bits of each are those of a pass that ends there.</summary>
+    /// <param name="batch">Packed sequences.</param>
+    /// <param name="layers">Blocks, rising; at least one.</param>
+    /// <param name="states">The states after each.</param>
+    /// <param name="hook">Observer, or null.</param>
+    /// <exception cref="SparseRMException">A sequence is longer than the model's context.</exception>
+    public void Run(TokenBatch batch, ReadOnlySpan<int> layers, Span<Tensor> states, Hook? hook = null)
+    {
+        for (int i = 0; i < layers.Length; i++)
+        {
+            if (layers[i] < 0 || layers[i] > model.LastLayer || (i > 0 && layers[i] <= layers[i - 1]))
+                throw new ArgumentOutOfRangeException(nameof(layers), layers[i], $"blocks 0..{model.LastLayer} are loaded, and layers rise");
+        }
         if (batch.MaxLength > _config.NCtx)
             throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
 
-        _backend.BeginPass(new PassShape(batch.TokenCount, batch.ReadCount, batch.Segments.Length, layer));
+        _backend.BeginPass(new PassShape(batch.TokenCount, batch.ReadCount, batch.Segments.Length, layers[^1]));
         try
         {
-            var states = RunBlocks(batch, layer, hook);
+            RunBlocks(batch, layers, states, hook);
             _backend.EndPass();
-            return states;
         }
         catch
         {
@@ -57,12 +74,12 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
 
     private float UnitOffset => _config.RmsNormUnitOffset ? 1 : 0;
 
-    private Tensor RunBlocks(TokenBatch batch, int layer, Hook? hook)
+    private void RunBlocks(TokenBatch batch, ReadOnlySpan<int> layers, Span<Tensor> states, Hook? hook)
     {
-        int n = batch.TokenCount, reads = batch.ReadCount;
-        var residual = _workspace.Tensor("residual", n, _config.DModel);
-        var branch = _workspace.Tensor("branch", n, _config.DModel);
-        var normed = _workspace.Operand("normed", n, _config.DModel, model.Compute);
+        int n = batch.TokenCount, reads = batch.ReadCount, layer = layers[^1], read = 0;
+        var residual = _workspace.Tensor(Activation.Residual, n, _config.DModel);
+        var branch = _workspace.Tensor(Activation.Branch, n, _config.DModel);
+        var normed = _workspace.Operand(Activation.Normed, n, _config.DModel, model.Compute);
         _backend.Embed(model.Embedding, batch.Ids, _config.EmbeddingScale(model.Compute), residual);
         hook?.Invoke("hook_embed", residual);
         Norm(residual, null, null, model.Block(0).AttnNorm, normed);
@@ -70,24 +87,38 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         for (int l = 0; l < layer; l++)
         {
             RunBlock(l, new Rows(normed, residual, normed, branch, batch.Positions, batch.Segments), batch, hook);
+            if (l == layers[read])
+            {
+                // What a pass that ends here does with its read-out rows, on copies of them.
+                states[read] = _workspace.States(read, reads, _config.DModel);
+                var mlp = _workspace.Tensor(Activation.ReadBranch, reads, _config.DModel);
+                _backend.GatherRows(residual, batch.ReadRows, states[read]);
+                _backend.GatherRows(branch, batch.ReadRows, mlp);
+                AddMlp(l, states[read++], mlp, null);
+            }
             // The MLP's branch is added together with the next block's norm, one pass over the residual stream.
             Norm(residual, branch, model.Block(l).MlpPostNorm, model.Block(l + 1).AttnNorm, normed);
             hook?.Invoke($"blocks.{l}.hook_mlp_out", branch);
             hook?.Invoke($"blocks.{l}.hook_resid_post", residual);
         }
 
-        var readResidual = _workspace.Tensor("read_residual", reads, _config.DModel);
-        var readBranch = _workspace.Tensor("branch", reads, _config.DModel);
-        var readNormed = _workspace.Operand("read_normed", reads, _config.DModel, model.Compute);
+        var readResidual = states[read] = _workspace.States(read, reads, _config.DModel);
+        var readBranch = branch.Rows >= reads ? branch.RowRange(0, reads) : _workspace.Tensor(Activation.ReadBranch, reads, _config.DModel);
+        var readNormed = _workspace.Operand(Activation.ReadNormed, reads, _config.DModel, model.Compute);
         var last = model.Block(layer);
         _backend.GatherRows(residual, batch.ReadRows, readResidual);
         Norm(readResidual, null, null, last.AttnNorm, readNormed);
         RunBlock(layer, new Rows(normed, readResidual, readNormed, readBranch, batch.ReadPositions, batch.ReadSegments), batch, hook);
-        if (last.MlpPostNorm is { } postNorm) _backend.RmsNorm(readBranch, postNorm, _config.RmsNormEps, UnitOffset, readBranch);
-        hook?.Invoke($"blocks.{layer}.hook_mlp_out", readBranch);
-        _backend.Add(readResidual, readBranch, readResidual);
-        hook?.Invoke($"blocks.{layer}.hook_resid_post", readResidual);
-        return readResidual;
+        AddMlp(layer, readResidual, readBranch, hook);
+    }
+
+    /// <summary>Norms the MLP's branch, where the family does, and adds it to the residual stream.</summary>
+    private void AddMlp(int layer, Tensor residual, Tensor branch, Hook? hook)
+    {
+        if (model.Block(layer).MlpPostNorm is { } postNorm) _backend.RmsNorm(branch, postNorm, _config.RmsNormEps, UnitOffset, branch);
+        hook?.Invoke($"blocks.{layer}.hook_mlp_out", branch);
+        _backend.Add(residual, branch, residual);
+        hook?.Invoke($"blocks.{layer}.hook_resid_post", residual);
     }
 
     private void Norm(Tensor residual, Tensor? branch, Tensor? branchNorm, Tensor weight, Operand normed) =>
@@ -110,7 +141,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         RunAttention(l, block, rows, batch);
         Norm(rows.Residual, rows.Branch, block.AttnPostNorm, block.MlpNorm, rows.Normed);
         hook?.Invoke($"blocks.{l}.hook_attn_out", rows.Branch);
-        var activated = _workspace.Operand("activated", rows.Normed.Rows, _config.DMlp, model.Compute);
+        var activated = _workspace.Operand(Activation.Activated, rows.Normed.Rows, _config.DMlp, model.Compute);
         _backend.GatedMatMul(rows.Normed, block.Gate, block.Up, _config.Activation, activated);
         _backend.MatMul(activated, new Product(block.Down, null, rows.Branch));
     }
@@ -118,11 +149,16 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
     private void RunAttention(int l, BlockWeights block, Rows rows, TokenBatch batch)
     {
         int kvWidth = _config.NKvHeads * _config.DHead, queries = rows.Normed.Rows;
-        var q = _workspace.Tensor("q", queries, _config.NHeads * _config.DHead);
-        var kv = _workspace.Tensor("kv", batch.TokenCount, 2 * kvWidth);
-        var (k, v) = (kv.ColumnRange(0, kvWidth), kv.ColumnRange(kvWidth, kvWidth));
+        var q = _workspace.Tensor(Activation.Q, queries, _config.NHeads * _config.DHead);
+        var kv = _workspace.Tensor(Activation.KeysAndValues, batch.KeyCount, 2 * kvWidth);
+        var own = batch.Own.Count switch
+        {
+            0 => kv,
+            1 => kv.RowRange(batch.Own[0].Key, batch.TokenCount),
+            _ => _workspace.Tensor(Activation.OwnKeysAndValues, batch.TokenCount, 2 * kvWidth),
+        };
 
-        var (toQ, toKV) = (new Product(block.Q, block.QBias, q), new Product(block.KV, block.KVBias, kv));
+        var (toQ, toKV) = (new Product(block.Q, block.QBias, q), new Product(block.KV, block.KVBias, own));
         if (rows.Normed == rows.KeyInput)
         {
             _backend.MatMul(rows.Normed, toQ, toKV);
@@ -133,12 +169,28 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
             _backend.MatMul(rows.Normed, toQ);
         }
         if (block.QNorm is { } qNorm) _backend.RmsNorm(q, qNorm, _config.RmsNormEps, UnitOffset, q);
-        if (block.KNorm is { } kNorm) _backend.RmsNorm(k, kNorm, _config.RmsNormEps, UnitOffset, k);
+        if (block.KNorm is { } kNorm) _backend.RmsNorm(own.ColumnRange(0, kvWidth), kNorm, _config.RmsNormEps, UnitOffset, own.ColumnRange(0, kvWidth));
+        // Before the rotation, which leaves other keys.
+        foreach (var (row, kept) in batch.Kept) Copy(own.RowRange(row, kept.Count), kept.Segment.Rows(l, kept.First, kept.Count));
+        if (batch.Own.Count > 1)
+            foreach (var (row, key, count) in batch.Own) Copy(own.RowRange(row, count), kv.RowRange(key, count));
+        foreach (var (row, known) in batch.Known) Copy(known.Segment.Rows(l, known.First, known.Count), kv.RowRange(row, known.Count));
+        var (k, v) = (kv.ColumnRange(0, kvWidth), kv.ColumnRange(kvWidth, kvWidth));
         var rope = _ropes[_config.LayerRopes[l]].For(batch.MaxLength);
         var options = new AttentionOptions(
             _config.NHeads, _config.NKvHeads, _config.DHead, _config.QueryScale, _config.AttnLogitSoftcap, _config.LayerWindows[l]);
-        var mixed = _workspace.Operand("mixed", queries, _config.NHeads * _config.DHead, model.Compute);
-        _backend.RopeAttention(q, k, v, rows.Positions, batch.Positions, rope, rows.Segments, options, mixed);
+        var mixed = _workspace.Operand(Activation.Mixed, queries, _config.NHeads * _config.DHead, model.Compute);
+        _backend.RopeAttention(q, k, v, rows.Positions, batch.KeyPositions, rope, rows.Segments, options, mixed);
         _backend.MatMul(mixed, new Product(block.O, block.OBias, rows.Branch));
+    }
+
+    private void Copy(Tensor from, Tensor to)
+    {
+        for (int i = _counting.Length; i < from.Rows; i = _counting.Length)
+        {
+            Array.Resize(ref _counting, Math.Max(from.Rows, 2 * i));
+            for (; i < _counting.Length; i++) _counting[i] = i;
+        }
+        _backend.GatherRows(from, _counting.AsSpan(0, from.Rows), to);
     }
 }

@@ -11,10 +11,14 @@ public sealed class TransformerModel : IDisposable
 {
     private readonly List<BlockWeights> _blocks = [];
     private readonly ModelTensors _tensors;
+    private readonly IWeightSource _weights;
+    // Names of the tensors that the embedding and blocks 0..l consist of.
+    private readonly List<string[]> _names = [];
+    private readonly Dictionary<int, string> _fingerprints = [];
 
     private TransformerModel(Backend backend, ModelConfig config, IWeightSource weights, DType? compute)
     {
-        (Backend, Folder, Config) = (backend, weights.Path, config);
+        (Backend, Folder, Config, _weights) = (backend, weights.Path, config, weights);
         _tensors = new ModelTensors(weights, config);
         var embedding = _tensors.Embedding();
         WeightType = embedding.DType;
@@ -47,19 +51,43 @@ public sealed class TransformerModel : IDisposable
         var model = new TransformerModel(backend, config, weights, compute);
         try
         {
-            for (int block = 0; block <= layer; block++)
-            {
-                cancel.ThrowIfCancellationRequested();
-                model._blocks.Add(new BlockWeights(backend, model._tensors, config, block, model.Compute));
-                progress?.Report(block + 1);
-            }
-            model.Fingerprint = ModelFingerprint.Compute(config, weights, layer);
+            model.Load(layer, progress, cancel);
             return model;
         }
         catch
         {
             model.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Loads the blocks up to a layer that are not there yet. Those that were loaded before an error or a cancellation stay.</summary>
+    /// <param name="layer">Last block, 0-based.</param>
+    /// <param name="progress">Told the number of blocks loaded.</param>
+    /// <param name="cancel">Checked between blocks.</param>
+    /// <exception cref="ModelFormatException">The model has no such layer, or a tensor is not what its config promises.</exception>
+    public void Load(int layer, IProgress<int>? progress = null, CancellationToken cancel = default)
+    {
+        RequireLayer(Folder, Config, layer);
+        for (int block = _blocks.Count; block <= layer; block++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            _blocks.Add(new BlockWeights(Backend, _tensors, Config, block, Compute));
+            lock (_fingerprints) _names.Add([.. _weights.Names.Except(_weights.Untaken)]);
+            progress?.Report(block + 1);
+        }
+    }
+
+    /// <summary>Tells this model's blocks 0..<paramref name="layer"/> from another's; see <see cref="ModelFingerprint"/>. Thread-safe.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">They are not loaded.</exception>
+    public string FingerprintOf(int layer)
+    {
+        lock (_fingerprints)
+        {
+            if (layer < 0 || layer >= _names.Count) throw new ArgumentOutOfRangeException(nameof(layer), layer, $"blocks 0..{_names.Count - 1} are loaded");
+            if (!_fingerprints.TryGetValue(layer, out string? known))
+                _fingerprints[layer] = known = ModelFingerprint.Compute(Config, _weights, _names[layer], layer);
+            return known;
         }
     }
 
@@ -80,9 +108,6 @@ public sealed class TransformerModel : IDisposable
 
     /// <summary>Last block loaded.</summary>
     public int LastLayer => _blocks.Count - 1;
-
-    /// <summary>See <see cref="ModelFingerprint"/>.</summary>
-    public string Fingerprint { get; private set; } = "";
 
     /// <summary>Bytes of the matrices that the backend keeps.</summary>
     public long ResidentBytes => _blocks.Sum(block => block.ResidentBytes);

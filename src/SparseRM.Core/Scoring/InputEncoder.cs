@@ -4,69 +4,72 @@ using SparseRM.Text;
 
 namespace SparseRM.Scoring;
 
-/// <summary>Turns dialogues, rendered texts or ids into sequences with a read-out position. Thread-safe.</summary>
+/// <summary>Turns dialogues, rendered texts or ids into token ids that a model can run. Thread-safe.</summary>
 /// <param name="tokenizer">The model's tokenizer; null where only ids are given.</param>
 /// <param name="template">The chat template; null where only rendered texts or ids are given.</param>
-/// <param name="position">Where the residual stream is read.</param>
 /// <param name="truncation">What happens to inputs longer than <paramref name="nCtx"/>.</param>
 /// <param name="nCtx">The model's context, in tokens.</param>
 /// <param name="dVocab">Rows of the model's embedding.</param>
-public sealed class InputEncoder(
-    ModelTokenizer? tokenizer, ChatTemplate? template, ReadOutPosition position, Truncation truncation, int nCtx, int dVocab)
+public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? template, Truncation truncation, int nCtx, int dVocab)
 {
     /// <summary>A dialogue whose last message is the answer.</summary>
-    /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long or has no answer to read.</exception>
-    public TokenSequence Encode(IReadOnlyList<Message> dialogue) => Encode(dialogue, null);
+    /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long.</exception>
+    public EncodedInput Encode(IReadOnlyList<Message> dialogue) => Encode(dialogue, null);
 
     /// <summary>A dialogue whose last message is the answer.</summary>
     /// <param name="dialogue">The messages, oldest first.</param>
     /// <param name="arguments">What the template is given beside them; null for nothing.</param>
-    /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long or has no answer to read.</exception>
-    public TokenSequence Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments)
+    /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long.</exception>
+    public EncodedInput Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments)
     {
+        if (dialogue.Count == 0) throw new SparseRMException("the dialogue has no messages; give at least one, the answer being the last");
         if (template is null)
-            throw new SparseRMException("the model has no chat template; name one with --chat-template (gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file)");
+            throw new SparseRMException("the model has no chat template; name one as the option chat template (gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file)");
         var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments));
-        return Placed(encoded.Ids, encoded.AnswerStart, encoded.AnswerEnd);
+        return Checked(encoded.Ids, encoded.AnswerStart, encoded.AnswerEnd);
     }
 
-    /// <summary>A text that was rendered already: marks in it are tokens. Read at its last token.</summary>
-    public TokenSequence EncodeText(string rendered) => EncodeIds(Tokenizer.Encode(rendered));
+    /// <summary>A text that was rendered already: marks in it are tokens, and which tokens are the answer is not known.</summary>
+    public EncodedInput EncodeText(string rendered) => EncodeIds(Tokenizer.Encode(rendered));
 
-    /// <summary>Ids, used as they are. Read at the last one.</summary>
-    public TokenSequence EncodeIds(int[] ids)
+    /// <summary>Ids, used as they are; which of them are the answer is not known.</summary>
+    public EncodedInput EncodeIds(ReadOnlyMemory<int> ids) => Checked(ids, ids.Length, ids.Length);
+
+    /// <summary>Ids, used as they are, with the answer's place among them.</summary>
+    /// <param name="ids">Token ids.</param>
+    /// <param name="answerStart">Index of the answer's first token.</param>
+    /// <param name="answerEnd">One past the index of its last token.</param>
+    /// <exception cref="SparseRMException">The place lies outside the ids.</exception>
+    public EncodedInput EncodeIds(ReadOnlyMemory<int> ids, int answerStart, int answerEnd)
     {
-        if (position != ReadOutPosition.Last)
-            throw new SparseRMException($"position {position.ToString().ToLowerInvariant()} needs to know which tokens are the answer; give messages or a prompt with a response, not text or ids");
-        return Placed(ids, ids.Length, ids.Length);
+        if (answerStart < 0 || answerStart >= answerEnd || answerEnd > ids.Length)
+            throw new SparseRMException($"the answer is said to be tokens {answerStart} to {answerEnd} (one past the last) of {ids.Length}; give 0 <= start < end <= {ids.Length}");
+        return Checked(ids, answerStart, answerEnd);
     }
 
     private ModelTokenizer Tokenizer => tokenizer ?? throw new SparseRMException("the model folder has no tokenizer (tokenizer.json or tokenizer.model); give ids instead");
 
-    private TokenSequence Placed(int[] ids, int answerStart, int answerEnd)
+    private EncodedInput Checked(ReadOnlyMemory<int> ids, int answerStart, int answerEnd)
     {
         if (ids.Length == 0) throw new SparseRMException("the input has no tokens");
-        foreach (int id in ids)
+        foreach (int id in ids.Span)
             if ((uint)id >= (uint)dVocab) throw new SparseRMException($"token id {id} is outside the model's vocabulary of {dVocab}");
-        (ids, answerStart, answerEnd) = Truncated(ids, answerStart, answerEnd);
-        if (position == ReadOutPosition.Last) return new(ids, ids.Length - 1, ids.Length);
-        if (answerStart >= answerEnd) throw new SparseRMException("the answer has no tokens to read; use --position last, or leave empty answers out");
-        return new(ids, position == ReadOutPosition.Content ? answerEnd - 1 : answerStart, answerEnd);
+        return Truncated(ids, answerStart, answerEnd);
     }
 
-    private (int[] Ids, int Start, int End) Truncated(int[] ids, int start, int end)
+    private EncodedInput Truncated(ReadOnlyMemory<int> ids, int start, int end)
     {
         int excess = ids.Length - nCtx;
-        if (excess <= 0) return (ids, start, end);
+        if (excess <= 0) return new(ids, start, end);
         switch (truncation)
         {
             case Truncation.Right:
-                return (ids[..nCtx], Math.Min(start, nCtx), Math.Min(end, nCtx));
+                return new(ids[..nCtx], Math.Min(start, nCtx), Math.Min(end, nCtx), excess);
             case Truncation.Left:
-                int kept = tokenizer?.BosId is { } bos && ids[0] == bos ? 1 : 0;
-                return ([.. ids[..kept], .. ids[(kept + excess)..]], Math.Max(kept, start - excess), Math.Max(kept, end - excess));
+                int kept = tokenizer?.BosId is { } bos && ids.Span[0] == bos ? 1 : 0;
+                return new((int[])[.. ids.Span[..kept], .. ids.Span[(kept + excess)..]], Math.Max(kept, start - excess), Math.Max(kept, end - excess), excess);
             default:
-                throw new SparseRMException($"the input has {ids.Length} tokens, the model's context is {nCtx}; shorten it, or allow --truncate left or right");
+                throw new SparseRMException($"the input has {ids.Length} tokens, the model's context is {nCtx}; shorten it, or allow truncation left or right");
         }
     }
 }

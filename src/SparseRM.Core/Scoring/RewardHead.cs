@@ -1,3 +1,5 @@
+using SparseRM.Tensors;
+
 namespace SparseRM.Scoring;
 
 /// <summary>The reward head: s(v) = W2 relu(W1 v + b1) + b2, one hidden layer, one output.</summary>

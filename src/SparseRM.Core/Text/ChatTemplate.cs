@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using SparseRM.Errors;
+using SparseRM.Json;
 using SparseRM.Text.Bpe;
 using SparseRM.Text.Jinja;
 
@@ -72,8 +73,7 @@ public sealed class ChatTemplate
         if (File.Exists(file)) return new ChatTemplate("model", ReadFile(file), tokens, file);
         string path = Path.Combine(folder, "tokenizer_config.json");
         if (!File.Exists(path)) return null;
-        using var document = JsonFile.Open(path);
-        return FromConfig(document.RootElement, path) is { } source ? new ChatTemplate("model", source, tokens, path) : null;
+        return FromConfig(StrictJson.OpenObject(path, JsonMembers.MaxFileLength), path) is { } source ? new ChatTemplate("model", source, tokens, path) : null;
     }
 
     /// <summary>A template by name (<see cref="Names"/>) or the path of a file.</summary>

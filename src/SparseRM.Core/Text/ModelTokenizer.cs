@@ -19,21 +19,28 @@ namespace SparseRM.Text;
 public sealed class ModelTokenizer
 {
     private readonly ISegmentEncoder _encoder;
-    private readonly Dictionary<int, AddedToken> _marks;
-    private readonly MarkFinder _finder;
+    private readonly Dictionary<int, AddedToken> _added;
+    private readonly HashSet<int> _marks;
+    private readonly AddedTokenFinder _finder;
     private readonly Lazy<string> _fingerprint;
 
     private ModelTokenizer(TokenizerParts parts, TokenizerConfig config, string folder)
     {
         _encoder = parts.Encoder;
-        _marks = parts.Marks.ToDictionary(mark => mark.Id);
-        _finder = new MarkFinder(parts.Marks);
-        VocabularySize = Math.Max(_encoder.HighestId, parts.Marks.Count == 0 ? 0 : _marks.Keys.Max()) + 1;
-        SpecialTokens = new SpecialTokenNames(config.Name("bos_token", parts.Names.Bos), config.Name("eos_token", parts.Names.Eos),
+        _added = parts.Added.ToDictionary(token => token.Id);
+        _marks = parts.Marks;
+        _finder = new AddedTokenFinder(parts.Added.Where(token => !token.Normalized).Select(token => (token, token.Content)), parts.Marks);
+        VocabularySize = Math.Max(_encoder.HighestId, _added.Keys.DefaultIfEmpty(0).Max()) + 1;
+        SpecialTokens = new SpecialTokenNames(config.Name("bos_token", parts.Ends.Bos), config.Name("eos_token", parts.Ends.Eos),
             config.Name("pad_token", null), config.Name("unk_token", null));
         BosId = Find("bos_token", SpecialTokens.Bos, config, folder);
         EosId = Find("eos_token", SpecialTokens.Eos, config, folder);
-        UsesBos = BosId is not null && (config.AddsBos ?? parts.AddsBos ?? true);
+        UsesBos = BosId is not null && (config.AddsBos ?? parts.Ends.AddsBos ?? true);
+        if (UsesBos && config.AddsBos is null && parts.Ends is { AddsBos: true, Bos: { } first } && first != SpecialTokens.Bos)
+            throw new ModelFormatException(config.Origin("bos_token") ?? folder,
+                $"bos_token is '{SpecialTokens.Bos}', but the post_processor of tokenizer.json puts '{first}' first; make the two agree, or say add_bos_token");
+        AddsEos = config.AddsEos ?? parts.Ends.AddsEos ?? false;
+        LastId = config.AddsEos is null && parts.Ends is { AddsEos: true, Eos: { } last } ? Find("eos_token", last, config, folder) : EosId;
         _fingerprint = new Lazy<string>(ComputeFingerprint);
     }
 
@@ -45,6 +52,13 @@ public sealed class ModelTokenizer
 
     /// <summary>Id of the EOS token, or null where the tokenizer has none.</summary>
     public int? EosId { get; }
+
+    /// <summary>Whether the files say that an EOS is put last (<c>add_eos_token</c>, else the post-processor). Texts get one only where it is asked for:
+    /// a read-out of the last token would otherwise read the EOS.</summary>
+    public bool AddsEos { get; }
+
+    /// <summary>Id of the token that is put last where it is asked for: the post-processor's, else the EOS; null where there is none.</summary>
+    public int? LastId { get; }
 
     /// <summary>Text of the BOS token, or null where the tokenizer has none.</summary>
     public string? BosToken => SpecialTokens.Bos;
@@ -80,15 +94,15 @@ public sealed class ModelTokenizer
     /// <param name="text">The text.</param>
     /// <param name="addBos">True: exactly one BOS comes first where <see cref="UsesBos"/> (added, or several made one). False: ids are
     /// those of the text alone.</param>
+    /// <param name="addEos">True: exactly one EOS (<see cref="LastId"/>) comes last, whatever <see cref="AddsEos"/> says.</param>
     /// <exception cref="SparseRMException">The text has half of a surrogate pair, or a character for which the vocabulary has no
-    /// token.</exception>
-    public int[] Encode(string text, bool addBos = true)
+    /// token; an EOS is asked for that the tokenizer has not.</exception>
+    public int[] Encode(string text, bool addBos = true, bool addEos = false)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var marks = new List<TokenRange>();
-        _finder.Find(text, 0, text.Length, marks);
-        var tokens = Encode(text, marks);
+        var tokens = Encode(text, MarkZones.Everywhere);
         if (addBos) KeepOneBos(tokens);
+        if (addEos) KeepOneEos(tokens, text.Length);
         return [.. tokens.Select(token => token.Id)];
     }
 
@@ -99,10 +113,7 @@ public sealed class ModelTokenizer
     public EncodedDialogue Encode(RenderedDialogue dialogue)
     {
         ArgumentNullException.ThrowIfNull(dialogue);
-        var marks = new List<TokenRange>();
-        foreach (var span in dialogue.Spans)
-            if (span.MessageIndex == TextSpan.Template) _finder.Find(dialogue.Text, span.Start, span.End, marks);
-        var tokens = Encode(dialogue.Text, marks);
+        var tokens = Encode(dialogue.Text, MarkZones.Of(dialogue));
         KeepOneBos(tokens);
         int[] ids = [.. tokens.Select(token => token.Id)];
         var answer = dialogue.Spans.Where(span =>
@@ -119,34 +130,22 @@ public sealed class ModelTokenizer
 
     /// <summary>Readable text of a token: blanks as spaces, bytes that are part of a character as <c>\xE2</c> or <c>&lt;0xE2&gt;</c>;
     /// <c>&lt;id 7&gt;</c> for an id without a token.</summary>
-    public string TokenText(int id) => _marks.TryGetValue(id, out var mark) ? mark.Content : _encoder.TextOf(id) ?? $"<id {id}>";
+    public string TokenText(int id) =>
+        _marks.Contains(id) ? _added[id].Content : _encoder.TextOf(id) ?? (_added.TryGetValue(id, out var token) ? token.Content : $"<id {id}>");
 
-    private List<TokenRange> Encode(string text, List<TokenRange> marks)
+    private List<TokenRange> Encode(string text, MarkZones zones)
     {
         RefuseLoneSurrogates(text);
         var tokens = new List<TokenRange>(text.Length / 3 + 8);
         int at = 0;
-        foreach (var mark in marks)
+        foreach (var found in _finder.Find(AlignedText.Of(text, 0, text.Length), zones))
         {
-            EncodeSegment(text, at, mark.Start, tokens);
-            tokens.Add(mark);
-            at = mark.End;
+            if (at < found.From) _encoder.Encode(text, at, found.From, zones, tokens);
+            tokens.Add(new TokenRange(found.Id, found.Start, found.End));
+            at = found.To;
         }
-        EncodeSegment(text, at, text.Length, tokens);
+        _encoder.Encode(text, at, text.Length, zones, tokens);
         return tokens;
-    }
-
-    private void EncodeSegment(string text, int start, int end, List<TokenRange> tokens)
-    {
-        if (start == end) return;
-        int first = tokens.Count;
-        _encoder.Encode(text[start..end], start == 0, tokens);
-        if (start == 0) return;
-        for (int i = first; i < tokens.Count; i++) tokens[i] = tokens[i] with
-        {
-            Start = tokens[i].Start + start,
-            End = tokens[i].End + start
-        };
     }
 
     private void KeepOneBos(List<TokenRange> tokens)
@@ -156,6 +155,15 @@ public sealed class ModelTokenizer
         while (leading < tokens.Count && tokens[leading].Id == BosId) leading++;
         if (leading == 0) tokens.Insert(0, new TokenRange(BosId!.Value, 0, 0));
         else tokens.RemoveRange(1, leading - 1);
+    }
+
+    private void KeepOneEos(List<TokenRange> tokens, int end)
+    {
+        if (LastId is not { } id) throw new SparseRMException("the tokenizer has no EOS token to put last; leave the option add EOS out");
+        int trailing = 0;
+        while (trailing < tokens.Count && tokens[^(trailing + 1)].Id == id) trailing++;
+        tokens.RemoveRange(tokens.Count - trailing, trailing);
+        tokens.Add(new TokenRange(id, end, end));
     }
 
     private static void RefuseLoneSurrogates(string text)
@@ -171,7 +179,7 @@ public sealed class ModelTokenizer
     private int? Find(string field, string? token, TokenizerConfig config, string folder)
     {
         if (token is null) return null;
-        int id = _marks.Values.FirstOrDefault(mark => mark.Content == token)?.Id ?? _encoder.FindId(token);
+        int id = _added.Values.FirstOrDefault(added => added.Content == token)?.Id ?? _encoder.FindId(token);
         if (id >= 0) return id;
         throw new ModelFormatException(config.Origin(field) ?? folder, $"{field} is '{token}', which is not in the vocabulary");
     }
@@ -183,8 +191,9 @@ public sealed class ModelTokenizer
         using (var writer = new BinaryWriter(stream))
         {
             _encoder.Describe(writer);
-            foreach (var mark in _marks.Values.OrderBy(mark =>
-                mark.Id)) writer.Write($"{mark.Id} {mark.Content} {mark.LeftStrip} {mark.RightStrip}");
+            foreach (var mark in _added.Values.Where(token => _marks.Contains(token.Id)).OrderBy(token => token.Id))
+                writer.Write($"{mark.Id} {mark.Content} {mark.LeftStrip} {mark.RightStrip}");
+            foreach (var token in _added.Values.Where(token => token.SingleWord).OrderBy(token => token.Id)) writer.Write($"single word {token.Id}");
             writer.Write($"bos {BosId} {UsesBos}");
         }
         return Convert.ToHexStringLower(hash.Hash!);

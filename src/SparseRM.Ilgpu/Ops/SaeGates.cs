@@ -68,7 +68,7 @@ internal static class SaeGates
         {
             int row = item / Parts, part = item % Parts, end = Start(a.Gate.Sets, part + 1), active = 0;
             for (int set = Start(a.Gate.Sets, part); set < end; set++)
-                if (Value(a.Pre, a.Gate, row, Latent(a.Pre, a.Gate, row, set)) > 0) active++;
+                if (FloatBits.IsPositive(Value(a.Pre, a.Gate, row, Latent(a.Pre, a.Gate, row, set)))) active++;
             a.Counts[item] = active;
         }
     }
@@ -102,7 +102,7 @@ internal static class SaeGates
             {
                 int latent = Latent(a.Pre, a.Gate, row, set);
                 float value = Value(a.Pre, a.Gate, row, latent);
-                if (!(value > 0)) continue;
+                if (!FloatBits.IsPositive(value)) continue;
                 a.Ids[at] = latent;
                 a.Values[at] = value;
                 at++;
@@ -118,7 +118,7 @@ internal static class SaeGates
             for (int row = 0; row < a.Count; row++)
             {
                 int latent = Latent(a.Pre, a.Gate, row, (int)set);
-                if (!(Value(a.Pre, a.Gate, row, latent) > 0)) continue;
+                if (!FloatBits.IsPositive(Value(a.Pre, a.Gate, row, latent))) continue;
                 a.Counts[0, latent] += a.Times[2 * row];
                 a.Counts[1, latent] += a.Times[2 * row + 1];
             }
@@ -132,7 +132,7 @@ internal static class SaeGates
     {
         int first = set * gate.Size, best = first;
         for (int latent = first + 1; latent < first + gate.Size; latent++)
-            if (pre[row, latent] > pre[row, best] || !(pre[row, best] > 0)) best = latent;
+            if (FloatBits.IsGreater(pre[row, latent], pre[row, best]) || !FloatBits.IsPositive(pre[row, best])) best = latent;
         return best;
     }
 
@@ -144,9 +144,9 @@ internal static class SaeGates
         {
             // By way of F64, so that both kernels round alike on every device.
             float magnitude = (float)((double)p * gate.MagnitudeScale[latent]) + gate.MagnitudeBias[latent];
-            return p + gate.GateBias[latent] > 0 ? magnitude : 0;
+            return FloatBits.IsPositive(p + gate.GateBias[latent]) ? magnitude : 0;
         }
-        if (gate.Kind == JumpRelu) return p > gate.Threshold[latent] ? p : 0;
+        if (gate.Kind == JumpRelu) return FloatBits.IsGreater(p, gate.Threshold[latent]) ? p : 0;
         if (gate.Kind == TopK) return SaeTopK.Key(p, latent) >= gate.Kth[row] ? p : 0;
         return p;
     }

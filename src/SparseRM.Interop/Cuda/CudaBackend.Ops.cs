@@ -1,7 +1,6 @@
 using SparseRM.Backends;
 using SparseRM.Interop.Cuda.Ops;
 using SparseRM.Sae;
-using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda;
@@ -160,17 +159,20 @@ public sealed partial class CudaBackend
     }
 
     /// <inheritdoc/>
+    public override bool ScoresOnHost => false;
+
+    /// <inheritdoc/>
     /// <remarks>A head too wide for a block's shared memory is computed on the host.</remarks>
-    public override void Score(Tensor z, ResidentReward reward, Tensor scores)
+    public override void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        OpChecks.Score(z, reward, scores);
-        if (!CudaScore.Fits(reward))
+        OpChecks.Score(z, weights, scores);
+        if (!CudaScore.Fits(weights))
         {
-            base.Score(z, reward, scores);
+            base.Score(z, weights, scores);
             return;
         }
         using var call = Enter();
-        CudaScore.Run(this, Rows(z), reward, Rows(scores));
+        CudaScore.Run(this, Rows(z), weights, Rows(scores));
     }
 
     private static CudaRows? Optional(Tensor? tensor) => tensor is { } there ? Rows(there) : null;

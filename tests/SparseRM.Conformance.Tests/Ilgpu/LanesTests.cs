@@ -59,10 +59,10 @@ public class LanesTests
     public void Dot_products_of_the_score_are_shared_between_lanes() => SameBits(rig =>
     {
         // More directions and hidden units than are computed at a time.
-        var reward = ScoreTests.Reward(rig, HeadInputKind.Projection, 21, 66, 67);
-        using var resident = new ResidentReward(rig.Native, reward.Input, reward.Head);
-        var (z, scores) = (rig.Random(3, 21), rig.Guarded(3, 1));
-        rig.Native.Score(z.Actual, resident, scores);
+        var rewards = ScoreTests.Rewards(rig, HeadInputKind.Projection, 21, 66, 67, 2);
+        using var resident = ScoreTests.Resident(rig, rewards);
+        var (z, scores) = (rig.Random(3, 21), rig.Guarded(3, 2));
+        rig.Native.Score(z.Actual, resident.Weights, scores);
         return Rig.Read(rig.Native, scores);
     });
 

@@ -40,6 +40,31 @@ public class CountActiveTests
         rig.CheckGuards();
     }
 
+    /// <summary>Weights of zero: the bias alone is what the gate sees, and the gates' own vectors have values that are no numbers too.</summary>
+    [Theory, MemberData(nameof(OpCases.For), OpKind.CountActive, MemberType = typeof(OpCases))]
+    public void A_latent_that_is_not_a_number_is_never_counted(OpCase c)
+    {
+        using var rig = c.Open();
+        const int DSae = 66;
+        float[] special = [float.NaN, 1f, -0f, float.PositiveInfinity, float.NegativeInfinity, 0f, -1f, float.Epsilon, 2f];
+        float[] pre = [.. Enumerable.Range(0, DSae).Select(i => special[i * 5 % special.Length])];
+        var x = rig.Random(3, 8);
+        foreach (var activation in SaeEncodeTests.Activations(DSae, _ => [.. pre.AsEnumerable().Reverse()]))
+        {
+            using var encoder = new SaeEncoder(rig.Native, SaeEncodeTests.Sae(rig, activation, new float[DSae * 8], pre));
+            var counts = rig.Guarded(2, DSae);
+            rig.Native.Upload(new float[2 * DSae], counts);
+            rig.Native.CountActive(x.Actual, encoder, [1, 0, 2, 0, 0, 5], counts);
+            var (ids, values) = (new int[DSae], new float[DSae]);
+            int active = SaeGate.Apply(activation, pre, ids, values);
+            Assert.DoesNotContain(ids.Take(active), id => float.IsNaN(pre[id]));
+            var expected = new float[2 * DSae];
+            foreach (int id in ids.Take(active)) (expected[id], expected[DSae + id]) = (3, 5);
+            Assert.Equal(expected, Rig.Read(rig.Native, counts));
+        }
+        rig.CheckGuards();
+    }
+
     [Fact]
     public void Times_and_counts_of_another_shape_are_refused()
     {

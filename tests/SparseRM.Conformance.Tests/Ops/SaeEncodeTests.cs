@@ -8,7 +8,7 @@ public class SaeEncodeTests
 {
     private const int DIn = 37;
 
-    private static SparseAutoencoder Sae(Rig rig, SaeActivation activation, float[] weights, float[] bias, float[]? scale = null)
+    internal static SparseAutoencoder Sae(Rig rig, SaeActivation activation, float[] weights, float[] bias, float[]? scale = null)
     {
         int dSae = bias.Length, dIn = weights.Length / dSae;
         return new SparseAutoencoder

@@ -90,8 +90,11 @@ public sealed class PreferenceFileTests : IDisposable
     [Fact]
     public void A_format_by_name_is_not_guessed_again()
     {
-        string path = _folder.File("pairs.jsonl", Good);
+        string path = _folder.File("pairs.jsonl", """{"chosen":"a","rejected":"b"}""");
         Assert.Equal("trl-implicit", PreferenceFile.Read(path, new() { Format = "trl-implicit" }).Format);
+        Assert.Contains("field 'prompt' is missing", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path, new() { Format = "trl-explicit" })).Message);
+        path = _folder.File("pairs.jsonl", Good);
+        Assert.Contains("has a column that may hold the prompt", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path, new() { Format = "trl-implicit" })).Message);
         Assert.Contains("field 'mc1_targets' is missing", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path, new() { Format = "truthfulqa-mc" })).Message);
         Assert.Contains("unknown data format 'x'; known: truthfulqa-csv", Assert.Throws<ArgumentException>(() => PreferenceFile.Read(path, new() { Format = "x" })).Message);
         Assert.Throws<ArgumentException>(() => PreferenceFile.Read(path, new() { Limit = 0 }));

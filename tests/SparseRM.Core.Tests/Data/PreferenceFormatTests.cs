@@ -46,20 +46,32 @@ public sealed class PreferenceFormatTests : IDisposable
     [InlineData("ab", "abc", "a", "b", "bc")]
     public void Reads_trl_implicit_texts_split_at_their_common_prefix(string chosen, string rejected, string prompt, string good, string bad)
     {
-        PreferenceItem item = Lines("trl-implicit", $$"""{"chosen":"{{chosen}}","rejected":"{{rejected}}"}""").Items[0];
+        PreferenceItem item = Implicit($$"""{"chosen":"{{chosen}}","rejected":"{{rejected}}"}""");
         Assert.Equal([new Message("user", prompt)], item.Prompt);
         Assert.Equal((good, bad), (item.Chosen[0][0].Content, item.Rejected[0][0].Content));
     }
 
     [Fact]
     public void Trl_implicit_texts_without_a_common_prefix_have_no_prompt()
-        => Assert.Empty(Lines("trl-implicit", """{"chosen":"yes","rejected":"no"}""").Items[0].Prompt);
+        => Assert.Empty(Implicit("""{"chosen":"yes","rejected":"no"}""").Prompt);
+
+    [Theory]
+    [InlineData("""{"chosen":"The sky is blue.","rejected":"The sky is green."}""")]
+    [InlineData("""{"Q":"Which sky?","chosen":"The sky is blue.","rejected":"The sky is green."}""")]
+    [InlineData("""{"chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}]}""")]
+    [InlineData("""{"chosen":[{"role":"system","content":"s"},{"role":"user","content":"p"},{"role":"assistant","content":"a"}],"rejected":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"b"}]}""")]
+    public void Answers_without_a_prompt_or_a_shared_user_turn_are_refused_unless_the_format_is_named(string line)
+    {
+        var error = Assert.Throws<DataFormatException>(() => PreferenceFile.Read(_folder.File("pairs.jsonl", line)));
+        Assert.Contains("has no column that is known to hold the prompt", error.Message);
+        Assert.Contains("option columns (prompt=NAME)", error.Message);
+    }
 
     [Fact]
     public void Trl_implicit_never_splits_a_surrogate_pair()
     {
         // U+1F600 and U+1F601 share their high surrogate.
-        PreferenceItem item = Lines("trl-implicit", """{"chosen":"a\ud83d\ude00","rejected":"a\ud83d\ude01"}""").Items[0];
+        PreferenceItem item = Implicit("""{"chosen":"a\ud83d\ude00","rejected":"a\ud83d\ude01"}""");
         Assert.Equal("a", item.Prompt[0].Content);
         Assert.Equal("\U0001F600", item.Chosen[0][0].Content);
     }
@@ -108,7 +120,9 @@ public sealed class PreferenceFormatTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"chosen":"Human: q","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' does not begin with")]
+    [InlineData("""{"chosen":"q","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' does not begin with")]
+    [InlineData("""{"chosen":"Human: q","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' does not end with an assistant turn")]
+    [InlineData("""{"chosen":"Human: q\nAssistant: b","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' does not end with an assistant turn")]
     [InlineData("""{"chosen":"\n\nHuman: q\n\nAssistant: a\n\nHuman: r","rejected":"\n\nHuman: q\n\nAssistant: b"}""", "does not end with an assistant turn")]
     public void Refuses_hh_rlhf_transcripts_of_another_shape(string second, string problem)
     {
@@ -195,6 +209,8 @@ public sealed class PreferenceFormatTests : IDisposable
         string path = _folder.File("mc.jsonl", $$"""{"mc1_targets":{{targets}},"question":"q"}""");
         Assert.Contains(problem, Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path)).Message);
     }
+
+    private PreferenceItem Implicit(string line) => PreferenceFile.Read(_folder.File("pairs.jsonl", line), new() { Format = "trl-implicit" }).Items[0];
 
     private PreferenceSet Lines(string format, params string[] lines)
     {

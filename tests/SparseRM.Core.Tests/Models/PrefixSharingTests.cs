@@ -52,7 +52,7 @@ public sealed class PrefixSharingTests
     public void Sixteen_answers_to_one_prompt_compute_the_prompt_once_with_the_default_batch()
     {
         var group = Group(prompt: 1, length: 512, answers: 16, answerLength: 128);
-        Assert.Equal(2560, Computed(ResidualRunner.DefaultBatchTokens, group));
+        Assert.Equal(2560, Computed(BatchPlan.DefaultTokens, group));
         // Split all the same, each batch computes the prompt.
         Assert.Equal(2560 + 512, Computed(2048, group));
     }

@@ -15,7 +15,7 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
         string again = _folder.File("again.safetensors");
         var oneThread = World.Fit with
         {
-            Reader = World.Reader with { Threads = 1, MaxBatchTokens = 100 },
+            Reader = World.Backbone with { Threads = 1, MaxBatchTokens = 100 },
             Training = World.Fit.Training with { Threads = 1 },
         };
         World.FitTo(again, oneThread, World.Pairs("train", 120));
@@ -51,7 +51,7 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     {
         string path = _folder.File("loss.safetensors");
         World.FitTo(path, World.Fit with { Training = World.Fit.Training with { Loss = loss } }, World.Pairs("train", 120));
-        using var scorer = RewardScorer.Open(path, World.Reader);
+        using var scorer = RewardScorer.Open(path, World.Backbone);
         Assert.Equal(PreferenceLoss.Name(loss), scorer.Reward.Metadata.Loss);
         Assert.InRange(scorer.Evaluate(World.Pairs("test", 60)).Pairs.Accuracy, 0.9, 1);
     }
@@ -62,11 +62,11 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     public void Other_positions_fit_and_score_in_any_batch(ReadOutPosition position)
     {
         string path = _folder.File("position.safetensors");
-        World.FitTo(path, World.Fit with { Reader = World.Reader with { Position = position } }, World.Pairs("train", 120));
+        World.FitTo(path, World.Fit with { Reader = World.Backbone with { Position = position } }, World.Pairs("train", 120));
         // The position comes from the reward file, so a scorer's options leave it.
-        using var scorer = RewardScorer.Open(path, World.Reader);
-        using var small = RewardScorer.Open(path, World.Reader with { MaxBatchTokens = 1, Threads = 1 });
-        TensorAssert.SameBits([.. fitted.Dialogues.Select(small.Score)], scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Reader.Encoder.Encode)]));
+        using var scorer = RewardScorer.Open(path, World.Backbone);
+        using var small = RewardScorer.Open(path, World.Backbone with { MaxBatchTokens = 1, Threads = 1 });
+        TensorAssert.SameBits([.. fitted.Dialogues.Select(small.Score)], scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Backbone.Encoder.Encode)]));
         Assert.NotEqual(fitted.Scores[0], scorer.Score(fitted.Dialogues[0]));
         Assert.InRange(scorer.Evaluate(World.Pairs("test", 60)).Pairs.Accuracy, position == ReadOutPosition.Content ? 0.85 : 0.5, 1);
         World.Refuses(() => scorer.ScoreIds([2, 3, 4]), $"position {position.ToString().ToLowerInvariant()}", "messages");
@@ -113,7 +113,7 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
 
     [Fact]
     public void Refuses_an_SAE_of_another_layer_with_both_values() =>
-        World.Refuses(() => RewardTrainer.Open(World.Fit with { Reader = World.Reader with { Layer = 3 } }), "layer 4", "layer 3");
+        World.Refuses(() => RewardTrainer.Open(World.Fit with { Reader = World.Backbone with { Layer = 3 } }), "layer 4", "layer 3");
 
     [Fact]
     public void Refuses_an_SAE_of_another_width_with_both_values()

@@ -19,7 +19,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
         var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 120)));
         string path = Saved(result);
         Assert.Equal(kind, result.Reward.Input.Kind);
-        using var scorer = RewardScorer.Open(path, World.Reader);
+        using var scorer = RewardScorer.Open(path, World.Backbone);
         var test = trainer.ReadStates(World.Pairs("test", 20));
         float[] expected = trainer.Scores(result.Reward, test);
         TensorAssert.SameBits(expected, [.. fitted.Dialogues.Select(scorer.Score)]);
@@ -32,7 +32,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
     [InlineData(HeadInputKind.Random)]
     public void Needs_no_SAE_where_no_latent_is_used(HeadInputKind kind)
     {
-        var options = World.Fit with { Input = kind, Sae = null, Reader = World.Reader with { Layer = 4 } };
+        var options = World.Fit with { Input = kind, Sae = null, Reader = World.Backbone with { Layer = 4 } };
         string without = _folder.File("without.safetensors"), with = _folder.File("with.safetensors");
         var data = World.Pairs("train", 40);
         Assert.Null(World.FitTo(without, options, data).Reward.Metadata.SaeId);
@@ -45,7 +45,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
     [InlineData(HeadInputKind.Activations)]
     public void Refuses_latents_without_an_SAE(HeadInputKind kind)
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { Input = kind, Sae = null, Reader = World.Reader with { Layer = 4 } });
+        using var trainer = RewardTrainer.Open(World.Fit with { Input = kind, Sae = null, Reader = World.Backbone with { Layer = 4 } });
         var states = trainer.ReadStates(World.Pairs("train", 2));
         World.Refuses(() => trainer.Fit(states), $"input {HeadInput.Name(kind)} needs an SAE", "--sae");
     }
@@ -56,14 +56,14 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
         using var trainer = RewardTrainer.Open(World.Fit with { Sae = World.TopKSae, Input = HeadInputKind.Activations });
         var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 120)));
         string path = Saved(result);
-        World.Refuses(() => RewardScorer.Open(path, World.Reader), path, trainer.Sae!.Id, "--sae");
+        World.Refuses(() => RewardScorer.Open(path, World.Backbone), path, trainer.Sae!.Id, "--sae");
         var other = SaeFormatCatalog.Open(World.Sae);
-        World.Refuses(() => RewardScorer.Open(path, World.Reader, other), path, trainer.Sae.Id, other.Id);
+        World.Refuses(() => RewardScorer.Open(path, World.Backbone, other), path, trainer.Sae.Id, other.Id);
 
-        using var scorer = RewardScorer.Open(path, World.Reader, SaeFormatCatalog.Open(World.TopKSae));
+        using var scorer = RewardScorer.Open(path, World.Backbone, SaeFormatCatalog.Open(World.TopKSae));
         var test = trainer.ReadStates(World.Pairs("test", 20));
         float[] expected = trainer.Scores(result.Reward, test);
-        TensorAssert.SameBits(expected, scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Reader.Encoder.Encode)]));
+        TensorAssert.SameBits(expected, scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Backbone.Encoder.Encode)]));
         Parallel.For(0, 40, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => Assert.Equal(expected[i], scorer.Score(fitted.Dialogues[i])));
         Assert.InRange(scorer.Evaluate(World.Pairs("test", 60)).Pairs.Accuracy, 0.85, 1);
         Explains(scorer);
@@ -75,7 +75,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
         using var trainer = RewardTrainer.Open(World.Fit with { Sae = World.TopKSae, Input = HeadInputKind.Activations });
         var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 60)));
         var test = trainer.ReadStates(World.Pairs("test", 4));
-        using var scorer = RewardScorer.Open(Saved(result), World.Reader, trainer.Sae);
+        using var scorer = RewardScorer.Open(Saved(result), World.Backbone, trainer.Sae);
         float[] scores = trainer.Scores(result.Reward, test);
         TensorAssert.SameBits([.. fitted.Dialogues.Take(8).Select(scorer.Score)], scores);
     }
@@ -87,7 +87,7 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
         string path = Saved(trainer.Fit(trainer.ReadStates(World.Pairs("train", 60))));
         for (int round = 0; round < 5; round++)
         {
-            var scorer = RewardScorer.Open(path, World.Reader, trainer.Sae);
+            var scorer = RewardScorer.Open(path, World.Backbone, trainer.Sae);
             float expected = scorer.Score(fitted.Dialogues[0]);
             using var started = new CountdownEvent(3);
             var callers = Enumerable.Range(0, 3).Select(_ => Task.Run(() =>

@@ -9,7 +9,7 @@ public sealed class PreferenceStatesTests : IDisposable
     [Fact]
     public void Has_one_row_for_each_completion_and_one_pair_for_each_two()
     {
-        using var reader = ResidualReader.Open(World.Reader with { Layer = 4 });
+        using var reader = ResidualReader.Open(World.Backbone with { Layer = 4 });
         var data = World.Pairs("test", 3);
         var states = PreferenceStates.Open(reader, data);
         Assert.Equal((6, 192, true), (states.Count, states.DModel, states.AreKept));
@@ -32,7 +32,7 @@ public sealed class PreferenceStatesTests : IDisposable
             """{"prompt": "Why?", "chosen": "So.", "rejected": "No."}""",
             $$"""{"prompt": "Why?", "chosen": "{{tooLong}}", "rejected": "No."}""",
         ]);
-        using var reader = ResidualReader.Open(World.Reader with { Layer = 0 });
+        using var reader = ResidualReader.Open(World.Backbone with { Layer = 0 });
         World.Refuses(() => PreferenceStates.Open(reader, PreferenceFile.Read(path)), "pairs.jsonl, line 2: ", "512");
     }
 
@@ -41,7 +41,7 @@ public sealed class PreferenceStatesTests : IDisposable
     {
         string path = _folder.File("pairs.jsonl");
         File.WriteAllLines(path, ["""{"prompt": "\ud800 <bos>", "chosen": "\udc00", "rejected": "<eos>"}"""]);
-        using var reader = ResidualReader.Open(World.Reader with { Layer = 0 });
+        using var reader = ResidualReader.Open(World.Backbone with { Layer = 0 });
         if (Record.Exception(() => PreferenceStates.Open(reader, PreferenceFile.Read(path))) is { } refused)
             Assert.Contains("line 1", Assert.IsType<SparseRM.Errors.DataFormatException>(refused).Message);
     }

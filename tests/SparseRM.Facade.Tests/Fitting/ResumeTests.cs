@@ -8,7 +8,7 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    private FitOptions Cached => World.Fit with { CacheFolder = _folder.File("cache"), Reader = World.Reader with { MaxBatchTokens = 256 } };
+    private FitOptions Cached => World.Fit with { CacheFolder = _folder.File("cache"), Reader = World.Backbone with { MaxBatchTokens = 256 } };
 
     [Fact]
     public void A_run_that_was_cancelled_resumes_and_a_second_fit_reads_nothing()

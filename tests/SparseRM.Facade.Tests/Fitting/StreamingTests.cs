@@ -75,7 +75,7 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
     /// <summary>Live managed bytes before a fit, with texts and token ids in memory, and at the end of counting.</summary>
     private (long Before, long Live) LiveBytes(int pairs, long keptBytes)
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { KeptStateBytes = keptBytes, Reader = World.Reader with { MaxBatchTokens = 256 } });
+        using var trainer = RewardTrainer.Open(World.Fit with { KeptStateBytes = keptBytes, Reader = World.Backbone with { MaxBatchTokens = 256 } });
         var states = trainer.ReadStates(Numbered(pairs));
         long before = GC.GetTotalMemory(forceFullCollection: true), live = 0;
         using var source = new CancellationTokenSource();

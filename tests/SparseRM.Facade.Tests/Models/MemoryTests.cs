@@ -50,13 +50,10 @@ public sealed class MemoryTests
         Assert.InRange(Mapped() - mapped, long.MinValue, 64 * Megabyte + Margin);
     }
 
-    private static ResidualReader Open(string folder, int layer) =>
-        ResidualReader.Open(new ReaderOptions { Model = folder, Layer = layer, IdsOnly = true });
-
     private static void OpenAndRead(string folder, int layer)
     {
-        using var reader = Open(folder, layer);
-        reader.Read([reader.Encoder.EncodeIds([.. Enumerable.Range(0, 512)])]);
+        using var backbone = Backbone.Open(new BackboneOptions { Model = folder, IdsOnly = true }, layer);
+        backbone.ReadStates([backbone.Encoder.EncodeIds(Enumerable.Range(0, 512).ToArray()).ReadAt(ReadOutPosition.Last)], layer);
     }
 
     /// <summary>A Llama with 50 MB of blocks.</summary>

@@ -8,13 +8,13 @@ public sealed class AllocationTests(TinyReward tiny)
     private const int Sequences = 12, Tokens = 40;
 
     [Theory]
-    [InlineData(ResidualRunner.DefaultBatchTokens, false)]
-    [InlineData(ResidualRunner.DefaultBatchTokens, true)]
+    [InlineData(BatchPlan.DefaultTokens, false)]
+    [InlineData(BatchPlan.DefaultTokens, true)]
     [InlineData(64, false)]
     [InlineData(64, true)]
     public void Four_times_the_tokens_allocate_the_same_bytes(int maxBatchTokens, bool mean)
     {
-        using var scorer = tiny.Open("gemma2", World.Reader with { MaxBatchTokens = maxBatchTokens });
+        using var scorer = tiny.Open("gemma2", World.Backbone with { MaxBatchTokens = maxBatchTokens });
         var (some, more) = (Batch(Tokens, mean), Batch(4 * Tokens, mean));
         long few = Allocated(scorer, some), many = Allocated(scorer, more);
         Assert.Equal(few, many);

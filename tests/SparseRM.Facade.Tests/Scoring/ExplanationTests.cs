@@ -21,8 +21,8 @@ public sealed class ExplanationTests(FittedReward fitted)
     {
         using var scorer = fitted.Open();
         var top = scorer.Explain(fitted.Dialogues[0], directions: 4, tokens: 3).Top;
-        var tokenizer = scorer.Reader.Tokenizer!;
-        int[] ids = scorer.Reader.Encoder.Encode(fitted.Dialogues[0]).Ids.ToArray();
+        var tokenizer = scorer.Backbone.Tokenizer!;
+        int[] ids = scorer.Backbone.Encoder.Encode(fitted.Dialogues[0]).Ids.ToArray();
         Assert.Equal(4, top.Count);
         Assert.Equal(top.OrderByDescending(direction => Math.Abs(direction.Share.Share)), top);
         foreach (var direction in top)
@@ -43,7 +43,7 @@ public sealed class ExplanationTests(FittedReward fitted)
     {
         using var scorer = fitted.Open();
         var dialogue = fitted.Dialogues[3];
-        int last = scorer.Reader.Encoder.Encode(dialogue).Ids.Length - 1;
+        int last = scorer.Backbone.Encoder.Encode(dialogue).Ids.Length - 1;
         var direction = scorer.Explain(dialogue, directions: 1, tokens: int.MaxValue).Top.Single();
         Assert.Equal(direction.Share.Share, direction.Tokens.Single(token => token.Position == last).Push, 1e-9);
     }

@@ -9,7 +9,7 @@ public sealed class IdentityTests(FittedReward fitted)
     public void Scores_with_a_copy_of_the_model()
     {
         using var copy = TemporaryFolder.CopyOf(World.Model);
-        using var scorer = fitted.Open(World.Reader with { Model = copy.Path });
+        using var scorer = fitted.Open(World.Backbone with { Model = copy.Path });
         Assert.Equal(fitted.Scores[0], scorer.Score(fitted.Dialogues[0]));
     }
 
@@ -34,22 +34,22 @@ public sealed class IdentityTests(FittedReward fitted)
 
     [Fact]
     public void Refuses_another_layer_with_both_values() =>
-        World.Refuses(() => fitted.Open(World.Reader with { Layer = 3 }), fitted.Path, "layer 4", "layer 3");
+        World.Refuses(() => fitted.Open(World.Backbone with { Layer = 3 }), fitted.Path, "layer 4", "layer 3");
 
     [Fact]
     public void Refuses_a_layer_that_the_model_does_not_have() =>
-        World.Refuses(() => fitted.Open(World.Reader with { Layer = 6 }), "layers 0 to 5", "6");
+        World.Refuses(() => fitted.Open(World.Backbone with { Layer = 6 }), "layers 0 to 5", "6");
 
     [Fact]
     public void Refuses_another_template_with_both_values() =>
-        World.Refuses(() => fitted.Open(World.Reader with { ChatTemplate = "chatml" }), fitted.Path, "chat template model (", "chat template chatml (");
+        World.Refuses(() => fitted.Open(World.Backbone with { ChatTemplate = "chatml" }), fitted.Path, "chat template model (", "chat template chatml (");
 
     [Fact]
     public void Takes_the_template_from_the_reward_file()
     {
         using var copy = TemporaryFolder.CopyOf(World.Model);
         Edit(copy.File("tokenizer_config.json"), "<start_of_turn>", "<start_of_turn> ");
-        using var scorer = fitted.Open(World.Reader with { Model = copy.Path });
+        using var scorer = fitted.Open(World.Backbone with { Model = copy.Path });
         Assert.Equal(fitted.Scores[0], scorer.Score(fitted.Dialogues[0]));
     }
 
@@ -58,25 +58,25 @@ public sealed class IdentityTests(FittedReward fitted)
     {
         using var copy = TemporaryFolder.CopyOf(World.Model);
         Edit(copy.File("tokenizer_config.json"), "\"add_bos_token\": true", "\"add_bos_token\": false");
-        World.Refuses(() => fitted.Open(World.Reader with { Model = copy.Path }),
+        World.Refuses(() => fitted.Open(World.Backbone with { Model = copy.Path }),
             fitted.Path, $"tokenizer {fitted.Result.Reward.Metadata.Identity.TokenizerFingerprint}, but scoring uses tokenizer");
     }
 
     [Fact]
     public void Refuses_a_file_that_is_not_a_reward_model() =>
-        World.Refuses(() => RewardScorer.Open(Path.Combine(World.Model, "model.safetensors"), World.Reader), "model.safetensors", "not a reward model");
+        World.Refuses(() => RewardScorer.Open(Path.Combine(World.Model, "model.safetensors"), World.Backbone), "model.safetensors", "not a reward model");
 
     [Fact]
     public void Names_the_model_though_its_path_ends_in_a_separator()
     {
-        using var reader = ResidualReader.Open(World.Reader with { Model = World.Model + Path.DirectorySeparatorChar, Layer = 0 });
+        using var reader = ResidualReader.Open(World.Backbone with { Model = World.Model + Path.DirectorySeparatorChar, Layer = 0 });
         Assert.Equal("model", reader.Identity.ModelName);
     }
 
     private void RefusesModel(TemporaryFolder copy)
     {
         string own = fitted.Result.Reward.Metadata.Identity.ModelFingerprint;
-        World.Refuses(() => fitted.Open(World.Reader with { Model = copy.Path }),
+        World.Refuses(() => fitted.Open(World.Backbone with { Model = copy.Path }),
             fitted.Path, $"model model ({own})", $"but scoring uses model {Path.GetFileName(copy.Path)} (");
     }
 

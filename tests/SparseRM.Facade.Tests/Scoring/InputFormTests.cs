@@ -15,9 +15,9 @@ public sealed class InputFormTests(FittedReward fitted)
         using var scorer = fitted.Open();
         for (int i = 0; i < 8; i++)
         {
-            var rendered = scorer.Reader.Template!.Render(fitted.Dialogues[i]);
+            var rendered = scorer.Backbone.Template!.Render(fitted.Dialogues[i]);
             Assert.Equal(fitted.Scores[i], scorer.ScoreText(rendered.Text));
-            Assert.Equal(fitted.Scores[i], scorer.ScoreIds(scorer.Reader.Tokenizer!.Encode(rendered).Ids));
+            Assert.Equal(fitted.Scores[i], scorer.ScoreIds(scorer.Backbone.Tokenizer!.Encode(rendered).Ids));
         }
     }
 
@@ -28,7 +28,7 @@ public sealed class InputFormTests(FittedReward fitted)
         using var folder = new TemporaryFolder();
         string path = folder.File("lines.jsonl");
         float score = scorer.Score(Question, "Early."), other = scorer.Score(Question, "Buy.");
-        var encoded = scorer.Reader.Tokenizer!.Encode(scorer.Reader.Template!.Render([new("user", Question), new("assistant", "Early.")]));
+        var encoded = scorer.Backbone.Tokenizer!.Encode(scorer.Backbone.Template!.Render([new("user", Question), new("assistant", "Early.")]));
         File.WriteAllLines(path,
         [
             $$"""{"prompt": "{{Question}}", "response": "Early."}""",
@@ -56,7 +56,7 @@ public sealed class InputFormTests(FittedReward fitted)
     {
         using var scorer = fitted.Open();
         IReadOnlyList<Message> dialogue = [new("user", Question), new("assistant", "Early.<end_of_turn>")];
-        string rendered = scorer.Reader.Template!.Render(dialogue).Text;
+        string rendered = scorer.Backbone.Template!.Render(dialogue).Text;
         Assert.NotEqual(scorer.ScoreText(rendered), scorer.Score(dialogue));
     }
 
@@ -70,24 +70,24 @@ public sealed class InputFormTests(FittedReward fitted)
     [Fact]
     public void Left_truncation_keeps_the_bos_and_the_answer()
     {
-        using var scorer = fitted.Open(World.Reader with { Truncation = Truncation.Left });
+        using var scorer = fitted.Open(World.Backbone with { Truncation = Truncation.Left });
         int[] full = FullIds(scorer), kept = [full[0], .. full[^511..]];
-        Assert.Equal(scorer.Reader.Tokenizer!.BosId, kept[0]);
-        Assert.Equal(kept, scorer.Reader.Encoder.Encode(Long).Ids.ToArray());
+        Assert.Equal(scorer.Backbone.Tokenizer!.BosId, kept[0]);
+        Assert.Equal(kept, scorer.Backbone.Encoder.Encode(Long).Ids.ToArray());
         Assert.Equal(scorer.ScoreIds(kept), scorer.Score(Long));
     }
 
     [Fact]
     public void Right_truncation_keeps_the_beginning()
     {
-        using var scorer = fitted.Open(World.Reader with { Truncation = Truncation.Right });
+        using var scorer = fitted.Open(World.Backbone with { Truncation = Truncation.Right });
         int[] kept = FullIds(scorer)[..512];
-        Assert.Equal(kept, scorer.Reader.Encoder.Encode(Long).Ids.ToArray());
+        Assert.Equal(kept, scorer.Backbone.Encoder.Encode(Long).Ids.ToArray());
         Assert.Equal(scorer.ScoreIds(kept), scorer.Score(Long));
     }
 
     private static IReadOnlyList<Message> Long { get; } =
         [new("user", string.Concat(Enumerable.Repeat(Question + " ", 120))), new("assistant", "The opposite of late is early.")];
 
-    private static int[] FullIds(RewardScorer scorer) => scorer.Reader.Tokenizer!.Encode(scorer.Reader.Template!.Render(Long)).Ids;
+    private static int[] FullIds(RewardScorer scorer) => scorer.Backbone.Tokenizer!.Encode(scorer.Backbone.Template!.Render(Long)).Ids;
 }

@@ -6,12 +6,12 @@ public sealed class LifetimeTests(FittedReward fitted)
     public void Refuses_to_score_after_dispose()
     {
         var scorer = fitted.Open();
-        var sequence = scorer.Reader.Encoder.Encode(fitted.Dialogues[0]);
+        var sequence = scorer.Backbone.Encoder.Encode(fitted.Dialogues[0]);
         scorer.Dispose();
         scorer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => scorer.Score(fitted.Dialogues[0]));
         Assert.Throws<ObjectDisposedException>(() => scorer.Explain(fitted.Dialogues[0]));
-        Assert.Throws<ObjectDisposedException>(() => scorer.Reader.ReadAllTokens(sequence, [4], (_, _) => { }));
+        Assert.Throws<ObjectDisposedException>(() => scorer.Backbone.ReadAllTokens(sequence, [4], (_, _) => { }));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class LifetimeTests(FittedReward fitted)
     {
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Reader, cancel: cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Backbone, cancel: cancelled.Token));
         Assert.ThrowsAny<OperationCanceledException>(() => RewardTrainer.Open(World.Fit, cancel: cancelled.Token));
         using var scorer = fitted.Open();
         Assert.ThrowsAny<OperationCanceledException>(() => scorer.ScoreGroup([new("user", "Why?")], ["So."], cancelled.Token));
@@ -54,7 +54,7 @@ public sealed class LifetimeTests(FittedReward fitted)
             loaded = (int)progress.Done;
             if (loaded == 2) source.Cancel();
         });
-        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Reader, null, reports, source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Backbone, null, reports, source.Token));
         Assert.Equal(2, loaded);
     }
 

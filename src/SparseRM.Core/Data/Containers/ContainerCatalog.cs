@@ -18,13 +18,17 @@ internal static class ContainerCatalog
         ReadOnlySpan<byte> text = head.AsSpan().StartsWith("\uFEFF"u8) ? head.AsSpan(3) : head;
         text = text.TrimStart(" \t\r\n"u8);
         if (text.IsEmpty) throw new DataFormatException(source.Path, 0, "is empty");
-        if (source.Extension == ".csv") return ("csv", CsvRows.Read(source.Path, source.Rewind()));
-        if (text[0] == '[') return ("json", JsonArrayRows.Read(source.Path, source.Rewind()));
-        bool jsonLines = source.Extension is ".jsonl" or ".ndjson" || (text[0] == '{' && FirstLineIsARow(source));
-        if (jsonLines) return ("jsonl", JsonLines.Read(source.Path, source.Rewind()));
-        if (text[0] == '{' || source.Extension == ".json") return ("json", JsonArrayRows.Read(source.Path, source.Rewind()));
-        return ("csv", CsvRows.Read(source.Path, source.Rewind()));
+        if (source.Extension is ".csv" or ".tsv") return Csv(source, text);
+        if (text[0] == '[') return ("json", JsonDocumentRows.Read(source.Path, source.Rewind()));
+        (bool isRow, bool isWrapper) = text[0] == '{' ? FirstLine(source) : (false, false);
+        if ((isRow && !isWrapper) || (source.Extension is ".jsonl" or ".ndjson" && !isWrapper))
+            return ("jsonl", JsonLines.Read(source.Path, source.Rewind()));
+        if (text[0] == '{' || source.Extension == ".json") return ("json", JsonDocumentRows.Read(source.Path, source.Rewind()));
+        return Csv(source, text);
     }
+
+    private static (string Name, IEnumerable<DataRow> Rows) Csv(DataSource source, ReadOnlySpan<byte> head)
+        => ("csv", CsvRows.Read(source.Path, source.Rewind(), CsvRows.Separator(head)));
 
     private static byte[] Head(DataSource source)
     {
@@ -33,7 +37,20 @@ internal static class ContainerCatalog
         return head[..n];
     }
 
-    // A .json file is jsonl more often than its name says; a pretty-printed document has an unfinished first line.
-    private static bool FirstLineIsARow(DataSource source)
-        => JsonLines.Read(source.Path, source.Rewind()).FirstOrDefault() is { Problem: null } row && row.KindOf("data") != JsonValueKind.Array;
+    // A .json file is jsonl more often than its name says; a pretty-printed document has an unfinished first line, and one that is
+    // a table has no second.
+    private static (bool IsRow, bool IsWrapper) FirstLine(DataSource source)
+    {
+        using IEnumerator<DataRow> rows = JsonLines.Read(source.Path, source.Rewind()).GetEnumerator();
+        try
+        {
+            if (!rows.MoveNext() || rows.Current.Problem is not null) return (false, false);
+            return (true, JsonTable.IsWrapper(rows.Current.Source) && !rows.MoveNext());
+        }
+        catch (DataFormatException)
+        {
+            // Longer than a line may be; a document may be longer.
+            return (false, false);
+        }
+    }
 }

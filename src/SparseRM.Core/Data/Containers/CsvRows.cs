@@ -5,7 +5,10 @@ using SparseRM.Errors;
 
 namespace SparseRM.Data.Containers;
 
-/// <summary>csv after RFC 4180: a header row, quoted fields with doubled quotes and line breaks; LF and CRLF; a byte order mark allowed.</summary>
+/// <summary>
+/// csv after RFC 4180: a header row, quoted fields with doubled quotes and line breaks; LF and CRLF; a byte order mark allowed.
+/// Fields are apart by comma, semicolon or tab, whichever the header has most of; columns without a name (an index) are left out.
+/// </summary>
 internal sealed class CsvRows
 {
     private const int Unread = -2;
@@ -14,19 +17,38 @@ internal sealed class CsvRows
     private readonly StringBuilder _cell = new();
     private long _line = 1;
     private string? _problem;
-
+    private char _separator = ',';
     private int _next = Unread;
 
     private CsvRows(string path, TextReader text) => (_path, _text) = (path, text);
 
+    /// <summary>What the header's fields are apart by: comma, semicolon or tab.</summary>
+    /// <param name="head">The file's first bytes.</param>
+    public static char Separator(ReadOnlySpan<byte> head)
+    {
+        int commas = 0, semicolons = 0, tabs = 0;
+        bool quoted = false;
+        foreach (byte c in head)
+        {
+            if (c == '"') quoted = !quoted;
+            if (quoted) continue;
+            if (c is (byte)'\n') break;
+            if (c == ',') commas++;
+            if (c == ';') semicolons++;
+            if (c == '\t') tabs++;
+        }
+        return tabs > commas && tabs > semicolons ? '\t' : semicolons > commas ? ';' : ',';
+    }
+
     /// <summary>Rows in file order; a row's line is the one on which it begins. A row of the wrong width is a bad row.</summary>
-    public static IEnumerable<DataRow> Read(string path, Stream stream)
+    public static IEnumerable<DataRow> Read(string path, Stream stream, char separator)
     {
         using var text = new StreamReader(stream, new UTF8Encoding(false, throwOnInvalidBytes: true), leaveOpen: true);
-        var reader = new CsvRows(path, text);
+        var reader = new CsvRows(path, text) { _separator = separator };
         if (reader.Next() is not { } header) yield break;
         if (reader._problem is not null) throw new DataFormatException(path, 1, reader._problem);
-        if (header.GroupBy(name => name).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        for (int i = 0; i < header.Count; i++) header[i] = header[i].Trim();
+        if (header.Where(name => name.Length > 0).GroupBy(name => name).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new DataFormatException(path, 1, $"column '{twice.Key}' occurs twice in the header");
         for (long line = reader._line; reader.Next() is { } cells; line = reader._line)
         {
@@ -50,7 +72,7 @@ internal sealed class CsvRows
             length += cells[^1].Length;
             if (length > Limits.LineBytes) throw new DataFormatException(_path, _line, "is longer than 64 Mi characters");
             int c = Take();
-            if (c == ',') continue;
+            if (c == _separator) continue;
             if (c == '\r' && Peek() == '\n') Take();
             return cells;
         }
@@ -59,7 +81,7 @@ internal sealed class CsvRows
     private string Plain()
     {
         _cell.Clear();
-        while (Peek() is var c && c >= 0 && c is not (',' or '\n' or '\r'))
+        while (Peek() is var c && c >= 0 && c != _separator && c is not ('\n' or '\r'))
         {
             if (c == '"') _problem ??= "a quote stands inside a field that is not quoted";
             Append(Take());
@@ -80,7 +102,7 @@ internal sealed class CsvRows
             else if (Peek() == '"') Append(Take());
             else break;
         }
-        while (Peek() is var c && c >= 0 && c is not (',' or '\n' or '\r'))
+        while (Peek() is var c && c >= 0 && c != _separator && c is not ('\n' or '\r'))
         {
             _problem ??= "text follows the closing quote of a field";
             Take();
@@ -123,7 +145,8 @@ internal sealed class CsvRows
         using (var json = new Utf8JsonWriter(utf8))
         {
             json.WriteStartObject();
-            for (int i = 0; i < header.Count; i++) json.WriteString(header[i], cells[i]);
+            for (int i = 0; i < header.Count; i++)
+                if (header[i].Length > 0) json.WriteString(header[i], cells[i]);
             json.WriteEndObject();
         }
         return JsonElement.Parse(utf8.WrittenSpan);

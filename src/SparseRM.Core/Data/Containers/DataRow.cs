@@ -9,9 +9,11 @@ internal sealed class DataRow
     private static readonly IReadOnlyDictionary<string, JsonElement> s_none = new Dictionary<string, JsonElement>();
     private readonly string _path;
     private readonly string _unit;
+    private readonly HashSet<string>? _twins;
 
-    private DataRow(string path, long line, string unit, JsonElement source, IReadOnlyDictionary<string, JsonElement> columns, string? problem)
-        => (_path, Line, _unit, Source, Columns, Problem) = (path, line, unit, source, columns, problem);
+    private DataRow(
+        string path, long line, string unit, JsonElement source, IReadOnlyDictionary<string, JsonElement> columns, string? problem, HashSet<string>? twins)
+        => (_path, Line, _unit, Source, Columns, Problem, _twins) = (path, line, unit, source, columns, problem, twins);
 
     /// <summary>Line or row, from 1.</summary>
     public long Line { get; }
@@ -19,33 +21,59 @@ internal sealed class DataRow
     /// <summary>The whole row; undefined for a bad one.</summary>
     public JsonElement Source { get; }
 
-    /// <summary>Values by column name.</summary>
+    /// <summary>Values by column name, whatever its capitals.</summary>
     public IReadOnlyDictionary<string, JsonElement> Columns { get; }
 
     /// <summary>Why the row is unreadable; null for a good row.</summary>
     public string? Problem { get; }
 
-    public static DataRow Bad(string path, long line, string problem, string unit = "line") => new(path, line, unit, default, s_none, problem);
+    /// <summary>Columns that the user named, by our names for them; other columns that mean the same are passed over.</summary>
+    public IReadOnlyDictionary<string, string> Named { get; private init; } = PreferenceReadOptions.NoColumns;
+
+    public static DataRow Bad(string path, long line, string problem, string unit = "line") => new(path, line, unit, default, s_none, problem, null);
 
     /// <summary>Takes a JSON value as a row; a row that is no object, or repeats a field, becomes a bad one.</summary>
     public static DataRow Of(string path, long line, JsonElement value, string unit = "line")
     {
         if (value.ValueKind != JsonValueKind.Object) return Bad(path, line, $"expected a JSON object, found {Kind(value)}", unit);
-        var columns = new Dictionary<string, JsonElement>();
+        var columns = new Dictionary<string, JsonElement>(StringComparer.OrdinalIgnoreCase);
+        HashSet<string>? twins = null;
         try
         {
             foreach (JsonProperty field in value.EnumerateObject())
-                if (!columns.TryAdd(field.Name, field.Value)) return Bad(path, line, $"field '{field.Name}' occurs twice", unit);
+            {
+                if (columns.TryAdd(field.Name, field.Value)) continue;
+                if (columns.Keys.Any(name => name == field.Name)) return Bad(path, line, $"field '{field.Name}' occurs twice", unit);
+                (twins ??= new(StringComparer.OrdinalIgnoreCase)).Add(field.Name);
+            }
         }
         catch (InvalidOperationException)
         {
             return Bad(path, line, "a field's name holds a lone surrogate, which is not text", unit);
         }
-        return new DataRow(path, line, unit, value, columns, null);
+        return new DataRow(path, line, unit, value, columns, null, twins);
     }
 
+    /// <summary>The row with columns under our names for them, by what the user said (our name, the file's name).</summary>
+    /// <exception cref="DataFormatException">The row has no column of that name.</exception>
+    public DataRow WithNames(IReadOnlyDictionary<string, string> names)
+    {
+        if (names.Count == 0 || Problem is not null) return this;
+        var columns = new Dictionary<string, JsonElement>(Columns, StringComparer.OrdinalIgnoreCase);
+        foreach (string source in names.Values) columns.Remove(source);
+        foreach ((string name, string source) in names)
+            columns[name] = Find(source) is { } value ? value : throw Refuse($"has no column '{source}', which was named as the {name}; it has {ColumnList()}");
+        return new DataRow(_path, Line, _unit, Source, columns, null, _twins) { Named = names };
+    }
+
+    /// <summary>The row of a JSON object inside this one, with this one's line.</summary>
+    public DataRow Inner(JsonElement value) => Of(_path, Line, value, _unit);
+
+    /// <summary>Its columns, for a sentence.</summary>
+    public string ColumnList() => Columns.Count == 0 ? "no columns" : "the columns " + string.Join(", ", Columns.Keys.Take(20));
+
     /// <summary>True where the column is there and not null.</summary>
-    public bool Has(string name) => Columns.TryGetValue(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
+    public bool Has(string name) => Find(name) is { ValueKind: not JsonValueKind.Null };
 
     /// <summary>True where every column is there and not null.</summary>
     public bool HasAll(params ReadOnlySpan<string> names)
@@ -56,11 +84,19 @@ internal sealed class DataRow
     }
 
     /// <summary>The column's kind of value; <see cref="JsonValueKind.Undefined"/> where it is absent.</summary>
-    public JsonValueKind KindOf(string name) => Columns.TryGetValue(name, out JsonElement value) ? value.ValueKind : JsonValueKind.Undefined;
+    public JsonValueKind KindOf(string name) => Find(name)?.ValueKind ?? JsonValueKind.Undefined;
+
+    private JsonElement? Find(string name)
+    {
+        if (!Columns.TryGetValue(name, out JsonElement value)) return null;
+        if (_twins?.Contains(name) == true && !Named.ContainsKey(name))
+            throw Refuse($"has several columns that differ from '{name}' only in capitals; rename all but the one that is meant");
+        return value;
+    }
 
     public DataFormatException Refuse(string problem) => new(_path, Line, problem, _unit);
 
-    public JsonElement Field(string name) => Has(name) ? Columns[name] : throw Refuse($"field '{name}' is missing");
+    public JsonElement Field(string name) => Find(name) is { ValueKind: not JsonValueKind.Null } value ? value : throw Refuse($"field '{name}' is missing");
 
     public string Text(string name) => Text(Field(name), name);
 
@@ -78,9 +114,13 @@ internal sealed class DataRow
         }
     }
 
-    /// <summary>The items of a JSON array.</summary>
+    /// <summary>The items of a JSON array, or of a text that holds one (a csv cell, an encoded column).</summary>
     public IReadOnlyList<JsonElement> Items(JsonElement value, string name)
-        => value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : throw Refuse($"field '{name}' must be a list, found {Kind(value)}");
+        => Structured(value) is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : throw Refuse($"field '{name}' must be a list, found {Kind(value)}");
+
+    /// <summary>The list or object that a text holds as JSON or as Python prints it; any other value as it is.</summary>
+    public static JsonElement Structured(JsonElement value)
+        => value.ValueKind == JsonValueKind.String && StructuredText.Parse(value) is { } inner ? inner : value;
 
     /// <summary>A yes or no: a boolean, 0 or 1, or one of these as text (csv).</summary>
     public bool Flag(JsonElement value, string name)
@@ -88,8 +128,8 @@ internal sealed class DataRow
         string text = value.ValueKind == JsonValueKind.String ? Text(value, name) : value.GetRawText();
         return text.ToLowerInvariant() switch
         {
-            "true" or "1" => true,
-            "false" or "0" => false,
+            "true" or "1" or "1.0" => true,
+            "false" or "0" or "0.0" => false,
             _ => throw Refuse($"field '{name}' must be true, false, 1 or 0, found {Kind(value)}"),
         };
     }
@@ -99,8 +139,7 @@ internal sealed class DataRow
     {
         foreach (string name in names)
         {
-            if (!Has(name)) continue;
-            JsonElement value = Columns[name];
+            if (_twins?.Contains(name) == true || !Columns.TryGetValue(name, out JsonElement value)) continue;
             if (value.ValueKind == JsonValueKind.Number) return value.GetRawText();
             if (value.ValueKind == JsonValueKind.String) return Text(value, name);
         }

@@ -8,16 +8,17 @@ namespace SparseRM.Data.Containers;
 internal sealed class DataSource : IDisposable
 {
     private readonly Stream _raw;
-    private readonly bool _gzip;
 
-    private DataSource(string path, Stream raw)
+    private DataSource(string path, Stream raw, bool hash)
     {
-        Path = path;
-        _raw = raw;
-        Hash = Convert.ToHexStringLower(SHA256.HashData(raw));
-        raw.Position = 0;
-        _gzip = raw.ReadByte() == 0x1F && raw.ReadByte() == 0x8B;
-        if (_gzip) Gzip.RefuseTruncated(path, raw);
+        (Path, _raw) = (path, raw);
+        Hash = hash ? Convert.ToHexStringLower(SHA256.HashData(raw)) : "";
+        if (raw.CanSeek)
+        {
+            raw.Position = 0;
+            IsGzip = raw.ReadByte() == 0x1F && raw.ReadByte() == 0x8B;
+            if (IsGzip) Gzip.RefuseTruncated(path, raw);
+        }
         string name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
         Extension = System.IO.Path.GetExtension(name).ToLowerInvariant();
     }
@@ -28,22 +29,40 @@ internal sealed class DataSource : IDisposable
     /// <summary>Lower-case extension with its dot, without <c>.gz</c>.</summary>
     public string Extension { get; }
 
-    /// <summary>SHA-256 of the bytes as they lie in the file, packed or not, in lower-case hex.</summary>
+    /// <summary>SHA-256 of the bytes as they lie in the file, packed or not, in lower-case hex; empty for <see cref="OpenStream"/>.</summary>
     public string Hash { get; }
 
     /// <summary>True where the bytes are gzip.</summary>
-    public bool IsGzip => _gzip;
+    public bool IsGzip { get; }
 
     /// <summary>Opens <paramref name="path"/>; what cannot be sought in (standard input, a pipe) is read into memory.</summary>
-    public static DataSource Open(string path)
+    public static DataSource Open(string path) => Open(path, raw => new DataSource(path, raw.CanSeek ? raw : InMemory(path, raw), hash: true));
+
+    /// <summary>Opens <paramref name="path"/> to be read once from its beginning: a pipe hands on what has come so far, unless it is packed.</summary>
+    public static DataSource OpenStream(string path) => Open(path, raw =>
+    {
+        if (raw.CanSeek) return new DataSource(path, raw, hash: false);
+        var peeked = new PeekedStream(raw);
+        return new DataSource(path, peeked.StartsWith(0x1F, 0x8B) ? InMemory(path, peeked) : peeked, hash: false);
+    });
+
+    /// <summary>The unpacked bytes from the start; good until the next call.</summary>
+    public Stream Rewind()
+    {
+        if (_raw.CanSeek) _raw.Position = 0;
+        return IsGzip ? new GZipStream(_raw, CompressionMode.Decompress, leaveOpen: true) : _raw;
+    }
+
+    public void Dispose() => _raw.Dispose();
+
+    private static DataSource Open(string path, Func<Stream, DataSource> open)
     {
         if (path != "-" && Directory.Exists(path)) throw new DataFormatException(path, 0, "is a folder; give the data file in it");
         Stream? raw = null;
         try
         {
-            raw = path == "-" ? Console.OpenStandardInput() : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            if (!raw.CanSeek) raw = InMemory(path, raw);
-            return new DataSource(path, raw);
+            raw = path == "-" ? StandardInput.Open() : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            return open(raw);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -57,15 +76,6 @@ internal sealed class DataSource : IDisposable
             throw;
         }
     }
-
-    /// <summary>The unpacked bytes from the start; good until the next call.</summary>
-    public Stream Rewind()
-    {
-        _raw.Position = 0;
-        return _gzip ? new GZipStream(_raw, CompressionMode.Decompress, leaveOpen: true) : _raw;
-    }
-
-    public void Dispose() => _raw.Dispose();
 
     private static MemoryStream InMemory(string path, Stream pipe)
     {

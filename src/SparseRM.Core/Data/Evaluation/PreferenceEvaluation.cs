@@ -42,11 +42,23 @@ public static class PreferenceEvaluation
 
     private static AccuracyCount Count(ItemScores item)
     {
-        long correct = 0;
-        foreach (float chosen in item.Chosen)
-            foreach (float rejected in item.Rejected)
-                if (chosen > rejected) correct++;
+        // Sorted, since an item may have very many answers.
+        float[] rejected = [.. item.Rejected.Order()];
+        long correct = item.Chosen.Sum(chosen => (long)Below(rejected, chosen));
         return new AccuracyCount(correct, (long)item.Chosen.Count * item.Rejected.Count);
+    }
+
+    // How many of the sorted scores are strictly lower.
+    private static int Below(float[] sorted, float score)
+    {
+        int low = 0, high = sorted.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (sorted[middle] < score) low = middle + 1;
+            else high = middle;
+        }
+        return low;
     }
 
     private static AccuracyCount Sum(AccuracyCount a, AccuracyCount b) => new(a.Correct + b.Correct, a.Total + b.Total);

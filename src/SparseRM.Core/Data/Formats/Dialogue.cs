@@ -4,52 +4,83 @@ using SparseRM.Text;
 
 namespace SparseRM.Data.Formats;
 
-/// <summary>What the formats share: text or message lists to dialogues, common prefixes, labels.</summary>
+/// <summary>What the formats share: text, messages or transcripts to dialogues; common beginnings; labels.</summary>
 internal static class Dialogue
 {
-    /// <summary>A column that is one user turn as text, or a message list.</summary>
-    public static IReadOnlyList<Message> Prompt(DataRow row, string name) => TurnOrMessages(row, row.Field(name), name, "user");
+    /// <summary>A column that is one assistant turn as text, a message, a message list, or a whole transcript.</summary>
+    public static IReadOnlyList<Message> Answer(DataRow row, string name) => Answer(row, row.Field(name), name);
 
-    /// <summary>A column that is one assistant turn as text, or a message list.</summary>
-    public static IReadOnlyList<Message> Answer(DataRow row, string name) => TurnOrMessages(row, row.Field(name), name, "assistant");
+    /// <summary>The same for a value inside a column.</summary>
+    public static IReadOnlyList<Message> Answer(DataRow row, JsonElement value, string name) => TurnOrMessages(row, value, name, "assistant");
 
-    public static IReadOnlyList<Message> TurnOrMessages(DataRow row, JsonElement value, string name, string role) => value.ValueKind switch
+    /// <summary>A value that is one turn of <paramref name="role"/> as text, a message, a message list (also inside a text), or a transcript.</summary>
+    public static IReadOnlyList<Message> TurnOrMessages(DataRow row, JsonElement value, string name, string role)
     {
-        JsonValueKind.String => [new Message(role, row.Text(value, name))],
-        JsonValueKind.Array => Messages(row, value, name),
-        _ => throw row.Refuse($"field '{name}' must be text or a list of messages, found {DataRow.Kind(value)}"),
-    };
-
-    /// <summary>A list of <c>{role, content}</c>; other fields of a message are passed over.</summary>
-    public static IReadOnlyList<Message> Messages(DataRow row, JsonElement value, string name)
-    {
-        var messages = new List<Message>();
-        foreach (JsonElement item in row.Items(value, name))
-        {
-            string at = $"{name}[{messages.Count}]";
-            if (item.ValueKind != JsonValueKind.Object) throw row.Refuse($"field '{at}' must be a message with role and content, found {DataRow.Kind(item)}");
-            if (!item.TryGetProperty("role", out JsonElement role)) throw row.Refuse($"field '{at}.role' is missing");
-            if (!item.TryGetProperty("content", out JsonElement content)) throw row.Refuse($"field '{at}.content' is missing");
-            string speaker = row.Text(role, at + ".role");
-            if (speaker.Length == 0) throw row.Refuse($"field '{at}.role' is empty");
-            messages.Add(new Message(speaker, row.Text(content, at + ".content")));
-        }
-        return messages;
+        if (value.ValueKind == JsonValueKind.String) return FromText(row, row.Text(value, name), name, role);
+        if (Messages.IsMessage(value)) return [Messages.One(row, value, name)];
+        if (value.ValueKind != JsonValueKind.Array) throw row.Refuse($"field '{name}' must be text or a list of messages, found {DataRow.Kind(value)}");
+        // Parts of one turn, as {"type": "text", "text": ..}.
+        if (value.GetArrayLength() > 0 && value.EnumerateArray().All(IsPart)) return [new Message(role, Messages.Content(row, value, name))];
+        return Messages.List(row, value, name);
     }
 
     /// <summary>Two whole dialogues: what both begin with is the prompt; each keeps at least its last message.</summary>
     public static PreferenceItem Split(DataRow row, IReadOnlyList<Message> chosen, IReadOnlyList<Message> rejected)
     {
-        int most = Math.Max(0, Math.Min(chosen.Count, rejected.Count) - 1), common = 0;
-        while (common < most && chosen[common] == rejected[common]) common++;
+        int common = CommonTurns(chosen, rejected);
         return Item(row, [.. chosen.Take(common)], [.. chosen.Skip(common)], [.. rejected.Skip(common)]);
     }
 
+    /// <summary>How many messages both begin with, short of the last one of either.</summary>
+    public static int CommonTurns(IReadOnlyList<Message> chosen, IReadOnlyList<Message> rejected)
+    {
+        int most = Math.Max(0, Math.Min(chosen.Count, rejected.Count) - 1), common = 0;
+        while (common < most && chosen[common] == rejected[common]) common++;
+        return common;
+    }
+
+    /// <summary>True where the first turn after any system message is the user's: a dialogue of its own rather than an answer.</summary>
+    public static bool IsWhole(IReadOnlyList<Message> messages)
+        => messages.SkipWhile(message => message.Role is "system" or "developer").Select(message => message.Role).FirstOrDefault() == "user";
+
     public static PreferenceItem Item(DataRow row, IReadOnlyList<Message> prompt, IReadOnlyList<Message> chosen, IReadOnlyList<Message> rejected)
-        => new(prompt, [chosen], [rejected], Subset(row), Id(row), row.Line);
+        => Item(row, prompt, [chosen], [rejected]);
+
+    public static PreferenceItem Item(
+        DataRow row, IReadOnlyList<Message> prompt, IReadOnlyList<IReadOnlyList<Message>> chosen, IReadOnlyList<IReadOnlyList<Message>> rejected)
+        => new(prompt, chosen, rejected, Subset(row), Id(row), row.Line) { Arguments = TemplateArguments.Read(row) };
 
     // MiniWorld has both task and kind; kind is the finer one.
-    public static string? Subset(DataRow row) => row.Label("subset", "kind", "task", "category", "Category");
+    private static string? Subset(DataRow row) => row.Label("subset", "kind", "task", "category", "domain");
 
-    public static string? Id(DataRow row) => row.Label("id", "prompt_id");
+    private static string? Id(DataRow row) => row.Label("id", "prompt_id");
+
+    private static IReadOnlyList<Message> FromText(DataRow row, string text, string name, string role)
+    {
+        if (StructuredText.Parse(text) is { } value)
+        {
+            if (Messages.AreMessages(value)) return Messages.List(row, value, name);
+            if (Messages.IsMessage(value)) return [Messages.One(row, value, name)];
+        }
+        else if (LooksLikeMessages(text))
+            throw row.Refuse($"field '{name}' looks like a list of messages as text, but is neither JSON nor what Python prints; give the data as jsonl or parquet");
+        return Transcript.IsWhole(text) ? Transcript.Turns(row, text, name, keepCue: role == "assistant") : [new Message(role, text)];
+    }
+
+    // [{'role': .. and {"from": .., whatever the blanks and the quotes.
+    private static bool LooksLikeMessages(string text)
+    {
+        ReadOnlySpan<char> rest = text.AsSpan().TrimStart();
+        if (rest.Length == 0 || rest[0] is not ('[' or '{')) return false;
+        if (rest[0] == '[') rest = rest[1..].TrimStart();
+        if (rest.Length == 0 || rest[0] != '{') return false;
+        rest = rest[1..].TrimStart();
+        if (rest.Length == 0 || rest[0] is not ('"' or '\'')) return false;
+        char quote = rest[0];
+        int end = rest[1..].IndexOf(quote);
+        return end > 0 && rest.Slice(1, end) is "role" or "from" or "content" or "value" && rest[(end + 2)..].TrimStart().StartsWith(":");
+    }
+
+    private static bool IsPart(JsonElement value)
+        => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out _) && !value.TryGetProperty("role", out _) && !value.TryGetProperty("from", out _);
 }

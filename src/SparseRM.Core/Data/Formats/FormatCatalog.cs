@@ -1,3 +1,4 @@
+using System.Text.Json;
 using SparseRM.Data.Containers;
 using SparseRM.Errors;
 
@@ -12,9 +13,19 @@ internal static class FormatCatalog
         TruthfulQaMc.Format,
         RewardBench2.Format,
         RewardBench1.Format,
+        AnswerLists.Format,
         PkuSafeRlhf.Format,
+        JudgedPair.HelpSteer,
+        JudgedPair.JudgeBench,
+        JudgedPair.StackExchange,
+        JudgedPair.Arena,
+        JudgedPair.Shp,
+        OpenAiPreference.Format,
         TrlExplicit.Format,
         TrlUnpaired.Format,
+        Ranked.Format,
+        FirstPreferred.Alpaca,
+        FirstPreferred.Response,
         HhRlhf.Format,
         TrlImplicit.Format,
     ];
@@ -25,8 +36,35 @@ internal static class FormatCatalog
     public static PreferenceFormat Detect(string path, DataRow row)
     {
         if (All.FirstOrDefault(format => format.Matches(row)) is { } found) return found;
-        string columns = row.Columns.Count == 0 ? "no columns" : "the columns " + string.Join(", ", row.Columns.Keys.Take(20));
         throw new DataFormatException(path, 0,
-            $"has {columns}, which no known format has; supported: {string.Join("; ", All.Select(format => $"{format.Name} ({format.Columns})"))}");
+            $"has {row.ColumnList()}, which no known format has; supported: {string.Join("; ", All.Select(format => $"{format.Name} ({format.Columns})"))}; any other by the option columns (prompt=NAME, chosen=NAME, rejected=NAME)");
+    }
+
+    /// <summary>True for a JSON object that looks like a row of some format.</summary>
+    public static bool Knows(JsonElement value) => Of(value) is not null;
+
+    /// <summary>True for a JSON object that is a row of some format, to its last field.</summary>
+    public static bool Reads(JsonElement value)
+    {
+        try
+        {
+            return Of(value)?.Read(DataRow.Of("", 0, value), new PreferenceReadOptions()) is not null;
+        }
+        catch (DataFormatException)
+        {
+            return false;
+        }
+    }
+
+    private static PreferenceFormat? Of(JsonElement value)
+    {
+        try
+        {
+            return DataRow.Of("", 0, value) is { Problem: null } row ? All.FirstOrDefault(format => format.Matches(row)) : null;
+        }
+        catch (DataFormatException)
+        {
+            return null;
+        }
     }
 }

@@ -9,7 +9,7 @@ internal static class PkuSafeRlhf
     public static PreferenceFormat Format { get; } = new(
         "pku-saferlhf",
         "prompt, response_0, response_1, better_response_id, safer_response_id",
-        row => row.HasAll("prompt", "response_0", "response_1") && (row.Has("better_response_id") || row.Has("safer_response_id")),
+        row => row.HasAll("response_0", "response_1") && (row.Has("better_response_id") || row.Has("safer_response_id")),
         Read);
 
     private static PreferenceItem Read(DataRow row, PreferenceReadOptions options)
@@ -19,6 +19,6 @@ internal static class PkuSafeRlhf
         string text = id.ValueKind == JsonValueKind.String ? row.Text(id, column) : id.GetRawText();
         if (text is not ("0" or "1")) throw row.Refuse($"field '{column}' must be 0 or 1, found {DataRow.Kind(id)}");
         string chosen = "response_" + text, rejected = text == "0" ? "response_1" : "response_0";
-        return Dialogue.Item(row, Dialogue.Prompt(row, "prompt"), Dialogue.Answer(row, chosen), Dialogue.Answer(row, rejected));
+        return Dialogue.Item(row, PromptColumns.Read(row), Dialogue.Answer(row, chosen), Dialogue.Answer(row, rejected));
     }
 }

@@ -9,7 +9,7 @@ internal static class RewardBench1
     public static PreferenceFormat Format { get; } = new("rewardbench", "prompt, chosen, rejected, subset, id", Matches, (row, _) => Read(row));
 
     private static bool Matches(DataRow row)
-        => row.HasAll("prompt", "chosen", "rejected", "id") && row.Label("subset") is { } subset && RewardBench1Rule.Knows(subset);
+        => row.HasAll("chosen", "rejected", "id") && PromptColumns.Any(row) && row.Label("subset") is { } subset && RewardBench1Rule.Knows(subset);
 
     private static PreferenceItem Read(DataRow row)
     {

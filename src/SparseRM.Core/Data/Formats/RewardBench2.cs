@@ -1,6 +1,4 @@
-using System.Text.Json;
 using SparseRM.Data.Containers;
-using SparseRM.Text;
 
 namespace SparseRM.Data.Formats;
 
@@ -11,14 +9,11 @@ internal static class RewardBench2
         "rewardbench-2", "prompt, chosen list, rejected list, subset, id", Matches, (row, _) => Read(row));
 
     private static bool Matches(DataRow row)
-        => row.HasAll("prompt", "chosen", "rejected", "subset", "id") && IsTextList(row.Columns["chosen"]) && IsTextList(row.Columns["rejected"]);
+        => row.HasAll("subset", "id") && PromptColumns.Any(row) && AnswerLists.AreTexts(row, "chosen") && AnswerLists.AreTexts(row, "rejected");
 
-    private static bool IsTextList(JsonElement value)
-        => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String);
-
-    private static PreferenceItem Read(DataRow row) => new(
-        Dialogue.Prompt(row, "prompt"), Answers(row, "chosen"), Answers(row, "rejected"), row.Text("subset"), Dialogue.Id(row), row.Line);
-
-    private static IReadOnlyList<IReadOnlyList<Message>> Answers(DataRow row, string name)
-        => [.. row.Items(row.Field(name), name).Select((item, i) => (IReadOnlyList<Message>)[new Message("assistant", row.Text(item, $"{name}[{i}]"))])];
+    private static PreferenceItem Read(DataRow row)
+    {
+        PreferenceItem item = AnswerLists.Read(row);
+        return item.Subset is not null && row.Has("subset") ? item : throw row.Refuse("field 'subset' is missing");
+    }
 }

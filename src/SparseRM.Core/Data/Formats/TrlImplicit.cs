@@ -4,20 +4,36 @@ using SparseRM.Text;
 
 namespace SparseRM.Data.Formats;
 
-/// <summary>TRL preference data without a prompt column: whole texts or whole dialogues whose common beginning is the prompt.</summary>
+/// <summary>
+/// TRL preference data without a prompt column: whole dialogues whose common beginning is the prompt. Plain texts, whose common
+/// beginning may be chance, are split only where the user named the format.
+/// </summary>
 internal static class TrlImplicit
 {
+    private const string Name = "trl-implicit";
+
     public static PreferenceFormat Format { get; } = new(
-        "trl-implicit", "chosen, rejected: whole texts or dialogues", row => row.HasAll("chosen", "rejected"), (row, _) => Read(row))
+        Name, "chosen, rejected: whole dialogues; also whole texts where the format is named", row => row.HasAll("chosen", "rejected"), Read)
     { HasPrompt = false };
 
-    private static PreferenceItem Read(DataRow row)
+    private static PreferenceItem Read(DataRow row, PreferenceReadOptions options)
     {
-        JsonValueKind kind = row.KindOf("chosen");
-        if (kind != row.KindOf("rejected")) throw row.Refuse("fields 'chosen' and 'rejected' must be of one kind, both text or both message lists");
-        if (kind != JsonValueKind.String)
-            return Dialogue.Split(row, Dialogue.Answer(row, "chosen"), Dialogue.Answer(row, "rejected"));
+        bool named = options.Format == Name;
+        IReadOnlyList<Message> chosen = Dialogue.Answer(row, "chosen"), rejected = Dialogue.Answer(row, "rejected");
+        if (row.KindOf("chosen") != row.KindOf("rejected"))
+            throw row.Refuse("fields 'chosen' and 'rejected' must be of one kind, both text or both message lists");
+        if (named && row.KindOf("chosen") == JsonValueKind.String && chosen.Count == 1 && rejected.Count == 1) return Texts(row);
+        bool shared = chosen.Take(Dialogue.CommonTurns(chosen, rejected)).Any(message => message.Role == "user");
+        if (!shared && !named)
+            throw row.Refuse(
+                $"has no column that is known to hold the prompt, and 'chosen' and 'rejected' do not begin with the same user turn; it has {row.ColumnList()}; name the prompt's with the option columns (prompt=NAME), or say the format {Name} if there is none");
+        return PromptColumns.Whole(row, chosen, rejected);
+    }
 
+    private static PreferenceItem Texts(DataRow row)
+    {
+        if (PromptColumns.Read(row).Count > 0)
+            throw row.Refuse($"has a column that may hold the prompt, which {Name} does not read; say the format {TrlExplicit.Format.Name}, or leave the column out");
         string chosen = row.Text("chosen"), rejected = row.Text("rejected");
         int common = CommonPrefix(chosen, rejected);
         IReadOnlyList<Message> prompt = common == 0 ? [] : [new Message("user", chosen[..common])];

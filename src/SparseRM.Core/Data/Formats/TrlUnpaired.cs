@@ -7,12 +7,12 @@ namespace SparseRM.Data.Formats;
 internal static class TrlUnpaired
 {
     public static PreferenceFormat Format { get; } = new(
-        "trl-unpaired", "prompt, completion, label", row => row.HasAll("prompt", "completion", "label"), (row, _) => Read(row))
+        "trl-unpaired", "prompt, completion, label", row => row.HasAll("completion", "label") && PromptColumns.Any(row), (row, _) => Read(row))
     { IsPaired = false };
 
     /// <summary>Joins the rows of each prompt, in the order in which prompts first occur.</summary>
     public static IEnumerable<PreferenceItem> Gather(IEnumerable<PreferenceItem> halves)
-        => halves.GroupBy(half => half.Prompt, new ByMessages()).Select(group => group.First() with
+        => halves.GroupBy(half => (half.Prompt, half.Arguments), new ByPrompt()).Select(group => group.First() with
         {
             Chosen = [.. group.SelectMany(half => half.Chosen)],
             Rejected = [.. group.SelectMany(half => half.Rejected)],
@@ -22,19 +22,15 @@ internal static class TrlUnpaired
     {
         IReadOnlyList<Message> answer = Dialogue.Answer(row, "completion");
         bool good = row.Flag(row.Field("label"), "label");
-        return new PreferenceItem(
-            Dialogue.Prompt(row, "prompt"), good ? [answer] : [], good ? [] : [answer], Dialogue.Subset(row), Dialogue.Id(row), row.Line);
+        return Dialogue.Item(row, PromptColumns.Read(row), good ? [answer] : [], good ? [] : [answer]);
     }
 
-    private sealed class ByMessages : IEqualityComparer<IReadOnlyList<Message>>
+    private sealed class ByPrompt : IEqualityComparer<(IReadOnlyList<Message> Messages, JsonFields? Arguments)>
     {
-        public bool Equals(IReadOnlyList<Message>? x, IReadOnlyList<Message>? y) => x!.SequenceEqual(y!);
+        public bool Equals((IReadOnlyList<Message> Messages, JsonFields? Arguments) x, (IReadOnlyList<Message> Messages, JsonFields? Arguments) y)
+            => ByMessages.Instance.Equals(x.Messages, y.Messages) && Equals(x.Arguments, y.Arguments);
 
-        public int GetHashCode(IReadOnlyList<Message> messages)
-        {
-            var hash = new HashCode();
-            foreach (Message message in messages) hash.Add(message);
-            return hash.ToHashCode();
-        }
+        public int GetHashCode((IReadOnlyList<Message> Messages, JsonFields? Arguments) prompt)
+            => HashCode.Combine(ByMessages.Instance.GetHashCode(prompt.Messages), ByMessages.Hash(prompt.Arguments));
     }
 }

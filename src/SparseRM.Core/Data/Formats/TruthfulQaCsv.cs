@@ -20,8 +20,7 @@ internal static class TruthfulQaCsv
     {
         string question = row.Text("Question").Trim(), best = row.Text("Best Answer").Trim();
         string[] incorrect = row.Text("Incorrect Answers").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        return new PreferenceItem(
-            [new Message("user", question)], [Answer(best)], [.. incorrect.Select(Answer)], Dialogue.Subset(row), Dialogue.Id(row), row.Line);
+        return Dialogue.Item(row, [new Message("user", question)], [Answer(best)], [.. incorrect.Select(Answer)]);
     }
 
     private static IReadOnlyList<Message> Answer(string text) => [new Message("assistant", text.Length == 0 || text.EndsWith('.') ? text : text + ".")];

@@ -18,13 +18,13 @@ internal static class TruthfulQaMc
     {
         var targets = Targets(row, row.Field("mc1_targets")).ToLookup(target => target.IsTrue, target => target.Answer);
         if (targets[true].Count() != 1) throw row.Refuse($"field 'mc1_targets' must have one true answer, found {targets[true].Count()}");
-        return new PreferenceItem(
-            [new Message("user", row.Text("question"))], [.. targets[true]],
-            [.. targets[false].Where(answer => !string.IsNullOrWhiteSpace(answer[0].Content))], Dialogue.Subset(row), Dialogue.Id(row), row.Line);
+        return Dialogue.Item(
+            row, PromptColumns.Read(row), [.. targets[true]], [.. targets[false].Where(answer => !string.IsNullOrWhiteSpace(answer[0].Content))]);
     }
 
-    private static List<(IReadOnlyList<Message> Answer, bool IsTrue)> Targets(DataRow row, JsonElement value)
+    private static List<(IReadOnlyList<Message> Answer, bool IsTrue)> Targets(DataRow row, JsonElement column)
     {
+        JsonElement value = DataRow.Structured(column);
         if (value.ValueKind != JsonValueKind.Object) throw row.Refuse($"field 'mc1_targets' must be an object, found {DataRow.Kind(value)}");
         if (value.TryGetProperty("choices", out JsonElement choices) && value.TryGetProperty("labels", out JsonElement labels)
             && choices.ValueKind == JsonValueKind.Array)

@@ -8,13 +8,11 @@ internal sealed class BpeModelReader
 {
     private readonly string _path;
     private readonly JsonElement _model;
-    private readonly List<AddedToken> _added;
-    private readonly Dictionary<string, int> _vocabulary = new(StringComparer.Ordinal);
 
     /// <summary>Checks type and settings and reads the vocabulary.</summary>
-    public BpeModelReader(string path, JsonElement model, List<AddedToken> added)
+    public BpeModelReader(string path, JsonElement model)
     {
-        (_path, _model, _added) = (path, model, added);
+        (_path, _model) = (path, model);
         string type = model.Text("type", path) ?? (model.TryGet("merges", out _) ? "BPE" : "without a type");
         if (type != "BPE") throw new ModelFormatException(path, $"model '{type}' is not supported; BPE is");
         if (model.TryGet("dropout", out var dropout) && dropout.GetRawText() is not ("0" or "0.0"))
@@ -23,97 +21,87 @@ internal sealed class BpeModelReader
             if (model.Text(name, path) is { Length: > 0 } text)
                 throw new ModelFormatException(path, $"model has {name} '{text}', which is not supported");
         var vocabulary = model.Member("vocab", JsonValueKind.Object, path) ?? throw new ModelFormatException(path, "model has no vocab");
+        var ids = new HashSet<int>();
         foreach (var entry in vocabulary.EnumerateObject())
         {
-            string piece = entry.Name;
-            if (!_vocabulary.TryAdd(piece, JsonFile.Id(entry.Value, piece, path)))
-                throw new ModelFormatException(path, $"vocab has '{piece}' twice");
+            int id = JsonMembers.Id(entry.Value, entry.Name, path);
+            if (!ids.Add(id)) throw new ModelFormatException(path, $"vocab gives id {id} twice, once to '{entry.Name}'");
+            Vocabulary.Add(entry.Name, id);
         }
-        var ids = new HashSet<int>();
-        foreach (var (piece, id) in _vocabulary)
-            if (!ids.Add(id)) throw new ModelFormatException(path, $"vocab gives id {id} twice, once to '{piece}'");
-        foreach (var token in added.GroupBy(token => token.Id).FirstOrDefault(group => group.Count() > 1) ?? Enumerable.Empty<AddedToken>())
-            throw new ModelFormatException(path, $"added_tokens gives id {token.Id} twice, once to '{token.Content}'");
-        foreach (var token in added.GroupBy(token => token.Content).FirstOrDefault(group =>
-            group.Count() > 1) ?? Enumerable.Empty<AddedToken>())
-            throw new ModelFormatException(path, $"added_tokens has '{token.Content}' twice");
     }
 
-    /// <summary>Byte-level: ranks are the single bytes, then the merges in their order; with <c>ignore_merges</c> also pieces that no merge
-    /// makes.</summary>
-    public ByteLevelEncoder ByteLevel(PreTokenizerPattern pattern, bool normalizes)
-    {
-        foreach (var token in _added) _vocabulary.Remove(token.Content);
-        var ranked = new List<string>(_vocabulary.Count);
-        var seen = new HashSet<string>(_vocabulary.Count, StringComparer.Ordinal);
-        foreach (var (piece, _) in _vocabulary.Where(entry =>
-            entry.Key.Length == 1 && ByteAlphabet.TryDecode(entry.Key) is not null).OrderBy(entry => entry.Value))
-            if (seen.Add(piece)) ranked.Add(piece);
-        if (ranked.Count != 256)
-            throw new ModelFormatException(_path, $"vocab spells {ranked.Count} single bytes, expected 256 of a byte-level vocabulary");
-        foreach (var (left, right) in Merges())
-            if (seen.Add(Merged(left, right))) ranked.Add(left + right);
-        if (_model.Flag("ignore_merges", _path) ?? false)
-            ranked.AddRange(_vocabulary.OrderBy(entry => entry.Value).Select(entry => entry.Key).Where(piece =>
-                ByteAlphabet.TryDecode(piece) is { Length: > 0 } && seen.Add(piece)));
-        var bytes = ranked.Select(piece =>
-            ByteAlphabet.TryDecode(piece) ?? throw new ModelFormatException(_path, $"merges make '{piece}', which does not spell bytes"));
-        return new ByteLevelEncoder(bytes.ToArray(), ranked.Select(piece => _vocabulary[piece]).ToArray(), pattern, normalizes);
-    }
+    /// <summary>Id of each piece.</summary>
+    public Dictionary<string, int> Vocabulary { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>SentencePiece's kind: merges by pairs of ids.</summary>
-    public SentencePieceBpeTokenizer SentencePiece(List<AddedToken> userDefined, bool escapes, DummyPrefix prefix)
+    /// <summary>The model; <paramref name="special"/> are the special tokens that no text may become by merging.</summary>
+    public BpeModel Read(bool isByteLevel, HashSet<int> special)
     {
-        if (_model.Flag("ignore_merges", _path) ?? false)
-            throw new ModelFormatException(_path, "model has ignore_merges without a ByteLevel pre_tokenizer, which is not supported");
-        var merges = new Dictionary<long, (int, int)>();
-        int rank = 0;
-        foreach (var (left, right) in Merges())
-            merges.TryAdd(SentencePieceModel.Key(_vocabulary[left], _vocabulary[right]), (rank++, _vocabulary[Merged(left, right)]));
-        int? unknown = null;
-        if (_model.Text("unk_token", _path) is { } token)
-            unknown = _vocabulary.TryGetValue(token, out int id) ? id
-                : throw new ModelFormatException(_path, $"unk_token '{token}' is not in the vocab");
-        return new SentencePieceBpeTokenizer(new SentencePieceModel
+        bool usesBytes = !isByteLevel && (_model.Flag("byte_fallback", _path) ?? false);
+        int? unknown = UnknownId(isByteLevel);
+        if (isByteLevel) RequireBytes(unknown);
+        return new BpeModel(Vocabulary)
         {
-            Vocabulary = _vocabulary,
-            Merges = merges,
-            UserDefined = userDefined,
-            ByteIds = (_model.Flag("byte_fallback", _path) ?? false) ? ByteIds() : null,
+            Merges = Merges(special),
+            ByteIds = usesBytes ? ByteIds() : null,
             UnknownId = unknown,
             FusesUnknown = _model.Flag("fuse_unk", _path) ?? false,
-            EscapesSpaces = escapes,
-            Prefix = prefix,
-        });
+            TakesWholePieces = _model.Flag("ignore_merges", _path) ?? false,
+            Special = special,
+        };
+    }
+
+    // A byte-level vocabulary covers all text, so that its unknown token is never used and may be one that it has not.
+    private int? UnknownId(bool isByteLevel)
+    {
+        if (_model.Text("unk_token", _path) is not { } token) return null;
+        if (Vocabulary.TryGetValue(token, out int id)) return id;
+        return isByteLevel ? null : throw new ModelFormatException(_path, $"unk_token '{token}' is not in the vocab");
+    }
+
+    private void RequireBytes(int? unknown)
+    {
+        var missing = Enumerable.Range(0, 256).Where(b => !Vocabulary.ContainsKey($"{ByteAlphabet.CharOf((byte)b)}")).ToList();
+        bool occur = missing.Exists(b => b is < 0xC0 or (> 0xC1 and < 0xF5));
+        if (occur && unknown is null)
+            throw new ModelFormatException(_path, $"vocab spells {256 - missing.Count} single bytes, expected 256 of a byte-level vocabulary");
     }
 
     private int[] ByteIds() => Enumerable.Range(0, 256)
-        .Select(b => _vocabulary.TryGetValue($"<0x{b:X2}>", out int id) ? id
+        .Select(b => Vocabulary.TryGetValue($"<0x{b:X2}>", out int id) ? id
             : throw new ModelFormatException(_path, $"byte_fallback is on, but the vocab has no <0x{b:X2}>")).ToArray();
 
-    private string Merged(string left, string right) =>
-        _vocabulary.ContainsKey(left + right) ? left + right
-            : throw new ModelFormatException(_path, $"merge '{left}' + '{right}' makes a piece that is not in the vocab");
-
-    private IEnumerable<(string Left, string Right)> Merges()
+    // Of a pair that is there twice the later rank counts. No text reaches a merge that makes a special token, as that is found before anything is
+    // merged; left out, it cannot be reached by what a message spells either.
+    private Dictionary<long, (int, int)> Merges(HashSet<int> special)
     {
-        if (_model.Member("merges", JsonValueKind.Array, _path) is not { } merges) yield break;
+        var merges = new Dictionary<long, (int, int)>();
+        if (_model.Member("merges", JsonValueKind.Array, _path) is not { } list) return merges;
         int index = 0;
-        foreach (var merge in merges.EnumerateArray())
+        foreach (var merge in list.EnumerateArray())
         {
-            string[] pair = merge.ValueKind switch
-            {
-                JsonValueKind.String => merge.GetString()!.Split(' '),
-                JsonValueKind.Array when merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String) =>
-                    [.. merge.EnumerateArray().Select(part => part.GetString()!)],
-                _ => [],
-            };
-            if (pair.Length != 2) throw new ModelFormatException(_path, $"merge {index} is not a pair of pieces");
-            foreach (string piece in pair)
-                if (!_vocabulary.ContainsKey(piece))
-                    throw new ModelFormatException(_path, $"merge {index} uses '{piece}', which is not in the vocab");
-            yield return (pair[0], pair[1]);
+            if (merge.ValueKind == JsonValueKind.String && merge.GetString()!.StartsWith("#version", StringComparison.Ordinal)) continue;
+            var (left, right) = Pair(merge, index);
+            if (!Vocabulary.TryGetValue(left + right, out int result))
+                throw new ModelFormatException(_path, $"merge '{left}' + '{right}' makes a piece that is not in the vocab");
+            if (!special.Contains(result)) merges[BpeModel.Key(Vocabulary[left], Vocabulary[right])] = (index, result);
             index++;
         }
+        return merges;
+    }
+
+    private (string Left, string Right) Pair(JsonElement merge, int index)
+    {
+        string[] pair = merge.ValueKind switch
+        {
+            JsonValueKind.String => merge.GetString()!.Split(' '),
+            JsonValueKind.Array when merge.GetArrayLength() == 2 && merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String) =>
+                [.. merge.EnumerateArray().Select(part => part.GetString()!)],
+            _ => [],
+        };
+        if (pair.Length != 2) throw new ModelFormatException(_path, $"merge {index} is not a pair of pieces");
+        foreach (string piece in pair)
+            if (!Vocabulary.ContainsKey(piece))
+                throw new ModelFormatException(_path, $"merge {index} uses '{piece}', which is not in the vocab");
+        return (pair[0], pair[1]);
     }
 }

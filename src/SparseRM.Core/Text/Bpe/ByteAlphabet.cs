@@ -19,6 +19,15 @@ internal static class ByteAlphabet
         return bytes;
     }
 
+    /// <summary>The character that spells a byte.</summary>
+    public static char CharOf(byte b) => s_charOfByte[b];
+
+    /// <summary>The entry that spells bytes.</summary>
+    public static string Spell(byte[] bytes) => string.Create(bytes.Length, bytes, static (piece, bytes) =>
+    {
+        for (int i = 0; i < bytes.Length; i++) piece[i] = s_charOfByte[bytes[i]];
+    });
+
     /// <summary>Bytes as people read them: UTF-8 text, or <c>\xE2\x80</c> where they are only part of a character.</summary>
     public static string Readable(ReadOnlySpan<byte> bytes)
     {

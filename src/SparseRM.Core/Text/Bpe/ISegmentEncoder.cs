@@ -1,16 +1,16 @@
 namespace SparseRM.Text.Bpe;
 
-/// <summary>A token and the characters [Start, End) of its segment that it holds a part of.</summary>
+/// <summary>A token and the characters [Start, End) of the text that it holds a part of.</summary>
 internal readonly record struct TokenRange(int Id, int Start, int End);
 
-/// <summary>Turns text without special tokens into ids.</summary>
+/// <summary>Turns text between added tokens into ids.</summary>
 internal interface ISegmentEncoder
 {
     /// <summary>Highest id that the vocabulary has.</summary>
     int HighestId { get; }
 
-    /// <summary>Appends the tokens of a segment; <paramref name="atStart"/> says that it begins the text.</summary>
-    void Encode(string segment, bool atStart, List<TokenRange> tokens);
+    /// <summary>Appends the tokens of the characters [start, end) of a text; <paramref name="zones"/> says where normalized marks are recognised.</summary>
+    void Encode(string text, int start, int end, MarkZones zones, List<TokenRange> tokens);
 
     /// <summary>Id of a vocabulary entry by the text that it stands for in the files, or -1.</summary>
     int FindId(string piece);

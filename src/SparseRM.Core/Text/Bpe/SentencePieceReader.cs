@@ -61,36 +61,29 @@ internal sealed class SentencePieceReader
             else if (type != Normal) throw new ModelFormatException(_path, $"piece '{text}' has type {type}, which is not supported");
         }
         if (_byteFallback && byteIds.Contains(-1)) throw new ModelFormatException(_path, "byte_fallback is on, but a byte has no piece");
-        var encoder = new SentencePieceBpeTokenizer(new SentencePieceModel
+        var pipeline = new TokenizerPipeline();
+        if (_dummyPrefix) pipeline.AddPrefix($"{TokenizerPipeline.Blank}");
+        if (_escapes) pipeline.AddReplacement(" ", $"{TokenizerPipeline.Blank}");
+        var model = new BpeModel(vocabulary)
         {
-            Vocabulary = vocabulary,
-            Merges = Merges(vocabulary),
-            UserDefined = userDefined,
+            Merges = PieceMerges.Of(vocabulary, Results(), _path),
             ByteIds = _byteFallback ? byteIds : null,
             UnknownId = _unknownId >= 0 && _unknownId < _pieces.Count ? _unknownId : null,
             FusesUnknown = true,
-            EscapesSpaces = _escapes,
-            Prefix = _dummyPrefix ? DummyPrefix.Always : DummyPrefix.None,
-        });
-        return new TokenizerParts(encoder, marks, null, new SpecialTokenNames(Name(_bosId), Name(_eosId)));
+            Special = [],
+        };
+        var encoder = new PipelineEncoder(pipeline, model, userDefined.ConvertAll(token => (token, token.Content)), []) { Pieces = userDefined };
+        return new TokenizerParts(encoder, marks, [.. marks.Select(mark => mark.Id)], new TextEnds(Name(_bosId), Name(_eosId), null, null));
     }
 
     // The merge that makes a piece of higher score goes first; equal scores share a rank, and then the leftmost pair goes first.
-    private Dictionary<long, (int, int)> Merges(Dictionary<string, int> vocabulary)
+    private IEnumerable<(string Piece, int Id, int Rank)> Results()
     {
         var rankOfScore = new Dictionary<float, int>();
-        foreach (float score in _pieces.Where(piece => piece.Type == Normal).Select(piece =>
-            piece.Score).Distinct().OrderDescending()) rankOfScore.Add(score, rankOfScore.Count);
-        var lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        var merges = new Dictionary<long, (int, int)>();
-        foreach (var (text, id) in vocabulary)
-        {
-            if (_pieces[id].Type != Normal) continue;
-            for (int split = 1; split < text.Length; split++)
-                if (lookup.TryGetValue(text.AsSpan(0, split), out int left) && lookup.TryGetValue(text.AsSpan(split), out int right))
-                    merges.Add(SentencePieceModel.Key(left, right), (rankOfScore[_pieces[id].Score], id));
-        }
-        return merges;
+        foreach (float score in _pieces.Where(piece => piece.Type == Normal).Select(piece => piece.Score).Distinct().OrderDescending())
+            rankOfScore.Add(score, rankOfScore.Count);
+        for (int id = 0; id < _pieces.Count; id++)
+            if (_pieces[id].Type == Normal) yield return (_pieces[id].Text, id, rankOfScore[_pieces[id].Score]);
     }
 
     private string? Name(int id) => id >= 0 && id < _pieces.Count && _pieces[id].Type == Control ? _pieces[id].Text : null;

@@ -48,8 +48,23 @@ internal static class TiktokenReader
         for (int i = 0; i < Reserved; i++)
             marks.Add(new AddedToken(tokens.Count + i, s_names.TryGetValue(i, out string? name) ? name
                 : $"<|reserved_special_token_{unnamed++}|>", Special: true));
-        var encoder = new ByteLevelEncoder([.. tokens], [.. Enumerable.Range(0, tokens.Count)], PreTokenizerPattern.Llama3,
-            normalizes: false);
-        return new TokenizerParts(encoder, marks, true, new SpecialTokenNames(s_names[0], s_names[1]));
+        return new TokenizerParts(Encoder(tokens, path), marks, [.. marks.Select(mark => mark.Id)], new TextEnds(s_names[0], s_names[1], true, null));
+    }
+
+    // A piece that is a token is that token; in others the two neighbours merge that make the token of lowest rank.
+    private static PipelineEncoder Encoder(List<byte[]> tokens, string path)
+    {
+        var pipeline = new TokenizerPipeline();
+        pipeline.AddSplit($"regex {TokenizerDescription.Llama3Regex}", new SplitRegex(TokenizerDescription.Llama3Regex, path).Find, SplitBehavior.Isolated, false);
+        pipeline.AddBytes(prefix: false, regex: null);
+        var pieces = tokens.ConvertAll(ByteAlphabet.Spell);
+        var vocabulary = pieces.Select((piece, rank) => (piece, rank)).ToDictionary(entry => entry.piece, entry => entry.rank, StringComparer.Ordinal);
+        var model = new BpeModel(vocabulary)
+        {
+            Merges = PieceMerges.Of(vocabulary, pieces.Select((piece, rank) => (piece, rank, rank)), path),
+            TakesWholePieces = true,
+            Special = [],
+        };
+        return new PipelineEncoder(pipeline, model, [], []) { Pieces = [] };
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using SparseRM.Errors;
+using SparseRM.Json;
 
 namespace SparseRM.Text.Bpe;
 
@@ -13,24 +14,26 @@ internal sealed class TokenizerConfig
     {
         ReadConfig(Path.Combine(folder, "tokenizer_config.json"));
         string map = Path.Combine(folder, "special_tokens_map.json");
-        if (File.Exists(map)) using (var document = JsonFile.Open(map)) ReadNames(document.RootElement, map);
+        if (File.Exists(map)) ReadNames(StrictJson.OpenObject(map), map);
         string added = Path.Combine(folder, "added_tokens.json");
         if (!File.Exists(added)) return;
-        using var tokens = JsonFile.Open(added);
-        var known = Added.Select(token => token.Content).ToHashSet(StringComparer.Ordinal);
-        foreach (var entry in tokens.RootElement.EnumerateObject())
+        var known = Added.Select(entry => entry.Token.Content).ToHashSet(StringComparer.Ordinal);
+        foreach (var entry in StrictJson.OpenObject(added, JsonMembers.MaxFileLength).EnumerateObject())
             if (entry.Name.Length > 0 && !known.Contains(entry.Name))
-                Added.Add(new AddedToken(JsonFile.Id(entry.Value, entry.Name, added), entry.Name, Special: true));
+                Added.Add((new AddedToken(JsonMembers.Id(entry.Value, entry.Name, added), entry.Name, Special: true), added));
     }
 
-    /// <summary>Tokens added on top of the vocabulary.</summary>
-    public List<AddedToken> Added { get; } = [];
+    /// <summary>Tokens added on top of the vocabulary, and the file that adds each.</summary>
+    public List<(AddedToken Token, string Path)> Added { get; } = [];
 
     /// <summary>Texts that the files call special.</summary>
     public HashSet<string> Special { get; } = new(StringComparer.Ordinal);
 
     /// <summary><c>add_bos_token</c>, or null where it is not said.</summary>
     public bool? AddsBos { get; private set; }
+
+    /// <summary><c>add_eos_token</c>, or null where it is not said.</summary>
+    public bool? AddsEos { get; private set; }
 
     /// <summary>Reads the folder's files.</summary>
     public static TokenizerConfig Read(string folder) => new(folder);
@@ -44,18 +47,18 @@ internal sealed class TokenizerConfig
     private void ReadConfig(string path)
     {
         if (!File.Exists(path)) return;
-        using var document = JsonFile.Open(path);
-        var root = document.RootElement;
+        var root = StrictJson.OpenObject(path, JsonMembers.MaxFileLength);
         AddsBos = root.Flag("add_bos_token", path);
+        AddsEos = root.Flag("add_eos_token", path);
         ReadNames(root, path);
         if (root.Member("added_tokens_decoder", JsonValueKind.Object, path) is not { } decoder) return;
         foreach (var entry in decoder.EnumerateObject())
         {
-            if (!int.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id >= 1 << 24
+            if (!int.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id >= JsonMembers.MaxIds
                 || entry.Value.ValueKind != JsonValueKind.Object || entry.Value.Text("content", path) is not { Length: > 0 } content)
                 throw new ModelFormatException(path, $"added_tokens_decoder has an entry '{entry.Name}' that is not an id with a content");
             var token = AddedTokens.Read(entry.Value, id, content, path);
-            Added.Add(token);
+            Added.Add((token, path));
             if (token.Special) Special.Add(content);
         }
     }

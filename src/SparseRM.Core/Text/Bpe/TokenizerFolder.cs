@@ -1,4 +1,5 @@
 using SparseRM.Errors;
+using SparseRM.Weights;
 
 namespace SparseRM.Text.Bpe;
 
@@ -12,36 +13,30 @@ internal static class TokenizerFolder
     public static TokenizerParts Read(string folder, TokenizerConfig config)
     {
         string json = Path.Combine(folder, "tokenizer.json"), model = Path.Combine(folder, "tokenizer.model");
-        TokenizerParts parts;
-        if (File.Exists(json)) parts = TokenizerJsonReader.Read(json);
-        else if (File.Exists(model)) parts = ReadModel(model, config);
-        else if (File.Exists(Path.Combine(folder, "vocab.json")))
+        if (File.Exists(json)) return TokenizerJsonReader.Read(json, config);
+        if (File.Exists(model)) return ReadModel(model, config);
+        if (File.Exists(Path.Combine(folder, "vocab.json")))
             throw new ModelFormatException(folder,
                 "has vocab.json and merges.txt but no tokenizer.json; save the tokenizer with transformers' fast tokenizer, which writes one");
-        else throw new ModelFormatException(folder,
+        throw new ModelFormatException(folder,
             "has neither tokenizer.json nor tokenizer.model; copy the tokenizer's files into the folder");
-        AddedTokens.Join(parts.Marks, config.Added, parts.Encoder, Path.Combine(folder, "tokenizer_config.json"));
-        return parts;
     }
 
     private static TokenizerParts ReadModel(string path, TokenizerConfig config)
     {
-        byte[] content;
-        try
+        byte[] content = InputFile.ReadAll(path, JsonMembers.MaxFileLength);
+        bool isRanks = TiktokenReader.Recognises(content);
+        var parts = isRanks ? TiktokenReader.Read(path, content)
+            : SentencePieceReader.Read(path, content, piece => config.Special.Contains(piece) || s_turnMarks.Contains(piece));
+        if (isRanks)
         {
-            content = File.ReadAllBytes(path);
+            // The list has no names for its special tokens: where the folder gives them (Llama-3 and 3.1 differ), those count.
+            var ids = config.Added.Select(entry => entry.Token.Id).ToHashSet();
+            var contents = config.Added.Select(entry => entry.Token.Content).ToHashSet(StringComparer.Ordinal);
+            parts.Added.RemoveAll(token => ids.Contains(token.Id) || contents.Contains(token.Content));
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelFormatException(path, $"cannot be read ({error.Message})", error);
-        }
-        if (!TiktokenReader.Recognises(content))
-            return SentencePieceReader.Read(path, content, piece => config.Special.Contains(piece) || s_turnMarks.Contains(piece));
-        var parts = TiktokenReader.Read(path, content);
-        // The list has no names for its special tokens: where the folder gives them (Llama-3 and 3.1 differ), those count.
-        var ids = config.Added.Select(token => token.Id).ToHashSet();
-        var contents = config.Added.Select(token => token.Content).ToHashSet(StringComparer.Ordinal);
-        parts.Marks.RemoveAll(token => ids.Contains(token.Id) || contents.Contains(token.Content));
+        AddedTokens.Join(parts.Added, config, parts.Encoder.FindId);
+        parts.Marks.UnionWith(parts.Added.Select(token => token.Id));
         return parts;
     }
 }

@@ -1,0 +1,138 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using SparseRM.Data.Formats;
+using SparseRM.Errors;
+
+namespace SparseRM.Data.Containers;
+
+/// <summary>
+/// The rows of a JSON document: a list of objects; such a list under <c>data</c> or under the name of a split; one row;
+/// lists or indexed objects by column (pandas' <c>to_json</c>, orient columns, split or index).
+/// </summary>
+internal static class JsonTable
+{
+    /// <summary>True for an object that holds many rows rather than being one.</summary>
+    public static bool IsWrapper(JsonElement root)
+    {
+        if (root.ValueKind != JsonValueKind.Object || root.GetPropertyCount() == 0) return false;
+        return HasData(root) || IsByColumn(root) || IsIndexed(root) || (!FormatCatalog.Knows(root) && (Lists(root).Count > 0 || Nested(root) is not null));
+    }
+
+    /// <summary>The rows, in order.</summary>
+    /// <exception cref="DataFormatException">The document has none of the shapes, or several splits.</exception>
+    public static IEnumerable<JsonElement> Rows(string path, JsonElement root)
+    {
+        if (root.ValueKind == JsonValueKind.Array) return root.EnumerateArray();
+        if (root.ValueKind != JsonValueKind.Object || root.GetPropertyCount() == 0) throw Unknown(path);
+        if (HasData(root))
+        {
+            JsonElement data = root.GetProperty("data");
+            return root.TryGetProperty("columns", out JsonElement names) && names.ValueKind == JsonValueKind.Array
+                ? BySplit(path, names, data) : data.EnumerateArray();
+        }
+        if (IsByColumn(root)) return ByColumn(root);
+        if (IsIndexed(root)) return Indexed(path, root);
+        if (FormatCatalog.Knows(root)) return [root];
+        if (Nested(root) is { } inner) return Rows(path, inner);
+        List<JsonProperty> lists = Lists(root);
+        return lists.Count switch
+        {
+            1 => lists[0].Value.EnumerateArray(),
+            > 1 => throw new DataFormatException(path, 0,
+                $"holds several lists of rows ({string.Join(", ", lists.Select(list => $"'{Name(list)}'"))}); keep the one that is meant"),
+            _ => throw Unknown(path),
+        };
+    }
+
+    private static DataFormatException Unknown(string path) => new(path, 0,
+        "expected a JSON array of rows, or an object with such an array under 'data' or a split's name, or with a list or an indexed object for each column");
+
+    private static bool HasData(JsonElement root) => root.TryGetProperty("data", out JsonElement data) && data.ValueKind == JsonValueKind.Array;
+
+    // A table under one name, such as {"train": {"prompt": [..], ..}}.
+    private static JsonElement? Nested(JsonElement root)
+        => root.GetPropertyCount() == 1 && root.EnumerateObject().First().Value is var inner && IsWrapper(inner) ? inner : null;
+
+    // Other lists of rows in the document, as the splits of a data set.
+    private static List<JsonProperty> Lists(JsonElement root)
+        => [.. root.EnumerateObject().Where(field => field.Value.ValueKind == JsonValueKind.Array && field.Value.GetArrayLength() > 0
+            && field.Value.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Object) && !Messages.AreMessages(field.Value))];
+
+    // A list for each column, all as long; a row's own lists hold messages.
+    private static bool IsByColumn(JsonElement root)
+    {
+        int rows = -1;
+        foreach (JsonProperty column in root.EnumerateObject())
+        {
+            if (column.Value.ValueKind != JsonValueKind.Array) return false;
+            int count = column.Value.GetArrayLength();
+            if (count == 0 || (rows >= 0 && count != rows)) return false;
+            rows = count;
+        }
+        return FormatCatalog.Knows(ByColumn(root).First()) && !FormatCatalog.Reads(root);
+    }
+
+    private static IEnumerable<JsonElement> ByColumn(JsonElement root)
+    {
+        (string Name, JsonElement[] Values)[] columns = [.. root.EnumerateObject().Select(column => (Name(column), column.Value.EnumerateArray().ToArray()))];
+        for (int row = 0; row < columns[0].Values.Length; row++) yield return Row(columns.Select(column => (column.Name, column.Values[row])));
+    }
+
+    // {"prompt": {"0": .., "1": ..}, ..} or {"0": {"prompt": ..}, ..}.
+    private static bool IsIndexed(JsonElement root)
+        => AllNumbered(root) || root.EnumerateObject().All(column => column.Value.ValueKind == JsonValueKind.Object && AllNumbered(column.Value));
+
+    private static bool AllNumbered(JsonElement value)
+        => value.GetPropertyCount() > 0 && value.EnumerateObject().All(field => Name(field) is { Length: > 0 } name && name.All(char.IsAsciiDigit));
+
+    private static IEnumerable<JsonElement> Indexed(string path, JsonElement root)
+    {
+        if (AllNumbered(root)) return root.EnumerateObject().Select(row => row.Value);
+        (string Name, JsonProperty[] Values)[] columns = [.. root.EnumerateObject().Select(column => (Name(column), column.Value.EnumerateObject().ToArray()))];
+        foreach ((string name, JsonProperty[] values) in columns)
+            if (!values.Select(Name).SequenceEqual(columns[0].Values.Select(Name)))
+                throw new DataFormatException(path, 0, $"the columns '{columns[0].Name}' and '{name}' have rows of other numbers");
+        return Enumerable.Range(0, columns[0].Values.Length).Select(row => Row(columns.Select(column => (column.Name, column.Values[row].Value))));
+    }
+
+    private static IEnumerable<JsonElement> BySplit(string path, JsonElement names, JsonElement data)
+    {
+        string[] columns = [.. names.EnumerateArray().Select(name => name.ValueKind == JsonValueKind.String ? name.GetString()! : name.GetRawText())];
+        foreach (JsonElement row in data.EnumerateArray())
+        {
+            if (row.ValueKind != JsonValueKind.Array || row.GetArrayLength() != columns.Length)
+                throw new DataFormatException(path, 0, $"a row under 'data' is no list of {columns.Length} values, as many as 'columns' has");
+            yield return Row(columns.Zip(row.EnumerateArray()));
+        }
+    }
+
+    // A name that is no text stays a name that nothing asks for.
+    private static string Name(JsonProperty field)
+    {
+        try
+        {
+            return field.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return "\uFFFD";
+        }
+    }
+
+    private static JsonElement Row(IEnumerable<(string Name, JsonElement Value)> fields)
+    {
+        var utf8 = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(utf8))
+        {
+            json.WriteStartObject();
+            foreach ((string name, JsonElement value) in fields)
+            {
+                json.WritePropertyName(name);
+                json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
+            }
+            json.WriteEndObject();
+        }
+        return JsonElement.Parse(utf8.WrittenSpan);
+    }
+}

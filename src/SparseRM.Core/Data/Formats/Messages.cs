@@ -1,0 +1,105 @@
+using System.Buffers;
+using System.Text.Json;
+using SparseRM.Data.Containers;
+using SparseRM.Text;
+
+namespace SparseRM.Data.Formats;
+
+/// <summary>Message lists: <c>{role, content}</c> or ShareGPT's <c>{from, value}</c>, with every other field kept.</summary>
+internal static class Messages
+{
+    /// <summary>True for a list of message objects, at least one.</summary>
+    public static bool AreMessages(JsonElement value)
+        => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 && value.EnumerateArray().All(IsMessage);
+
+    /// <summary>True for one message object.</summary>
+    public static bool IsMessage(JsonElement value)
+        => value.ValueKind == JsonValueKind.Object && ((value.TryGetProperty("role", out _) && HasTurn(value)) || IsShareGpt(value));
+
+    /// <summary>The messages of a list.</summary>
+    public static IReadOnlyList<Message> List(DataRow row, JsonElement value, string name)
+    {
+        var messages = new List<Message>();
+        foreach (JsonElement item in row.Items(value, name)) messages.Add(One(row, item, $"{name}[{messages.Count}]"));
+        return messages;
+    }
+
+    /// <summary>One message; <paramref name="at"/> is what an error calls it.</summary>
+    public static Message One(DataRow row, JsonElement item, string at)
+    {
+        if (item.ValueKind != JsonValueKind.Object) throw row.Refuse($"field '{at}' must be a message with role and content, found {DataRow.Kind(item)}");
+        (string roleName, string contentName) = IsShareGpt(item) ? ("from", "value") : ("role", "content");
+        if (!item.TryGetProperty(roleName, out JsonElement role)) throw row.Refuse($"field '{at}.{roleName}' is missing");
+        string speaker = Role(row, row.Text(role, $"{at}.{roleName}"), $"{at}.{roleName}", contentName == "value");
+        bool hasContent = item.TryGetProperty(contentName, out JsonElement content);
+        bool isNull = hasContent && content.ValueKind == JsonValueKind.Null;
+        JsonFields? fields = Fields(row, item, at, roleName, contentName, isNull);
+        if (hasContent && !isNull) return new Message(speaker, Content(row, content, $"{at}.{contentName}")) { Fields = fields };
+        // Only a message that says something else may have no text.
+        if (fields is null || !fields.Value.EnumerateObject().Any(field => field.Value.ValueKind != JsonValueKind.Null))
+            throw row.Refuse(isNull ? $"field '{at}.{contentName}' must be text, found null" : $"field '{at}.{contentName}' is missing");
+        return new Message(speaker, null) { Fields = fields };
+    }
+
+    /// <summary>A text, or the text parts of a list joined; a part of another type is refused.</summary>
+    public static string Content(DataRow row, JsonElement value, string name)
+    {
+        if (value.ValueKind != JsonValueKind.Array) return row.Text(value, name);
+        return string.Concat(value.EnumerateArray().Select((part, i) => Part(row, part, $"{name}[{i}]")));
+    }
+
+    private static string Part(DataRow row, JsonElement part, string name)
+    {
+        if (part.ValueKind == JsonValueKind.String) return row.Text(part, name);
+        if (part.ValueKind != JsonValueKind.Object) throw row.Refuse($"field '{name}' must be a text part, found {DataRow.Kind(part)}");
+        string type = part.TryGetProperty("type", out JsonElement kind) ? row.Text(kind, name + ".type") : "text";
+        if (type is not ("text" or "input_text" or "output_text"))
+            throw row.Refuse($"field '{name}' is a part of type '{type}'; only text can be scored");
+        return part.TryGetProperty("text", out JsonElement text) ? row.Text(text, name + ".text") : throw row.Refuse($"field '{name}.text' is missing");
+    }
+
+    private static bool HasTurn(JsonElement value)
+        => value.TryGetProperty("content", out _) || value.TryGetProperty("tool_calls", out _) || value.TryGetProperty("function_call", out _);
+
+    private static bool IsShareGpt(JsonElement value)
+        => value.TryGetProperty("from", out _) && value.TryGetProperty("value", out _) && !value.TryGetProperty("role", out _);
+
+    // Chat templates know system, user, assistant and tool; other words for them would be rendered as they are, or not at all.
+    private static string Role(DataRow row, string name, string at, bool isShareGpt)
+    {
+        if (name.Length == 0) throw row.Refuse($"field '{at}' is empty");
+        string? known = name.ToLowerInvariant() switch
+        {
+            "user" or "human" or "prompter" => "user",
+            "assistant" or "gpt" or "chatgpt" or "bot" or "model" or "ai" or "chatbot" => "assistant",
+            "system" => "system",
+            "tool" or "observation" or "function_response" => "tool",
+            _ => null,
+        };
+        if (known is null && isShareGpt)
+            throw row.Refuse($"field '{at}' is '{name}'; known are human, user, gpt, assistant, system, tool and observation");
+        return known ?? name;
+    }
+
+    private static JsonFields? Fields(DataRow row, JsonElement item, string at, string roleName, string contentName, bool nullContent)
+    {
+        // Role and content alone, as nearly always.
+        if (item.GetPropertyCount() == 2 && !nullContent && item.TryGetProperty(contentName, out _)) return null;
+        var utf8 = new ArrayBufferWriter<byte>();
+        int count = 0;
+        using (var json = new Utf8JsonWriter(utf8))
+        {
+            json.WriteStartObject();
+            foreach (JsonProperty field in item.EnumerateObject())
+            {
+                if (field.NameEquals(roleName) || (field.NameEquals(contentName) && !nullContent)) continue;
+                JsonText.Check(row, field, at);
+                if (field.NameEquals(contentName)) json.WriteNull("content");
+                else field.WriteTo(json);
+                count++;
+            }
+            json.WriteEndObject();
+        }
+        return count == 0 ? null : new JsonFields(JsonElement.Parse(utf8.WrittenSpan));
+    }
+}

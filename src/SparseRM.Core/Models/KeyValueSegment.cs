@@ -1,0 +1,74 @@
+using SparseRM.Backends;
+using SparseRM.Tensors;
+
+namespace SparseRM.Models;
+
+/// <summary>Keys and values of a run of tokens, for blocks 0..L, on a backend. Counted references; for the thread that owns the backend.</summary>
+/// <remarks>
+/// Layout: for each block [capacity, 2 * kv_width], keys before values. Keys are those before the rotation, so that a pass rotates them with its own and a
+/// score has the bits of the whole text's.
+/// </remarks>
+public sealed class KeyValueSegment
+{
+    private readonly DeviceBuffer _buffer;
+    private readonly Action<long>? _freed;
+    private readonly int _width, _capacity;
+    private int _references = 1;
+
+    /// <summary>Room for <paramref name="capacity"/> tokens, nothing in it yet.</summary>
+    /// <param name="backend">Where it lies; must outlive it.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="layers">Blocks 0..layers - 1.</param>
+    /// <param name="capacity">Tokens.</param>
+    /// <param name="freed">Told the bytes when the last reference goes.</param>
+    /// <exception cref="Errors.BackendException">Out of memory.</exception>
+    public KeyValueSegment(Backend backend, ModelConfig config, int layers, int capacity, Action<long>? freed = null)
+    {
+        (Layers, _capacity, _width, _freed) = (layers, capacity, Width(config), freed);
+        _buffer = backend.Allocate((long)layers * capacity * _width);
+    }
+
+    /// <summary>Blocks that it holds.</summary>
+    public int Layers { get; }
+
+    /// <summary>Bytes of memory.</summary>
+    public long Bytes => Layers * (long)_capacity * _width * sizeof(float);
+
+    /// <summary>Bytes that one token takes in <paramref name="layers"/> blocks.</summary>
+    public static long BytesPerToken(ModelConfig config, int layers) => (long)layers * Width(config) * sizeof(float);
+
+    /// <summary>Keys and values of rows [first, first + count) of a block, [count, 2 * kv_width].</summary>
+    public Tensor Rows(int layer, int first, int count) =>
+        new Tensor(_buffer, (long)layer * _capacity * _width, _capacity, _width, _width).RowRange(first, count);
+
+    /// <summary>One more holder.</summary>
+    public KeyValueSegment AddReference()
+    {
+        _references++;
+        return this;
+    }
+
+    /// <summary>One holder less; the last one frees the memory.</summary>
+    public void Release()
+    {
+        if (--_references > 0) return;
+        _buffer.Dispose();
+        _freed?.Invoke(Bytes);
+    }
+
+    private static int Width(ModelConfig config) => 2 * config.NKvHeads * config.DHead;
+}
+
+/// <summary>Rows [First, First + Count) of a segment.</summary>
+/// <param name="Segment">Where they are.</param>
+/// <param name="First">First row.</param>
+/// <param name="Count">Number of rows.</param>
+public readonly record struct KeyValueRows(KeyValueSegment Segment, int First, int Count);
+
+/// <summary>Keys and values of a text's beginning, piece by piece.</summary>
+/// <param name="Pieces">In the order of the tokens.</param>
+public sealed record KeyValuePrefix(IReadOnlyList<KeyValueRows> Pieces)
+{
+    /// <summary>Tokens that it covers.</summary>
+    public int Length { get; } = Pieces.Sum(piece => piece.Count);
+}

@@ -1,0 +1,148 @@
+using System.Runtime.ExceptionServices;
+using SparseRM.Models;
+using SparseRM.Tensors;
+
+namespace SparseRM.Engine;
+
+/// <summary>Sequences of one call on their way through the engine: queued, taken into batches, completed.</summary>
+/// <remarks>Its fields about the way belong to the queue and change under the queue's lock; results are written by whoever runs batches.</remarks>
+internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
+{
+    private TaskCompletionSource? _completion;
+    private Exception? _error;
+    private int _done;
+    private bool _isCompleted;
+
+    /// <summary>The sequences in the order in which they are run.</summary>
+    public TokenSequence[] Sequences => sequences;
+
+    /// <summary>What number each of them has for the caller.</summary>
+    public int[] Numbers => numbers;
+
+    /// <summary>Sequences that were taken into batches.</summary>
+    public int Taken { get; set; }
+
+    /// <summary>Sequences that wait.</summary>
+    public int Waiting => sequences.Length - Taken;
+
+    /// <summary>Before whom it goes.</summary>
+    public Priority Priority { get; init; }
+
+    /// <summary>Whether its texts' keys and values are kept for those that begin alike.</summary>
+    public bool KeepsPrefixes { get; init; }
+
+    /// <summary>Blocks after which its states are read, rising.</summary>
+    public abstract int[] Layers { get; }
+
+    /// <summary>Requests with the same value are handed their states together.</summary>
+    public abstract object Consumer { get; }
+
+    /// <summary>Reads the states of neighbouring parts of a batch, all of one <see cref="Consumer"/>; on the thread that owns the backend.</summary>
+    /// <param name="states">[rows, d_model] for each of <see cref="Layers"/>; the parts' rows, in their order.</param>
+    /// <param name="parts">The parts; their first one is of this request.</param>
+    public abstract void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts);
+
+    /// <summary>Says that one sequence has no result. By default the whole request fails.</summary>
+    /// <param name="index">Place in <see cref="Sequences"/>.</param>
+    /// <param name="error">Why.</param>
+    public virtual void Fail(int index, Exception error) => _error ??= error;
+
+    /// <summary>What is known of a sequence beforehand, beside what the cache finds.</summary>
+    public virtual KeyValuePrefix? Known(int index) => null;
+
+    /// <summary>Where the keys and values of a sequence's new tokens go, beside the cache: row 0 is the first that is not known; null for nowhere.</summary>
+    public virtual KeyValueSegment? Kept(int index) => null;
+
+    /// <summary>Sequences that are done.</summary>
+    public int Done => Volatile.Read(ref _done);
+
+    /// <summary>Whether it needs no more thought.</summary>
+    public bool IsCompleted => Volatile.Read(ref _isCompleted);
+
+    /// <summary>Ends when the request does.</summary>
+    public Task Completion
+    {
+        get
+        {
+            lock (this)
+            {
+                _completion ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                if (_isCompleted) SetCompletion();
+                return _completion.Task;
+            }
+        }
+    }
+
+    /// <summary>Counts sequences that are done, and completes the request with its last.</summary>
+    public bool Advance(int count)
+    {
+        lock (this)
+        {
+            _done += count;
+            if (_done < sequences.Length)
+            {
+                Monitor.PulseAll(this);
+                return false;
+            }
+        }
+        Complete(null);
+        return true;
+    }
+
+    /// <summary>Completes the request, once.</summary>
+    /// <param name="error">Why it has no result, or null.</param>
+    public void Complete(Exception? error)
+    {
+        lock (this)
+        {
+            if (_isCompleted) return;
+            _error ??= error;
+            _isCompleted = true;
+            Monitor.PulseAll(this);
+            if (_completion is not null) SetCompletion();
+        }
+    }
+
+    /// <summary>Waits until it is completed or more than <paramref name="done"/> sequences are done.</summary>
+    public void WaitBeyond(int done)
+    {
+        lock (this)
+        {
+            while (!_isCompleted && _done <= done) Monitor.Wait(this);
+        }
+    }
+
+    /// <summary>Throws why it has no result, where it has none.</summary>
+    public void ThrowIfFailed()
+    {
+        if (_error is not null) ExceptionDispatchInfo.Throw(_error);
+    }
+
+    private void SetCompletion()
+    {
+        if (_error is OperationCanceledException cancelled) _completion!.TrySetCanceled(cancelled.CancellationToken);
+        else if (_error is not null) _completion!.TrySetException(_error);
+        else _completion!.TrySetResult();
+    }
+}
+
+/// <summary>Neighbouring sequences of a request in a batch.</summary>
+/// <param name="Request">Whose.</param>
+/// <param name="First">First place in its sequences.</param>
+/// <param name="Count">How many.</param>
+internal readonly record struct BatchPart(ForwardRequest Request, int First, int Count)
+{
+    /// <summary>The sequences.</summary>
+    public ReadOnlySpan<TokenSequence> Sequences => Request.Sequences.AsSpan(First, Count);
+
+    /// <summary>States that they read.</summary>
+    public int States
+    {
+        get
+        {
+            int states = 0;
+            foreach (var sequence in Sequences) states += sequence.ReadOut.States;
+            return states;
+        }
+    }
+}
