@@ -26,7 +26,7 @@ internal static class DataReaders
             Seed("""{"prompt": "p", "completion": "good", "label": true}""" + "\n" + """{"prompt": "p", "completion": "bad", "label": false}""" + "\n")),
         Preferences("json", "pairs.json", Seed("""[{"prompt": "What is 2 + 2?", "chosen": "Four.", "rejected": "Five."}, {"prompt": "And 3?", "chosen": "Six.", "rejected": "Ten."}]""")),
         Preferences("csv", "pairs.csv", Seed("prompt,chosen,rejected\n\"What is \"\"2\"\" + 2?\",Four.,Five.\nq,\"a\nb\",c\n")),
-        Preferences("parquet", "pairs.parquet", File("ts.parquet"), File("label_i8.parquet")),
+        Preferences("parquet", "pairs.parquet", File("pairs.parquet")),
         new("score-input", "answers.jsonl", path => ScoreInputFile.Read(path).Count(),
             Seed("""
                 {"prompt": "What is 2 + 2?", "response": "Four."}

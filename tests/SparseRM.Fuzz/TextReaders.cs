@@ -28,7 +28,7 @@ internal static class TextReaders
                 "ignore_merges", "unk_token", "fuse_unk", "dropout", "(a+)+", "\\\\p{L}", "[^\\\\s]", "(?i:'s)", "(?!\\\\S)", "{1,3}", "RobertaProcessing", "sep", "cls"],
         },
         new("tokenizer-config", "tokenizer_config.json", ReadTokenizer,
-            Seed("""{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "add_bos_token": true, "add_eos_token": false, "added_tokens_decoder": {"1": {"content": "<s>", "special": true}, "9": {"content": "<x>", "lstrip": true} } , "additional_special_tokens": ["<x>"], "chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}"""))
+            Seed("""{"bos_token": "<s>", "eos_token": {"content": "<x>"}, "add_bos_token": true, "add_eos_token": false, "added_tokens_decoder": {"1": {"content": "<s>", "special": true}, "9": {"content": "<x>", "lstrip": true} } , "additional_special_tokens": ["<x>"], "chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}"""))
         {
             Words = ["bos_token", "eos_token", "added_tokens_decoder", "content", "special", "<s>", "ab", "chat_template", "name", "default", "template"],
             Beside = [("tokenizer.json", s_vocabulary)],
@@ -129,7 +129,7 @@ internal static class TextReaders
             {%- for m in messages if m.role != 'system' -%}
               {%- set ns.n = ns.n + 1 -%}{{ turn(m, loop.last) }}{{ loop.index0 ~ '/' ~ loop.length }}
             {%- else -%}{{ raise_exception('no messages') }}{%- endfor -%}
-            {{ messages | map(attribute='role') | join(', ') }}{{ messages[::-1][0].content.split(' ')[:2] }}{{ '%05.2f' | format(1.5) }}{{ range(3) | list }}
+            {{ messages | map(attribute='role') | join(', ') }}{{ messages[::-1][0].content.split(' ')[:2] }}{{ range(3) | list }}
             """);
         foreach (string name in (string[])["llama3_1", "qwen3", "gemma3"])
             yield return Seed(ChatTemplate.Named(name, new()).Source);

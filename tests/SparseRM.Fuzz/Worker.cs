@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using SparseRM.Errors;
 
 namespace SparseRM.Fuzz;
 
@@ -25,7 +26,9 @@ internal static class Worker
         foreach (byte[] seed in reader.Seeds)
         {
             File.WriteAllBytes(path, seed);
-            reader.Read(path);
+            if (Refusal(reader, path) is not { } refusal) continue;
+            Console.WriteLine($"{reader.Name}: a seed is refused, which must be valid: {refusal}");
+            return FoundFaults;
         }
         var watch = Stopwatch.StartNew();
         while (options.Iterations is { } most ? count < most : watch.Elapsed.TotalSeconds < options.Seconds)
@@ -56,8 +59,9 @@ internal static class Worker
     {
         string path = Prepare(reader, folder);
         File.Copy(input, path, overwrite: true);
-        var verdict = Verdict.Of(() => reader.Read(path));
-        Console.WriteLine(verdict is null ? $"{reader.Name}: read, or refused in one sentence" : $"{reader.Name}: {verdict.Problem}");
+        string? refusal = null;
+        var verdict = Verdict.Of(() => refusal = Refusal(reader, path));
+        Console.WriteLine($"{reader.Name}: {verdict?.Problem ?? refusal ?? "read"}");
         return verdict is null ? 0 : FoundFaults;
     }
 
@@ -72,6 +76,19 @@ internal static class Worker
 
     /// <summary>Path of the input below a worker's folder.</summary>
     public static string InputPath(FuzzReader reader, string folder) => Path.Combine(folder, reader.FileName);
+
+    private static string? Refusal(FuzzReader reader, string path)
+    {
+        try
+        {
+            reader.Read(path);
+            return null;
+        }
+        catch (SparseRMException error)
+        {
+            return error.Message;
+        }
+    }
 
     private static string Prepare(FuzzReader reader, string folder)
     {

@@ -31,7 +31,9 @@ public sealed class InputEncoder(
     }
 
     /// <summary>A text that was rendered already: marks in it are tokens. Read at its last token.</summary>
-    public TokenSequence EncodeText(string rendered) => EncodeIds(Tokenizer.Encode(rendered));
+    /// <param name="rendered">The text.</param>
+    /// <param name="addEos">Whether the tokenizer's EOS is put last, and read; see <see cref="ModelTokenizer.Note"/>.</param>
+    public TokenSequence EncodeText(string rendered, bool addEos = false) => EncodeIds(Tokenizer.Encode(rendered, addEos: addEos));
 
     /// <summary>Ids, used as they are. Read at the last one.</summary>
     public TokenSequence EncodeIds(int[] ids)

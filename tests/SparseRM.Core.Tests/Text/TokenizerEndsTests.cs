@@ -1,4 +1,6 @@
 using SparseRM.Errors;
+using SparseRM.Models;
+using SparseRM.Scoring;
 using SparseRM.Text;
 
 namespace SparseRM.Core.Tests.Text;
@@ -40,6 +42,7 @@ public class TokenizerEndsTests
         int[] begin = bos ? [0] : [];
         Assert.Equal((bos, eos), (tokenizer.UsesBos, tokenizer.AddsEos));
         Assert.Equal([.. begin, 2], tokenizer.Encode("a"));
+        Assert.Equal(eos, tokenizer.Note?.Contains("put '</s>' after a text") ?? false);
         if (tokenizer.LastId is null) return;
         Assert.Equal([.. begin, 2, 1], tokenizer.Encode("a", addEos: true));
         Assert.Equal([.. begin, 2, 1], tokenizer.Encode("a</s>", addEos: true));
@@ -52,6 +55,14 @@ public class TokenizerEndsTests
         var tokenizer = Load(Template(Text, Eos), """{"eos_token": "a"}""");
         Assert.Equal((2, 1), (tokenizer.EosId, tokenizer.LastId));
         Assert.Equal([2, 1], tokenizer.Encode("a", addEos: true));
+    }
+
+    [Fact]
+    public void Rendered_texts_are_read_at_their_eos_where_it_is_asked_for()
+    {
+        var encoder = new InputEncoder(Load(Template(Bos, Text, Eos)), null, ReadOutPosition.Last, Truncation.Refuse, nCtx: 8, dVocab: 3);
+        Assert.Equal([0, 2], encoder.EncodeText("a").Ids.ToArray());
+        Assert.Equal([0, 2, 1], encoder.EncodeText("a", addEos: true).Ids.ToArray());
     }
 
     [Fact]
