@@ -28,7 +28,9 @@ internal sealed class JinjaBudget
     /// <summary>Pays for work before it is done: one unit for a node that is evaluated or an element that is touched.</summary>
     public void Spend(long work)
     {
-        if (work > _workLeft) throw new JinjaException($"the render takes more than {_work:N0} units of work (expressions, elements, blocks of characters); simplify the template");
+        work = Math.Max(work, 0);
+        if (work > _workLeft) throw new JinjaException(
+            $"the render takes more than {_work:N0} units of work (expressions, elements, blocks of characters); simplify the template");
         _workLeft -= work;
         _untilLook -= (int)Math.Min(work, BetweenLooks);
         if (_untilLook > 0) return;
@@ -53,7 +55,7 @@ internal sealed class JinjaBudget
     public void Hold(long bytes)
     {
         if (bytes > _bytesLeft) throw new JinjaException($"the render builds more than {_bytes >> 20:N0} MiB of texts and lists; simplify the template");
-        _bytesLeft -= bytes;
+        _bytesLeft -= Math.Max(bytes, 0);
     }
 
     /// <summary>Pays for a list of so many items before it is built.</summary>
