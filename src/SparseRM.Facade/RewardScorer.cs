@@ -179,7 +179,7 @@ public sealed class RewardScorer : IDisposable
     /// <summary>Counts by the data's own rules over scores of all completions.</summary>
     public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var completions = Completions.Of(Backbone.Encoder, Position, data);
+        var completions = Completions.Of(Backbone.Encoder, Position, data, cancel);
         var scores = ScoreBatch(completions.Sequences, progress, cancel);
         return Data.Evaluation.PreferenceEvaluation.Evaluate(data, completions.Scores(row => scores[row]));
     }
