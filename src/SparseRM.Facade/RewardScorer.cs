@@ -60,6 +60,15 @@ public sealed class RewardScorer : IDisposable
         if (reward.NeedsSae) RequireSae(name, reward, sae);
         AttachedReward? attached = null;
         backbone.Engine.Use(() => attached = new AttachedReward(backbone.Backend, reward, sae));
+        try
+        {
+            KnownAnswers.Check(name, backbone, reward, attached!);
+        }
+        catch
+        {
+            backbone.Engine.Use(attached!.Dispose);
+            throw;
+        }
         return new RewardScorer(backbone.Share(), reward, attached!);
     }
 
@@ -189,14 +198,12 @@ public sealed class RewardScorer : IDisposable
         Explain(Backbone.Encoder.Encode(dialogue), directions, tokens);
 
     /// <summary>Why an input got its score: one forward pass gives the score and every token's part in it.</summary>
+    /// <exception cref="SparseRMException">The input cannot be scored, or several heads are aggregated otherwise than by their mean.</exception>
     public RewardExplanation Explain(EncodedInput input, int directions = 8, int tokens = 5)
     {
-        // The second sequence is the first one's text: it computes nothing.
-        TokenSequence[] sequences = [new(input.Ids, ReadOut.Each(0, input.Ids.Length)), input.ReadAt(Position)];
-        var request = InputsRequest.Of(sequences, Attached, Priority.Bulk, Backbone.Backend);
-        Backbone.Engine.Run(request);
-        request.ThrowFirst();
-        return RewardExplanation.Of(Reward, Backbone, input, request, directions, tokens);
+        var result = ScoreAll([input], new ScoreOptions { Priority = Priority.Bulk, Explain = directions, ExplainTokens = tokens })[0];
+        if (result.Error is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(result.Error);
+        return result.Explanation!;
     }
 
     /// <summary>The sequence that this reward model reads of a dialogue.</summary>
@@ -263,7 +270,7 @@ public sealed class RewardScorer : IDisposable
             };
             return [.. inputs.Select(input => input.ReadAt(Position))];
         }
-        catch (SparseRMException e) when (e is not ModelFormatException)
+        catch (SparseRMException e)
         {
             throw new DataFormatException(path, line.Line, e.Message);
         }
