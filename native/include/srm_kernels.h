@@ -62,7 +62,7 @@ enum {
 // Values equal those of SparseRM.Backends.GatedActivationKind.
 enum { SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2 };
 
-// Gates of sparse autoencoders: the cases of SparseRM.Sae.SaeActivation.
+// Gates of sparse autoencoders; values equal those of SparseRM.Backends.SaeGateKind.
 enum { SRMK_SAE_RELU = 0, SRMK_SAE_JUMPRELU = 1, SRMK_SAE_TOPK = 2, SRMK_SAE_GROUPMAX = 3, SRMK_SAE_GATED = 4 };
 
 // What srmk_probe measures: multiply-adds of f32 by instruction set, dot products of bf16, reads by where the bytes

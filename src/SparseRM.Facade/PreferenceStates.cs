@@ -47,6 +47,9 @@ public sealed class PreferenceStates
     /// <summary>Names an item's prompt: pairs of one prompt are never split between training and held-out part.</summary>
     public string PromptOf(int item) => string.Join('\u001f', Data.Items[item].Prompt.Select(message => $"{message.Role}\u001e{message.Content}\u001e{message.Fields?.Value}"));
 
+    /// <summary>The tokens of a completion with its prompt.</summary>
+    internal TokenSequence SequenceOf(int row) => _completions.Sequences[row];
+
     /// <summary>Encodes a set, and reads its states where they are to be kept: from the cache what it has.</summary>
     /// <param name="backbone">The model; must outlive the states.</param>
     /// <param name="layer">Block after which they are read.</param>

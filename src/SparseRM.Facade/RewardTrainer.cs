@@ -91,6 +91,20 @@ public sealed class RewardTrainer : IDisposable
     public FitResult Fit(
         PreferenceStates states, FitOptions options, IReadOnlySet<int>? items = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
+        var (fit, rows) = FitWithoutProbe(states, options, items, progress, cancel);
+        var model = fit.Reward;
+        using var scorer = Backbone.Attach(model, _sae);
+        var probe = RewardProbe.Of(Backbone.Arithmetic, RewardProbe.Choose(rows.Select(states.SequenceOf)), sequences => scorer.HeadScores(sequences, cancel));
+        return fit with { Reward = new RewardModel([model.Components[0].With(probe)], model.Aggregate) };
+    }
+
+    /// <summary>As <see cref="Fit"/>, for a model that is not kept; also gives the completions that it was fitted on.</summary>
+    internal (FitResult Fit, IReadOnlyList<int> Rows) FitWithoutProbe(
+        PreferenceStates states, FitOptions options, IReadOnlySet<int>? items, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        if (options.Heads < 1) throw new SparseRMException(ErrorKind.Usage, $"option heads is {options.Heads}; it must be at least 1.");
+        if (options.Aggregate.NeedsSeveralHeads && options.Heads == 1)
+            throw new SparseRMException(ErrorKind.Usage, $"option aggregate is {options.Aggregate}, which needs several heads; set option heads to at least 2, or aggregate by mean.");
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
         var places = new PairPlaces(pairs, states.Count);
         var (input, warnings) = MakeInput(states, places, options, progress, cancel);
@@ -101,11 +115,13 @@ public sealed class RewardTrainer : IDisposable
         {
             foreach (var (pair, isChosen) in places[row]) v.CopyTo((isChosen ? chosen : rejected).AsSpan(pair * input.Count));
         }, progress, cancel);
-        var training = options.Training;
-        var epochs = new Progress(progress, training);
-        var head = HeadTrainer.Train(
-            new PairInputs(chosen, rejected, input.Count), training, [.. pairs.Select(pair => states.PromptOf(pair.Item))], epochs, cancel);
-        return new FitResult(new RewardModel(input, head.Head, head.MeanInput, Metadata(states, pairs.Length, options, head)), head, warnings);
+        var trained = HeadTrainer.TrainEnsemble(
+            new PairInputs(chosen, rejected, input.Count), options.Training, options.Heads, options.Bootstrap,
+            [.. pairs.Select(pair => states.PromptOf(pair.Item))], new Progress(progress, options.Training), cancel);
+        var component = new RewardComponent(
+            RewardComponent.DefaultName, 1, input, [.. trained.Heads.Select(head => head.Head)], trained.Heads[0].MeanInput,
+            Metadata(states, pairs.Length, options, trained), trained.Novelty);
+        return (new FitResult(new RewardModel([component], options.Aggregate), trained.Heads, warnings), places.Rows);
     }
 
     /// <summary>The scores that a fitted reward model gives to completions, by row; NaN for those that are not asked for.</summary>
@@ -117,8 +133,15 @@ public sealed class RewardTrainer : IDisposable
     {
         var scores = new float[states.Count];
         Array.Fill(scores, float.NaN);
-        ReadInputs(states, rows ?? [.. Enumerable.Range(0, states.Count)], reward.Input, _options.Backbone.Threads,
-            (row, v) => scores[row] = (float)reward.Head.Score(v), null, cancel);
+        rows ??= [.. Enumerable.Range(0, states.Count)];
+        int count = reward.HeadCount, at = 0;
+        var heads = new float[checked(states.Count * count)];
+        foreach (var component in reward.Components)
+        {
+            ReadInputs(states, rows, component.Input, _options.Backbone.Threads, (row, v) => component.HeadScores(v, heads.AsSpan((row * count) + at)), null, cancel);
+            at += component.Heads.Count;
+        }
+        foreach (int row in rows) scores[row] = reward.Total(heads.AsSpan(row * count, count));
         return scores;
     }
 
@@ -255,7 +278,7 @@ public sealed class RewardTrainer : IDisposable
         }, progress, cancel);
     }
 
-    private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedHead head)
+    private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedEnsemble trained)
     {
         bool usesSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
         return new RewardModelMetadata
@@ -263,7 +286,8 @@ public sealed class RewardTrainer : IDisposable
             Identity = Backbone.Identity(Layer, _options.Position), TemplateSource = Backbone.Template?.Source ?? "", DType = Backbone.Compute.Name().ToLowerInvariant(),
             SaeId = usesSae ? _sae?.Id : null, GatingMode = usesSae ? _sae?.GatingMode : null, Loss = PreferenceLoss.Name(options.Training.Loss),
             Margin = options.Training.Margin, K = options.Input == HeadInputKind.Dense ? null : options.K, Seed = options.Training.Seed,
-            DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = head.HeldOutPairs, HeldOutAccuracy = head.HeldOutAccuracy,
+            DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = trained.Heads[0].HeldOutPairs, HeldOutAccuracy = trained.HeldOutAccuracy,
+            Bootstrap = options.Bootstrap && options.Heads > 1,
             EngineVersion = EngineVersion,
         };
     }

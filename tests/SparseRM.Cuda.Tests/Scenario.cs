@@ -101,9 +101,9 @@ internal static class Scenario
         backend.Add(vector, vector, Marked(1, 6));
         latents = new SparseLatents();
         using var encoder = new SaeEncoder(backend, Sae(files, Random(9 * 4)), DType.F32);
-        backend.SaeEncode(Filled(3, 4), encoder, latents);
+        backend.SaeEncode(Filled(3, 4), encoder.Weights, latents);
         var counts = Marked(2, 9);
-        backend.CountActive(Filled(3, 4), encoder, [1, 0, 0, 2, 3, 1], counts);
+        backend.CountActive(Filled(3, 4), encoder.Weights, [1, 0, 0, 2, 3, 1], counts);
         Count(backend, files, Filled(3, 4), counts);
     }
 
@@ -132,7 +132,7 @@ internal static class Scenario
         backend.Select(OpKind.SaeEncode, "mma_sync");
         var weights = Enumerable.Range(0, 9 * 4).Select(i => (i % 7 - 3) / 4f).ToArray();
         using var encoder = new SaeEncoder(backend, Sae(files, weights, new SaeActivation.Relu()), DType.BF16);
-        backend.CountActive(x, encoder, [1, 0, 0, 2, 3, 1], counts);
+        backend.CountActive(x, encoder.Weights, [1, 0, 0, 2, 3, 1], counts);
     }
 
     private static SparseAutoencoder Sae(WeightFiles files, float[] weights, SaeActivation? activation = null) => new()

@@ -143,15 +143,15 @@ public static class OpChecks
     }
 
     /// <summary>See <see cref="Backend.SaeEncode"/>.</summary>
-    public static void SaeEncode(Tensor x, Sae.SaeEncoder encoder) =>
-        Require(x.Columns == encoder.Sae.DIn, nameof(SaeEncode), $"x is {x}, the SAE takes d_in = {encoder.Sae.DIn}");
+    public static void SaeEncode(Tensor x, SaeWeights weights) =>
+        Require(x.Columns == weights.DIn, nameof(SaeEncode), $"x is {x}, the SAE takes d_in = {weights.DIn}");
 
     /// <summary>See <see cref="Backend.CountActive"/>.</summary>
-    public static void CountActive(Tensor x, Sae.SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    public static void CountActive(Tensor x, SaeWeights weights, ReadOnlySpan<int> times, Tensor counts)
     {
-        SaeEncode(x, encoder);
+        SaeEncode(x, weights);
         Require(times.Length == 2L * x.Rows, nameof(CountActive), $"{times.Length} times for the two sides of {x.Rows} rows");
-        Require(counts.Rows == 2 && counts.Columns == encoder.Sae.DSae, nameof(CountActive), $"counts is {counts}, expected [2, {encoder.Sae.DSae}]");
+        Require(counts.Rows == 2 && counts.Columns == weights.DSae, nameof(CountActive), $"counts is {counts}, expected [2, {weights.DSae}]");
     }
 
     /// <summary>See <see cref="Backend.Score"/>.</summary>

@@ -5,7 +5,7 @@ using SparseRM.Tensors;
 namespace SparseRM.Fitting;
 
 /// <summary>Counts active latents on a backend and hands them to a <see cref="LatentFrequency"/>: no latents come to the host. Not thread-safe.</summary>
-public sealed class LatentCounter : IDisposable
+internal sealed class LatentCounter : IDisposable
 {
     // Counts are F32 there: exact integers below 2^24.
     private const long MostSamples = 1 << 23;

@@ -30,7 +30,9 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     }
 
     /// <summary>A text that was rendered already: marks in it are tokens, and which tokens are the answer is not known.</summary>
-    public EncodedInput EncodeText(string rendered) => EncodeIds(Tokenizer.Encode(rendered));
+    /// <param name="rendered">The text.</param>
+    /// <param name="addEos">Whether the tokenizer's EOS is put last; see <see cref="ModelTokenizer.Note"/>.</param>
+    public EncodedInput EncodeText(string rendered, bool addEos = false) => EncodeIds(Tokenizer.Encode(rendered, addEos: addEos));
 
     /// <summary>Ids, used as they are; which of them are the answer is not known.</summary>
     public EncodedInput EncodeIds(ReadOnlyMemory<int> ids) => Checked(ids, ids.Length, ids.Length);

@@ -56,6 +56,19 @@ public sealed class RewardHead
         return score;
     }
 
+    /// <summary>d score / d v at v: W1 and W2 of the units that are on.</summary>
+    internal double[] Slopes(ReadOnlySpan<float> v)
+    {
+        var slopes = new double[v.Length];
+        for (int unit = 0; unit < HiddenUnits; unit++)
+        {
+            if (PreActivation(unit, v) <= 0) continue;
+            var row = Row(unit);
+            for (int i = 0; i < slopes.Length; i++) slopes[i] += (double)_w2[unit] * row[i];
+        }
+        return slopes;
+    }
+
     /// <summary>Row <paramref name="unit"/> of W1.</summary>
     internal ReadOnlySpan<float> Row(int unit) => _w1.AsSpan(unit * InputCount, InputCount);
 

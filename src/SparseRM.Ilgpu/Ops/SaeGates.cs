@@ -1,8 +1,8 @@
 using ILGPU;
 using ILGPU.Algorithms;
 using ILGPU.Algorithms.ScanReduceOperations;
+using SparseRM.Backends;
 using SparseRM.Ilgpu.Kernels;
-using SparseRM.Sae;
 
 namespace SparseRM.Ilgpu.Ops;
 
@@ -12,11 +12,9 @@ internal static class SaeGates
     /// <summary>Parts of a row, one a lane.</summary>
     public const int Parts = 64;
 
-    private const int Relu = 0, JumpRelu = 1, TopK = 2, GroupMax = 3, Gated = 4;
-
     /// <summary>An activation and its vectors.</summary>
     internal readonly struct Gate(
-        SparseAutoencoder sae, ArrayView<float> threshold, ArrayView<float> gateBias, ArrayView<float> magnitudeScale, ArrayView<float> magnitudeBias,
+        SaeWeights sae, ArrayView<float> threshold, ArrayView<float> gateBias, ArrayView<float> magnitudeScale, ArrayView<float> magnitudeBias,
         ArrayView<ulong> kth)
     {
         public readonly ArrayView<float> Threshold = threshold, GateBias = gateBias, MagnitudeScale = magnitudeScale, MagnitudeBias = magnitudeBias;
@@ -24,21 +22,13 @@ internal static class SaeGates
         /// <summary>For TopK, the smallest active key of each row.</summary>
         public readonly ArrayView<ulong> Kth = kth;
 
-        public readonly int Kind = sae.Activation switch
-        {
-            SaeActivation.Relu => Relu,
-            SaeActivation.JumpRelu => JumpRelu,
-            SaeActivation.TopK => TopK,
-            SaeActivation.GroupMax => GroupMax,
-            SaeActivation.Gated => Gated,
-            _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
-        };
+        public readonly int Kind = (int)sae.Gate.Kind;
 
         /// <summary>Latents of which at most one is active: 1, but for GroupMax.</summary>
-        public readonly int Size = sae.Activation is SaeActivation.GroupMax group ? sae.DSae / SaeGate.Capacity(group, sae.DSae) : 1;
+        public readonly int Size = sae.Gate.Kind == SaeGateKind.GroupMax ? sae.DSae / sae.K : 1;
 
         /// <summary>How many such sets a row has.</summary>
-        public readonly int Sets = sae.Activation is SaeActivation.GroupMax grouped ? SaeGate.Capacity(grouped, sae.DSae) : sae.DSae;
+        public readonly int Sets = sae.Gate.Kind == SaeGateKind.GroupMax ? sae.K : sae.DSae;
     }
 
     /// <summary>What three kernels take: the first writes counts, the second puts starts in their place, the third reads those.</summary>
@@ -140,14 +130,14 @@ internal static class SaeGates
     private static float Value(Rows<float> pre, Gate gate, int row, int latent)
     {
         float p = pre[row, latent];
-        if (gate.Kind == Gated)
+        if (gate.Kind == (int)SaeGateKind.Gated)
         {
             // By way of F64, so that both kernels round alike on every device.
             float magnitude = (float)((double)p * gate.MagnitudeScale[latent]) + gate.MagnitudeBias[latent];
             return FloatBits.IsPositive(p + gate.GateBias[latent]) ? magnitude : 0;
         }
-        if (gate.Kind == JumpRelu) return FloatBits.IsGreater(p, gate.Threshold[latent]) ? p : 0;
-        if (gate.Kind == TopK) return SaeTopK.Key(p, latent) >= gate.Kth[row] ? p : 0;
+        if (gate.Kind == (int)SaeGateKind.JumpRelu) return FloatBits.IsGreater(p, gate.Threshold[latent]) ? p : 0;
+        if (gate.Kind == (int)SaeGateKind.TopK) return SaeTopK.Key(p, latent) >= gate.Kth[row] ? p : 0;
         return p;
     }
 }
