@@ -66,7 +66,7 @@ public sealed class Rewards : IAsyncLifetime
         string path = _folder.File($"{task}.safetensors");
         using var trainer = RewardTrainer.Open(new TrainerOptions { Backbone = Backbone, Sae = SharedData.MiniWorld("saes", "gemma-scope", "layer_4", "width_2k", "average_l0_25") });
         var pairs = PreferenceFile.Read(SharedData.MiniWorld("pairs", $"{task}.train.jsonl"), new PreferenceReadOptions { Limit = 100 });
-        var fit = new FitOptions { K = 8, Training = new HeadTrainingOptions { MaxEpochs = 6, HiddenUnits = 32, Threads = 1 } };
+        var fit = new FitOptions { K = 8, Heads = 3, Training = new HeadTrainingOptions { MaxEpochs = 6, HiddenUnits = 32, Threads = 1 } };
         RewardModelFile.Save(path, trainer.Fit(trainer.ReadStates(pairs), fit).Reward);
         return path;
     }

@@ -99,7 +99,7 @@ function card(result, name, most) {
   article.append(
     make("p", { className: "score" }, signed(result.score)),
     make("p", { className: "facts quiet" }, ...facts.map(fact => make("span", {}, fact))));
-  if (result.explanation) article.append(text(result.explanation.tokens, most), bars(result.explanation));
+  if (result.explanation) article.append(text(result.explanation.tokens, most), ...result.explanation.components.map(bars));
   return article;
 }
 

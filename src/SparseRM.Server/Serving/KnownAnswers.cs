@@ -11,14 +11,21 @@ internal static class KnownAnswers
     /// <param name="scorer">Open.</param>
     /// <param name="cancel">Gives up.</param>
     /// <exception cref="SparseRMException">An answer is wrong; names both scores.</exception>
-    public static async Task CheckAsync(string name, RewardScorer scorer, CancellationToken cancel)
+    public static Task CheckAsync(string name, RewardScorer scorer, CancellationToken cancel) => Task.Run(
+        () =>
+        {
+            if (scorer.CheckKnownAnswers(name, cancel).Count == 0) CheckRepetition(name, scorer, cancel);
+        },
+        cancel);
+
+    private static void CheckRepetition(string name, RewardScorer scorer, CancellationToken cancel)
     {
         int bos = scorer.Backbone.Tokenizer?.BosId ?? 0;
         int[] ids = [bos, .. Enumerable.Range(1, 7).Select(i => (bos + 11 * i) % scorer.Backbone.Config.DVocab)];
-        var input = scorer.Backbone.Encoder.EncodeIds(ids, 1, ids.Length);
-        float first = await scorer.ScoreAsync(input.ReadAt(scorer.Position), null, cancel).ConfigureAwait(false);
-        float again = await scorer.ScoreAsync(input.ReadAt(scorer.Position), null, cancel).ConfigureAwait(false);
-        if (BitConverter.SingleToInt32Bits(first) != BitConverter.SingleToInt32Bits(again))
-            throw new SparseRMException(ErrorKind.Numeric, string.Create(CultureInfo.InvariantCulture, $"{name}: one input scored {first:R} and then {again:R}; the machine or its kernels compute something else each time"));
+        var sequence = scorer.Backbone.Encoder.EncodeIds(ids, 1, ids.Length).ReadAt(scorer.Position);
+        float first = scorer.ScoreBatch([sequence], null, cancel)[0], again = scorer.ScoreBatch([sequence], null, cancel)[0];
+        if (BitConverter.SingleToInt32Bits(first) == BitConverter.SingleToInt32Bits(again)) return;
+        throw new SparseRMException(ErrorKind.Numeric, string.Create(CultureInfo.InvariantCulture,
+            $"{name}: one input scored {first:R} and then {again:R}; the machine or its kernels compute something else each time"));
     }
 }

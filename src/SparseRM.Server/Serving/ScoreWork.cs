@@ -15,8 +15,8 @@ internal sealed record ScoreWork(IReadOnlyList<ScoreItem> Items)
     /// <summary>Tokens that truncation leaves; null for the model's context.</summary>
     public int? MaxTokens { get; init; }
 
-    /// <summary>Whether the score of each token is wanted.</summary>
-    public PerToken? PerToken { get; init; }
+    /// <summary>For which tokens a score of their own is wanted.</summary>
+    public PerToken PerToken { get; init; }
 
     /// <summary>Whether the spread of the heads is wanted.</summary>
     public bool Doubt { get; init; }

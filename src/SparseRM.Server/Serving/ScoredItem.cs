@@ -11,9 +11,9 @@ internal sealed class ScoredItem
     private ScoredItem(ScoreItem item, ScoreResult? result, Fault? fault) => (Item, _result, Fault) = (item, result, fault);
 
     /// <summary>A score.</summary>
-    public static ScoredItem Of(ScoreItem item, EncodedItem encoded, ScoreResult result, ModelTokenizer? tokenizer, RewardExplanation? explanation = null) =>
+    public static ScoredItem Of(ScoreItem item, EncodedItem encoded, ScoreResult result, ModelTokenizer? tokenizer) =>
         result.Error is { } error
-            ? Failed(item, Fault.Of(error, item.Field)) : new(item, result, null) { Encoded = encoded, Tokenizer = tokenizer, Explanation = explanation };
+            ? Failed(item, Fault.Of(error, item.Field)) : new(item, result, null) { Encoded = encoded, Tokenizer = tokenizer };
 
     /// <summary>No score.</summary>
     public static ScoredItem Failed(ScoreItem item, Fault fault) => new(item, null, fault);
@@ -44,5 +44,5 @@ internal sealed class ScoredItem
     private ModelTokenizer? Tokenizer { get; init; }
 
     /// <summary>Why it has its score, where that was asked for.</summary>
-    public RewardExplanation? Explanation { get; private init; }
+    public RewardExplanation? Explanation { get; set; }
 }

@@ -1,4 +1,4 @@
-using SparseRM.Errors;
+using SparseRM.Models;
 using SparseRM.Server.Http;
 
 namespace SparseRM.Server.Serving;
@@ -15,56 +15,61 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         if (work.Items.Count > options.Limits.Items)
             throw new Fault(FaultKind.TooMany, $"the request has {work.Items.Count} inputs, this server takes {options.Limits.Items}; send them in parts");
         using var use = new RewardUse(registry, work.Model);
-        var deadline = work.Deadline is { } own && own < options.Limits.Deadline ? own : options.Limits.Deadline;
         var answers = new ScoredItem[work.Items.Count];
         var encoded = new EncodedItem[answers.Length];
-        var running = new List<(int Index, Task<ScoreResult> Score)>(answers.Length);
+        var running = new List<int>(answers.Length);
         for (int i = 0; i < answers.Length; i++)
         {
             try
             {
                 encoded[i] = use.Reward.Encoder.Encode(work.Items[i], work);
-                running.Add((i, ScoreOne(use.Reward.Scorer, encoded[i], work, deadline, cancel)));
+                running.Add(i);
             }
             catch (Exception error)
             {
                 answers[i] = ScoredItem.Failed(work.Items[i], Fault.Of(error, work.Items[i].Field));
             }
         }
-        Fault? whole = null;
-        foreach (var (index, score) in running)
+        var results = await RunAsync(use.Reward.Scorer, [.. running.Select(i => encoded[i].Input)], work, cancel).ConfigureAwait(false);
+        for (int next = 0; next < running.Count; next++)
         {
-            try
-            {
-                var result = await score.ConfigureAwait(false);
-                answers[index] = ScoredItem.Of(work.Items[index], encoded[index], result, use.Reward.Scorer.Backbone.Tokenizer, Explain(use.Reward.Scorer, encoded[index], work));
-            }
-            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
-            {
-                throw;
-            }
-            catch (Exception error)
-            {
-                var fault = Fault.Of(error, work.Items[index].Field);
-                if (fault.Kind is FaultKind.Full or FaultKind.Deadline or FaultKind.Unavailable) whole = fault;
-                answers[index] = ScoredItem.Failed(work.Items[index], fault);
-            }
+            int i = running[next];
+            answers[i] = ScoredItem.Of(work.Items[i], encoded[i], results[next], use.Reward.Scorer.Backbone.Tokenizer);
+            if (work.Explain is var (directions, tokens) && answers[i].Fault is null)
+                answers[i].Explanation = await Task.Run(() => use.Reward.Scorer.Explain(encoded[i].Input, directions, tokens), cancel).ConfigureAwait(false);
         }
-        if (whole is not null) throw whole;
         foreach (var answer in answers) metrics.Scored(answer);
+        use.Reward.Drift.Offer(use.Reward, answers);
         recent.Add(use.Reward, answers);
         return new ScoreAnswer(use.Reward, answers);
     }
 
-    private static RewardExplanation? Explain(RewardScorer scorer, EncodedItem item, ScoreWork work) =>
-        work.Explain is var (directions, tokens) ? scorer.Explain(item.Input, directions, tokens) : null;
-
-    private static async Task<ScoreResult> ScoreOne(RewardScorer scorer, EncodedItem item, ScoreWork work, TimeSpan deadline, CancellationToken cancel)
+    private async Task<IReadOnlyList<ScoreResult>> RunAsync(RewardScorer scorer, IReadOnlyList<EncodedInput> inputs, ScoreWork work, CancellationToken cancel)
     {
-        var call = new ScoreCallOptions { Priority = work.Priority, Deadline = deadline };
-        float score = await scorer.ScoreAsync(item.Input.ReadAt(scorer.Position), call, cancel).ConfigureAwait(false);
-        float[]? tokens = work.PerToken is null ? null : await Task.Run(() => scorer.ScoreTokens(item.Input), cancel).ConfigureAwait(false);
-        return new ScoreResult(score) { TokenScores = tokens, Tokens = item.Input.Ids.Length };
+        if (inputs.Count == 0) return [];
+        if (work.Explain is not null && inputs.Count > options.Limits.Explained)
+            throw new Fault(FaultKind.TooMany, $"explanations of {inputs.Count} inputs are asked for, this server gives {options.Limits.Explained} at once; send them in parts", "explain");
+        var call = new ScoreOptions
+        {
+            Priority = work.Priority,
+            Deadline = work.Deadline is { } own && own < options.Limits.Deadline ? own : options.Limits.Deadline,
+            PerToken = work.PerToken,
+            // What a reward model does not know is answered with null.
+            Doubt = work.Doubt && scorer.Reward.HasDoubt,
+            Novelty = work.Novelty && scorer.Reward.HasNovelty,
+        };
+        try
+        {
+            return await scorer.ScoreAllAsync(inputs, call, cancel).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception error)
+        {
+            throw Fault.Of(error);
+        }
     }
 }
 

@@ -10,6 +10,17 @@ internal static class ExplanationWriting
     public static void Write(Utf8JsonWriter json, ScoredItem item, RewardExplanation explanation)
     {
         json.WriteStartObject("explanation");
+        json.WriteStartArray("components");
+        foreach (var component in explanation.Components) WriteComponent(json, component);
+        json.WriteEndArray();
+        WriteTokens(json, item, explanation);
+        json.WriteEndObject();
+    }
+
+    private static void WriteComponent(Utf8JsonWriter json, ComponentExplanation explanation)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", explanation.Name);
         json.WriteNumber("mean_score", explanation.Parts.MeanScore);
         json.WriteNumber("directions", explanation.Parts.Shares.Count);
         json.WriteStartArray("top");
@@ -38,7 +49,7 @@ internal static class ExplanationWriting
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        WriteTokens(json, item, explanation);
+        json.WriteNumber("remainder", explanation.Remainder);
         json.WriteEndObject();
     }
 
@@ -47,8 +58,8 @@ internal static class ExplanationWriting
     {
         var input = item.Encoded.Input;
         var pushes = new double[input.Ids.Length];
-        foreach (var (_, tokens) in explanation.Top)
-            foreach (var token in tokens) pushes[token.Position] += token.Push;
+        foreach (var token in explanation.Components.SelectMany(component => component.Top).SelectMany(direction => direction.Tokens))
+            pushes[token.Position] += token.Push;
         json.WriteStartArray("tokens");
         for (int i = 0; i < pushes.Length; i++)
         {

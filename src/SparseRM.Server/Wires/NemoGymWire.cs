@@ -33,7 +33,6 @@ internal static class NemoGymWire
             json.WriteNumber("reward", result.Score);
             json.WriteStartObject("reward_components");
             foreach (var component in result.Components) json.WriteNumber(component.Name, component.Score);
-            if (result.Components.Count == 0) json.WriteNumber(answer.Reward.Name, result.Score);
             json.WriteEndObject();
             json.WriteEndObject();
         }).ConfigureAwait(false);

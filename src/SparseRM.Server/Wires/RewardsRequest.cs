@@ -43,9 +43,9 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
         Deadline = request.Whole("deadline_ms", 1) is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null,
     };
 
-    private static PerToken? PerTokenOf(JsonElement request)
+    private static PerToken PerTokenOf(JsonElement request)
     {
-        if (!request.Has("per_token", out var value) || value.ValueKind == JsonValueKind.False) return null;
+        if (!request.Has("per_token", out var value) || value.ValueKind == JsonValueKind.False) return PerToken.None;
         if (value.ValueKind == JsonValueKind.True) return PerToken.Token;
         return request.Word("per_token", "token", "sentence", "step") switch { "sentence" => PerToken.Sentence, "step" => PerToken.Step, _ => PerToken.Token };
     }

@@ -71,15 +71,12 @@ internal static class RewardsWire
         if (request.Work.Doubt) WriteNullable(json, "standard_deviation", result.StandardDeviation);
         if (request.Work.Novelty) WriteNullable(json, "novelty", result.Novelty);
         if (request.Components) WriteComponents(json, result);
-        if (result.TokenScores is { } scores)
+        if (request.Work.PerToken != PerToken.None)
         {
-            json.WriteNumbers("token_scores", scores);
-            if (result.TokenPositions is { } positions)
-            {
-                json.WriteStartArray("token_positions");
-                foreach (int position in positions) json.WriteNumberValue(position);
-                json.WriteEndArray();
-            }
+            json.WriteNumbers("token_scores", [.. result.TokenScores.Select(token => token.Score)]);
+            json.WriteStartArray("token_positions");
+            foreach (var token in result.TokenScores) json.WriteNumberValue(token.Position);
+            json.WriteEndArray();
         }
         if (item.Explanation is { } explanation) ExplanationWriting.Write(json, item, explanation);
     }
@@ -92,7 +89,6 @@ internal static class RewardsWire
             json.WriteStartObject();
             json.WriteString("name", component.Name);
             json.WriteNumber("score", component.Score);
-            WriteNullable(json, "standard_deviation", component.StandardDeviation);
             json.WriteEndObject();
         }
         json.WriteEndArray();

@@ -18,7 +18,7 @@ internal static class VllmPoolingWire
         var encoding = NumberEncoding.Of(request);
         var work = VllmFields.Work(request, VllmFields.Inputs(request));
         var answer = await call.ScoreAsync(perToken ? work with { PerToken = PerToken.Token } : work).ConfigureAwait(false);
-        float[][] values = [.. answer.Items.Select(item => VllmFields.Activated(request, perToken ? item.Result.TokenScores! : [item.Score]))];
+        float[][] values = [.. answer.Items.Select(item => VllmFields.Activated(request, perToken ? [.. item.Result.TokenScores.Select(token => token.Score)] : [item.Score]))];
         string id = VllmFields.Id(request, "pool");
         if (encoding.IsBytes)
         {

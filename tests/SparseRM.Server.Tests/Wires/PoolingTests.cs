@@ -30,7 +30,8 @@ public class PoolingTests(Rewards rewards)
         var answer = (await rewards.Server.Post("/pooling", $$"""{"input": {{Input}}, "use_activation": false, "task": "token_classify"}""")).Ok;
         var data = answer.GetProperty("data")[0].GetProperty("data").EnumerateArray().ToArray();
         int[] ids = rewards.Ids("What is 2 + 2?", "4");
-        float[] expected = rewards.Scorer.ScoreTokens(rewards.Scorer.Backbone.Encoder.EncodeIds(ids));
+        var input = rewards.Scorer.Backbone.Encoder.EncodeIds(ids);
+        float[] expected = [.. rewards.Scorer.ScoreAll([input], new ScoreOptions { PerToken = PerToken.Token })[0].TokenScores.Select(token => token.Score)];
         Assert.Equal(ids.Length, data.Length);
         for (int i = 0; i < data.Length; i++) JsonAssert.Score(expected[i], Assert.Single(data[i].EnumerateArray().ToArray()));
         JsonAssert.Score(Score, data[^1][0]);
