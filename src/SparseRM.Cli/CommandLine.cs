@@ -50,6 +50,7 @@ internal static class CommandLine
             new FitCommand(session),
             new ScoreCommand(session),
             new EvaluateCommand(session),
+            new ServeCommand(session),
             new InspectCommand(session),
             new ActivationsCommand(session),
             new EncodeCommand(session),
