@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace SparseRM.Conformance;
 
-/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, and Core &lt;- Ilgpu &lt;- Cli. Any other arrow fails.</summary>
+/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, Core &lt;- Ilgpu &lt;- Cli, and Facade &lt;- Server &lt;- Cli. Any other arrow fails.</summary>
 public class DependencyTests
 {
     private static readonly Dictionary<string, string[]> s_allowed = new()
@@ -13,7 +13,8 @@ public class DependencyTests
         ["SparseRM.Facade"] = ["SparseRM.Core", "SparseRM.Interop"],
         ["SparseRM.Demo"] = ["SparseRM.Facade"],
         ["SparseRM.Benchmarking"] = ["SparseRM.Demo"],
-        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu"],
+        ["SparseRM.Server"] = ["SparseRM.Facade"],
+        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu", "SparseRM.Server"],
     };
 
     private static IEnumerable<string> Projects => Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.csproj", SearchOption.AllDirectories);
