@@ -192,7 +192,7 @@ public sealed class RewardScorer : IDisposable
         }
     }
 
-    private ScoreRequest Request(IReadOnlyList<TokenSequence> sequences, Priority priority) => ScoreRequest.Of(sequences, Attached, priority);
+    internal ScoreRequest Request(IReadOnlyList<TokenSequence> sequences, Priority priority) => ScoreRequest.Of(sequences, Attached, priority);
 
     private float ScoreOne(EncodedInput input)
     {
