@@ -88,6 +88,9 @@ internal sealed class BatchScores
     /// <summary>Number of inputs.</summary>
     public int Count => _scores.Length;
 
+    /// <summary>Whether an input has an error.</summary>
+    public bool Failed(int number) => _errors[number] is not null;
+
     private void Add(int number, EncodedInput input)
     {
         _sequences.Add(input.ReadAt(_scorer.Position));

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace SparseRM.CApi;
 
 /// <summary>A caller's completion callback.</summary>
@@ -5,12 +7,19 @@ internal sealed unsafe class Completion(delegate* unmanaged[Cdecl]<void*, int, N
 {
     private readonly delegate* unmanaged[Cdecl]<void*, int, NativeResult*, long, void> _done = done;
     private readonly void* _user = user;
+    private const int SentenceBytes = 512;
 
-    /// <summary>The results of a batch, as the callback sees them.</summary>
+    /// <summary>The results of a batch, as the callback sees them: those that failed have a sentence.</summary>
     public static NativeResult[] Results(BatchScores batch)
     {
         var results = new NativeResult[batch.Count];
-        Array.Fill(results, new NativeResult { StructSize = sizeof(NativeResult) });
+        for (int i = 0; i < results.Length; i++)
+        {
+            results[i].StructSize = sizeof(NativeResult);
+            if (!batch.Failed(i)) continue;
+            results[i].ErrorCapacity = SentenceBytes;
+            results[i].Error = (byte*)NativeMemory.Alloc(SentenceBytes);
+        }
         batch.WriteTo(results);
         return results;
     }
@@ -19,6 +28,7 @@ internal sealed unsafe class Completion(delegate* unmanaged[Cdecl]<void*, int, N
     public void Succeed(NativeResult[] results)
     {
         fixed (NativeResult* first = results) _done(_user, 0, first, results.Length);
+        foreach (var result in results) NativeMemory.Free(result.Error);
     }
 
     /// <summary>Says that the call as a whole failed; <c>srm_last_error</c> on this thread has the sentence.</summary>

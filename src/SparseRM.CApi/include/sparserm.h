@@ -225,7 +225,7 @@ srm_status srm_score_group(srm_reward reward, const srm_message *prompt, int64_t
                            const srm_score_options *options, srm_result *results);
 
 /* Told of the end of srm_score_async, once, on a thread of the library. status not SRM_OK: the call failed as a whole, srm_last_error() on this thread
-   says why, results is NULL. The results are the library's and valid during the call; their error is NULL. The call's handles are no longer in use. */
+   says why, results is NULL. The results are the library's and valid during the call; those that failed have a sentence in error. The call's handles are no longer in use. */
 typedef void (*srm_done_fn)(void *user, srm_status status, const srm_result *results, int64_t count);
 /* As srm_score_batch, without waiting. done is called where and only where this returns SRM_OK. */
 srm_status srm_score_async(srm_reward reward, const srm_input *inputs, int64_t count, const srm_score_options *options, srm_done_fn done, void *user);

@@ -289,6 +289,7 @@ class SparseRM(_Handle):
             except asyncio.CancelledError:
                 loaded.srm_cancel(cancel)
                 await asyncio.wait([future])
+                future.exception()  # nobody else asks for it
                 raise
         finally:
             loaded.srm_cancel_close(cancel)
@@ -345,7 +346,7 @@ def _done(number: int, status: int, results: Any, count: int) -> None:
     if status != 0:
         value: Any = native.failure(status)
     else:
-        value = [results[i].score if results[i].status == 0 else native.failure(results[i].status, b"the input cannot be scored") for i in range(count)]
+        value = [results[i].score if results[i].status == 0 else native.failure(results[i].status, ctypes.string_at(results[i].error)) for i in range(count)]
 
     def settle() -> None:
         if future.done():

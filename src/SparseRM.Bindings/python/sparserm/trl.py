@@ -10,7 +10,8 @@ from ._models import Path, SparseRM
 def reward(model: Path, reward: Path, *, name: str = "sparserm", sae: Optional[Path] = None, **options: Any) -> Callable[..., list[float]]:
     """``GRPOTrainer(..., reward_funcs=sparserm.trl.reward("model", "reward.safetensors"))``.
 
-    Prompts and completions are texts or lists of messages, as TRL hands them over. The model opens at the first call, in the process that trains.
+    Prompts and completions are texts or lists of messages, as TRL hands them over. The model opens at the first call, in the process that trains;
+    the function's ``close()`` closes it.
     """
     opened: list[SparseRM] = []
 
@@ -20,7 +21,12 @@ def reward(model: Path, reward: Path, *, name: str = "sparserm", sae: Optional[P
         dialogues = [[*_turns(prompt, "user"), *_turns(completion, "assistant")] for prompt, completion in zip(prompts, completions, strict=True)]
         return opened[0].score_batch(dialogues)
 
+    def close() -> None:
+        while opened:
+            opened.pop().close()
+
     sparserm_reward.__name__ = name
+    sparserm_reward.close = close  # type: ignore[attr-defined]
     return sparserm_reward
 
 
