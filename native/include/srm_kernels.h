@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SRMK_ABI_VERSION 3
+#define SRMK_ABI_VERSION 4
 
 #if defined(_WIN32)
 #define SRMK_API __declspec(dllexport)
@@ -62,7 +62,7 @@ enum {
 // Values equal those of SparseRM.Backends.GatedActivationKind.
 enum { SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2 };
 
-// Gates of sparse autoencoders: the cases of SparseRM.Sae.SaeActivation.
+// Gates of sparse autoencoders; values equal those of SparseRM.Backends.SaeGateKind.
 enum { SRMK_SAE_RELU = 0, SRMK_SAE_JUMPRELU = 1, SRMK_SAE_TOPK = 2, SRMK_SAE_GROUPMAX = 3, SRMK_SAE_GATED = 4 };
 
 // What srmk_probe measures: multiply-adds of f32 by instruction set, dot products of bf16, reads by where the bytes
@@ -212,6 +212,11 @@ SRMK_API srmk_status srmk_sae_encode(srmk_backend* backend, const srmk_tensor* x
                                      const srmk_sae_gate* gate);
 // How many latents of a row of the last call are active; their ids, rising, and values stay the backend's.
 SRMK_API int64_t srmk_sae_row(srmk_backend* backend, int64_t row, const int32_t** latents, const float** values);
+// scores [n, heads] of z [n, d_model]; directions [inputs, d_model] or null (v is z); w1 [heads * hidden, inputs]; b1, w2
+// [heads, hidden]; b2 [1, heads]. A row of z with NaN or an infinity scores NaN.
+SRMK_API srmk_status srmk_score(srmk_backend* backend, const srmk_tensor* z, const srmk_tensor* directions,
+                                const srmk_tensor* w1, const srmk_tensor* b1, const srmk_tensor* w2,
+                                const srmk_tensor* b2, const srmk_tensor* scores);
 
 // ---- variants: slowest first ----
 SRMK_API int32_t srmk_variant_count(srmk_backend* backend, int32_t op);

@@ -268,6 +268,25 @@ int64_t srmk_sae_row(srmk_backend* backend, int64_t row, const int32_t** latents
   return sae.ends[row] - start;
 }
 
+srmk_status srmk_score(srmk_backend* backend, const srmk_tensor* z, const srmk_tensor* directions,
+                       const srmk_tensor* w1, const srmk_tensor* b1, const srmk_tensor* w2, const srmk_tensor* b2,
+                       const srmk_tensor* scores) {
+  return guarded([&] {
+    srm::ScoreHeads heads = {directions == nullptr ? srm::Rows{} : srm::resolve(directions), srm::resolve(w1),
+                             srm::resolve(b1), srm::resolve(w2), srm::resolve(b2)};
+    srm::Rows from = srm::resolve(z), to = srm::resolve(scores);
+    int64_t count = to.columns, hidden = heads.b1.columns, inputs = heads.w1.columns;
+    bool projects = heads.directions.data != nullptr;
+    bool fits = to.rows == from.rows && heads.w1.rows == count * hidden && heads.b1.rows == count &&
+                heads.w2.rows == count && heads.w2.columns == hidden && heads.b2.rows == 1 &&
+                heads.b2.columns == count &&
+                (projects ? heads.directions.rows == inputs && heads.directions.columns == from.columns
+                          : inputs == from.columns);
+    srm::require(fits, "the heads do not fit the states and scores");
+    srm::score(*backend, from, heads, to);
+  });
+}
+
 int32_t srmk_variant_count(srmk_backend*, int32_t op) { return srm::variants_of(op).count; }
 const char* srmk_variant_name(srmk_backend*, int32_t op, int32_t index) {
   return srm::variants_of(op).items[index].name;

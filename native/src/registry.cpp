@@ -16,6 +16,7 @@ VariantList variants_of(int op) {
     case SRMK_OP_ATTENTION: return attention_variants();
     case SRMK_OP_GATED_ACTIVATION: return gated_activation_variants();
     case SRMK_OP_SAE_ENCODE: return sae_encode_variants();
+    case SRMK_OP_SCORE: return score_variants();
     default:
       // Memory sets their pace: no variant won anything; or the managed side composes them of others.
       return {kScalarOnly, 1};

@@ -30,7 +30,7 @@ public static class CrossValidation
         var counts = new List<AccuracyCount>();
         foreach (var split in splits)
         {
-            var reward = trainer.Fit(states, options, split.Training.ToHashSet(), null, cancel).Reward;
+            var reward = trainer.FitWithoutProbe(states, options, split.Training.ToHashSet(), null, cancel).Fit.Reward;
             int[] rows = [.. split.HeldOutPairs.SelectMany(item => states.Items[item].Chosen.Concat(states.Items[item].Rejected))];
             float[] found = trainer.Scores(reward, states, rows, cancel);
             long correct = 0, total = 0;

@@ -45,12 +45,25 @@ public sealed record FitOptions
     /// <summary>How the head is trained; its seed also draws random directions.</summary>
     public HeadTrainingOptions Training { get; init; } = new();
 
+    /// <summary>Heads that are trained on the same inputs and aggregated into one score; with several, each score has a doubt.</summary>
+    public int Heads { get; init; } = 1;
+
+    /// <summary>Whether each of several heads sees a random sample of the training prompts, with replacement; otherwise they differ by their seeds only.</summary>
+    public bool Bootstrap { get; init; } = true;
+
+    /// <summary>How the heads' scores become one where scoring does not say it.</summary>
+    public ScoreAggregate Aggregate { get; init; } = ScoreAggregate.Mean;
+
     /// <summary>Uses only the first pairs of the data; null for all.</summary>
     public int? Pairs { get; init; }
 }
 
 /// <summary>A fitted reward model and what a user should see of the fit.</summary>
 /// <param name="Reward">The reward model.</param>
-/// <param name="Head">Training history and accuracies.</param>
+/// <param name="Heads">Training history and accuracies of each head.</param>
 /// <param name="Warnings">One sentence each.</param>
-public sealed record FitResult(RewardModel Reward, TrainedHead Head, IReadOnlyList<string> Warnings);
+public sealed record FitResult(RewardModel Reward, IReadOnlyList<TrainedHead> Heads, IReadOnlyList<string> Warnings)
+{
+    /// <summary>The first head's.</summary>
+    public TrainedHead Head => Heads[0];
+}

@@ -15,29 +15,46 @@ public sealed record ExplainedDirection(DirectionShare Share, IReadOnlyList<Toke
 /// <param name="Push">See <see cref="DirectionShare.Push"/>.</param>
 public readonly record struct TokenPush(int Position, string Text, double Push);
 
-/// <summary>Why a text got its score: shares of all directions, and tokens for the largest.</summary>
-/// <param name="Score">The score, with the bits that it has without an explanation.</param>
-/// <param name="Parts">The mean's score and every direction's share.</param>
+/// <summary>Why a component of a reward model gave its score.</summary>
+/// <param name="Name">The component.</param>
+/// <param name="Parts">The mean's score and every direction's share; of several heads, the mean of theirs.</param>
 /// <param name="Top">The largest shares with their tokens.</param>
-public sealed record RewardExplanation(float Score, ScoreExplanation Parts, IReadOnlyList<ExplainedDirection> Top)
+public sealed record ComponentExplanation(string Name, ScoreExplanation Parts, IReadOnlyList<ExplainedDirection> Top)
 {
-    /// <summary>Explains one input, from one forward pass.</summary>
-    /// <param name="scorer">The open scorer.</param>
-    /// <param name="input">From its encoder.</param>
-    /// <param name="directions">How many directions get tokens.</param>
-    /// <param name="tokens">How many tokens each.</param>
-    internal static RewardExplanation Of(RewardScorer scorer, EncodedInput input, int directions, int tokens)
+    /// <summary>What the directions that <see cref="Top"/> leaves out add up to.</summary>
+    public double Remainder => Parts.Shares.Sum(share => share.Share) - Top.Sum(direction => direction.Share.Share);
+}
+
+/// <summary>Why a text got its score: for each component, shares of all directions, and tokens for the largest.</summary>
+/// <param name="Score">The score, with the bits that it has without an explanation.</param>
+/// <param name="Components">One for each component of the reward model.</param>
+public sealed record RewardExplanation(float Score, IReadOnlyList<ComponentExplanation> Components)
+{
+    /// <summary>Shares of the first component, which mostly is the only one.</summary>
+    public ScoreExplanation Parts => Components[0].Parts;
+
+    /// <summary>The largest shares of the first component.</summary>
+    public IReadOnlyList<ExplainedDirection> Top => Components[0].Top;
+
+    /// <summary>Explains an input, from the states of one forward pass: all of its tokens, and what the reward model reads.</summary>
+    internal static RewardExplanation Of(RewardModel reward, Backbone backbone, EncodedInput input, InputsRequest request, int directions, int tokens)
     {
-        var (score, inputs) = scorer.ScoreWithInputs(input);
-        int width = scorer.Reward.Input.Count, count = input.Ids.Length;
-        var parts = ScoreExplanation.Of(scorer.Reward, inputs.AsSpan(count * width));
-        var tokenizer = scorer.Backbone.Tokenizer;
+        float score = reward.Total(request.Of(1));
+        return new RewardExplanation(score, [.. reward.Components.Select((component, c) =>
+            Of(component, backbone, input, request.Inputs[0][c]!, request.Inputs[1][c]!, directions, tokens))]);
+    }
+
+    private static ComponentExplanation Of(
+        RewardComponent component, Backbone backbone, EncodedInput input, float[] perToken, float[] v, int directions, int tokens)
+    {
+        var (tokenizer, width) = (backbone.Tokenizer, component.Input.Count);
         int[] ids = input.Ids.ToArray();
         // The state at BOS is an outlier by design of these models: it says nothing of the text.
         int first = tokenizer?.BosId is { } bos && ids[0] == bos ? 1 : 0;
-        return new RewardExplanation(score, parts, [.. parts.Top(directions).Select(share => new ExplainedDirection(share,
-            [.. Enumerable.Range(first, count - first)
-                .Select(t => new TokenPush(t, tokenizer?.TokenText(ids[t]) ?? $"{ids[t]}", share.Push(inputs[t * width + share.Index])))
+        var parts = ScoreExplanation.Of(component, v);
+        return new ComponentExplanation(component.Name, parts, [.. parts.Top(directions).Select(share => new ExplainedDirection(share,
+            [.. Enumerable.Range(first, ids.Length - first)
+                .Select(t => new TokenPush(t, tokenizer?.TokenText(ids[t]) ?? $"{ids[t]}", share.Push(perToken[t * width + share.Index])))
                 .OrderByDescending(token => Math.Abs(token.Push)).ThenBy(token => token.Position).Take(tokens)]))]);
     }
 }

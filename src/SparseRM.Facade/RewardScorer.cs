@@ -57,7 +57,7 @@ public sealed class RewardScorer : IDisposable
         var identity = reward.Metadata.Identity;
         backbone.Load(identity.Layer);
         identity.RequireMatches(name, backbone.Identity(identity.Layer, identity.Position));
-        if (reward.Input.NeedsSae) RequireSae(name, reward, sae);
+        if (reward.NeedsSae) RequireSae(name, reward, sae);
         AttachedReward? attached = null;
         backbone.Engine.Use(() => attached = new AttachedReward(backbone.Backend, reward, sae));
         return new RewardScorer(backbone.Share(), reward, attached!);
@@ -103,39 +103,66 @@ public sealed class RewardScorer : IDisposable
         var request = Request(sequences, Priority.Bulk);
         Backbone.Engine.Run(request, progress is null ? null : new StageProgress(progress, "scoring", sequences.Count), cancel);
         request.ThrowFirst();
-        return request.Values;
+        return Totals(request.Values);
+    }
+
+    /// <summary>Scores of inputs, with all that is asked for beside them; one that cannot be scored says so and costs no other.</summary>
+    /// <param name="inputs">From <see cref="SparseRM.Backbone.Encoder"/>.</param>
+    /// <param name="options">What is wanted; null for scores alone.</param>
+    /// <param name="progress">Told of the sequences done.</param>
+    /// <param name="cancel">Heard while the call waits and between batches.</param>
+    /// <exception cref="SparseRMException">What is asked for is not known: doubt of one head, novelty without statistics.</exception>
+    /// <exception cref="QueueFullException">Too much waits already.</exception>
+    public IReadOnlyList<ScoreResult> ScoreAll(
+        IReadOnlyList<EncodedInput> inputs, ScoreOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        var call = new ScoreCall(inputs, options ?? new ScoreOptions { Priority = Priority.Bulk }, Reward, Position, Backbone.Tokenizer);
+        var request = call.Request(Attached, Backbone.Backend);
+        Backbone.Engine.Run(request, progress is null ? null : new StageProgress(progress, "scoring", call.Sequences.Count), cancel);
+        return call.Results(request);
+    }
+
+    /// <summary>As <see cref="ScoreAll"/>, without a thread that waits.</summary>
+    /// <exception cref="DeadlineException">The deadline passed.</exception>
+    public async Task<IReadOnlyList<ScoreResult>> ScoreAllAsync(IReadOnlyList<EncodedInput> inputs, ScoreOptions? options = null, CancellationToken cancel = default)
+    {
+        options ??= new ScoreOptions();
+        var call = new ScoreCall(inputs, options, Reward, Position, Backbone.Tokenizer);
+        var request = call.Request(Attached, Backbone.Backend);
+        await Backbone.Engine.RunAsync(request, options.Deadline, cancel).ConfigureAwait(false);
+        return call.Results(request);
     }
 
     /// <summary>The score of an answer to a prompt.</summary>
     /// <param name="prompt">One user turn.</param>
     /// <param name="answer">One assistant turn.</param>
-    /// <param name="options">Priority and deadline.</param>
+    /// <param name="options">Priority, deadline and aggregate.</param>
     /// <param name="cancel">Heard while the call waits and between batches.</param>
     /// <exception cref="QueueFullException">Too much waits already.</exception>
     /// <exception cref="DeadlineException">The deadline passed.</exception>
     /// <exception cref="SparseRMException">The input cannot be scored.</exception>
-    public Task<float> ScoreAsync(string prompt, string answer, ScoreCallOptions? options = null, CancellationToken cancel = default) =>
+    public Task<float> ScoreAsync(string prompt, string answer, ScoreOptions? options = null, CancellationToken cancel = default) =>
         ScoreAsync([new("user", prompt), new("assistant", answer)], options, cancel);
 
-    /// <summary>The score of a dialogue's last message; see <see cref="ScoreAsync(string, string, ScoreCallOptions?, CancellationToken)"/>.</summary>
-    public Task<float> ScoreAsync(IReadOnlyList<Message> dialogue, ScoreCallOptions? options = null, CancellationToken cancel = default) =>
-        ScoreAsync(Encode(dialogue), options, cancel);
-
-    /// <summary>The score of one sequence that reads one state; see <see cref="ScoreAsync(string, string, ScoreCallOptions?, CancellationToken)"/>.</summary>
-    public async Task<float> ScoreAsync(TokenSequence sequence, ScoreCallOptions? options = null, CancellationToken cancel = default)
+    /// <summary>The score of a dialogue's last message; see <see cref="ScoreAsync(string, string, ScoreOptions?, CancellationToken)"/>.</summary>
+    public async Task<float> ScoreAsync(IReadOnlyList<Message> dialogue, ScoreOptions? options = null, CancellationToken cancel = default)
     {
-        var request = await RunAsync([sequence], options, cancel).ConfigureAwait(false);
-        request.ThrowFirst();
-        return request.Values[0];
+        var result = (await ScoreAllAsync([Backbone.Encoder.Encode(dialogue)], options, cancel).ConfigureAwait(false))[0];
+        if (result.Error is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(result.Error);
+        return result.Score;
     }
 
-    /// <summary>A score for each token of the answer (see <see cref="EncodedInput.ReadEach"/>); with position last the last one is the score.</summary>
-    public float[] ScoreTokens(EncodedInput input)
+    /// <summary>A session for answers to a prompt: <see cref="ScoringSession.SetAnswer"/> sets the text, and forks share the prompt.</summary>
+    /// <param name="prompt">The dialogue before the answer.</param>
+    public ScoringSession OpenSession(IReadOnlyList<Message> prompt) => new(this, [.. prompt]);
+
+    /// <summary>A session for token ids: those of the prompt, which may be none; <see cref="ScoringSession.Append"/> adds the answer's.</summary>
+    /// <exception cref="SparseRMException">An id is outside the vocabulary, or there are more than the model's context.</exception>
+    public ScoringSession OpenSession(ReadOnlySpan<int> promptIds)
     {
-        var request = Request([input.ReadEach(Position)], Priority.Interactive);
-        Backbone.Engine.Run(request);
-        request.ThrowFirst();
-        return request.Values;
+        var session = new ScoringSession(this, null);
+        if (!promptIds.IsEmpty) session.Set(Backbone.Encoder.EncodeIds(promptIds.ToArray()));
+        return session;
     }
 
     /// <summary>Scores of lines of a score file: one for a line, or one for each of its responses.</summary>
@@ -152,7 +179,7 @@ public sealed class RewardScorer : IDisposable
     /// <summary>Counts by the data's own rules over scores of all completions.</summary>
     public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var completions = Completions.Of(Backbone.Encoder, Position, data);
+        var completions = Completions.Of(Backbone.Encoder, Position, data, cancel);
         var scores = ScoreBatch(completions.Sequences, progress, cancel);
         return Data.Evaluation.PreferenceEvaluation.Evaluate(data, completions.Scores(row => scores[row]));
     }
@@ -162,17 +189,35 @@ public sealed class RewardScorer : IDisposable
         Explain(Backbone.Encoder.Encode(dialogue), directions, tokens);
 
     /// <summary>Why an input got its score: one forward pass gives the score and every token's part in it.</summary>
-    public RewardExplanation Explain(EncodedInput input, int directions = 8, int tokens = 5) => RewardExplanation.Of(this, input, directions, tokens);
+    public RewardExplanation Explain(EncodedInput input, int directions = 8, int tokens = 5)
+    {
+        // The second sequence is the first one's text: it computes nothing.
+        TokenSequence[] sequences = [new(input.Ids, ReadOut.Each(0, input.Ids.Length)), input.ReadAt(Position)];
+        var request = InputsRequest.Of(sequences, Attached, Priority.Bulk, Backbone.Backend);
+        Backbone.Engine.Run(request);
+        request.ThrowFirst();
+        return RewardExplanation.Of(Reward, Backbone, input, request, directions, tokens);
+    }
 
     /// <summary>The sequence that this reward model reads of a dialogue.</summary>
     public TokenSequence Encode(IReadOnlyList<Message> dialogue) => Backbone.Encoder.Encode(dialogue).ReadAt(Position);
 
-    /// <summary>The score of an input with the head's inputs v of each of its tokens and, last, of the score: [tokens + 1, inputs].</summary>
-    internal (float Score, float[] Inputs) ScoreWithInputs(EncodedInput input)
+    /// <summary>The score of every head for each sequence, as scoring computes them.</summary>
+    internal float[][] HeadScores(IReadOnlyList<TokenSequence> sequences, CancellationToken cancel)
     {
-        var request = new InputsRequest(input, Position, Attached, Backbone.DModel, Backbone.Backend);
-        Backbone.Engine.Run(request);
-        return (request.Score, request.Inputs);
+        var request = Request(sequences, Priority.Bulk);
+        Backbone.Engine.Run(request, null, cancel);
+        request.ThrowFirst();
+        return [.. sequences.Select((_, number) => request.Of(number).ToArray())];
+    }
+
+    internal AttachedReward Attached
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+            return _attached;
+        }
     }
 
     /// <summary>Detaches: what waits for a score gets <see cref="ObjectDisposedException"/>; the model stays as long as somebody else holds it.</summary>
@@ -183,30 +228,23 @@ public sealed class RewardScorer : IDisposable
         Backbone.Dispose();
     }
 
-    private AttachedReward Attached
-    {
-        get
-        {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
-            return _attached;
-        }
-    }
-
-    internal ScoreRequest Request(IReadOnlyList<TokenSequence> sequences, Priority priority) => ScoreRequest.Of(sequences, Attached, priority);
+    private ScoreRequest Request(IReadOnlyList<TokenSequence> sequences, Priority priority) => ScoreRequest.Of(sequences, Attached, priority);
 
     private float ScoreOne(EncodedInput input)
     {
         var request = Request([input.ReadAt(Position)], Priority.Interactive);
         Backbone.Engine.Run(request);
         request.ThrowFirst();
-        return request.Values[0];
+        return Reward.Total(request.Values);
     }
 
-    private async Task<ScoreRequest> RunAsync(IReadOnlyList<TokenSequence> sequences, ScoreCallOptions? options, CancellationToken cancel)
+    private float[] Totals(float[] heads)
     {
-        var request = Request(sequences, options?.Priority ?? Priority.Interactive);
-        await Backbone.Engine.RunAsync(request, options?.Deadline, cancel).ConfigureAwait(false);
-        return request;
+        int width = Reward.HeadCount;
+        if (width == 1 && Reward.Components[0].Weight == 1) return heads;
+        var totals = new float[heads.Length / width];
+        for (int i = 0; i < totals.Length; i++) totals[i] = Reward.Total(heads.AsSpan(i * width, width));
+        return totals;
     }
 
     private TokenSequence[] Encoded(ScoreInput line, string path)

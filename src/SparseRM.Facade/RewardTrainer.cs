@@ -91,6 +91,20 @@ public sealed class RewardTrainer : IDisposable
     public FitResult Fit(
         PreferenceStates states, FitOptions options, IReadOnlySet<int>? items = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
+        var (fit, rows) = FitWithoutProbe(states, options, items, progress, cancel);
+        var model = fit.Reward;
+        using var scorer = Backbone.Attach(model, _sae);
+        var probe = RewardProbe.Of(Backbone.Arithmetic, RewardProbe.Choose(rows.Select(states.SequenceOf)), sequences => scorer.HeadScores(sequences, cancel));
+        return fit with { Reward = new RewardModel([model.Components[0].With(probe)], model.Aggregate) };
+    }
+
+    /// <summary>As <see cref="Fit"/>, for a model that is not kept; also gives the completions that it was fitted on.</summary>
+    internal (FitResult Fit, IReadOnlyList<int> Rows) FitWithoutProbe(
+        PreferenceStates states, FitOptions options, IReadOnlySet<int>? items, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        if (options.Heads < 1) throw new SparseRMException(ErrorKind.Usage, $"option heads is {options.Heads}; it must be at least 1.");
+        if (options.Aggregate.NeedsSeveralHeads && options.Heads == 1)
+            throw new SparseRMException(ErrorKind.Usage, $"option aggregate is {options.Aggregate}, which needs several heads; set option heads to at least 2, or aggregate by mean.");
         var pairs = states.Pairs().Where(pair => items is null || items.Contains(pair.Item)).Take(options.Pairs ?? int.MaxValue).ToArray();
         var places = new PairPlaces(pairs, states.Count);
         var (input, warnings) = MakeInput(states, places, options, progress, cancel);
@@ -101,11 +115,13 @@ public sealed class RewardTrainer : IDisposable
         {
             foreach (var (pair, isChosen) in places[row]) v.CopyTo((isChosen ? chosen : rejected).AsSpan(pair * input.Count));
         }, progress, cancel);
-        var training = options.Training;
-        var epochs = new Progress(progress, training);
-        var head = HeadTrainer.Train(
-            new PairInputs(chosen, rejected, input.Count), training, [.. pairs.Select(pair => states.PromptOf(pair.Item))], epochs, cancel);
-        return new FitResult(new RewardModel(input, head.Head, head.MeanInput, Metadata(states, pairs.Length, options, head)), head, warnings);
+        var trained = HeadTrainer.TrainEnsemble(
+            new PairInputs(chosen, rejected, input.Count), options.Training, options.Heads, options.Bootstrap,
+            [.. pairs.Select(pair => states.PromptOf(pair.Item))], new Progress(progress, options.Training), cancel);
+        var component = new RewardComponent(
+            RewardComponent.DefaultName, 1, input, [.. trained.Heads.Select(head => head.Head)], trained.Heads[0].MeanInput,
+            Metadata(states, pairs.Length, options, trained), trained.Novelty);
+        return (new FitResult(new RewardModel([component], options.Aggregate), trained.Heads, warnings), places.Rows);
     }
 
     /// <summary>The scores that a fitted reward model gives to completions, by row; NaN for those that are not asked for.</summary>
@@ -117,8 +133,15 @@ public sealed class RewardTrainer : IDisposable
     {
         var scores = new float[states.Count];
         Array.Fill(scores, float.NaN);
-        ReadInputs(states, rows ?? [.. Enumerable.Range(0, states.Count)], reward.Input, _options.Backbone.Threads,
-            (row, v) => scores[row] = (float)reward.Head.Score(v), null, cancel);
+        rows ??= [.. Enumerable.Range(0, states.Count)];
+        int count = reward.HeadCount, at = 0;
+        var heads = new float[checked(states.Count * count)];
+        foreach (var component in reward.Components)
+        {
+            ReadInputs(states, rows, component.Input, _options.Backbone.Threads, (row, v) => component.HeadScores(v, heads.AsSpan((row * count) + at)), null, cancel);
+            at += component.Heads.Count;
+        }
+        foreach (int row in rows) scores[row] = reward.Total(heads.AsSpan(row * count, count));
         return scores;
     }
 
@@ -181,7 +204,7 @@ public sealed class RewardTrainer : IDisposable
                 counter ??= new LatentCounter(Backbone.Backend, encoder, frequency);
                 Array.Resize(ref times, 2 * numbers.Length);
                 for (int i = 0; i < numbers.Length; i++) (times[2 * i], times[(2 * i) + 1]) = places.Times(numbers.Span[i]);
-                counter.Add(block.Span, times);
+                counter.Add(block, times);
             }, progress, cancel);
             Backbone.Engine.Use(() => counter?.Flush());
             return frequency;
@@ -214,21 +237,43 @@ public sealed class RewardTrainer : IDisposable
     private void Encode(
         PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel) =>
         EncodeBlocks(states, rows, (encoder, numbers, block) =>
-            encoder.Encode(block.Span, (i, latents, activations) => read(numbers.Span[i], latents, activations)), progress, cancel);
+            encoder.Encode(block, (i, latents, activations) => read(numbers.Span[i], latents, activations)), progress, cancel);
 
-    private delegate void BlockEncoder(SaeEncoder encoder, ReadOnlyMemory<int> numbers, ReadOnlyMemory<float> block);
+    private delegate void BlockEncoder(SaeEncoder encoder, ReadOnlyMemory<int> numbers, Tensor block);
 
     /// <summary>Hands over the states of some completions with the encoder, while nobody else uses the backend.</summary>
     private void EncodeBlocks(
         PreferenceStates states, IReadOnlyList<int> rows, BlockEncoder encode, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var stage = new StageProgress(progress, "encoding states", rows.Count);
+        var stage = states.AreKept ? new StageProgress(progress, "encoding states", rows.Count) : null;
+        DeviceBuffer? sent = null;
         int done = 0;
-        states.Read(rows, (numbers, block) => Backbone.Engine.Use(() =>
+        try
         {
-            encode(_encoder ??= new SaeEncoder(Backbone.Backend, _sae!), numbers, block);
-            stage.Report(done += numbers.Length);
-        }), progress, cancel);
+            states.Read(rows, (numbers, block, onBackend) =>
+            {
+                Backbone.Engine.Use(() => encode(_encoder ??= new SaeEncoder(Backbone.Backend, _sae!), numbers, onBackend ?? Sent(block, ref sent)));
+                stage?.Report(done += numbers.Length); // where the states are computed, that is what takes the time, and it is told of
+            }, progress, cancel);
+        }
+        finally
+        {
+            if (sent is not null) Backbone.Engine.Use(sent.Dispose);
+        }
+    }
+
+    /// <summary>States [n, d_model] of the host on the backend.</summary>
+    private Tensor Sent(ReadOnlyMemory<float> states, ref DeviceBuffer? buffer)
+    {
+        if (buffer is null || buffer.Length < states.Length)
+        {
+            buffer?.Dispose();
+            buffer = null;
+            buffer = Backbone.Backend.Allocate(states.Length);
+        }
+        var sent = new Tensor(buffer, 0, states.Length / Backbone.DModel, Backbone.DModel, Backbone.DModel);
+        Backbone.Backend.Upload(states.Span, sent);
+        return sent;
     }
 
     private delegate void InputReader(int row, ReadOnlySpan<float> v);
@@ -248,14 +293,14 @@ public sealed class RewardTrainer : IDisposable
             }, progress, cancel);
             return;
         }
-        states.Read(rows, (numbers, block) =>
+        states.Read(rows, (numbers, block, _) =>
         {
             float[] values = input.ComputeRows(block, threads);
             for (int i = 0; i < numbers.Length; i++) read(numbers.Span[i], values.AsSpan(i * input.Count, input.Count));
         }, progress, cancel);
     }
 
-    private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedHead head)
+    private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedEnsemble trained)
     {
         bool usesSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
         return new RewardModelMetadata
@@ -263,7 +308,8 @@ public sealed class RewardTrainer : IDisposable
             Identity = Backbone.Identity(Layer, _options.Position), TemplateSource = Backbone.Template?.Source ?? "", DType = Backbone.Compute.Name().ToLowerInvariant(),
             SaeId = usesSae ? _sae?.Id : null, GatingMode = usesSae ? _sae?.GatingMode : null, Loss = PreferenceLoss.Name(options.Training.Loss),
             Margin = options.Training.Margin, K = options.Input == HeadInputKind.Dense ? null : options.K, Seed = options.Training.Seed,
-            DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = head.HeldOutPairs, HeldOutAccuracy = head.HeldOutAccuracy,
+            DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = trained.Heads[0].HeldOutPairs, HeldOutAccuracy = trained.HeldOutAccuracy,
+            Bootstrap = options.Bootstrap && options.Heads > 1,
             EngineVersion = EngineVersion,
         };
     }

@@ -4,8 +4,6 @@ using SparseRM.Backends;
 using SparseRM.Errors;
 using SparseRM.Ilgpu.Devices;
 using SparseRM.Ilgpu.Kernels;
-using SparseRM.Sae;
-using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Ilgpu;
@@ -136,32 +134,36 @@ public sealed partial class IlgpuBackend
 
     /// <inheritdoc/>
     /// <remarks>Pre-activations are dense for one bounded block of rows at a time; see <see cref="Ops.SaeEncode"/>.</remarks>
-    public override void SaeEncode(Tensor x, SaeEncoder encoder, SparseLatents latents)
+    public override void SaeEncode(Tensor x, SaeWeights weights, SparseLatents latents)
     {
-        OpChecks.SaeEncode(x, encoder);
+        OpChecks.SaeEncode(x, weights);
         latents.Clear();
-        _saeEncode.Run(x.On(), x.Rows, encoder, encoder.WEnc.On(), Vectors(encoder), latents);
+        _saeEncode.Run(x.On(), x.Rows, weights, Vectors(weights), latents);
     }
 
     /// <inheritdoc/>
     /// <remarks>Pre-activations are as in <see cref="SaeEncode"/>; no list leaves the device.</remarks>
-    public override void CountActive(Tensor x, SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    public override void CountActive(Tensor x, SaeWeights weights, ReadOnlySpan<int> times, Tensor counts)
     {
-        OpChecks.CountActive(x, encoder, times, counts);
-        _saeEncode.RunCount(x.On(), x.Rows, encoder, encoder.WEnc.On(), Vectors(encoder), times, counts.On());
+        OpChecks.CountActive(x, weights, times, counts);
+        _saeEncode.RunCount(x.On(), x.Rows, weights, Vectors(weights), times, counts.On());
     }
 
     /// <inheritdoc/>
-    public override void Score(Tensor z, ResidentReward reward, Tensor scores)
+    public override bool ScoresOnHost => false;
+
+    /// <inheritdoc/>
+    public override void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        OpChecks.Score(z, reward, scores);
-        var directions = reward.Directions is { } d ? d.On() : new Rows<float>(_device.None<float>(), 0);
-        _score.Run(z.On(), directions, reward.W1.On(), Vector(reward.B1), Vector(reward.W2), reward.B2, scores.On(), z.Rows);
+        OpChecks.Score(z, weights, scores);
+        var heads = OpChecks.Resident(weights);
+        var directions = heads.Directions is { } d ? d.On() : new Rows<float>(_device.None<float>(), 0);
+        _score.Run(z.On(), directions, heads.W1.On(), heads.B1.On(), heads.W2.On(), Vector(heads.B2), scores.On(), z.Rows);
     }
 
-    private Ops.SaeEncode.Vectors Vectors(SaeEncoder encoder) => new(
-        Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold), Vector(encoder.GateBias), Vector(encoder.MagnitudeScale),
-        Vector(encoder.MagnitudeBias));
+    private Ops.SaeEncode.Vectors Vectors(SaeWeights weights) => new(
+        Vector(weights.Scale), Vector(weights.Bias), Vector(weights.Threshold), Vector(weights.GateBias), Vector(weights.MagnitudeScale),
+        Vector(weights.MagnitudeBias));
 
     /// <summary>A vector's elements; none where it is absent.</summary>
     private ArrayView<float> Vector(Tensor? vector) => vector is { } v ? v.On().Row(0, v.Columns) : _device.None<float>();

@@ -191,4 +191,23 @@ public sealed partial class NativeBackend
             _w.Dispose();
         }
     }
+
+    /// <inheritdoc/>
+    public override bool ScoresOnHost => false;
+
+    /// <inheritdoc/>
+    public override unsafe void Score(Tensor z, ScoreWeights weights, Tensor scores)
+    {
+        OpChecks.Score(z, weights, scores);
+        var heads = OpChecks.Resident(weights);
+        using var zs = new TensorScope(z);
+        using var directions = new OptionalScope(heads.Directions);
+        using var w1 = new TensorScope(heads.W1);
+        using var b1 = new TensorScope(heads.B1);
+        using var w2 = new TensorScope(heads.W2);
+        using var b2 = new TensorScope(heads.B2);
+        using var to = new TensorScope(scores);
+        TensorDesc d = directions.Desc;
+        Check(srmk_score(_handle, zs.Desc, directions.IsThere ? &d : null, w1.Desc, b1.Desc, w2.Desc, b2.Desc, to.Desc), nameof(Score));
+    }
 }

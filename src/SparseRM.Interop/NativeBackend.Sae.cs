@@ -1,5 +1,4 @@
 using SparseRM.Backends;
-using SparseRM.Sae;
 using SparseRM.Tensors;
 using static SparseRM.Interop.NativeMethods;
 
@@ -15,21 +14,20 @@ public sealed partial class NativeBackend
 
     /// <inheritdoc/>
     /// <remarks>The gate runs on each tile of the product; pre-activations are never stored.</remarks>
-    public override unsafe void SaeEncode(Tensor x, SaeEncoder encoder, SparseLatents latents)
+    public override unsafe void SaeEncode(Tensor x, SaeWeights weights, SparseLatents latents)
     {
-        OpChecks.SaeEncode(x, encoder);
-        if (encoder.WEnc is not NativeMatrix matrix) throw new ArgumentException("the encoder was loaded by another backend", nameof(encoder));
-        using var scale = new OptionalScope(encoder.Scale);
-        using var bias = new OptionalScope(encoder.Bias);
-        using var threshold = new OptionalScope(encoder.Threshold);
-        using var gateBias = new OptionalScope(encoder.GateBias);
-        using var magnitudeScale = new OptionalScope(encoder.MagnitudeScale);
-        using var magnitudeBias = new OptionalScope(encoder.MagnitudeBias);
+        OpChecks.SaeEncode(x, weights);
+        if (weights.WEnc is not NativeMatrix matrix) throw new ArgumentException("the encoder was loaded by another backend", nameof(weights));
+        using var scale = new OptionalScope(weights.Scale);
+        using var bias = new OptionalScope(weights.Bias);
+        using var threshold = new OptionalScope(weights.Threshold);
+        using var gateBias = new OptionalScope(weights.GateBias);
+        using var magnitudeScale = new OptionalScope(weights.MagnitudeScale);
+        using var magnitudeBias = new OptionalScope(weights.MagnitudeBias);
         TensorDesc s = scale.Desc, b = bias.Desc, t = threshold.Desc, g = gateBias.Desc, ms = magnitudeScale.Desc, mb = magnitudeBias.Desc;
-        var (kind, k) = Kind(encoder.Sae);
         var gate = new SaeGateDesc
         {
-            Kind = kind, K = k, Scale = scale.IsThere ? &s : null, Bias = &b, Threshold = threshold.IsThere ? &t : null,
+            Kind = (int)weights.Gate.Kind, K = weights.K, Scale = scale.IsThere ? &s : null, Bias = &b, Threshold = threshold.IsThere ? &t : null,
             GateBias = gateBias.IsThere ? &g : null, MagnitudeScale = magnitudeScale.IsThere ? &ms : null, MagnitudeBias = magnitudeBias.IsThere ? &mb : null,
         };
         latents.Clear();
@@ -50,14 +48,4 @@ public sealed partial class NativeBackend
         new ReadOnlySpan<float>(activations, count).CopyTo(values);
         return count;
     }
-
-    private static (int Kind, int K) Kind(SparseAutoencoder sae) => sae.Activation switch
-    {
-        SaeActivation.Relu => (0, 0),
-        SaeActivation.JumpRelu => (1, 0),
-        SaeActivation.TopK top => (2, SaeGate.Capacity(top, sae.DSae)),
-        SaeActivation.GroupMax group => (3, SaeGate.Capacity(group, sae.DSae)),
-        SaeActivation.Gated => (4, 0),
-        _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
-    };
 }

@@ -51,7 +51,7 @@ internal static unsafe partial class NativeMethods
     public const string Library = "sparserm_kernels";
 
     /// <summary>The version that this assembly was written for.</summary>
-    public const int AbiVersion = 3;
+    public const int AbiVersion = 4;
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_abi_version();
@@ -171,6 +171,11 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial long srmk_sae_row(BackendHandle backend, long row, out int* latents, out float* values);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_score(
+        BackendHandle backend, in TensorDesc z, TensorDesc* directions, in TensorDesc w1, in TensorDesc b1, in TensorDesc w2, in TensorDesc b2,
+        in TensorDesc scores);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_variant_count(BackendHandle backend, int op);

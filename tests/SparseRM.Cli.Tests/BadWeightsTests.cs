@@ -83,10 +83,10 @@ public sealed class BadWeightsTests(FittedReward reward)
     }
 
     [Fact]
-    public void An_unknown_field_of_the_config() => RefusesModel(model =>
+    public void A_field_of_the_config_that_makes_another_model() => RefusesModel(model =>
         File.WriteAllText(model.File("config.json"),
-            File.ReadAllText(model.File("config.json")).Replace("\"hidden_size\"", "\"mystery_gate\": 3, \"hidden_size\"")),
-        "config.json", "mystery_gate");
+            File.ReadAllText(model.File("config.json")).Replace("\"hidden_size\"", "\"partial_rotary_factor\": 0.5, \"hidden_size\"")),
+        "config.json", "partial_rotary_factor");
 
     [Fact]
     public void A_config_that_is_not_json() => RefusesModel(model => File.WriteAllText(model.File("config.json"), "{\"model_type\": "), "config.json");

@@ -132,7 +132,7 @@ internal sealed class HotScenario : IDisposable
         _backend.Select(OpKind.SaeEncode, "mma_sync");
         using var encoder = new SaeEncoder(_backend, sae, DType.BF16);
         var latents = new SparseLatents();
-        _backend.SaeEncode(Filled(3, dIn), encoder, latents);
+        _backend.SaeEncode(Filled(3, dIn), encoder.Weights, latents);
         for (int row = 0; row < latents.Rows; row++)
         {
             _values.Add(latents.Indices(row).Length);

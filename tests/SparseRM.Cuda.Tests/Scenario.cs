@@ -94,16 +94,16 @@ internal static class Scenario
             Filled(3, 8), Filled(3, 4), Filled(3, 4), [0, 1, 2], [new(0, 3, 0, 0, 0, 3)], new AttentionOptions(2, 1, 4, 1, 2, 0), Operand(3, 8));
         Repeat(backend, a, Marked(2, 4));
         RotateAndPack(backend, Filled(3, 64), Filled(3, 64), Filled(3, 64), Filled(3, 64), new(Marked(3, 65).Buffer, 3, 64, DType.BF16));
-        var reward = TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random);
-        using (var resident = new ResidentReward(backend, reward.Input, reward.Head)) backend.Score(Filled(3, 5), resident, Marked(3, 1));
+        var (reward, other) = (TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random), TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random));
+        using (var resident = new ResidentHeads(backend, reward.Input, [reward.Head, other.Head])) backend.Score(Filled(3, 5), resident.Weights, Marked(3, 2));
         var vector = backend.LoadVector(files.Write(Random(6), DType.F32, 6));
         owned.Add(vector.Buffer);
         backend.Add(vector, vector, Marked(1, 6));
         latents = new SparseLatents();
         using var encoder = new SaeEncoder(backend, Sae(files, Random(9 * 4)), DType.F32);
-        backend.SaeEncode(Filled(3, 4), encoder, latents);
+        backend.SaeEncode(Filled(3, 4), encoder.Weights, latents);
         var counts = Marked(2, 9);
-        backend.CountActive(Filled(3, 4), encoder, [1, 0, 0, 2, 3, 1], counts);
+        backend.CountActive(Filled(3, 4), encoder.Weights, [1, 0, 0, 2, 3, 1], counts);
         Count(backend, files, Filled(3, 4), counts);
     }
 
@@ -132,7 +132,7 @@ internal static class Scenario
         backend.Select(OpKind.SaeEncode, "mma_sync");
         var weights = Enumerable.Range(0, 9 * 4).Select(i => (i % 7 - 3) / 4f).ToArray();
         using var encoder = new SaeEncoder(backend, Sae(files, weights, new SaeActivation.Relu()), DType.BF16);
-        backend.CountActive(x, encoder, [1, 0, 0, 2, 3, 1], counts);
+        backend.CountActive(x, encoder.Weights, [1, 0, 0, 2, 3, 1], counts);
     }
 
     private static SparseAutoencoder Sae(WeightFiles files, float[] weights, SaeActivation? activation = null) => new()

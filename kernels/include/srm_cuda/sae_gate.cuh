@@ -1,10 +1,10 @@
-// The gate of a sparse autoencoder, as SparseRM.Sae.SaeGate has it; shared by the variants of sae_encode.
+// The gate of a sparse autoencoder, as SparseRM.Backends.SaeGate has it; shared by the variants of sae_encode.
 #pragma once
 #include "srm_cuda/math.cuh"
 
 namespace srm {
 
-// Numbered as in SparseRM.Interop.Cuda.CudaSaeEncode.
+// Numbered as SparseRM.Backends.SaeGateKind; a test compares them.
 inline constexpr int kRelu = 0, kJumpRelu = 1, kTopK = 2, kGroupMax = 3, kGated = 4;
 
 // Vectors [d_sae]. scale may be null (1); threshold is for kJumpRelu, the last three are for kGated.

@@ -59,4 +59,11 @@ void mean_rows(srmk_backend& backend, Rows x, const int32_t* starts, Rows y);
 void sae_encode(srmk_backend& backend, Rows x, const srmk_matrix& w, const SaeGate& gate);
 VariantList sae_encode_variants();
 
+/// Heads of one shape over one projection; see srmk_score. directions.data may be null.
+struct ScoreHeads {
+  Rows directions, w1, b1, w2, b2;
+};
+void score(srmk_backend& backend, Rows z, const ScoreHeads& heads, Rows scores);
+VariantList score_variants();
+
 }  // namespace srm

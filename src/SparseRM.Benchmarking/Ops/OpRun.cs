@@ -2,6 +2,7 @@ using SparseRM.Backends;
 using SparseRM.Backends.Reference;
 using SparseRM.Errors;
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 

@@ -96,9 +96,9 @@ internal sealed class SaeEncodeRun : OpRun
         }, compute));
     }
 
-    public override void Call() => Backend.SaeEncode(_x, _encoder, _latents);
+    public override void Call() => Backend.SaeEncode(_x, _encoder.Weights, _latents);
 
-    public override void CallSample() => Backend.SaeEncode(Last(_x), _encoder, _latents);
+    public override void CallSample() => Backend.SaeEncode(Last(_x), _encoder.Weights, _latents);
 
     private protected override float[] ReadSample(int rows)
     {

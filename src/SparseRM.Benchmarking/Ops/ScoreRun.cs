@@ -7,20 +7,20 @@ namespace SparseRM.Benchmarking.Ops;
 
 internal sealed class ScoreRun : OpRun
 {
-    private readonly ResidentReward _reward;
+    private readonly ResidentHeads _heads;
     private readonly Tensor _z, _scores;
 
     public ScoreRun(Backend backend, ScoreShape shape, DType compute) : base(backend, shape, compute)
     {
         var input = new HeadInput(HeadInputKind.Random, shape.DModel, Random(shape.Inputs * shape.DModel), [], gates: null);
         var head = new RewardHead(shape.Inputs, shape.Hidden, Random(shape.Hidden * shape.Inputs), Random(shape.Hidden), Random(shape.Hidden), 0);
-        _reward = Own(new ResidentReward(backend, input, head));
+        _heads = Own(new ResidentHeads(backend, input, [head]));
         (_z, _scores) = (Tensor(shape.Rows, shape.DModel), Empty(shape.Rows, 1));
     }
 
-    public override void Call() => Backend.Score(_z, _reward, _scores);
+    public override void Call() => Backend.Score(_z, _heads.Weights, _scores);
 
-    public override void CallSample() => Backend.Score(Last(_z), _reward, Last(_scores));
+    public override void CallSample() => Backend.Score(Last(_z), _heads.Weights, Last(_scores));
 
     private protected override float[] ReadSample(int rows) => Read(Last(_scores));
 }

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Text.Json;
 using SparseRM.Cli.Terminal;
-using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Sae;
 using SparseRM.Scoring;
@@ -66,17 +64,6 @@ internal sealed class InspectCommand : CliCommand
     {
         if (File.Exists(path)) return true;
         if (!Directory.Exists(path)) return false;
-        string config = Path.Combine(path, "config.json");
-        if (!File.Exists(config)) return !Directory.EnumerateFiles(path, "model*.safetensors*").Any();
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(config));
-            return document.RootElement.ValueKind == JsonValueKind.Object && !document.RootElement.TryGetProperty("model_type", out _)
-                && !document.RootElement.TryGetProperty("architectures", out _);
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new ModelFormatException(config, $"cannot be read as JSON ({error.Message.TrimEnd('.')})");
-        }
+        return File.Exists(Path.Combine(path, "config.json")) ? !ModelFolder.IsModel(path) : !Directory.EnumerateFiles(path, "model*.safetensors*").Any();
     }
 }

@@ -18,7 +18,8 @@ internal static class InspectReports
         var weights = WeightIndex.Open(folder);
         var report = new Report().Add("kind", "model").Add("folder", folder).Add("family", config.Family)
             .Add("n_layers", config.NLayers).Add("d_model", config.DModel).Add("n_heads", config.NHeads).Add("n_kv_heads", config.NKvHeads)
-            .Add("d_head", config.DHead).Add("d_mlp", config.DMlp).Add("d_vocab", config.DVocab).Add("n_ctx", config.NCtx);
+            .Add("d_head", config.DHead).Add("d_mlp", config.DMlp).Add("d_vocab", config.DVocab).Add("n_ctx", config.NCtx)
+            .Add("ignored_fields", config.IgnoredFields.Count > 0 ? config.IgnoredFields : null);
         Weights(report, weights, config.NLayers);
         Text(report, folder);
         return report;
@@ -29,7 +30,8 @@ internal static class InspectReports
         .Add("activation", sae.Activation.Name)
         .Add("k", sae.Activation is SaeActivation.TopK topK ? topK.K : sae.Activation is SaeActivation.GroupMax groupMax ? groupMax.K : null)
         .Add("input_norm", sae.InputNorm.ToString().ToLowerInvariant()).Add("gating_mode", sae.GatingMode)
-        .Add("dtype", sae.WEnc.DType.ToString()).Add("notes", sae.Notes.Count > 0 ? sae.Notes : null);
+        .Add("dtype", sae.WEnc.DType.ToString()).Add("model", sae.ModelName)
+        .Add("notes", sae.Notes.Count > 0 ? sae.Notes : null).Add("ignored_fields", sae.IgnoredFields.Count > 0 ? sae.IgnoredFields : null);
 
     public static Report Of(RewardModel reward)
     {

@@ -49,6 +49,9 @@ internal static class CommonOptions
     public static Option<string> Format { get; } = Choices.Of("--format", "format of the preference data (default: recognised)",
         [.. PreferenceFile.FormatNames.Select(name => (name, name))]);
 
+    public static Option<string> Columns { get; } = Choices.Text("--columns",
+        $"columns of the preference data that have other names, such as prompt=Q,chosen=A,rejected=B; known: {string.Join(", ", PreferenceReadOptions.ColumnNames)}", "NAME=COLUMN,..");
+
     public static Option<PreferenceDimension> Dimension { get; } = Choices.Of("--dimension", "which judgement of PKU-SafeRLHF counts (default: better)",
         ("better", PreferenceDimension.Better), ("safer", PreferenceDimension.Safer));
 
@@ -58,7 +61,7 @@ internal static class CommonOptions
     public static IReadOnlyList<Option> Running { get; } = [Backend, VariantChoice.Option, Threads, MaxBatchTokens];
 
     /// <summary>What every command that reads preference data takes.</summary>
-    public static IReadOnlyList<Option> Reading { get; } = [Format, Dimension, SkipBad];
+    public static IReadOnlyList<Option> Reading { get; } = [Format, Columns, Dimension, SkipBad];
 
     /// <summary>Adds several.</summary>
     public static void AddAll(this Command command, params IEnumerable<Option> options)

@@ -144,6 +144,7 @@ internal static class FitSettings
         var options = new PreferenceReadOptions
         {
             Format = args.GetValue(CommonOptions.Format),
+            Columns = ReadColumns(args.GetValue(CommonOptions.Columns)),
             Dimension = args.GetValue(CommonOptions.Dimension),
             SkipBad = args.GetValue(CommonOptions.SkipBad),
             Limit = args.GetValue(Pairs),
@@ -158,5 +159,18 @@ internal static class FitSettings
         {
             throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
         }
+    }
+
+    private static Dictionary<string, string> ReadColumns(string? text)
+    {
+        var columns = new Dictionary<string, string>();
+        foreach (string part in text?.Split(',') ?? [])
+        {
+            string[] sides = part.Split('=', 2, StringSplitOptions.TrimEntries);
+            if (sides is not [{ Length: > 0 } name, { Length: > 0 } column] || !PreferenceReadOptions.ColumnNames.Contains(name) || !columns.TryAdd(name, column))
+                throw new UsageException(
+                    $"--columns takes NAME=COLUMN with commas between, each name once, such as prompt=Q,chosen=A,rejected=B; found '{part}'; names: {string.Join(", ", PreferenceReadOptions.ColumnNames)}");
+        }
+        return columns;
     }
 }

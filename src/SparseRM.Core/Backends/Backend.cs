@@ -1,4 +1,3 @@
-using SparseRM.Sae;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
@@ -16,6 +15,8 @@ namespace SparseRM.Backends;
 public abstract class Backend : IDisposable
 {
     private DeviceBuffer? _scratch;
+    private HostScore? _hostScore;
+    private HostSae? _hostSae;
 
     /// <summary>The name by which it is asked for: <c>reference</c>, <c>cpu</c>, <c>cuda:0</c>.</summary>
     public abstract string Name { get; }
@@ -151,28 +152,10 @@ public abstract class Backend : IDisposable
     /// overwritten with n rows, ids rising in each row, only values above zero. The default goes through a dense block of a few rows and
     /// <see cref="SaeGate"/>; an override may fuse.
     /// </remarks>
-    public virtual void SaeEncode(Tensor x, SaeEncoder encoder, SparseLatents latents)
+    public virtual void SaeEncode(Tensor x, SaeWeights weights, SparseLatents latents)
     {
-        OpChecks.SaeEncode(x, encoder);
-        latents.Clear();
-        var sae = encoder.Sae;
-        int blockRows = Math.Clamp((1 << 20) / sae.DSae, 1, 64), capacity = SaeGate.Capacity(sae.Activation, sae.DSae);
-        var pre = new float[(long)blockRows * sae.DSae];
-        for (int start = 0; start < x.Rows; start += blockRows)
-        {
-            int rows = Math.Min(blockRows, x.Rows - start);
-            var dense = encoder.DenseBlock(rows);
-            var operand = encoder.OperandBlock(rows);
-            Pack(x.RowRange(start, rows), operand);
-            MatMul(operand, new Product(encoder.WEnc, null, dense));
-            Download(dense, pre);
-            for (int row = 0; row < rows; row++)
-            {
-                var p = pre.AsMemory(row * sae.DSae, sae.DSae);
-                for (int j = 0; j < sae.DSae; j++) p.Span[j] = p.Span[j] * (sae.EncoderScale?[j] ?? 1) + sae.BEnc[j];
-                latents.AddRow(capacity, (indices, values) => SaeGate.Apply(sae.Activation, p.Span, indices, values));
-            }
-        }
+        OpChecks.SaeEncode(x, weights);
+        (_hostSae ??= new HostSae(this)).Encode(x, weights, latents);
     }
 
     /// <summary>counts[s, j] += times[i, s] for every row i in which latent j is active; s = 0 for chosen samples, 1 for rejected ones.</summary>
@@ -180,33 +163,25 @@ public abstract class Backend : IDisposable
     /// Shapes: x [n, d_in] as in <see cref="SaeEncode"/>; times [n, 2] row after row; counts [2, d_sae]. Counts are integers in F32, exact as long
     /// as they stay below 2^24, whatever the order of the additions. An override need not bring the latents to the host.
     /// </remarks>
-    public virtual void CountActive(Tensor x, SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    public virtual void CountActive(Tensor x, SaeWeights weights, ReadOnlySpan<int> times, Tensor counts)
     {
-        OpChecks.CountActive(x, encoder, times, counts);
-        var latents = encoder.Latents;
-        SaeEncode(x, encoder, latents);
-        var sums = new float[2 * encoder.Sae.DSae];
-        Download(counts, sums);
-        for (int row = 0; row < x.Rows; row++)
-        {
-            foreach (int latent in latents.Indices(row))
-            {
-                sums[latent] += times[2 * row];
-                sums[encoder.Sae.DSae + latent] += times[(2 * row) + 1];
-            }
-        }
-        Upload(sums, counts);
+        OpChecks.CountActive(x, weights, times, counts);
+        (_hostSae ??= new HostSae(this)).Count(x, weights, times, counts);
     }
 
-    /// <summary>scores[i] = W2 relu(W1 v + b1) + b2 with v = (&lt;z_i, d_1&gt;, ..): the projection and the head in one op.</summary>
+    /// <summary>Whether <see cref="Score"/> reads its weights on the host, so that they need not be brought to the backend's memory.</summary>
+    public virtual bool ScoresOnHost => true;
+
+    /// <summary>scores[i, h] = W2_h relu(W1_h v + b1_h) + b2_h with v = (&lt;z_i, d_1&gt;, ..): the projection and all heads in one op.</summary>
     /// <remarks>
-    /// Shapes: z [n, d_model], scores [n, 1]. v is rounded to F32, everything else is summed in F64 in the order of <see cref="Scoring.RewardHead"/>,
-    /// so the bits are those of the host on every backend. A row of z with NaN or an infinity scores NaN. Source: arXiv 2511.07896, 2K-512-1.
+    /// Shapes: z [n, d_model], scores [n, heads]. v is computed once for all heads and rounded to F32; everything else is summed in F64, in the
+    /// order of <see cref="DotProduct"/> and of the hidden units, so the bits are those of the host on every backend, for any number of heads.
+    /// A row of z with NaN or an infinity scores NaN on each. Source: arXiv 2511.07896, 2K-512-1.
     /// </remarks>
-    public virtual void Score(Tensor z, Scoring.ResidentReward reward, Tensor scores)
+    public virtual void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        OpChecks.Score(z, reward, scores);
-        reward.ScoreOnHost(this, z, scores);
+        OpChecks.Score(z, weights, scores);
+        (_hostScore ??= new HostScore()).Run(this, z, weights, scores);
     }
 
     /// <summary>Says that the ops up to <see cref="EndPass"/> are one forward pass of this shape.</summary>
@@ -251,7 +226,11 @@ public abstract class Backend : IDisposable
     }
 
     /// <summary>Frees what the backend itself holds; buffers and weights are disposed by their owners, before.</summary>
-    public virtual void Dispose() => _scratch?.Dispose();
+    public virtual void Dispose()
+    {
+        _scratch?.Dispose();
+        _hostSae?.Dispose();
+    }
 
     /// <summary>Memory of the composed ops between their steps; valid until the next call.</summary>
     private Tensor Scratch(int rows, int columns)

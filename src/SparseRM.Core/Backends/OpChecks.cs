@@ -143,23 +143,29 @@ public static class OpChecks
     }
 
     /// <summary>See <see cref="Backend.SaeEncode"/>.</summary>
-    public static void SaeEncode(Tensor x, Sae.SaeEncoder encoder) =>
-        Require(x.Columns == encoder.Sae.DIn, nameof(SaeEncode), $"x is {x}, the SAE takes d_in = {encoder.Sae.DIn}");
+    public static void SaeEncode(Tensor x, SaeWeights weights) =>
+        Require(x.Columns == weights.DIn, nameof(SaeEncode), $"x is {x}, the SAE takes d_in = {weights.DIn}");
 
     /// <summary>See <see cref="Backend.CountActive"/>.</summary>
-    public static void CountActive(Tensor x, Sae.SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    public static void CountActive(Tensor x, SaeWeights weights, ReadOnlySpan<int> times, Tensor counts)
     {
-        SaeEncode(x, encoder);
+        SaeEncode(x, weights);
         Require(times.Length == 2L * x.Rows, nameof(CountActive), $"{times.Length} times for the two sides of {x.Rows} rows");
-        Require(counts.Rows == 2 && counts.Columns == encoder.Sae.DSae, nameof(CountActive), $"counts is {counts}, expected [2, {encoder.Sae.DSae}]");
+        Require(counts.Rows == 2 && counts.Columns == weights.DSae, nameof(CountActive), $"counts is {counts}, expected [2, {weights.DSae}]");
     }
 
     /// <summary>See <see cref="Backend.Score"/>.</summary>
-    public static void Score(Tensor z, Scoring.ResidentReward reward, Tensor scores)
+    public static void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        Require(z.Columns == reward.DModel, nameof(Score), $"z is {z}, the reward model takes d_model = {reward.DModel}");
-        Require(scores.Rows == z.Rows && scores.Columns == 1, nameof(Score), $"scores is {scores}, expected [{z.Rows}, 1]");
+        const string Op = nameof(Score);
+        Require(z.Columns == weights.DModel, Op, $"z is {z}, the heads take d_model = {weights.DModel}");
+        Require(scores.Rows == z.Rows && scores.Columns == weights.Heads.Count, Op, $"scores is {scores}, expected [{z.Rows}, {weights.Heads.Count}]");
     }
+
+    /// <summary>The weights of <see cref="Backend.Score"/> in the memory of a backend that does not score on the host.</summary>
+    /// <exception cref="ArgumentException">They were not brought there.</exception>
+    public static ScoreTensors Resident(ScoreWeights weights) =>
+        weights.Resident ?? throw new ArgumentException("the heads were made for a backend that scores on the host", nameof(weights));
 
     /// <summary>Refuses two tensors of different shape.</summary>
     public static void SameShape(string op, Tensor a, Tensor b) =>

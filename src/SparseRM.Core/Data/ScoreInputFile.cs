@@ -120,6 +120,8 @@ public static class ScoreInputFile
     {
         IReadOnlyList<Message> messages = PromptColumns.WithSystem(row, Messages.List(row, row.Field("messages"), "messages"));
         if (messages.Count == 0) throw row.Refuse("field 'messages' is empty");
+        if (!messages.Any(message => message.Role == "user") && PromptColumns.Other(row, "messages") is { } prompt)
+            throw row.Refuse($"field 'messages' has no user turn and '{prompt}' may be it; put it into the messages");
         if (!options.AllowEmpty) NotBlank(row, messages, $"messages[{messages.Count - 1}].content");
         return EndsRight(row, messages, "messages", options);
     }

@@ -7,7 +7,7 @@ namespace SparseRM.Fitting;
 /// p *= 1 - lr * wd; m = b1 * m + (1 - b1) * g; v = b2 * v + (1 - b2) * g^2; p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps),
 /// with t from 1. Source: Loshchilov and Hutter 2019, in the form of torch.optim.AdamW.
 /// </remarks>
-public sealed class AdamW
+internal sealed class AdamW
 {
     private const int Chunk = 1 << 14;
     private readonly double[] _m, _v;

@@ -8,7 +8,7 @@ namespace SparseRM.Fitting;
 /// dW2[j] = sum_r (d loss / d s_r) relu(Z[j, r]), db2 = sum_r d loss / d s_r. Rows whose score has no derivative (margin kept) are skipped.
 /// The workspace is reused, so one object serves one thread at a time; the result does not depend on the number of threads.
 /// </remarks>
-public sealed class HeadGradient
+internal sealed class HeadGradient
 {
     private readonly int _inputs, _hidden, _maxPairs;
     private readonly double[] _rows, _columns, _z, _g, _scores, _slopes;

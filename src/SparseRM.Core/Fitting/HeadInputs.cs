@@ -3,7 +3,7 @@ using SparseRM.Scoring;
 
 namespace SparseRM.Fitting;
 
-/// <summary>Makes the head's input for each <c>--input</c>: the paper's method and its ablations.</summary>
+/// <summary>Makes the head's input of each kind: the paper's method and its ablations.</summary>
 public static class HeadInputs
 {
     /// <summary>The method: the chosen latents' decoder rows, positive ones first, each as the SAE has it (no centring, no scaling).</summary>
@@ -27,7 +27,7 @@ public static class HeadInputs
     /// <exception cref="SparseRMException">K is not positive or the directions would not fit into memory.</exception>
     public static HeadInput Random(int k, int dModel, long seed)
     {
-        if (k <= 0 || 2L * k * dModel > 1 << 29) throw new SparseRMException($"2K = {2L * k} random directions of width {dModel} cannot be; use a K of at least 1 that fits into memory.");
+        if (k <= 0 || 2L * k * dModel > 1 << 29) throw new SparseRMException($"2K = {2L * k} random directions of width {dModel} cannot be made; use a K of at least 1 that fits into memory.");
         var random = new SeededRandom(seed, stream: -1);
         var directions = new float[2 * k * dModel];
         var direction = new double[dModel];

@@ -8,7 +8,7 @@ namespace SparseRM.Fitting;
 /// Layout: W1 [hidden, <see cref="InputStride"/>], b1, W2, b2. Inputs and hidden units are padded with zeros to multiples of four; a padded value has no
 /// gradient, so it stays 0.
 /// </remarks>
-public sealed class HeadParameters
+internal sealed class HeadParameters
 {
     private readonly int _paddedHidden;
 

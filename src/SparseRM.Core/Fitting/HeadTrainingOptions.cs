@@ -41,6 +41,9 @@ public sealed record HeadTrainingOptions
     /// <summary>Threads at most; 0 takes all processors. The result is the same for any number.</summary>
     public int Threads { get; init; }
 
+    /// <summary>As <see cref="Threads"/>, with the processors counted.</summary>
+    internal int ThreadsToUse => Threads == 0 ? Environment.ProcessorCount : Threads;
+
     /// <exception cref="SparseRMException">A value is out of range; names it.</exception>
     internal void Validate()
     {

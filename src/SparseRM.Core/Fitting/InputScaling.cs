@@ -5,7 +5,7 @@ namespace SparseRM.Fitting;
 /// A latent that is never active in the training pairs has a deviation of 0 (or of rounding noise); dividing by it would turn one unusual test value into
 /// 10^6 and ruin the score. Such a column is left out: its inverse deviation is 0.
 /// </remarks>
-public sealed class InputScaling
+internal sealed class InputScaling
 {
     /// <summary>Deviations below this share of the column's mean are rounding noise of float32 (2^-24 = 6e-8 per operation).</summary>
     public const double NoiseToMean = 1e-6;

@@ -3,8 +3,8 @@ using SparseRM.Scoring;
 namespace SparseRM.Fitting;
 
 /// <summary>Where training stands; reported once an epoch.</summary>
-/// <param name="Run">Which of <paramref name="Runs"/> seeds, from 1.</param>
-/// <param name="Runs">Number of seeds.</param>
+/// <param name="Run">Which of <paramref name="Runs"/>, from 1.</param>
+/// <param name="Runs">Number of heads times number of seeds.</param>
 /// <param name="MaxEpochs">Epochs of a run at most; it may stop earlier.</param>
 /// <param name="Epoch">The epoch that ended.</param>
 public readonly record struct TrainingProgress(int Run, int Runs, int MaxEpochs, TrainingEpoch Epoch);
@@ -44,7 +44,7 @@ public sealed record TrainedHead
     /// <summary>Share of held-out pairs that the kept head orders rightly; null when nothing was held out.</summary>
     public required double? HeldOutAccuracy { get; init; }
 
-    /// <summary>Which of the seeds was kept, from 1.</summary>
+    /// <summary>Which run was kept, from 1; the runs of one head follow those of the head before.</summary>
     public required int Run { get; init; }
 
     /// <summary>The epoch whose weights were kept, from 1.</summary>

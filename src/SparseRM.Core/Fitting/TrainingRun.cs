@@ -15,10 +15,11 @@ internal sealed class TrainingRun
 {
     private readonly PairInputs _inputs;
     private readonly PairSplit _split;
+    private readonly int[] _sample;
     private readonly InputScaling _scaling;
     private readonly HeadTrainingOptions _options;
     private readonly PreferenceLoss _loss;
-    private readonly int _run;
+    private readonly int _run, _runs;
     private readonly SeededRandom _random;
     private readonly HeadParameters _parameters, _gradient;
     private readonly HeadGradient _batch;
@@ -27,15 +28,22 @@ internal sealed class TrainingRun
     private double[] _kept = [];
     private int _bestEpoch;
 
-    public TrainingRun(PairInputs inputs, PairSplit split, InputScaling scaling, HeadTrainingOptions options, int run)
+    /// <param name="inputs">Of all pairs.</param>
+    /// <param name="split">Which pairs judge, and which the result is told of.</param>
+    /// <param name="sample">The training pairs to learn from, some of them perhaps more than once.</param>
+    /// <param name="scaling">Standardisation of the inputs.</param>
+    /// <param name="options">How.</param>
+    /// <param name="run">Number of the run, from 1: with the seed it decides the initial weights and the order of the pairs.</param>
+    /// <param name="runs">Runs in all, for reports.</param>
+    public TrainingRun(PairInputs inputs, PairSplit split, int[] sample, InputScaling scaling, HeadTrainingOptions options, int run, int runs)
     {
-        int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
-        (_inputs, _split, _scaling, _options, _run) = (inputs, split, scaling, options, run);
+        int threads = options.ThreadsToUse;
+        (_inputs, _split, _sample, _scaling, _options, _run, _runs) = (inputs, split, sample, scaling, options, run, runs);
         _loss = new PreferenceLoss(options.Loss, options.Margin);
         _random = new SeededRandom(options.Seed, run);
         _parameters = new HeadParameters(inputs.InputCount, options.HiddenUnits);
         _gradient = new HeadParameters(inputs.InputCount, options.HiddenUnits);
-        _batch = new HeadGradient(inputs.InputCount, options.HiddenUnits, Math.Min(options.BatchPairs, inputs.Count), threads);
+        _batch = new HeadGradient(inputs.InputCount, options.HiddenUnits, Math.Min(options.BatchPairs, Math.Max(inputs.Count, sample.Length)), threads);
         _optimiser = new AdamW(_parameters.Values.Length, threads) { LearningRate = options.LearningRate, WeightDecay = options.WeightDecay };
     }
 
@@ -47,7 +55,7 @@ internal sealed class TrainingRun
     public void Execute(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         _parameters.Initialise(_random);
-        int[] order = [.. _split.Training];
+        int[] order = [.. _sample];
         for (int epoch = 1; epoch <= _options.MaxEpochs && epoch - _bestEpoch <= _options.Patience; epoch++)
         {
             _random.Shuffle(order.AsSpan());
@@ -61,7 +69,7 @@ internal sealed class TrainingRun
                 _kept = (double[])_parameters.Values.Clone();
             }
             _history.Add(new TrainingEpoch(epoch, training.Loss, training.Accuracy, HoldsOut ? judged.Loss : null, HoldsOut ? judged.Accuracy : null));
-            progress?.Report(new TrainingProgress(_run, _options.Seeds, _options.MaxEpochs, _history[^1]));
+            progress?.Report(new TrainingProgress(_run, _runs, _options.MaxEpochs, _history[^1]));
         }
         _kept.CopyTo(_parameters.Values, 0);
     }

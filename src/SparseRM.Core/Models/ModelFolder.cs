@@ -21,6 +21,14 @@ public static class ModelFolder
             $"is neither a folder nor in the local Hugging Face cache ({repository}); nothing is downloaded here, so run `hf download {model}` first");
     }
 
+    /// <summary>Whether the folder's config.json is that of a model: it names a type or an architecture, which those of SAEs do not.</summary>
+    /// <exception cref="ModelFormatException">There is a config.json that is not strict JSON.</exception>
+    public static bool IsModel(string folder)
+    {
+        string path = Path.Combine(folder, "config.json");
+        return File.Exists(path) && JsonConfig.Open(path) is var config && (config.Contains("model_type") || config.Contains("architectures"));
+    }
+
     /// <summary>Refuses the folder of a LoRA adapter, which Hugging Face's own loader would take for its base model and the adapter together.</summary>
     /// <exception cref="ModelFormatException">It is one; the message says how to merge it.</exception>
     internal static void RefuseAdapter(string folder)

@@ -1,6 +1,8 @@
+using SparseRM.Backends;
+
 namespace SparseRM.Sae;
 
-/// <summary>How pre-activations p [d_sae] become sparse activations a; formulas with each case. Carried out by <see cref="SaeGate"/>.</summary>
+/// <summary>How pre-activations p [d_sae] become sparse activations a; formulas with each case. Carried out by its <see cref="Gate"/>.</summary>
 public abstract record SaeActivation
 {
     private SaeActivation() { }
@@ -8,11 +10,17 @@ public abstract record SaeActivation
     /// <summary>Short name for messages and files: <c>relu</c>, <c>jumprelu</c>, <c>topk</c>, <c>groupmax</c>, <c>gated</c>.</summary>
     public abstract string Name { get; }
 
+    /// <summary>The gate that carries it out; shares the vectors.</summary>
+    public abstract SaeGate Gate { get; }
+
     /// <summary><c>a_i = max(p_i, 0)</c>.</summary>
     public sealed record Relu : SaeActivation
     {
         /// <inheritdoc/>
         public override string Name => "relu";
+
+        /// <inheritdoc/>
+        public override SaeGate Gate => new(SaeGateKind.Relu);
     }
 
     /// <summary><c>a_i = p_i if p_i &gt; t_i and p_i &gt; 0, else 0</c>; the comparison is strict.</summary>
@@ -21,6 +29,9 @@ public abstract record SaeActivation
     {
         /// <inheritdoc/>
         public override string Name => "jumprelu";
+
+        /// <inheritdoc/>
+        public override SaeGate Gate => new(SaeGateKind.JumpRelu) { Threshold = Threshold };
     }
 
     /// <summary>The K greatest p_i, of equal ones those of lower index, and of these the positive ones: <c>a_i = p_i</c>.</summary>
@@ -30,6 +41,9 @@ public abstract record SaeActivation
     {
         /// <inheritdoc/>
         public override string Name => "topk";
+
+        /// <inheritdoc/>
+        public override SaeGate Gate => new(SaeGateKind.TopK) { K = K };
     }
 
     /// <summary>In each of K contiguous groups of d_sae / K latents the greatest p_i, the first of equal ones, if it is positive.</summary>
@@ -38,6 +52,9 @@ public abstract record SaeActivation
     {
         /// <inheritdoc/>
         public override string Name => "groupmax";
+
+        /// <inheritdoc/>
+        public override SaeGate Gate => new(SaeGateKind.GroupMax) { K = K };
     }
 
     /// <summary><c>a_i = max(p_i * s_i + m_i, 0) if p_i + g_i &gt; 0, else 0</c>.</summary>
@@ -48,6 +65,10 @@ public abstract record SaeActivation
     {
         /// <inheritdoc/>
         public override string Name => "gated";
+
+        /// <inheritdoc/>
+        public override SaeGate Gate =>
+            new(SaeGateKind.Gated) { GateBias = GateBias, MagnitudeScale = MagnitudeScale, MagnitudeBias = MagnitudeBias };
     }
 }
 

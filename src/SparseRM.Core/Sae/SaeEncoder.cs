@@ -10,8 +10,10 @@ public sealed class SaeEncoder : IDisposable
     private const int MaxRows = 512;
     private readonly Backend _backend;
     private readonly List<DeviceBuffer> _vectors = [];
+    private readonly SparseLatents _latents = new();
+    private readonly Matrix _wEnc;
     private readonly float[] _normed;
-    private DeviceBuffer? _input, _dense, _operand;
+    private DeviceBuffer? _input;
 
     /// <summary>Loads the encoder.</summary>
     /// <param name="backend">Where it goes; must outlive this.</param>
@@ -22,20 +24,23 @@ public sealed class SaeEncoder : IDisposable
     {
         (_backend, Sae) = (backend, sae);
         _normed = sae.InputNorm == SaeInputNorm.None ? [] : new float[(long)MaxRows * sae.DIn];
-        WEnc = backend.LoadMatrix([new MatrixPart(sae.WEnc, IsTransposed: !sae.EncoderIsTransposed)], compute);
+        _wEnc = backend.LoadMatrix([new MatrixPart(sae.WEnc, IsTransposed: !sae.EncoderIsTransposed)], compute);
         try
         {
-            Bias = Vector(sae.BEnc);
-            Scale = sae.EncoderScale is null ? null : Vector(sae.EncoderScale);
-            switch (sae.Activation)
+            var gate = sae.Activation.Gate;
+            Weights = new SaeWeights
             {
-                case SaeActivation.JumpRelu jump:
-                    Threshold = Vector(jump.Threshold);
-                    break;
-                case SaeActivation.Gated gated:
-                    (GateBias, MagnitudeScale, MagnitudeBias) = (Vector(gated.GateBias), Vector(gated.MagnitudeScale), Vector(gated.MagnitudeBias));
-                    break;
-            }
+                WEnc = _wEnc,
+                Scale = Vector(sae.EncoderScale),
+                Bias = Vector(sae.BEnc)!.Value,
+                Gate = gate,
+                Threshold = Vector(gate.Threshold),
+                GateBias = Vector(gate.GateBias),
+                MagnitudeScale = Vector(gate.MagnitudeScale),
+                MagnitudeBias = Vector(gate.MagnitudeBias),
+                HostScale = sae.EncoderScale,
+                HostBias = sae.BEnc,
+            };
         }
         catch
         {
@@ -46,48 +51,65 @@ public sealed class SaeEncoder : IDisposable
 
     /// <summary>The description.</summary>
     public SparseAutoencoder Sae { get; }
-    /// <summary>[d_sae, d_in]</summary>
-    public Matrix WEnc { get; }
-    /// <summary>Factor of each product, [1, d_sae], or null.</summary>
-    public Tensor? Scale { get; }
-    /// <summary>Added to each scaled product, [1, d_sae].</summary>
-    public Tensor Bias { get; }
-    /// <summary>JumpReLU's thresholds, [1, d_sae], else null.</summary>
-    public Tensor? Threshold { get; }
-    /// <summary>The gated SAE's vectors, [1, d_sae], else null.</summary>
-    public Tensor? GateBias { get; }
-    /// <summary>As <see cref="GateBias"/>.</summary>
-    public Tensor? MagnitudeScale { get; }
-    /// <summary>As <see cref="GateBias"/>.</summary>
-    public Tensor? MagnitudeBias { get; }
 
-    /// <summary>Encodes raw residual states.</summary>
-    /// <param name="x">[n, d_in], dense.</param>
+    /// <summary>What <see cref="Backend.SaeEncode"/> takes, for states that are normed already; not to be used once this is disposed.</summary>
+    public SaeWeights Weights { get; }
+
+    /// <summary>Encodes raw residual states where they are.</summary>
+    /// <param name="x">[n, d_in], on the backend. Comes to the host and back only where the SAE norms its input.</param>
     /// <param name="row">Called for each row in order with its active latents and their activations.</param>
+    public void Encode(Tensor x, RowReader row)
+    {
+        for (int start = 0; start < x.Rows; start += MaxRows) EncodeBlock(Input(x, start), start, row);
+    }
+
+    /// <summary>Encodes raw residual states of the host.</summary>
+    /// <param name="x">[n, d_in], dense.</param>
+    /// <param name="row">As above.</param>
     public void Encode(ReadOnlySpan<float> x, RowReader row)
     {
         int rows = RowsOf(x);
-        for (int start = 0; start < rows; start += MaxRows)
-        {
-            var input = Input(x, start, Math.Min(MaxRows, rows - start));
-            _backend.SaeEncode(input, this, Latents);
-            for (int i = 0; i < input.Rows; i++) row(start + i, Latents.Indices(i), Latents.Values(i));
-        }
+        for (int start = 0; start < rows; start += MaxRows) EncodeBlock(Input(x, start, rows), start, row);
     }
 
-    /// <summary>Counts the active latents of raw residual states on the backend; see <see cref="Backend.CountActive"/>.</summary>
-    /// <param name="x">[n, d_in], dense.</param>
+    /// <summary>Counts the active latents of raw residual states where they are; see <see cref="Backend.CountActive"/>.</summary>
+    /// <param name="x">As in <see cref="Encode(Tensor, RowReader)"/>.</param>
     /// <param name="times">[n, 2]: how often a row counts as chosen and as rejected.</param>
     /// <param name="counts">[2, d_sae], on the backend.</param>
+    public void Count(Tensor x, ReadOnlySpan<int> times, Tensor counts)
+    {
+        for (int start = 0; start < x.Rows; start += MaxRows) CountBlock(Input(x, start), start, times, counts);
+    }
+
+    /// <summary>Counts the active latents of raw residual states of the host.</summary>
+    /// <param name="x">[n, d_in], dense.</param>
+    /// <param name="times">As above.</param>
+    /// <param name="counts">As above.</param>
     public void Count(ReadOnlySpan<float> x, ReadOnlySpan<int> times, Tensor counts)
     {
         int rows = RowsOf(x);
-        for (int start = 0; start < rows; start += MaxRows)
-        {
-            var input = Input(x, start, Math.Min(MaxRows, rows - start));
-            _backend.CountActive(input, this, times.Slice(2 * start, 2 * input.Rows), counts);
-        }
+        for (int start = 0; start < rows; start += MaxRows) CountBlock(Input(x, start, rows), start, times, counts);
     }
+
+    /// <summary>Receives one row's active latents.</summary>
+    public delegate void RowReader(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var vector in _vectors) vector.Dispose();
+        _input?.Dispose();
+        _wEnc.Dispose();
+    }
+
+    private void EncodeBlock(Tensor input, int start, RowReader row)
+    {
+        _backend.SaeEncode(input, Weights, _latents);
+        for (int i = 0; i < input.Rows; i++) row(start + i, _latents.Indices(i), _latents.Values(i));
+    }
+
+    private void CountBlock(Tensor input, int start, ReadOnlySpan<int> times, Tensor counts) =>
+        _backend.CountActive(input, Weights, times.Slice(2 * start, 2 * input.Rows), counts);
 
     private int RowsOf(ReadOnlySpan<float> x)
     {
@@ -95,56 +117,42 @@ public sealed class SaeEncoder : IDisposable
         return rows * Sae.DIn == x.Length ? rows : throw new ShapeMismatchException("SaeEncode", $"{x.Length} values are not rows of d_in {Sae.DIn}");
     }
 
-    private Tensor Input(ReadOnlySpan<float> x, int start, int count)
+    private Tensor Input(Tensor x, int start)
     {
-        int dIn = Sae.DIn;
-        _input ??= _backend.Allocate((long)MaxRows * dIn);
-        var input = new Tensor(_input, 0, count, dIn, dIn);
-        _backend.Upload(Normed(x.Slice(start * dIn, count * dIn)), input);
+        if (x.Columns != Sae.DIn) throw new ShapeMismatchException("SaeEncode", $"x is {x}, the SAE takes d_in = {Sae.DIn}");
+        var block = x.RowRange(start, Math.Min(MaxRows, x.Rows - start));
+        if (Sae.InputNorm == SaeInputNorm.None) return block;
+        var normed = _normed.AsSpan(0, block.Rows * Sae.DIn);
+        _backend.Download(block, normed);
+        return Sent(Normed(normed));
+    }
+
+    private Tensor Input(ReadOnlySpan<float> x, int start, int rows)
+    {
+        var block = x.Slice(start * Sae.DIn, Math.Min(MaxRows, rows - start) * Sae.DIn);
+        if (Sae.InputNorm == SaeInputNorm.None) return Sent(block);
+        block.CopyTo(_normed);
+        return Sent(Normed(_normed.AsSpan(0, block.Length)));
+    }
+
+    private ReadOnlySpan<float> Normed(Span<float> rows)
+    {
+        for (int start = 0; start < rows.Length; start += Sae.DIn) SaeNorm.Apply(Sae.InputNorm, rows.Slice(start, Sae.DIn));
+        return rows;
+    }
+
+    private Tensor Sent(ReadOnlySpan<float> rows)
+    {
+        _input ??= _backend.Allocate((long)MaxRows * Sae.DIn);
+        var input = new Tensor(_input, 0, rows.Length / Sae.DIn, Sae.DIn, Sae.DIn);
+        _backend.Upload(rows, input);
         return input;
     }
 
-    private ReadOnlySpan<float> Normed(ReadOnlySpan<float> rows)
+    /// <summary>The values in the backend's memory; null where there are none.</summary>
+    private Tensor? Vector(float[]? values)
     {
-        if (Sae.InputNorm == SaeInputNorm.None) return rows;
-        var normed = _normed.AsSpan(0, rows.Length);
-        rows.CopyTo(normed);
-        for (int start = 0; start < rows.Length; start += Sae.DIn) SaeNorm.Apply(Sae.InputNorm, normed.Slice(start, Sae.DIn));
-        return normed;
-    }
-
-    /// <summary>Receives one row's active latents.</summary>
-    public delegate void RowReader(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations);
-
-    /// <summary>Memory for the latents of one call.</summary>
-    internal SparseLatents Latents { get; } = new();
-
-    /// <summary>A dense block [rows, d_sae] for backends that gate behind a dense product.</summary>
-    internal Tensor DenseBlock(int rows) => new(Grown(ref _dense, (long)rows * Sae.DSae), 0, rows, Sae.DSae, Sae.DSae);
-
-    /// <summary>The operand [rows, d_in] of that product.</summary>
-    internal Operand OperandBlock(int rows) => new(Grown(ref _operand, Operand.Length(rows, Sae.DIn)), rows, Sae.DIn, WEnc.Compute);
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var vector in _vectors) vector.Dispose();
-        _input?.Dispose();
-        _dense?.Dispose();
-        _operand?.Dispose();
-        WEnc.Dispose();
-    }
-
-    private DeviceBuffer Grown(ref DeviceBuffer? buffer, long length)
-    {
-        if (buffer is not null && buffer.Length >= length) return buffer;
-        buffer?.Dispose();
-        buffer = null;
-        return buffer = _backend.Allocate(length);
-    }
-
-    private Tensor Vector(float[] values)
-    {
+        if (values is null or []) return null;
         var tensor = new Tensor(_backend.Allocate(values.Length), 0, 1, values.Length, values.Length);
         _vectors.Add(tensor.Buffer);
         _backend.Upload(values, tensor);

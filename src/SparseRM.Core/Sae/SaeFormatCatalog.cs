@@ -1,4 +1,5 @@
 using SparseRM.Errors;
+using SparseRM.Models;
 using SparseRM.Sae.Formats;
 using SparseRM.Weights;
 
@@ -44,6 +45,7 @@ public static class SaeFormatCatalog
 
     private static ModelFormatException NoSae(string folder)
     {
+        ModelFolder.RefuseAdapter(folder);
         var parts = SaeFolder.Parts(folder);
         string more = parts.Count > 8 ? $" and {parts.Count - 8} more" : "";
         return new(folder, parts.Count > 0

@@ -1,4 +1,5 @@
 using System.Globalization;
+using SparseRM.Errors;
 using SparseRM.Weights;
 
 namespace SparseRM.Sae;
@@ -82,7 +83,7 @@ internal sealed record SaeParts
             Format = Format,
             GatingMode = GatingMode,
             Id = tensors.Id(Format, variant),
-            Notes = Notes,
+            Notes = [.. Notes.Select(PlainText.Escape)],
             ModelName = ModelName,
             IgnoredFields = IgnoredFields,
         };

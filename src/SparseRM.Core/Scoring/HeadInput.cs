@@ -1,4 +1,5 @@
 using SparseRM.Errors;
+using SparseRM.Tensors;
 
 namespace SparseRM.Scoring;
 

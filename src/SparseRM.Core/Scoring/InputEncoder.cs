@@ -19,18 +19,21 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     /// <summary>A dialogue whose last message is the answer.</summary>
     /// <param name="dialogue">The messages, oldest first.</param>
     /// <param name="arguments">What the template is given beside them; null for nothing.</param>
+    /// <param name="cancel">Ends a template that takes long.</param>
     /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long.</exception>
-    public EncodedInput Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments)
+    public EncodedInput Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments, CancellationToken cancel = default)
     {
         if (dialogue.Count == 0) throw new SparseRMException("the dialogue has no messages; give at least one, the answer being the last");
         if (template is null)
             throw new SparseRMException("the model has no chat template; name one as the option chat template (gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file)");
-        var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments));
+        var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments, cancellationToken: cancel));
         return Checked(encoded.Ids, encoded.AnswerStart, encoded.AnswerEnd);
     }
 
     /// <summary>A text that was rendered already: marks in it are tokens, and which tokens are the answer is not known.</summary>
-    public EncodedInput EncodeText(string rendered) => EncodeIds(Tokenizer.Encode(rendered));
+    /// <param name="rendered">The text.</param>
+    /// <param name="addEos">Whether the tokenizer's EOS is put last; see <see cref="ModelTokenizer.Note"/>.</param>
+    public EncodedInput EncodeText(string rendered, bool addEos = false) => EncodeIds(Tokenizer.Encode(rendered, addEos: addEos));
 
     /// <summary>Ids, used as they are; which of them are the answer is not known.</summary>
     public EncodedInput EncodeIds(ReadOnlyMemory<int> ids) => Checked(ids, ids.Length, ids.Length);

@@ -1,3 +1,5 @@
+using SparseRM.Tensors;
+
 namespace SparseRM.Scoring;
 
 /// <summary>Encoder rows of a few latents of an SAE whose gate looks at one latent at a time (relu, jumprelu, gated), so that scoring needs no SAE.</summary>

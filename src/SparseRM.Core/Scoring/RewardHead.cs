@@ -1,3 +1,5 @@
+using SparseRM.Tensors;
+
 namespace SparseRM.Scoring;
 
 /// <summary>The reward head: s(v) = W2 relu(W1 v + b1) + b2, one hidden layer, one output.</summary>
@@ -52,6 +54,19 @@ public sealed class RewardHead
             if (z > 0) score += _w2[unit] * z;
         }
         return score;
+    }
+
+    /// <summary>d score / d v at v: W1 and W2 of the units that are on.</summary>
+    internal double[] Slopes(ReadOnlySpan<float> v)
+    {
+        var slopes = new double[v.Length];
+        for (int unit = 0; unit < HiddenUnits; unit++)
+        {
+            if (PreActivation(unit, v) <= 0) continue;
+            var row = Row(unit);
+            for (int i = 0; i < slopes.Length; i++) slopes[i] += (double)_w2[unit] * row[i];
+        }
+        return slopes;
     }
 
     /// <summary>Row <paramref name="unit"/> of W1.</summary>

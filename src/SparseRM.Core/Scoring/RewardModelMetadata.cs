@@ -33,21 +33,24 @@ public sealed record ScoringIdentity
     /// <exception cref="SparseRMException">The first difference, with both values.</exception>
     public void RequireMatches(string path, ScoringIdentity current)
     {
+        if (FirstDifference(current) is { } found)
+            throw new SparseRMException($"{path}: the reward model was fitted with {found.What} {found.Own}, but scoring uses {found.What} {found.Other}; use the same or fit again.");
+    }
+
+    /// <summary>What first tells the two apart, with both values; null where nothing does.</summary>
+    internal (string What, string Own, string Other)? FirstDifference(ScoringIdentity other)
+    {
         // First: the model's fingerprint covers blocks 0..layer, so that another layer would be told as another model.
-        Require(path, "layer", $"{Layer}", $"{current.Layer}", Layer == current.Layer);
-        Require(path, "model", Both(ModelName, ModelFingerprint), Both(current.ModelName, current.ModelFingerprint), ModelFingerprint == current.ModelFingerprint);
-        Require(path, "tokenizer", TokenizerFingerprint, current.TokenizerFingerprint, TokenizerFingerprint == current.TokenizerFingerprint);
-        Require(path, "position", $"{Position}".ToLowerInvariant(), $"{current.Position}".ToLowerInvariant(), Position == current.Position);
-        Require(path, "chat template", Both(TemplateName, TemplateFingerprint), Both(current.TemplateName, current.TemplateFingerprint),
-            TemplateFingerprint == current.TemplateFingerprint);
+        if (Layer != other.Layer) return ("layer", $"{Layer}", $"{other.Layer}");
+        if (ModelFingerprint != other.ModelFingerprint) return ("model", Both(ModelName, ModelFingerprint), Both(other.ModelName, other.ModelFingerprint));
+        if (TokenizerFingerprint != other.TokenizerFingerprint) return ("tokenizer", TokenizerFingerprint, other.TokenizerFingerprint);
+        if (Position != other.Position) return ("position", $"{Position}".ToLowerInvariant(), $"{other.Position}".ToLowerInvariant());
+        if (TemplateFingerprint != other.TemplateFingerprint)
+            return ("chat template", Both(TemplateName, TemplateFingerprint), Both(other.TemplateName, other.TemplateFingerprint));
+        return null;
     }
 
     private static string Both(string name, string fingerprint) => $"{name} ({fingerprint})";
-
-    private static void Require(string path, string what, string fitted, string found, bool same)
-    {
-        if (!same) throw new SparseRMException($"{path}: the reward model was fitted with {what} {fitted}, but scoring uses {what} {found}; use the same or fit again.");
-    }
 }
 
 /// <summary>How a reward model came about: everything that a reader needs to judge and to repeat it.</summary>
@@ -76,6 +79,9 @@ public sealed record RewardModelMetadata
 
     /// <summary>K as asked for (fewer latents may separate), or null (dense).</summary>
     public int? K { get; init; }
+
+    /// <summary>Whether each head saw a random sample of the training groups, with replacement; otherwise all heads saw all of them.</summary>
+    public bool Bootstrap { get; init; }
 
     /// <summary>Seed of the fit.</summary>
     public required long Seed { get; init; }

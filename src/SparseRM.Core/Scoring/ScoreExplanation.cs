@@ -37,29 +37,45 @@ public sealed class ScoreExplanation
     /// <summary>The <paramref name="count"/> shares of the largest size, largest first; ties go to the lower index.</summary>
     public IReadOnlyList<DirectionShare> Top(int count) => [.. Shares.OrderByDescending(share => Math.Abs(share.Share)).ThenBy(share => share.Index).Take(count)];
 
-    /// <summary>Explains the score of the head's input v.</summary>
+    /// <summary>Explains the score that a model of one component gives to its head's input v.</summary>
     /// <exception cref="ArgumentException">v is not of the model's width.</exception>
-    public static ScoreExplanation Of(RewardModel model, ReadOnlySpan<float> v)
+    /// <exception cref="InvalidOperationException">The model has several components: explain each.</exception>
+    public static ScoreExplanation Of(RewardModel model, ReadOnlySpan<float> v) => model.Components.Count == 1
+        ? Of(model.Components[0], v) : throw new InvalidOperationException($"the reward model has {model.Components.Count} components");
+
+    /// <summary>Explains the mean of the heads' scores of a component's input v.</summary>
+    /// <exception cref="ArgumentException">v is not of the component's width.</exception>
+    public static ScoreExplanation Of(RewardComponent component, ReadOnlySpan<float> v)
     {
-        var head = model.Head;
-        var mean = model.MeanInput.Span;
-        if (v.Length != head.InputCount) throw new ArgumentException($"an input of {v.Length} values for a head of {head.InputCount}", nameof(v));
+        var mean = component.MeanInput.Span;
+        if (v.Length != mean.Length) throw new ArgumentException($"an input of {v.Length} values for a head of {mean.Length}", nameof(v));
         var slopes = new double[v.Length];
-        for (int unit = 0; unit < head.HiddenUnits; unit++)
+        double score = 0, meanScore = 0;
+        foreach (var head in component.Heads)
         {
-            double start = head.PreActivation(unit, mean), end = head.PreActivation(unit, v);
-            double factor = head.W2.Span[unit] * OnShare(start, end);
-            if (factor == 0) continue;
-            var row = head.Row(unit);
-            for (int i = 0; i < slopes.Length; i++) slopes[i] += factor * row[i];
+            score += head.Score(v) / component.Heads.Count;
+            meanScore += head.Score(mean) / component.Heads.Count;
+            AddSlopes(slopes, head, mean, v, component.Heads.Count);
         }
         var shares = new DirectionShare[v.Length];
         for (int i = 0; i < shares.Length; i++)
         {
-            DirectionLatent? latent = model.Input.Latents.Count > 0 ? model.Input.Latents[i] : null;
+            DirectionLatent? latent = component.Input.Latents.Count > 0 ? component.Input.Latents[i] : null;
             shares[i] = new DirectionShare(i, latent, v[i], mean[i], slopes[i], slopes[i] * ((double)v[i] - mean[i]));
         }
-        return new ScoreExplanation(head.Score(v), head.Score(mean), shares);
+        return new ScoreExplanation(score, meanScore, shares);
+    }
+
+    private static void AddSlopes(double[] slopes, RewardHead head, ReadOnlySpan<float> mean, ReadOnlySpan<float> v, int heads)
+    {
+        for (int unit = 0; unit < head.HiddenUnits; unit++)
+        {
+            double start = head.PreActivation(unit, mean), end = head.PreActivation(unit, v);
+            double factor = head.W2.Span[unit] * OnShare(start, end) / heads;
+            if (factor == 0) continue;
+            var row = head.Row(unit);
+            for (int i = 0; i < slopes.Length; i++) slopes[i] += factor * row[i];
+        }
     }
 
     /// <summary>Share of the way from pre-activation <paramref name="start"/> to <paramref name="end"/> on which the unit is on.</summary>

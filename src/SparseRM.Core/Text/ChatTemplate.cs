@@ -11,11 +11,11 @@ namespace SparseRM.Text;
 /// <summary>A chat template: Jinja that writes a dialogue as the text that a model was trained on. Executed by an interpreter of ours;
 /// thread-safe.</summary>
 /// <remarks>
-/// Blocks are trimmed as transformers does (trim_blocks, lstrip_blocks). Variables: <c>messages</c> (role and content), <c>bos_token</c>,
-/// <c>eos_token</c>, <c>pad_token</c>, <c>unk_token</c> where the tokenizer has them, <c>add_generation_prompt</c>, <c>tools</c> and
-/// <c>documents</c> (none).
-/// <c>strftime_now</c> always gives 26 July 2024, so that a reward does not depend on the day. Filters, tests, tags and functions that are
-/// not known are refused by name.
+/// Blocks are trimmed as transformers does (trim_blocks, lstrip_blocks). Variables: <c>messages</c> (role, content and every other field of a
+/// message), <c>bos_token</c>, <c>eos_token</c>, <c>pad_token</c>, <c>unk_token</c> where the tokenizer has them,
+/// <c>add_generation_prompt</c>, <c>tools</c> and <c>documents</c> (none unless they are given), and every other argument.
+/// <c>strftime_now</c> gives 26 July 2024 unless the argument <c>date_string</c> names another day, so that a reward does not depend on the
+/// day. Filters, tests, tags and functions that are not known are refused by name.
 /// </remarks>
 public sealed class ChatTemplate
 {
@@ -26,11 +26,16 @@ public sealed class ChatTemplate
     private readonly string _origin;
     private readonly List<Statement> _statements;
     private readonly SpecialTokenNames _tokens;
+    private readonly TemplateReads _fields = new(), _arguments = new();
 
     private ChatTemplate(string name, string source, SpecialTokenNames tokens, string origin)
     {
         if (source.Length > LargestSource)
             throw new ModelFormatException(origin, $"the chat template has {source.Length:N0} characters, more than {LargestSource:N0}");
+        for (int i = 0; i < source.Length; i++)
+            if (i + 1 < source.Length && char.IsSurrogatePair(source, i)) i++;
+            else if (char.IsSurrogate(source[i]))
+                throw new ModelFormatException(origin, $"character {i} of the chat template is half of a surrogate pair; copy the template again from where it came from");
         (Name, Source, _tokens, _origin) = (name, source, tokens, origin);
         _statements = JinjaParser.Parse(origin, source);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)));
@@ -44,6 +49,13 @@ public sealed class ChatTemplate
 
     /// <summary>SHA-256 of the source as UTF-8, in hexadecimal.</summary>
     public string Fingerprint { get; }
+
+    /// <summary>Fields of messages that were given and that no render so far has read, in alphabetical order: they cannot have changed a
+    /// score.</summary>
+    public IReadOnlyList<string> UnreadFields => _fields.Unread;
+
+    /// <summary>Arguments that were given and that no render so far has read, in alphabetical order.</summary>
+    public IReadOnlyList<string> UnreadArguments => _arguments.Unread;
 
     /// <summary>Parses a source; <paramref name="name"/> appears in refusals.</summary>
     /// <exception cref="ModelFormatException">The source is not Jinja, or uses what is not known.</exception>
@@ -96,18 +108,23 @@ public sealed class ChatTemplate
     }
 
     /// <summary>Writes a dialogue as text, with the origin of every character.</summary>
-    /// <param name="messages">The turns, oldest first; the last one's content is the answer.</param>
+    /// <param name="messages">The turns, oldest first; the last one is the answer.</param>
     /// <param name="addGenerationPrompt">Whether the template is asked to open an assistant's turn at the end.</param>
     /// <param name="arguments">Variables beside the messages: <c>tools</c>, <c>documents</c> and others by name; null for none.</param>
-    /// <exception cref="SparseRMException">The template refuses the dialogue (its own words are in the message), or a role is not a plain
-    /// word.</exception>
-    /// <exception cref="ModelFormatException">The template uses what is not known, or takes too many steps.</exception>
-    public RenderedDialogue Render(IReadOnlyList<Message> messages, bool addGenerationPrompt = false, JsonFields? arguments = null)
+    /// <param name="cancellationToken">Ends the render, within some thousand steps.</param>
+    /// <exception cref="SparseRMException">The template refuses the dialogue (its own words are in the message), a role is not a plain
+    /// word, or a field or argument cannot be passed on.</exception>
+    /// <exception cref="ModelFormatException">The template uses what is not known, or takes too much work, memory or depth.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public RenderedDialogue Render(IReadOnlyList<Message> messages, bool addGenerationPrompt = false, JsonFields? arguments = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
+        cancellationToken.ThrowIfCancellationRequested();
+        var input = new JinjaInput();
         var variables = new Dictionary<string, object?>
         {
-            ["messages"] = messages.Select((message, index) => (object?)ToValue(message, index)).ToList(),
+            ["messages"] = new JinjaList([.. messages.Select((message, index) => ToValue(message, index, input))]),
             ["add_generation_prompt"] = addGenerationPrompt,
             ["tools"] = null,
             ["documents"] = null,
@@ -115,17 +132,44 @@ public sealed class ChatTemplate
         foreach (var (name, token) in (ReadOnlySpan<(string, string?)>)[("bos_token", _tokens.Bos), ("eos_token", _tokens.Eos),
             ("pad_token", _tokens.Pad), ("unk_token", _tokens.Unk)])
             if (token is not null) variables[name] = TracedText.Of(token);
-        var text = JinjaEvaluator.Render(_origin, _statements, variables);
+        if (arguments is not null) AddArguments(arguments, variables, input);
+        var text = JinjaEvaluator.Render(_origin, _statements, variables, arguments is null ? null : _arguments.Read,
+            new JinjaBudget(input.Characters, input.Values, cancellationToken));
         return new RenderedDialogue(text.Text, [.. text.Spans()], messages.Count - 1);
     }
 
+    private void AddArguments(JsonFields arguments, Dictionary<string, object?> variables, JinjaInput input)
+    {
+        foreach (var (name, value) in input.Members(arguments.Value, TextSpan.Argument, "the template's arguments"))
+        {
+            if (name == "messages") throw new SparseRMException("the template's arguments hold 'messages', which are the dialogue itself; leave them out");
+            variables[name] = value;
+            _arguments.Give(name);
+        }
+    }
+
     // The role is written by the template as its own text, where a mark would be a token: so it must be a word.
-    private static JinjaDict ToValue(Message message, int index)
+    private JinjaDict ToValue(Message message, int index, JinjaInput input)
     {
         if (string.IsNullOrEmpty(message.Role) || !message.Role.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or ' '))
-            throw new SparseRMException($"message {index} has the role '{message.Role}', expected a word such as user, assistant or system");
-        if (message.Content is null) throw new SparseRMException($"message {index} has no content");
-        return new JinjaDict { ["role"] = TracedText.Of(message.Role), ["content"] = TracedText.Of(message.Content, index) };
+            throw new SparseRMException($"message {index} has the role '{JinjaEvaluator.Shown(message.Role ?? "")}', expected a word such as user, assistant or system");
+        var fields = message.Fields is null ? [] : input.Members(message.Fields.Value, index, $"message {index}");
+        if (message.Content is null && fields.Count == 0) throw new SparseRMException($"message {index} has no content");
+        if (fields.Exists(field => field.Name == "role" || (field.Name == "content" && (field.Value is not null || message.Content is not null))))
+            throw new SparseRMException($"message {index} has its role or content twice");
+        List<string> names = [.. fields.Select(field => field.Name)];
+        if (message.Content is not null) names.Add("content");
+        foreach (string name in names) _fields.Give(name);
+        var value = new JinjaDict(index, name =>
+        {
+            if (name is not null) _fields.Read(name);
+            else names.ForEach(_fields.Read);
+        });
+        value.Set("role", TracedText.Of(message.Role));
+        if (message.Content is not null) value.Set("content", input.Text(message.Content, index));
+        else if (names.Contains("content")) value.Set("content", null);
+        foreach (var (name, field) in fields) value.Set(TracedText.Of(name, index), field);
+        return value;
     }
 
     private static string? FromConfig(JsonElement config, string path)

@@ -60,6 +60,10 @@ public sealed class ModelTokenizer
     /// <summary>Id of the token that is put last where it is asked for: the post-processor's, else the EOS; null where there is none.</summary>
     public int? LastId { get; }
 
+    /// <summary>What a user should know who gives rendered texts, in one sentence; null for nothing.</summary>
+    public string? Note => AddsEos && LastId is { } id
+        ? $"the tokenizer's files put '{TokenText(id)}' after a text; texts are read without it unless the option add EOS is set" : null;
+
     /// <summary>Text of the BOS token, or null where the tokenizer has none.</summary>
     public string? BosToken => SpecialTokens.Bos;
 

@@ -5,5 +5,5 @@ namespace SparseRM.Text;
 /// is a token.</remarks>
 /// <param name="Text">The rendered text.</param>
 /// <param name="Spans">Covers <paramref name="Text"/> without holes, in order; neighbours differ in origin.</param>
-/// <param name="LastMessage">Index of the last message, whose content is the answer; -1 for an empty dialogue.</param>
+/// <param name="LastMessage">Index of the last message, whose fields other than the role are the answer; -1 for an empty dialogue.</param>
 public sealed record RenderedDialogue(string Text, IReadOnlyList<TextSpan> Spans, int LastMessage);

@@ -17,20 +17,27 @@ public static class SafetensorsWriter
     /// <exception cref="SparseRMException">The file cannot be written; nothing is left behind.</exception>
     /// <exception cref="ArgumentException">Two tensors have one name, or one is called <c>__metadata__</c>.</exception>
     public static void Write(string path, IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+        => AtomicFile.Write(path, Content(path, tensors, metadata));
+
+    /// <summary>Writes the bytes of <see cref="Write"/> to a stream; <paramref name="path"/> is for messages.</summary>
+    internal static void WriteTo(Stream stream, string path, IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata)
+        => Content(path, tensors, metadata)(stream);
+
+    private static Action<Stream> Content(string path, IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         var ordered = tensors.OrderByDescending(tensor => SafetensorsTypes.WritingRank(tensor.DType)).ThenBy(tensor => tensor.Name, StringComparer.Ordinal).ToArray();
         if (ordered.GroupBy(tensor => tensor.Name).Any(group => group.Count() > 1 || group.Key == "__metadata__"))
             throw new ArgumentException("tensor names must differ, and none may be __metadata__", nameof(tensors));
         byte[] header = Header(ordered, metadata);
         if (header.Length > 100_000_000) throw new SparseRMException($"{path}: the header would have {header.Length} bytes, a safetensors header at most 100000000");
-        AtomicFile.Write(path, stream =>
+        return stream =>
         {
             Span<byte> length = stackalloc byte[8];
             BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
             stream.Write(length);
             stream.Write(header);
             foreach (var tensor in ordered) tensor.WriteTo(stream);
-        });
+        };
     }
 
     private static byte[] Header(TensorToWrite[] tensors, IReadOnlyDictionary<string, string>? metadata)

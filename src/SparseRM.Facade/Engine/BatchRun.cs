@@ -102,7 +102,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         {
             for (int i = part.First; i < part.First + part.Count; i++, number++)
             {
-                if (part.Request.Kept(i) is { } own) batch.Keep(number, _known[number]?.Length ?? 0, own, 0);
+                if (part.Request.Kept(i) is { } own) batch.Keep(number, _known[number]?.Length ?? 0, own.Segment, own.First);
                 else if (inCache && part.Request.KeepsPrefixes && Cache.Add(_sequences[number].Ids, _layers[^1] + 1) is var (segment, from)) batch.Keep(number, from, segment, 0);
             }
         }

@@ -47,11 +47,11 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     /// <param name="error">Why.</param>
     public virtual void Fail(int index, Exception error) => _error ??= error;
 
-    /// <summary>What is known of a sequence beforehand, beside what the cache finds.</summary>
+    /// <summary>What is known of a sequence beforehand, where the cache is not asked; on the thread that owns the backend, just before the pass.</summary>
     public virtual KeyValuePrefix? Known(int index) => null;
 
-    /// <summary>Where the keys and values of a sequence's new tokens go, beside the cache: row 0 is the first that is not known; null for nowhere.</summary>
-    public virtual KeyValueSegment? Kept(int index) => null;
+    /// <summary>Where the keys and values of a sequence's tokens go that are not known, where the cache does not keep them; null for nowhere.</summary>
+    public virtual KeyValueRows? Kept(int index) => null;
 
     /// <summary>Sequences that are done.</summary>
     public int Done => Volatile.Read(ref _done);

@@ -3,19 +3,26 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Engine;
 
-/// <summary>One text of which all tokens' head inputs are wanted, and its score: what an explanation needs, from one pass.</summary>
-/// <remarks>Two sequences of the same ids, so that the second one computes nothing: every token, and what the reward model reads.</remarks>
-internal sealed class InputsRequest(EncodedInput input, ReadOutPosition position, AttachedReward reward, int dModel, Backends.Backend backend)
-    : ForwardRequest([new(input.Ids, ReadOut.Each(0, input.Ids.Length)), input.ReadAt(position)], [0, 1])
+/// <summary>Sequences that are scored and whose states' head inputs v are wanted on the host, too: for novelty and explanations, from the same pass.</summary>
+internal sealed class InputsRequest : ScoreRequest
 {
-    /// <summary>The score.</summary>
-    public float Score { get; private set; }
+    private readonly Backends.Backend _backend;
 
-    /// <summary>v of each token, then v of the score: [tokens + 1, inputs].</summary>
-    public float[] Inputs { get; private set; } = [];
+    private InputsRequest(TokenSequence[] sequences, int[] numbers, AttachedReward reward, Backends.Backend backend) : base(sequences, numbers, reward)
+    {
+        _backend = backend;
+        Inputs = new float[sequences.Length][][];
+    }
 
-    /// <inheritdoc/>
-    public override int[] Layers => reward.Layers;
+    /// <summary>As <see cref="ScoreRequest.Of(IReadOnlyList{TokenSequence}, AttachedReward, Priority)"/>.</summary>
+    public static InputsRequest Of(IReadOnlyList<TokenSequence> sequences, AttachedReward reward, Priority priority, Backends.Backend backend)
+    {
+        var (sorted, numbers) = Sorted(sequences);
+        return new InputsRequest(sorted, numbers, reward, backend) { Priority = priority, KeepsPrefixes = priority == Priority.Interactive };
+    }
+
+    /// <summary>By number of the sequence and of the component: v of each state, [states, inputs]; null where there is an error.</summary>
+    public float[]?[][] Inputs { get; }
 
     /// <inheritdoc/>
     public override object Consumer => this;
@@ -23,17 +30,20 @@ internal sealed class InputsRequest(EncodedInput input, ReadOutPosition position
     /// <inheritdoc/>
     public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
     {
-        ObjectDisposedException.ThrowIf(reward.IsClosed, typeof(RewardScorer));
-        foreach (var part in parts)
+        base.Consume(states, parts);
+        if (Reward.IsClosed) return;
+        var (part, width) = (parts[0], states[0].Columns);
+        var host = new float[states[0].Rows * width];
+        _backend.Download(states[0], host);
+        int row = 0;
+        for (int i = part.First; i < part.First + part.Count; i++)
         {
-            // Both in one batch, or one after the other where they do not fit.
-            bool hasTokens = part.First == 0, hasScore = part.First + part.Count == 2;
-            int rows = states[0].Rows;
-            var host = new float[rows * dModel];
-            StateReading.DownloadFinite(backend, states[0], host, Layers[0]);
-            float[] inputs = reward.Inputs(host).ToArray();
-            Inputs = hasTokens ? inputs : [.. Inputs, .. inputs];
-            if (hasScore) Score = reward.Score(states[0].RowRange(rows - 1, 1))[0];
+            int rows = Sequences[i].ReadOut.States, number = Numbers[i];
+            var own = host.AsSpan(row * width, rows * width);
+            row += rows;
+            Inputs[number] = new float[Reward.Components.Count][];
+            if (Errors?[number] is not null) continue;
+            for (int c = 0; c < Reward.Components.Count; c++) Inputs[number][c] = Reward.Components[c].Inputs(own).ToArray();
         }
     }
 }

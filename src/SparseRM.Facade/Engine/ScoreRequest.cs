@@ -1,17 +1,17 @@
+using System.Runtime.ExceptionServices;
 using SparseRM.Models;
 using SparseRM.Tensors;
 
 namespace SparseRM.Engine;
 
-/// <summary>Sequences that one attached reward model scores: a value for each state that they read.</summary>
-internal sealed class ScoreRequest : ForwardRequest
+/// <summary>Sequences that one attached reward model scores: a value of each of its heads for each state that they read.</summary>
+internal class ScoreRequest : ForwardRequest
 {
-    private readonly AttachedReward _reward;
     private readonly int[]? _starts; // null where each sequence reads one state
 
-    private ScoreRequest(TokenSequence[] sequences, int[] numbers, AttachedReward reward) : base(sequences, numbers)
+    protected ScoreRequest(TokenSequence[] sequences, int[] numbers, AttachedReward reward) : base(sequences, numbers)
     {
-        _reward = reward;
+        (Reward, Width) = (reward, reward.Reward.HeadCount);
         int states = sequences.Length;
         foreach (var sequence in sequences)
         {
@@ -25,48 +25,54 @@ internal sealed class ScoreRequest : ForwardRequest
             for (int i = 0; i < sequences.Length; i++) _starts[i + 1] += _starts[i];
             states = _starts[^1];
         }
-        Values = new float[states];
+        Values = new float[checked(states * Width)];
     }
 
-    /// <summary>Takes the callers' sequences; a bulk request's are sorted, so that those that begin alike are neighbours.</summary>
+    /// <summary>Takes the callers' sequences; several are sorted, so that those that begin alike are neighbours.</summary>
     public static ScoreRequest Of(IReadOnlyList<TokenSequence> sequences, AttachedReward reward, Priority priority)
     {
-        var sorted = new TokenSequence[sequences.Count];
-        var numbers = new int[sorted.Length];
-        for (int i = 0; i < sorted.Length; i++) (sorted[i], numbers[i]) = (sequences[i], i);
-        if (sorted.Length > 1) TokenSequence.SortByIds(sorted, numbers);
+        var (sorted, numbers) = Sorted(sequences);
         return new ScoreRequest(sorted, numbers, reward) { Priority = priority, KeepsPrefixes = priority == Priority.Interactive };
     }
 
-    /// <summary>Scores in the callers' order; NaN where there is an error.</summary>
+    /// <summary>The attached reward model.</summary>
+    protected AttachedReward Reward { get; }
+
+    /// <summary>Heads, of all components together.</summary>
+    protected int Width { get; }
+
+    /// <summary>Scores of the states in the callers' order, [states, heads]; NaN where there is an error.</summary>
     public float[] Values { get; }
 
     /// <summary>Why a sequence has no score, by its number; null where all have.</summary>
     public Exception?[]? Errors { get; private set; }
 
-    /// <summary>The scores of one sequence's states.</summary>
-    public ReadOnlySpan<float> Of(int number) => _starts is null ? Values.AsSpan(number, 1) : Values.AsSpan(_starts[number].._starts[number + 1]);
+    /// <summary>The scores of one sequence's states, [states, heads].</summary>
+    public Span<float> Of(int number) => _starts is null
+        ? Values.AsSpan(number * Width, Width)
+        : Values.AsSpan(_starts[number] * Width, (_starts[number + 1] - _starts[number]) * Width);
 
     /// <inheritdoc/>
-    public override int[] Layers => _reward.Layers;
+    public override int[] Layers => Reward.Layers;
 
     /// <inheritdoc/>
-    public override object Consumer => _reward;
+    public override object Consumer => Reward;
 
     /// <inheritdoc/>
     public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
     {
-        if (_reward.IsClosed)
+        if (Reward.IsClosed)
         {
             foreach (var part in parts)
                 for (int i = 0; i < part.Count; i++) part.Request.Fail(part.First + i, new ObjectDisposedException(nameof(RewardScorer)));
             return;
         }
-        var scores = _reward.Score(states[0]);
+        var scores = Reward.Score(states[0]);
         foreach (var part in parts)
         {
-            ((ScoreRequest)part.Request).Place(part, scores[..part.States]);
-            scores = scores[part.States..];
+            int count = part.States * Width;
+            ((ScoreRequest)part.Request).Place(part, scores[..count]);
+            scores = scores[count..];
         }
     }
 
@@ -75,31 +81,42 @@ internal sealed class ScoreRequest : ForwardRequest
     {
         Errors ??= new Exception?[Sequences.Length];
         Errors[Numbers[index]] = error;
-        var values = Of(Numbers[index]);
-        Values.AsSpan(_starts is null ? Numbers[index] : _starts[Numbers[index]], values.Length).Fill(float.NaN);
+        Of(Numbers[index]).Fill(float.NaN);
     }
 
     /// <summary>Throws the first error, in the callers' order.</summary>
     public void ThrowFirst()
     {
-        if (Errors?.FirstOrDefault(error => error is not null) is { } first) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(first);
+        if (Errors is null) return;
+        foreach (var error in Errors)
+            if (error is not null) ExceptionDispatchInfo.Throw(error);
     }
 
-    private void Place(BatchPart part, ReadOnlySpan<float> scores)
+    /// <summary>Puts the scores of a part's states at their places.</summary>
+    protected void Place(BatchPart part, ReadOnlySpan<float> scores)
     {
         for (int i = part.First; i < part.First + part.Count; i++)
         {
-            int count = Sequences[i].ReadOut.States;
-            var own = scores[..count];
+            int count = Sequences[i].ReadOut.States * Width;
+            scores[..count].CopyTo(Of(Numbers[i]));
+            if (HasNaN(scores[..count])) Fail(i, ResidualRunner.NotFinite(Layers[0]));
             scores = scores[count..];
-            int number = Numbers[i];
-            own.CopyTo(Values.AsSpan(_starts is null ? number : _starts[number]));
-            foreach (float value in own)
-            {
-                if (!float.IsNaN(value)) continue;
-                Fail(i, ResidualRunner.NotFinite(_reward.Layers[0]));
-                break;
-            }
         }
+    }
+
+    protected static (TokenSequence[] Sequences, int[] Numbers) Sorted(IReadOnlyList<TokenSequence> sequences)
+    {
+        var sorted = new TokenSequence[sequences.Count];
+        var numbers = new int[sorted.Length];
+        for (int i = 0; i < sorted.Length; i++) (sorted[i], numbers[i]) = (sequences[i], i);
+        if (sorted.Length > 1) TokenSequence.SortByIds(sorted, numbers);
+        return (sorted, numbers);
+    }
+
+    private static bool HasNaN(ReadOnlySpan<float> values)
+    {
+        foreach (float value in values)
+            if (float.IsNaN(value)) return true;
+        return false;
     }
 }

@@ -61,7 +61,7 @@ internal sealed class RmsNorm(IlgpuDevice device)
         {
             int row = (int)(item / a.Groups), start = (int)(item % a.Groups) * n;
             var (x, y) = (a.X.Row(row, start + n).SubView(start, n), a.Y.Row(row, start + n).SubView(start, n));
-            float factor = Factor(x, a.Eps, shared);
+            float factor = Factor(Squares(x), n, a.Eps, shared);
             for (int i = Group.IdxX; i < n; i += Group.DimX) y[i] = x[i] * factor * (a.Weight[i] + a.UnitOffset);
         }
     }
@@ -71,30 +71,37 @@ internal sealed class RmsNorm(IlgpuDevice device)
     {
         var shared = SharedMemory.Allocate<float>(GroupSum.MaxLanes);
         int n = (int)a.Weight.Length;
+        bool adds = a.Delta.Data.Length > 0, norms = a.DeltaWeight.Length > 0;
         for (int row = Grid.IdxX; row < a.Count; row += Grid.DimX)
         {
-            var residual = a.Residual.Row(row, n);
-            if (a.Delta.Data.Length > 0)
+            // The barriers stand outside of every branch: not every driver takes them within, even where all lanes go one way.
+            float squares = norms ? Squares(a.Delta.Row(row, n)) : 0;
+            float own = Factor(squares, n, a.Eps, shared);
+            if (norms)
             {
                 var delta = a.Delta.Row(row, n);
-                if (a.DeltaWeight.Length > 0)
-                {
-                    float own = Factor(delta, a.Eps, shared);
-                    for (int i = Group.IdxX; i < n; i += Group.DimX) delta[i] = delta[i] * own * (a.DeltaWeight[i] + a.UnitOffset);
-                }
+                for (int i = Group.IdxX; i < n; i += Group.DimX) delta[i] = delta[i] * own * (a.DeltaWeight[i] + a.UnitOffset);
+            }
+            var residual = a.Residual.Row(row, n);
+            if (adds)
+            {
+                var delta = a.Delta.Row(row, n);
                 for (int i = Group.IdxX; i < n; i += Group.DimX) residual[i] += delta[i];
             }
-            float factor = Factor(residual, a.Eps, shared);
+            float factor = Factor(Squares(residual), n, a.Eps, shared);
             for (int i = Group.IdxX; i < n; i += Group.DimX)
                 a.Y[row, i] = default(ST).Narrow(residual[i] * factor * (a.Weight[i] + a.UnitOffset));
         }
     }
 
-    /// <summary>1 / sqrt(mean x^2 + eps), to every lane.</summary>
-    private static float Factor(ArrayView<float> x, float eps, ArrayView<float> shared)
+    /// <summary>What this lane has to add to the sum of x^2.</summary>
+    private static float Squares(ArrayView<float> x)
     {
         float squares = 0;
         for (int i = Group.IdxX; i < x.IntLength; i += Group.DimX) squares += x[i] * x[i];
-        return 1 / XMath.Sqrt(GroupSum.Of(squares, shared) / x.IntLength + eps);
+        return squares;
     }
+
+    /// <summary>1 / sqrt(mean x^2 + eps), to every lane; <paramref name="squares"/> are those of the lane's own of n elements.</summary>
+    private static float Factor(float squares, int n, float eps, ArrayView<float> shared) => 1 / XMath.Sqrt(GroupSum.Of(squares, shared) / n + eps);
 }

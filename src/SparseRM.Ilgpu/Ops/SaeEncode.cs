@@ -2,7 +2,6 @@ using ILGPU;
 using SparseRM.Backends;
 using SparseRM.Ilgpu.Devices;
 using SparseRM.Ilgpu.Kernels;
-using SparseRM.Sae;
 using SparseRM.Tensors;
 
 namespace SparseRM.Ilgpu.Ops;
@@ -45,27 +44,27 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         ArrayView<float> MagnitudeBias);
 
     /// <summary>Encodes [count, d_in]; waits.</summary>
-    public void Run(Rows<float> x, int count, SaeEncoder encoder, IlgpuMatrix wEnc, Vectors vectors, SparseLatents latents)
+    public void Run(Rows<float> x, int count, SaeWeights weights, Vectors vectors, SparseLatents latents)
     {
-        int blockRows = BlockRows(encoder.Sae);
+        int blockRows = BlockRows(weights);
         for (int start = 0; start < count; start += blockRows)
         {
             int rows = Math.Min(blockRows, count - start);
-            var (pre, gate) = Gate(x.From(start), rows, encoder.Sae, wEnc, vectors);
+            var (pre, gate) = Gate(x.From(start), rows, weights, vectors);
             Collect(pre, gate, rows, latents);
         }
     }
 
     /// <summary>Enqueues counts[s, j] += times[i, s] for every row i in which latent j is active.</summary>
     public void RunCount(
-        Rows<float> x, int count, SaeEncoder encoder, IlgpuMatrix wEnc, Vectors vectors, ReadOnlySpan<int> times, Rows<float> counts)
+        Rows<float> x, int count, SaeWeights weights, Vectors vectors, ReadOnlySpan<int> times, Rows<float> counts)
     {
-        int blockRows = BlockRows(encoder.Sae);
+        int blockRows = BlockRows(weights);
         var sent = _times.Put(times);
         for (int start = 0; start < count; start += blockRows)
         {
             int rows = Math.Min(blockRows, count - start);
-            var (pre, gate) = Gate(x.From(start), rows, encoder.Sae, wEnc, vectors);
+            var (pre, gate) = Gate(x.From(start), rows, weights, vectors);
             var arguments = new SaeGates.CountArguments(pre, gate, sent.SubView(2 * start, 2 * rows), counts, rows);
             device.Each(CountVariants.Run, gate.Sets, arguments);
         }
@@ -76,11 +75,12 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
         foreach (IDisposable scratch in new IDisposable[] { _operand, _pre, _values, _starts, _ids, _times, _kth }) scratch.Dispose();
     }
 
-    private static int BlockRows(SparseAutoencoder sae) => Math.Clamp(BlockLength / sae.DSae, 1, MaxBlockRows);
+    private static int BlockRows(SaeWeights sae) => Math.Clamp(BlockLength / sae.DSae, 1, MaxBlockRows);
 
     /// <summary>Pre-activations of one block of rows, and what tells which of them are active.</summary>
-    private (Rows<float> Pre, SaeGates.Gate Gate) Gate(Rows<float> x, int rows, SparseAutoencoder sae, IlgpuMatrix wEnc, Vectors vectors)
+    private (Rows<float> Pre, SaeGates.Gate Gate) Gate(Rows<float> x, int rows, SaeWeights sae, Vectors vectors)
     {
+        var wEnc = sae.WEnc.On();
         var operand = new IlgpuOperand(_operand.Take(Operand.Length(rows, sae.DIn)), rows, sae.DIn, wEnc.Compute);
         var pre = new Rows<float>(_pre.Take((long)rows * sae.DSae), sae.DSae);
         elementwise.RunPack(x, operand);
@@ -91,12 +91,12 @@ internal sealed class SaeEncode(IlgpuDevice device, MatMul matMul, Elementwise e
     }
 
     /// <summary>For TopK the smallest key of each row that is active, else nothing.</summary>
-    private ArrayView<ulong> KthLargest(Rows<float> pre, int rows, SparseAutoencoder sae)
+    private ArrayView<ulong> KthLargest(Rows<float> pre, int rows, SaeWeights sae)
     {
-        if (sae.Activation is not SaeActivation.TopK top) return device.None<ulong>();
+        if (sae.Gate.Kind != SaeGateKind.TopK) return device.None<ulong>();
         var kth = _kth.Take(rows);
-        var kernel = top.K >= 1 && top.K <= Variants.Run.MaxK ? Variants.Run.Select : SaeTopK.RadixSelect;
-        device.Groups(kernel, rows, new SaeTopK.Arguments(pre, kth, rows, sae.DSae, top.K));
+        var kernel = sae.K >= 1 && sae.K <= Variants.Run.MaxK ? Variants.Run.Select : SaeTopK.RadixSelect;
+        device.Groups(kernel, rows, new SaeTopK.Arguments(pre, kth, rows, sae.DSae, sae.K));
         return kth;
     }
 

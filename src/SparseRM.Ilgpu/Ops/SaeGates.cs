@@ -1,8 +1,8 @@
 using ILGPU;
 using ILGPU.Algorithms;
 using ILGPU.Algorithms.ScanReduceOperations;
+using SparseRM.Backends;
 using SparseRM.Ilgpu.Kernels;
-using SparseRM.Sae;
 
 namespace SparseRM.Ilgpu.Ops;
 
@@ -12,11 +12,9 @@ internal static class SaeGates
     /// <summary>Parts of a row, one a lane.</summary>
     public const int Parts = 64;
 
-    private const int Relu = 0, JumpRelu = 1, TopK = 2, GroupMax = 3, Gated = 4;
-
     /// <summary>An activation and its vectors.</summary>
     internal readonly struct Gate(
-        SparseAutoencoder sae, ArrayView<float> threshold, ArrayView<float> gateBias, ArrayView<float> magnitudeScale, ArrayView<float> magnitudeBias,
+        SaeWeights sae, ArrayView<float> threshold, ArrayView<float> gateBias, ArrayView<float> magnitudeScale, ArrayView<float> magnitudeBias,
         ArrayView<ulong> kth)
     {
         public readonly ArrayView<float> Threshold = threshold, GateBias = gateBias, MagnitudeScale = magnitudeScale, MagnitudeBias = magnitudeBias;
@@ -24,21 +22,13 @@ internal static class SaeGates
         /// <summary>For TopK, the smallest active key of each row.</summary>
         public readonly ArrayView<ulong> Kth = kth;
 
-        public readonly int Kind = sae.Activation switch
-        {
-            SaeActivation.Relu => Relu,
-            SaeActivation.JumpRelu => JumpRelu,
-            SaeActivation.TopK => TopK,
-            SaeActivation.GroupMax => GroupMax,
-            SaeActivation.Gated => Gated,
-            _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
-        };
+        public readonly int Kind = (int)sae.Gate.Kind;
 
         /// <summary>Latents of which at most one is active: 1, but for GroupMax.</summary>
-        public readonly int Size = sae.Activation is SaeActivation.GroupMax group ? sae.DSae / SaeGate.Capacity(group, sae.DSae) : 1;
+        public readonly int Size = sae.Gate.Kind == SaeGateKind.GroupMax ? sae.DSae / sae.K : 1;
 
         /// <summary>How many such sets a row has.</summary>
-        public readonly int Sets = sae.Activation is SaeActivation.GroupMax grouped ? SaeGate.Capacity(grouped, sae.DSae) : sae.DSae;
+        public readonly int Sets = sae.Gate.Kind == SaeGateKind.GroupMax ? sae.K : sae.DSae;
     }
 
     /// <summary>What three kernels take: the first writes counts, the second puts starts in their place, the third reads those.</summary>
@@ -68,7 +58,7 @@ internal static class SaeGates
         {
             int row = item / Parts, part = item % Parts, end = Start(a.Gate.Sets, part + 1), active = 0;
             for (int set = Start(a.Gate.Sets, part); set < end; set++)
-                if (Value(a.Pre, a.Gate, row, Latent(a.Pre, a.Gate, row, set)) > 0) active++;
+                if (FloatBits.IsPositive(Value(a.Pre, a.Gate, row, Latent(a.Pre, a.Gate, row, set)))) active++;
             a.Counts[item] = active;
         }
     }
@@ -102,7 +92,7 @@ internal static class SaeGates
             {
                 int latent = Latent(a.Pre, a.Gate, row, set);
                 float value = Value(a.Pre, a.Gate, row, latent);
-                if (!(value > 0)) continue;
+                if (!FloatBits.IsPositive(value)) continue;
                 a.Ids[at] = latent;
                 a.Values[at] = value;
                 at++;
@@ -118,7 +108,7 @@ internal static class SaeGates
             for (int row = 0; row < a.Count; row++)
             {
                 int latent = Latent(a.Pre, a.Gate, row, (int)set);
-                if (!(Value(a.Pre, a.Gate, row, latent) > 0)) continue;
+                if (!FloatBits.IsPositive(Value(a.Pre, a.Gate, row, latent))) continue;
                 a.Counts[0, latent] += a.Times[2 * row];
                 a.Counts[1, latent] += a.Times[2 * row + 1];
             }
@@ -132,7 +122,7 @@ internal static class SaeGates
     {
         int first = set * gate.Size, best = first;
         for (int latent = first + 1; latent < first + gate.Size; latent++)
-            if (pre[row, latent] > pre[row, best] || !(pre[row, best] > 0)) best = latent;
+            if (FloatBits.IsGreater(pre[row, latent], pre[row, best]) || !FloatBits.IsPositive(pre[row, best])) best = latent;
         return best;
     }
 
@@ -140,14 +130,14 @@ internal static class SaeGates
     private static float Value(Rows<float> pre, Gate gate, int row, int latent)
     {
         float p = pre[row, latent];
-        if (gate.Kind == Gated)
+        if (gate.Kind == (int)SaeGateKind.Gated)
         {
             // By way of F64, so that both kernels round alike on every device.
             float magnitude = (float)((double)p * gate.MagnitudeScale[latent]) + gate.MagnitudeBias[latent];
-            return p + gate.GateBias[latent] > 0 ? magnitude : 0;
+            return FloatBits.IsPositive(p + gate.GateBias[latent]) ? magnitude : 0;
         }
-        if (gate.Kind == JumpRelu) return p > gate.Threshold[latent] ? p : 0;
-        if (gate.Kind == TopK) return SaeTopK.Key(p, latent) >= gate.Kth[row] ? p : 0;
+        if (gate.Kind == (int)SaeGateKind.JumpRelu) return FloatBits.IsGreater(p, gate.Threshold[latent]) ? p : 0;
+        if (gate.Kind == (int)SaeGateKind.TopK) return SaeTopK.Key(p, latent) >= gate.Kth[row] ? p : 0;
         return p;
     }
 }

@@ -30,7 +30,8 @@ internal static class SaeTopK
     /// Orders latents as TopK does: by value, of equals the lower first. The bits of positive floats rise with them; what is not above zero
     /// (or is NaN) is never active and has key 0.
     /// </summary>
-    public static ulong Key(float value, int latent) => value > 0 ? ((ulong)Interop.FloatAsInt(value) << 32) | (uint.MaxValue - (uint)latent) : 0;
+    public static ulong Key(float value, int latent) =>
+        FloatBits.IsPositive(value) ? ((ulong)Interop.FloatAsInt(value) << 32) | (uint.MaxValue - (uint)latent) : 0;
 
     /// <summary>
     /// A group selects in one row, from the highest digit of the key down: a histogram of those that agree so far, and the bucket in which the

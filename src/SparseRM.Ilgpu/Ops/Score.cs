@@ -18,8 +18,8 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
 
     /// <summary>What the kernel takes.</summary>
     internal readonly struct Arguments(
-        Rows<float> z, Rows<float> directions, Rows<float> v, Rows<float> w1, ArrayView<float> b1, ArrayView<float> w2, float b2,
-        Rows<float> scores, int count, int dModel)
+        Rows<float> z, Rows<float> directions, Rows<float> v, Rows<float> w1, Rows<float> b1, Rows<float> w2, ArrayView<float> b2, Rows<float> scores,
+        int count, int dModel, int hidden)
     {
         /// <summary>[count, d_model]</summary>
         public readonly Rows<float> Z = z;
@@ -27,34 +27,34 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
         public readonly Rows<float> Directions = directions;
         /// <summary>[count, inputs]: z, or the kernel's own memory. Not shared memory: any number of inputs has room.</summary>
         public readonly Rows<float> V = v;
-        /// <summary>[hidden, inputs]</summary>
+        /// <summary>[heads * hidden, inputs]</summary>
         public readonly Rows<float> W1 = w1;
-        /// <summary>[hidden]</summary>
-        public readonly ArrayView<float> B1 = b1, W2 = w2;
-        /// <summary>[count, 1]</summary>
+        /// <summary>[heads, hidden]</summary>
+        public readonly Rows<float> B1 = b1, W2 = w2;
+        /// <summary>[heads]</summary>
+        public readonly ArrayView<float> B2 = b2;
+        /// <summary>[count, heads]</summary>
         public readonly Rows<float> Scores = scores;
-        public readonly float B2 = b2;
-        public readonly int Count = count, DModel = dModel;
+        public readonly int Count = count, DModel = dModel, Hidden = hidden;
     }
 
     public VariantTable<Action<Arguments>> Variants { get; } =
         VariantTable.One<Action<Arguments>>(device, OpKind.Score, "group_per_row", GroupPerRow);
 
-    /// <summary>Enqueues scores = W2 relu(W1 v + b1) + b2; <paramref name="directions"/> may be empty.</summary>
+    /// <summary>Enqueues scores[h] = W2_h relu(W1_h v + b1_h) + b2_h; <paramref name="directions"/> may be empty.</summary>
     public void Run(
-        Rows<float> z, Rows<float> directions, Rows<float> w1, ArrayView<float> b1, ArrayView<float> w2, float b2, Rows<float> scores,
-        int count)
+        Rows<float> z, Rows<float> directions, Rows<float> w1, Rows<float> b1, Rows<float> w2, ArrayView<float> b2, Rows<float> scores, int count)
     {
         int inputs = w1.Stride, dModel = directions.Data.Length > 0 ? directions.Stride : inputs;
         var v = directions.Data.Length > 0 ? new Rows<float>(_v.Take((long)count * inputs), inputs) : z;
-        device.Groups(Variants.Run, count, new Arguments(z, directions, v, w1, b1, w2, b2, scores, count, dModel));
+        device.Groups(Variants.Run, count, new Arguments(z, directions, v, w1, b1, w2, b2, scores, count, dModel, b1.Stride));
     }
 
     public void Dispose() => _v.Dispose();
 
     /// <summary>
-    /// A group computes one row: <see cref="Dots"/> directions, then as many hidden units, at a time, eight lanes each; one lane adds up what the
-    /// units give, in their order. A row with NaN or an infinity scores NaN.
+    /// A group computes one row: <see cref="Dots"/> directions, then for each head as many hidden units, at a time, eight lanes each; one lane adds
+    /// up what a head's units give, in their order. A row with NaN or an infinity scores NaN.
     /// </summary>
     /// <remarks>
     /// F64 in the order of <c>DotProduct</c> and <c>RewardHead</c>. ILGPU writes mul.f64 and add.f64 without .rn, and ptxas fuses them; in a dot
@@ -67,7 +67,7 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
         var parts = SharedMemory.Allocate<double>(Dots * Pitch);
         var units = SharedMemory.Allocate<double>(Dots);
         var terms = SharedMemory.Allocate<double>(Dots);
-        int inputs = a.W1.Stride, hidden = a.B1.IntLength, directions = a.Directions.Data.Length > 0 ? inputs : 0;
+        int inputs = a.W1.Stride, directions = a.Directions.Data.Length > 0 ? inputs : 0;
         for (int row = Grid.IdxX; row < a.Count; row += Grid.DimX)
         {
             var (z, v) = (a.Z.Row(row, a.DModel), a.V.Row(row, inputs));
@@ -84,22 +84,27 @@ internal sealed class Score(IlgpuDevice device) : IDisposable
                     v[first + i] = (float)Total(a.Directions.Row(first + i, a.DModel), z, parts, i);
                 Group.Barrier();
             }
-            double score = a.B2;
-            for (int first = 0; first < hidden; first += Dots)
+            for (int head = 0; head < a.B2.IntLength; head++)
             {
-                int count = IntrinsicMath.Min(Dots, hidden - first);
-                AddParts(a.W1, first, count, v, parts);
-                for (int i = Group.IdxX; i < count; i += Group.DimX)
+                double score = a.B2[head];
+                for (int first = 0; first < a.Hidden; first += Dots)
                 {
-                    double unit = Total(a.W1.Row(first + i, inputs), v, parts, i) + a.B1[first + i];
-                    (units[i], terms[i]) = (unit, a.W2[first + i] * unit);
+                    int count = IntrinsicMath.Min(Dots, a.Hidden - first), w1 = head * a.Hidden + first;
+                    AddParts(a.W1, w1, count, v, parts);
+                    for (int i = Group.IdxX; i < count; i += Group.DimX)
+                    {
+                        double unit = Total(a.W1.Row(w1 + i, inputs), v, parts, i) + a.B1[head, first + i];
+                        (units[i], terms[i]) = (unit, a.W2[head, first + i] * unit);
+                    }
+                    Group.Barrier();
+                    if (Group.IdxX == 0)
+                    {
+                        for (int i = 0; i < count; i++)
+                            if (FloatBits.IsPositive(units[i])) score += terms[i];
+                    }
                 }
-                Group.Barrier();
-                if (Group.IdxX != 0) continue;
-                for (int i = 0; i < count; i++)
-                    if (units[i] > 0) score += terms[i];
+                if (Group.IdxX == 0) a.Scores[row, head] = FloatBits.IsPositive(infinite) ? float.NaN : (float)score;
             }
-            if (Group.IdxX == 0) a.Scores[row, 0] = infinite == 0 ? (float)score : float.NaN;
         }
     }
 

@@ -1,7 +1,5 @@
 using SparseRM.Backends;
 using SparseRM.Interop.Cuda.Ops;
-using SparseRM.Sae;
-using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda;
@@ -141,36 +139,39 @@ public sealed partial class CudaBackend
 
     /// <inheritdoc/>
     /// <remarks>Products, gate and compaction stay on the device; of the products a bounded tile is in memory at a time.</remarks>
-    public override void SaeEncode(Tensor x, SaeEncoder encoder, SparseLatents latents)
+    public override void SaeEncode(Tensor x, SaeWeights weights, SparseLatents latents)
     {
-        OpChecks.SaeEncode(x, encoder);
+        OpChecks.SaeEncode(x, weights);
         using var call = Enter();
         latents.Clear();
-        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, encoder, Own(encoder.WEnc), (_saeLists ??= new CudaSaeLists(this)).To(latents));
+        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, weights, Own(weights.WEnc), (_saeLists ??= new CudaSaeLists(this)).To(latents));
     }
 
     /// <inheritdoc/>
     /// <remarks>Nothing comes to the host, and nothing is waited for.</remarks>
-    public override void CountActive(Tensor x, SaeEncoder encoder, ReadOnlySpan<int> times, Tensor counts)
+    public override void CountActive(Tensor x, SaeWeights weights, ReadOnlySpan<int> times, Tensor counts)
     {
-        OpChecks.CountActive(x, encoder, times, counts);
+        OpChecks.CountActive(x, weights, times, counts);
         using var call = Enter();
         var sink = (_countActive ??= new CudaCountActive(this)).To(times, Rows(counts));
-        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, encoder, Own(encoder.WEnc), sink);
+        (_saeEncode ??= new CudaSaeEncode(this)).Run(x, weights, Own(weights.WEnc), sink);
     }
 
     /// <inheritdoc/>
+    public override bool ScoresOnHost => false;
+
+    /// <inheritdoc/>
     /// <remarks>A head too wide for a block's shared memory is computed on the host.</remarks>
-    public override void Score(Tensor z, ResidentReward reward, Tensor scores)
+    public override void Score(Tensor z, ScoreWeights weights, Tensor scores)
     {
-        OpChecks.Score(z, reward, scores);
-        if (!CudaScore.Fits(reward))
+        OpChecks.Score(z, weights, scores);
+        if (!CudaScore.Fits(weights))
         {
-            base.Score(z, reward, scores);
+            base.Score(z, weights, scores);
             return;
         }
         using var call = Enter();
-        CudaScore.Run(this, Rows(z), reward, Rows(scores));
+        CudaScore.Run(this, Rows(z), weights, Rows(scores));
     }
 
     private static CudaRows? Optional(Tensor? tensor) => tensor is { } there ? Rows(there) : null;

@@ -59,10 +59,10 @@ public class LanesTests
     public void Dot_products_of_the_score_are_shared_between_lanes() => SameBits(rig =>
     {
         // More directions and hidden units than are computed at a time.
-        var reward = ScoreTests.Reward(rig, HeadInputKind.Projection, 21, 66, 67);
-        using var resident = new ResidentReward(rig.Native, reward.Input, reward.Head);
-        var (z, scores) = (rig.Random(3, 21), rig.Guarded(3, 1));
-        rig.Native.Score(z.Actual, resident, scores);
+        var rewards = ScoreTests.Rewards(rig, HeadInputKind.Projection, 21, 66, 67, 2);
+        using var resident = ScoreTests.Resident(rig, rewards);
+        var (z, scores) = (rig.Random(3, 21), rig.Guarded(3, 2));
+        rig.Native.Score(z.Actual, resident.Weights, scores);
         return Rig.Read(rig.Native, scores);
     });
 
@@ -73,7 +73,7 @@ public class LanesTests
         using var encoder = new SaeEncoder(rig.Native, sae);
         var counts = rig.Guarded(2, 90);
         rig.Native.Upload(new float[180], counts);
-        rig.Native.CountActive(rig.Random(5, 12).Actual, encoder, [1, 0, 0, 1, 2, 3, 1, 1, 0, 5], counts);
+        rig.Native.CountActive(rig.Random(5, 12).Actual, encoder.Weights, [1, 0, 0, 1, 2, 3, 1, 1, 0, 5], counts);
         float[] counted = Rig.Read(rig.Native, counts);
         Assert.Equal(7 * 14, counted.Sum());
         return counted;
@@ -121,7 +121,7 @@ public class LanesTests
         var sae = PlainSae.Of(rig, DIn, DSae, new SaeActivation.TopK(k), weights);
         using var encoder = new SaeEncoder(rig.Native, sae);
         var latents = new SparseLatents();
-        rig.Native.SaeEncode(rig.Random(2, DIn).Actual, encoder, latents);
+        rig.Native.SaeEncode(rig.Random(2, DIn).Actual, encoder.Weights, latents);
         Assert.Equal(2 * k, latents.Count);
         var ids = Enumerable.Range(0, 2).SelectMany(row => latents.Indices(row).ToArray()).Select(id => (float)id);
         return [.. ids, .. latents.Values(0), .. latents.Values(1)];

@@ -8,7 +8,7 @@ public class SaeEncodeTests
 {
     private const int DIn = 37;
 
-    private static SparseAutoencoder Sae(Rig rig, SaeActivation activation, float[] weights, float[] bias, float[]? scale = null)
+    internal static SparseAutoencoder Sae(Rig rig, SaeActivation activation, float[] weights, float[] bias, float[]? scale = null, SaeInputNorm norm = SaeInputNorm.None)
     {
         int dSae = bias.Length, dIn = weights.Length / dSae;
         return new SparseAutoencoder
@@ -25,7 +25,7 @@ public class SaeEncodeTests
             DecoderIsTransposed = false,
             DecoderScale = null,
             BDec = new float[dIn],
-            InputNorm = SaeInputNorm.None,
+            InputNorm = norm,
             Activation = activation,
             Format = "test",
             GatingMode = null,
@@ -62,7 +62,7 @@ public class SaeEncodeTests
     {
         using var encoder = new SaeEncoder(backend, sae, compute);
         var latents = new SparseLatents();
-        backend.SaeEncode(x, encoder, latents);
+        backend.SaeEncode(x, encoder.Weights, latents);
         Assert.Equal(x.Rows, latents.Rows);
         return List(latents);
     }
@@ -72,7 +72,7 @@ public class SaeEncodeTests
     {
         using var encoder = new SaeEncoder(rig.Native, sae, compute);
         var y = rig.Guarded(x.Rows, sae.DSae);
-        rig.Native.MatMul(rig.Packed(x, encoder.WEnc.Compute).Actual, new Product(encoder.WEnc, null, y));
+        rig.Native.MatMul(rig.Packed(x, encoder.Weights.WEnc.Compute).Actual, new Product(encoder.Weights.WEnc, null, y));
         var pre = Rig.Read(rig.Native, y);
         for (int i = 0; i < pre.Length; i++) pre[i] = pre[i] * (sae.EncoderScale?[i % sae.DSae] ?? 1) + sae.BEnc[i % sae.DSae];
         return Gated(sae.Activation, pre, x.Rows);
@@ -85,7 +85,7 @@ public class SaeEncodeTests
         for (int row = 0; row < rows; row++)
         {
             int at = row * dSae;
-            latents.AddRow(dSae, (ids, values) => SaeGate.Apply(activation, pre.AsSpan(at, dSae), ids, values));
+            latents.AddRow(dSae, (ids, values) => activation.Gate.Apply(pre.AsSpan(at, dSae), ids, values));
         }
         return List(latents);
     }
@@ -213,6 +213,38 @@ public class SaeEncodeTests
         var sae = Sae(rig, new SaeActivation.TopK(3), 70);
         var x = rig.Random(1100, DIn);
         Assert.Equal(Composed(rig, sae, x), Encode(rig.Native, sae, x.Actual));
+    }
+
+    /// <summary>States that lie on the backend, in any stride and across blocks, give what the same states give from the host.</summary>
+    [Theory, MemberData(nameof(TestedBackends.Rows), MemberType = typeof(TestedBackends))]
+    public void States_on_the_backend_give_the_latents_and_counts_of_the_same_states_on_the_host(string backend)
+    {
+        using var rig = new Rig(backend, strided: true, threads: 2);
+        foreach (var norm in Enum.GetValues<SaeInputNorm>())
+        {
+            const int Rows = 515, DSae = 70;
+            using var encoder = new SaeEncoder(rig.Native, Sae(rig, new SaeActivation.JumpRelu(rig.Random(DSae)), rig.Random(8 * DSae), rig.Random(DSae), norm: norm));
+            var x = rig.Random(Rows, 8);
+            int[] times = [.. Enumerable.Range(0, 2 * Rows).Select(i => i % 3)];
+            List<(int Row, int Latent, float Value)> host = [], device = [];
+            encoder.Encode(x.Values, (row, latents, values) => Keep(host, row, latents, values));
+            encoder.Encode(x.Actual, (row, latents, values) => Keep(device, row, latents, values));
+            Assert.Equal(Rows, host.Select(entry => entry.Row).Distinct().Count());
+            Assert.Equal(host, device);
+            var counts = new[] { rig.Guarded(2, DSae), rig.Guarded(2, DSae) };
+            foreach (var zero in counts) rig.Native.Upload(new float[2 * DSae], zero);
+            encoder.Count(x.Values, times, counts[0]);
+            encoder.Count(x.Actual, times, counts[1]);
+            TensorAssert.SameBits(Rig.Read(rig.Native, counts[0]), Rig.Read(rig.Native, counts[1]));
+            Assert.Equal(host.Sum(entry => (float)(times[2 * entry.Row] + times[2 * entry.Row + 1])), Rig.Read(rig.Native, counts[1]).Sum());
+            TensorAssert.SameBits(x.Values, rig.Actual(x));
+        }
+        rig.CheckGuards();
+
+        static void Keep(List<(int, int, float)> list, int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> values)
+        {
+            for (int i = 0; i < latents.Length; i++) list.Add((row, latents[i], values[i]));
+        }
     }
 
     [Fact]

@@ -63,6 +63,72 @@ public sealed class ScoreInputTests : IDisposable
         Assert.Equal($"{path}, line 2: {problem}", Assert.Throws<DataFormatException>(() => { inputs.MoveNext(); }).Message);
     }
 
+    [Theory]
+    [InlineData("""{"prompt":"q","response":null}""", "field 'response' must be text, found null")]
+    [InlineData("""{"prompt":null,"response":"a"}""", "field 'prompt' must be text, found null")]
+    [InlineData("""{"text":null}""", "field 'text' must be text, found null")]
+    [InlineData("""{"prompt":"q","responses":["a",null]}""", "field 'responses[1]' must be text or a list of messages, found null")]
+    [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null}]}""", "field 'messages[1].content' must be text, found null")]
+    [InlineData("""{"messages":[{"role":"user","content":"q"}]}""", "field 'messages' must end with an answer of the assistant, found a message of 'user'")]
+    [InlineData("""{"prompt":"q","response":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}]}""", "field 'response' must end with an answer of the assistant, found a message of 'user'")]
+    [InlineData("""{"question":"q","messages":[{"role":"assistant","content":"a"}]}""", "field 'messages' has no user turn and 'question' may be it; put it into the messages")]
+    [InlineData("""{"prompt":"q","completion":"a","response":"a"}""", "has both response and completion; keep the one that is meant")]
+    [InlineData("""{"prompt":"q","context":"c","response":"a"}""", "has both 'prompt' and 'context', either of which may be the prompt; say which column is the prompt with the option columns (prompt=NAME), or leave the others out")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image"}]},{"role":"assistant","content":"a"}]}""", "field 'messages[0].content[0]' is a part of type 'image'; only text can be scored")]
+    public void Refuses_what_cannot_be_scored_or_keeps_it_in_its_place(string line, string problem)
+    {
+        string path = _folder.File("in.jsonl", $$"""{"text":"x"}{{'\n'}}{{line}}{{'\n'}}oops{{'\n'}}{"text":"y"}""");
+        var error = Assert.Throws<DataFormatException>(() => ScoreInputFile.Read(path).Count());
+        Assert.Equal($"{path}, line 2: {problem}", error.Message);
+        ScoreInput[] lines = [.. ScoreInputFile.Read(path, new ScoreInputOptions { KeepBad = true })];
+        Assert.Equal([1, 2, 3, 4], lines.Select(input => input.Line));
+        Assert.Equal((error.Message, line), (Assert.IsType<BadInput>(lines[1]).Error.Message, lines[1].Source.GetRawText()));
+        Assert.Equal(System.Text.Json.JsonValueKind.Undefined, Assert.IsType<BadInput>(lines[2]).Source.ValueKind);
+        Assert.Equal("y", Assert.IsType<TextInput>(lines[3]).Text);
+    }
+
+    [Fact]
+    public void A_bad_line_is_written_back_with_what_is_said_of_it()
+    {
+        string path = _folder.File("in.jsonl", "{\"id\": 1, \"text\": \"\"}\noops");
+        var output = new MemoryStream();
+        foreach (ScoreInput line in ScoreInputFile.Read(path, new ScoreInputOptions { KeepBad = true }))
+            ScoreOutput.WriteWith(output, line, ("score", json => json.WriteNullValue()), ("error", json => json.WriteStringValue("bad")));
+        Assert.Equal("{\"id\": 1, \"text\": \"\", \"score\": null, \"error\": \"bad\"}\n{\"score\": null, \"error\": \"bad\"}\n", Encoding.UTF8.GetString(output.ToArray()));
+    }
+
+    [Fact]
+    public void Trls_names_and_columns_of_the_dialogue_are_read()
+    {
+        ScoreInput[] lines = [.. ScoreInputFile.Read(_folder.File("in.jsonl", """
+            {"prompt":"q","completion":"a"}
+            {"prompt":"q","completions":["a",[{"role":"assistant","content":"b"}]]}
+            {"system":"s","question":"q","response":"a"}
+            {"system":"s","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}
+            """))];
+        Assert.Equal([new Message("assistant", "a")], Assert.IsType<AnswerInput>(lines[0]).Response);
+        Assert.Equal(["a", "b"], Assert.IsType<AnswersInput>(lines[1]).Responses.Select(answer => answer[0].Content));
+        Assert.Equal([new Message("system", "s"), new Message("user", "q")], Assert.IsType<AnswerInput>(lines[2]).Prompt);
+        Assert.Equal("system", Assert.IsType<DialogueInput>(lines[3]).Messages[0].Role);
+    }
+
+    [Fact]
+    public async Task A_line_from_a_pipe_is_given_before_the_next_one_is_there()
+    {
+        var start = new System.Diagnostics.ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.Environment[ClosedInput.Variable] = "1";
+        using var process = System.Diagnostics.Process.Start(start)!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        foreach (int line in (int[])[1, 2])
+        {
+            await process.StandardInput.WriteLineAsync("{\"text\":\"x\"}");
+            await process.StandardInput.FlushAsync(limit.Token);
+            Assert.Equal($"TextInput {line}", await process.StandardOutput.ReadLineAsync(limit.Token));
+        }
+        process.StandardInput.Close();
+        await process.WaitForExitAsync(limit.Token);
+    }
+
     [Fact]
     public void Refuses_an_empty_and_a_missing_file()
     {

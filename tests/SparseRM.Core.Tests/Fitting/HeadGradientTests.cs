@@ -44,6 +44,16 @@ public sealed class HeadGradientTests
     }
 
     [Fact]
+    public void A_tie_is_not_ordered_rightly()
+    {
+        // The head gives b2 to everything: two pairs, no right one.
+        var (parameters, batch) = Setup(inputs: 4, hidden: 8, pairs: 2, threads: 1);
+        parameters.W2.Fill(0);
+        Assert.Equal(0, batch.Evaluate(parameters, new PreferenceLoss(PreferenceLossKind.Margin)).Correct);
+        Assert.Equal(0, batch.Compute(parameters, new PreferenceLoss(PreferenceLossKind.Bce), new HeadParameters(4, 8)).Correct);
+    }
+
+    [Fact]
     public void A_kept_margin_has_no_gradient()
     {
         var (parameters, batch) = Setup(inputs: 4, hidden: 8, pairs: 2, threads: 1);

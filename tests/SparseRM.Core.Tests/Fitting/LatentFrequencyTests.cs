@@ -1,5 +1,8 @@
+using SparseRM.Backends.Reference;
 using SparseRM.Errors;
 using SparseRM.Fitting;
+using SparseRM.Sae;
+using SparseRM.Weights;
 
 namespace SparseRM.Core.Tests.Fitting;
 
@@ -29,6 +32,47 @@ public sealed class LatentFrequencyTests
         Assert.Equal([0, 0, 0, 0], frequency.ChosenCounts.ToArray());
         frequency.Add(chosen: true, [1]);
         Assert.Equal([0, 1, 0, 0], frequency.ChosenCounts.ToArray());
+    }
+
+    [Fact]
+    public void Adds_counts_of_both_sides_to_what_was_counted()
+    {
+        var frequency = new LatentFrequency(3);
+        frequency.Add(chosen: true, [0]);
+        frequency.Add(chosen: false, [0, 2]);
+        frequency.Add([1, 0, 2, 4, 3, 0], chosenSamples: 2, rejectedSamples: 5);
+        Assert.Equal([2, 0, 2], frequency.ChosenCounts.ToArray());
+        Assert.Equal([5, 3, 1], frequency.RejectedCounts.ToArray());
+        Assert.Equal((3, 6), (frequency.ChosenSamples, frequency.RejectedSamples));
+        Assert.Throws<ArgumentException>(() => frequency.Add([3, 0, 0, 0, 0, 0], chosenSamples: 2, rejectedSamples: 5));
+        Assert.Throws<ArgumentException>(() => frequency.Add([0, 0, 0, 6, 0, 0], chosenSamples: 9, rejectedSamples: 5));
+    }
+
+    [Theory]
+    [InlineData(511)]
+    [InlineData(513)]
+    [InlineData(1100)]
+    public void Every_state_counts_as_often_as_it_is_told_however_many_there_are(int rows)
+    {
+        string folder = SharedData.Shipped("goldens", "saes", "saelens-jumprelu");
+        float[] few = SafetensorsFile.Open(Path.Combine(folder, "golden.safetensors")).Take("x").ReadSingles();
+        using var backend = new ReferenceBackend();
+        var sae = SaeFormatCatalog.Open(folder);
+        float[] states = [.. Enumerable.Range(0, rows * sae.DIn).Select(i => few[i % few.Length])];
+        int[] times = [.. Enumerable.Range(0, rows).SelectMany(row => new[] { row % 3, row / 500 })];
+        var (counted, expected) = (new LatentFrequency(sae.DSae), new LatentFrequency(sae.DSae));
+        using var encoder = new SaeEncoder(backend, sae);
+        encoder.Encode(states, (row, latents, _) =>
+        {
+            for (int i = 0; i < times[2 * row]; i++) expected.Add(chosen: true, latents);
+            for (int i = 0; i < times[(2 * row) + 1]; i++) expected.Add(chosen: false, latents);
+        });
+        using var counter = new LatentCounter(backend, encoder, counted);
+        counter.Add(states, times);
+        counter.Flush();
+        Assert.Equal(expected.ChosenCounts.ToArray(), counted.ChosenCounts.ToArray());
+        Assert.Equal(expected.RejectedCounts.ToArray(), counted.RejectedCounts.ToArray());
+        Assert.Equal((expected.ChosenSamples, expected.RejectedSamples), (counted.ChosenSamples, counted.RejectedSamples));
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public sealed class MethodGolden
 
     public int[] Ids(string name) => [.. _file.Take(name).ReadIntegers().Select(id => (int)id)];
 
-    public HeadParameters Parameters(string prefix)
+    internal HeadParameters Parameters(string prefix)
     {
         bool single = prefix == "init";
         double[] Read(string name) => single ? [.. Singles($"{prefix}.{name}").Select(x => (double)x)] : Doubles($"{prefix}.{name}");

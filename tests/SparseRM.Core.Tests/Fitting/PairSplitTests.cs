@@ -50,6 +50,16 @@ public sealed class PairSplitTests
         Assert.Equal([200, 200, 200, 200, 200], PairSplit.Folds(1000, null, 5, 1).Select(fold => fold.HeldOutPairs.Length));
     }
 
+    [Theory]
+    [InlineData(25, 3)] // 2.5
+    [InlineData(35, 4)] // 3.5
+    [InlineData(24, 2)] // 2.4
+    [InlineData(26, 3)] // 2.6
+    [InlineData(5, 1)] // 0.5
+    [InlineData(4, 0)] // 0.4
+    public void The_held_out_part_is_rounded_to_the_nearest_pair_and_a_half_upwards(int count, int heldOut)
+        => Assert.Equal(heldOut, PairSplit.HeldOut(count, groups: null, 0.1, seed: 1).HeldOutPairs.Length);
+
     [Fact]
     public void One_group_is_all_trained_on()
         => Assert.Empty(PairSplit.HeldOut(5, ["a", "a", "a", "a", "a"], 0.5, 1).HeldOutPairs);

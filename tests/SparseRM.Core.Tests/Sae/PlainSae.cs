@@ -28,10 +28,10 @@ internal sealed class PlainSae(SparseAutoencoder sae)
             for (int i = 0; i < sae.DIn; i++) sum += (x[i] - shift) / scale.In * _encoder[i * sae.DSae + j];
             pre[j] = (float)(sum * (sae.EncoderScale?[j] ?? 1f) + sae.BEnc[j]);
         }
-        int capacity = SaeGate.Capacity(sae.Activation, sae.DSae);
+        int capacity = sae.Activation.Gate.Capacity(sae.DSae);
         var indices = new int[capacity];
         var values = new float[capacity];
-        int count = SaeGate.Apply(sae.Activation, pre, indices, values);
+        int count = sae.Activation.Gate.Apply(pre, indices, values);
         var output = Array.ConvertAll(sae.BDec, bias => (double)bias);
         for (int n = 0; n < count; n++)
         {

@@ -7,10 +7,10 @@ public sealed class SaeGateTests
 {
     private static (int[] Indices, float[] Values) Apply(SaeActivation activation, params float[] pre)
     {
-        int capacity = SaeGate.Capacity(activation, pre.Length);
+        int capacity = activation.Gate.Capacity(pre.Length);
         var indices = new int[capacity];
         var values = new float[capacity];
-        int count = SaeGate.Apply(activation, pre, indices, values);
+        int count = activation.Gate.Apply(pre, indices, values);
         return (indices[..count], values[..count]);
     }
 

@@ -1,3 +1,4 @@
+using SparseRM.Fitting;
 using SparseRM.Sae;
 using SparseRM.Weights;
 

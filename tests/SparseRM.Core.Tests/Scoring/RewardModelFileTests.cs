@@ -7,6 +7,7 @@ using SparseRM.Weights;
 
 namespace SparseRM.Core.Tests.Scoring;
 
+/// <summary>What all formats share, and what format 1 refuses.</summary>
 public sealed class RewardModelFileTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -65,7 +66,7 @@ public sealed class RewardModelFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("format_version", "2", "format 2")]
+    [InlineData("format_version", "3", "format 3")]
     [InlineData("input", "sparse", "projection, activations, dense, random")]
     [InlineData("input", "1", "projection, activations, dense, random")]
     [InlineData("d_model", "0", "at least 1")]
@@ -137,7 +138,7 @@ public sealed class RewardModelFileTests : IDisposable
     public void Any_damage_gives_a_sentence_or_a_whole_model()
     {
         string path = _folder.File("r.safetensors");
-        RewardModelFile.Save(path, RewardModels.Make(HeadInputKind.Projection));
+        RewardFormat1Writer.Save(path, RewardModels.Make(HeadInputKind.Projection));
         byte[] whole = File.ReadAllBytes(path);
         Gen.Select(Gen.Int[0, whole.Length - 1], Gen.Byte, Gen.Bool).Sample((at, value, cut) =>
         {
@@ -189,7 +190,7 @@ public sealed class RewardModelFileTests : IDisposable
     private (IReadOnlyList<TensorToWrite> Tensors, Dictionary<string, string> Metadata) Parts(HeadInputKind kind)
     {
         string path = _folder.File("whole.safetensors");
-        RewardModelFile.Save(path, RewardModels.Make(kind));
+        RewardFormat1Writer.Save(path, RewardModels.Make(kind));
         var file = SafetensorsFile.Open(path);
         return ([.. file.Names.Select(file.Take).Select(slice => slice.DType == SparseRM.Tensors.DType.I64
             ? TensorToWrite.Integers(slice.Name, slice.ReadIntegers(), [.. slice.Shape])

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using SparseRM.Text;
 
 namespace SparseRM.Core.Tests.Text;
@@ -32,9 +33,27 @@ internal static class TokenizerFiles
 
     public static string Text(this JsonElement line) => line.GetProperty("text").GetString()!;
 
-    public static Message[] Messages(this JsonElement line) =>
-        [.. line.GetProperty("messages").EnumerateArray().Select(m =>
-            new Message(m.GetProperty("role").GetString()!, m.GetProperty("content").GetString()!))];
+    public static Message[] Messages(this JsonElement line) => [.. line.GetProperty("messages").EnumerateArray().Select(Message)];
+
+    /// <summary>A message of JSON as readers make it: role and content, and every other field as it is.</summary>
+    public static Message Message(JsonElement json)
+    {
+        string? content = json.TryGetProperty("content", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+        var fields = new JsonObject(json.EnumerateObject()
+            .Where(field => field.Name != "role" && (field.Name != "content" || field.Value.ValueKind == JsonValueKind.Null))
+            .Select(field => KeyValuePair.Create(field.Name, JsonNode.Parse(field.Value.GetRawText()))));
+        return new Message(json.GetProperty("role").GetString()!, content)
+        {
+            Fields = fields.Count == 0 ? null : new JsonFields(JsonSerializer.SerializeToElement(fields)),
+        };
+    }
+
+    /// <summary>JSON as a template's arguments.</summary>
+    public static JsonFields Fields(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return new JsonFields(document.RootElement);
+    }
 
     /// <summary>A new folder with the given files.</summary>
     public static string Folder(params (string Name, string Content)[] files)

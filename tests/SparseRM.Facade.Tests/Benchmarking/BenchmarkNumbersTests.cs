@@ -2,6 +2,7 @@ using SparseRM.Backends;
 using SparseRM.Benchmarking;
 using SparseRM.Errors;
 using SparseRM.Models;
+using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Facade.Tests.Benchmarking;
@@ -96,8 +97,8 @@ public sealed class BenchmarkNumbersTests
     public void The_error_of_bf16_is_larger_and_both_grow_with_blocks()
     {
         var config = ModelShapes.Of("gemma-2-2b").Config;
-        double one = ScoreBound.RelativeError(config, 1, 64, DType.F32);
-        Assert.Equal(2 * one, ScoreBound.RelativeError(config, 4, 64, DType.F32), 1e-12);
-        Assert.InRange(ScoreBound.RelativeError(config, 1, 64, DType.BF16), 100 * one, 1);
+        double one = ScoreRounding.RelativeError(config, 1, 64, DType.F32);
+        Assert.Equal(2 * one, ScoreRounding.RelativeError(config, 4, 64, DType.F32), 1e-12);
+        Assert.InRange(ScoreRounding.RelativeError(config, 1, 64, DType.BF16), 100 * one, 1);
     }
 }

@@ -19,6 +19,18 @@ public sealed class CrossValidationTests
     }
 
     [Fact]
+    public void A_tie_is_not_counted_as_right()
+    {
+        // Every third pair prefers an answer to itself.
+        var data = World.Pairs("train", 60);
+        data = data with { Items = [.. data.Items.Select((item, i) => i % 3 == 0 ? item with { Rejected = item.Chosen } : item)] };
+        using var trainer = RewardTrainer.Open(World.Fit);
+        var result = CrossValidation.Run(trainer, trainer.ReadStates(data), World.Fit, folds: 2, groupByPrompt: false);
+        Assert.Equal(60, result.Folds.Sum(fold => fold.Total));
+        Assert.InRange(result.Folds.Sum(fold => fold.Correct), 30, 40);
+    }
+
+    [Fact]
     public void Refuses_folds_that_cannot_be()
     {
         using var trainer = RewardTrainer.Open(World.Fit);

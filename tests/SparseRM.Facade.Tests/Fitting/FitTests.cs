@@ -74,6 +74,22 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     }
 
     [Fact]
+    public void Content_reads_the_last_token_of_the_answer_alone()
+    {
+        using var content = ResidualReader.Open(World.Reader with { Layer = 4, Position = ReadOutPosition.Content });
+        using var mean = ResidualReader.Open(World.Reader with { Layer = 4, Position = ReadOutPosition.Mean });
+        foreach (var dialogue in fitted.Dialogues.Take(5))
+        {
+            var (last, all) = (content.Encoder.Encode(dialogue), mean.Encoder.Encode(dialogue));
+            Assert.Equal((all.ReadEnd - 1, all.ReadEnd), (last.ReadStart, last.ReadEnd));
+            Assert.True(all.ReadEnd < all.Ids.Length);
+            float[] states = [];
+            content.ReadAllTokens(last, [4], (_, read) => states = read);
+            TensorAssert.SameBits(states.AsSpan((all.ReadEnd - 1) * content.DModel, content.DModel), content.Read([last]));
+        }
+    }
+
+    [Fact]
     public void Refuses_more_latents_than_the_SAE_has_and_warns_of_fewer_than_K()
     {
         using var trainer = RewardTrainer.Open(World.Fit);

@@ -1,5 +1,5 @@
 // SaeEncode: the gate runs on some blocks of the product while they are in the first caches; pre-activations are never
-// stored as a whole. Formulas and ties are those of SparseRM.Sae.SaeGate.
+// stored as a whole. Formulas and ties are those of SparseRM.Backends.SaeGate.
 #include <atomic>
 #include <new>
 

@@ -110,7 +110,8 @@ internal sealed class DataRow
         }
         catch (InvalidOperationException)
         {
-            throw Refuse($"field '{name}' holds a lone surrogate, which is not text");
+            throw Refuse(value.GetRawText() == ParquetLeaf.NotText
+                ? $"field '{name}' holds bytes that are not UTF-8 text" : $"field '{name}' holds a lone surrogate, which is not text");
         }
     }
 

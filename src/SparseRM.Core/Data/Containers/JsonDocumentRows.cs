@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using SparseRM.Errors;
 
 namespace SparseRM.Data.Containers;
@@ -15,6 +16,7 @@ internal static class JsonDocumentRows
 
     private static JsonElement Parse(string path, ReadOnlyMemory<byte> utf8)
     {
+        if (!Utf8.IsValid(utf8.Span)) throw new DataFormatException(path, 0, "is not UTF-8 text");
         try
         {
             return JsonElement.Parse(utf8.Span, new JsonDocumentOptions { AllowDuplicateProperties = false });
@@ -33,11 +35,16 @@ internal static class JsonDocumentRows
     {
         var all = new MemoryStream();
         var block = new byte[1 << 16];
+        long values = 0;
         for (int n; (n = stream.Read(block)) > 0;)
         {
             if (all.Length + n > Limits.WholeFileBytes)
                 throw new DataFormatException(path, 0, "is over 1 GiB as one JSON document; give it as jsonl, one object a line");
             all.Write(block, 0, n);
+            // A parsed value takes 12 bytes beside its text, and none is without one of these.
+            values += block.AsSpan(0, n).Count((byte)',') + block.AsSpan(0, n).Count((byte)'[') + block.AsSpan(0, n).Count((byte)'{');
+            if (values > Limits.Values)
+                throw new DataFormatException(path, 0, $"holds over {Limits.Values} values as one JSON document; give it as jsonl, one object a line");
         }
         ReadOnlyMemory<byte> utf8 = all.GetBuffer().AsMemory(0, (int)all.Length);
         return utf8.Span.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8;

@@ -40,7 +40,7 @@ internal static class JsonTable
         {
             1 => lists[0].Value.EnumerateArray(),
             > 1 => throw new DataFormatException(path, 0,
-                $"holds several lists of rows ({string.Join(", ", lists.Select(list => $"'{Name(list)}'"))}); keep the one that is meant"),
+                $"holds several lists of rows ({string.Join(", ", lists.Select(list => $"'{list.Name}'"))}); keep the one that is meant"),
             _ => throw Unknown(path),
         };
     }
@@ -75,7 +75,7 @@ internal static class JsonTable
 
     private static IEnumerable<JsonElement> ByColumn(JsonElement root)
     {
-        (string Name, JsonElement[] Values)[] columns = [.. root.EnumerateObject().Select(column => (Name(column), column.Value.EnumerateArray().ToArray()))];
+        (string Name, JsonElement[] Values)[] columns = [.. root.EnumerateObject().Select(column => (column.Name, column.Value.EnumerateArray().ToArray()))];
         for (int row = 0; row < columns[0].Values.Length; row++) yield return Row(columns.Select(column => (column.Name, column.Values[row])));
     }
 
@@ -84,14 +84,14 @@ internal static class JsonTable
         => AllNumbered(root) || root.EnumerateObject().All(column => column.Value.ValueKind == JsonValueKind.Object && AllNumbered(column.Value));
 
     private static bool AllNumbered(JsonElement value)
-        => value.GetPropertyCount() > 0 && value.EnumerateObject().All(field => Name(field) is { Length: > 0 } name && name.All(char.IsAsciiDigit));
+        => value.GetPropertyCount() > 0 && value.EnumerateObject().All(field => field.Name.Length > 0 && field.Name.All(char.IsAsciiDigit));
 
     private static IEnumerable<JsonElement> Indexed(string path, JsonElement root)
     {
         if (AllNumbered(root)) return root.EnumerateObject().Select(row => row.Value);
-        (string Name, JsonProperty[] Values)[] columns = [.. root.EnumerateObject().Select(column => (Name(column), column.Value.EnumerateObject().ToArray()))];
+        (string Name, JsonProperty[] Values)[] columns = [.. root.EnumerateObject().Select(column => (column.Name, column.Value.EnumerateObject().ToArray()))];
         foreach ((string name, JsonProperty[] values) in columns)
-            if (!values.Select(Name).SequenceEqual(columns[0].Values.Select(Name)))
+            if (!values.Select(value => value.Name).SequenceEqual(columns[0].Values.Select(value => value.Name)))
                 throw new DataFormatException(path, 0, $"the columns '{columns[0].Name}' and '{name}' have rows of other numbers");
         return Enumerable.Range(0, columns[0].Values.Length).Select(row => Row(columns.Select(column => (column.Name, column.Values[row].Value))));
     }
@@ -104,19 +104,6 @@ internal static class JsonTable
             if (row.ValueKind != JsonValueKind.Array || row.GetArrayLength() != columns.Length)
                 throw new DataFormatException(path, 0, $"a row under 'data' is no list of {columns.Length} values, as many as 'columns' has");
             yield return Row(columns.Zip(row.EnumerateArray()));
-        }
-    }
-
-    // A name that is no text stays a name that nothing asks for.
-    private static string Name(JsonProperty field)
-    {
-        try
-        {
-            return field.Name;
-        }
-        catch (InvalidOperationException)
-        {
-            return "\uFFFD";
         }
     }
 

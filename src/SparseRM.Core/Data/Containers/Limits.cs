@@ -9,6 +9,9 @@ internal static class Limits
     /// <summary>Largest unpacked JSON document, and largest input that has to be held whole (a packed pipe).</summary>
     public const int WholeFileBytes = 1 << 30;
 
+    /// <summary>Most values of one JSON document, by its commas and brackets.</summary>
+    public const int Values = 64 << 20;
+
     /// <summary>Text packs 3 to 20 times; what unpacks to more than this is made to fill a memory.</summary>
     public const int Ratio = 100;
 

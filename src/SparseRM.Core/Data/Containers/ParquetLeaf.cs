@@ -12,6 +12,9 @@ namespace SparseRM.Data.Containers;
 /// <summary>How the values of one parquet column are written as JSON.</summary>
 internal static class ParquetLeaf
 {
+    /// <summary>What stands for bytes that are no text: a JSON string that no reader takes.</summary>
+    public const string NotText = "\"\\ud800\\ud800\"";
+
     /// <summary>True for texts, bytes, booleans and numbers; dates, times, intervals and ids in binary are left out.</summary>
     public static bool IsReadable(PrimitiveNode leaf)
     {
@@ -49,7 +52,7 @@ internal static class ParquetLeaf
         else if (type.Type == LogicalTypeEnum.Float16) Write(json, (double)BinaryPrimitives.ReadHalfLittleEndian(bytes));
         else if (Utf8.IsValid(bytes)) json.WriteStringValue(bytes);
         // Kept as what every reader of a text refuses, so that only rows that use the value are bad.
-        else json.WriteRawValue("\"\\ud800\"", skipInputValidation: true);
+        else json.WriteRawValue(NotText, skipInputValidation: true);
     }
 
     /// <summary>Copies what the library points at; good only until its next batch.</summary>

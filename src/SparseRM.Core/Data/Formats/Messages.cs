@@ -93,7 +93,7 @@ internal static class Messages
             foreach (JsonProperty field in item.EnumerateObject())
             {
                 if (field.NameEquals(roleName) || (field.NameEquals(contentName) && !nullContent)) continue;
-                JsonText.Check(row, field, at);
+                JsonText.Check(row, field.Value, $"{at}.{field.Name}");
                 if (field.NameEquals(contentName)) json.WriteNull("content");
                 else field.WriteTo(json);
                 count++;

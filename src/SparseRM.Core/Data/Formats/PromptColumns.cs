@@ -13,7 +13,7 @@ internal static class PromptColumns
     private static readonly string[] s_prompts =
     [
         "prompt", "question", "instruction", "query", "problem", "messages", "conversations", "conversation", "context", "dialogue", "dialog",
-        "chat", "user", "user_prompt", "user_input", "request", "post", "input", "history",
+        "chat", "user_prompt", "user_input", "request", "post", "input", "history",
     ];
 
     private static readonly string[] s_systems = ["system", "system_prompt", "system_message"];
@@ -42,6 +42,9 @@ internal static class PromptColumns
         }
         return item with { Prompt = WithSystem(row, item.Prompt) };
     }
+
+    /// <summary>The first such column that holds something, other than <paramref name="taken"/>; null where there is none.</summary>
+    public static string? Other(DataRow row, string taken) => Filled(row).FirstOrDefault(name => name != taken);
 
     /// <summary>The advice of every refusal here.</summary>
     public const string Advice = "say which column is the prompt with the option columns (prompt=NAME), or leave the others out";

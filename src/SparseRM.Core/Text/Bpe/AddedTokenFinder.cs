@@ -46,10 +46,14 @@ internal sealed class AddedTokenFinder
             {
                 var (from, to) = (at, end);
                 if (token.LeftStrip)
+                {
                     while (from > free && char.IsWhiteSpace(text[from - 1])) from--;
+                    from = Math.Max(from, free);
+                }
                 if (token.RightStrip)
                     while (to < text.Length && char.IsWhiteSpace(text[to])) to++;
-                found.Add(new FoundToken(token.Id, at, end, from, to));
+                // A blank that the token before swallowed is not found again by one that swallows what is before it.
+                if (from < to) found.Add(new FoundToken(token.Id, at, end, from, to));
                 free = to;
             }
             at = end;

@@ -1,10 +1,13 @@
 using System.Text;
+using SparseRM.Errors;
 
 namespace SparseRM.Text.Bpe;
 
 /// <summary>Text on its way through a tokenizer's normalizers, and the range of the original text from which each of its characters comes.</summary>
 internal sealed class AlignedText
 {
+    // More than any text that is read; a chain of replacements that each lengthen the text must end somewhere.
+    private const int MaxLength = 1 << 27;
     private readonly int _offset;
     private readonly (int Start, int End)[]? _origin;
 
@@ -34,6 +37,8 @@ internal sealed class AlignedText
     public AlignedText With(IReadOnlyList<(int Start, int End)> ranges, string replacement)
     {
         if (ranges.Count == 0) return this;
+        if (Text.Length + (long)ranges.Count * replacement.Length > MaxLength)
+            throw new SparseRMException($"the tokenizer's normalizers make more than {MaxLength} characters of this text; use the tokenizer that the model came with");
         var text = new StringBuilder(Text.Length + ranges.Count * replacement.Length);
         var origin = new List<(int, int)>(text.Capacity);
         int at = 0;
@@ -41,7 +46,8 @@ internal sealed class AlignedText
         {
             Copy(at, start, text, origin);
             int from = start < Text.Length ? Origin(start, start + 1).Start : Origin(start - 1, start).End;
-            var source = start < end ? Origin(start, end) : (from, from);
+            // As Hugging Face's tokenizers have it, what is written instead comes from the last character that was there.
+            var source = start < end ? Origin(end - 1, end) : (from, from);
             text.Append(replacement);
             for (int i = 0; i < replacement.Length; i++) origin.Add(source);
             at = end;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using SparseRM.Errors;
@@ -7,15 +8,19 @@ namespace SparseRM.Text.Bpe;
 /// <summary>A vocabulary with merges: pairs of ids, the lowest rank first, the leftmost among equals.</summary>
 internal sealed class BpeModel
 {
-    private const int ShortPiece = 64;
+    private const int ShortPiece = 64, KeptLength = 32, KeptPieces = 1 << 15;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly Dictionary<int, string> _pieceOfId = [];
+    private readonly ConcurrentDictionary<string, (int Id, int End)[]> _kept = new();
+    private readonly ConcurrentDictionary<string, (int Id, int End)[]>.AlternateLookup<ReadOnlySpan<char>> _keptLookup;
+    private int _keptCount;
 
     /// <summary>Takes the vocabulary.</summary>
     public BpeModel(Dictionary<string, int> vocabulary)
     {
         Vocabulary = vocabulary;
         _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        _keptLookup = _kept.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (var (piece, id) in vocabulary) _pieceOfId[id] = piece;
     }
 
@@ -40,6 +45,10 @@ internal sealed class BpeModel
     /// <summary>Ids of special tokens: no text becomes one of them by merging or as a whole piece.</summary>
     public required HashSet<int> Special { get; init; }
 
+    /// <summary>An empty table of merges. Its hash mixes both ids: that of <see cref="long"/> is their XOR, by which the many pairs that make one long piece
+    /// collide.</summary>
+    public static Dictionary<long, (int Rank, int Id)> NewMerges() => new(PairComparer.Instance);
+
     /// <summary>Key of <see cref="Merges"/>.</summary>
     public static long Key(int left, int right) => (long)left << 32 | (uint)right;
 
@@ -56,42 +65,54 @@ internal sealed class BpeModel
             Add(whole, aligned, start, end, tokens);
             return;
         }
-        if (end - start > ShortPiece)
+        var piece = text.AsSpan(start, end - start);
+        if (!_keptLookup.TryGetValue(piece, out var parts))
         {
-            var symbols = new Symbol[end - start];
-            Merge(aligned, start, symbols.AsSpan(0, Symbols(text, start, end, symbols)), tokens);
+            parts = Parts(piece);
+            if (piece.Length <= KeptLength && Interlocked.Increment(ref _keptCount) <= KeptPieces) _kept.TryAdd(piece.ToString(), parts);
         }
-        else
-        {
-            Span<Symbol> symbols = stackalloc Symbol[end - start];
-            Merge(aligned, start, symbols[..Symbols(text, start, end, symbols)], tokens);
-        }
+        AddParts(parts, aligned, start, tokens);
     }
 
-    private void Merge(AlignedText aligned, int offset, Span<Symbol> symbols, List<TokenRange> tokens)
+    // The symbols that are left when nothing merges any more; words come again and again, so those of short pieces are kept.
+    private (int Id, int End)[] Parts(ReadOnlySpan<char> piece)
     {
+        Span<Symbol> symbols = piece.Length > ShortPiece ? new Symbol[piece.Length] : stackalloc Symbol[piece.Length];
+        symbols = symbols[..Symbols(piece, symbols)];
         PairMerger.Merge(symbols, new MergeRule(Merges));
+        int count = 0;
+        for (int i = 0; i >= 0; i = symbols[i].Next) count++;
+        var parts = new (int Id, int End)[count];
+        int part = 0;
+        for (int i = 0; i >= 0; i = symbols[i].Next) parts[part++] = (symbols[i].Id, symbols[i].End);
+        return parts;
+    }
+
+    private void AddParts((int Id, int End)[] parts, AlignedText aligned, int offset, List<TokenRange> tokens)
+    {
         bool afterUnknown = false;
-        for (int i = 0; i >= 0; i = symbols[i].Next)
+        int start = offset;
+        foreach (var (id, length) in parts)
         {
-            var (start, end) = (offset + symbols[i].Start, offset + symbols[i].End);
-            if (symbols[i].Id >= 0) Add(symbols[i].Id, aligned, start, end, tokens);
+            int end = offset + length;
+            if (id >= 0) Add(id, aligned, start, end, tokens);
             else if (ByteIds is not null)
                 foreach (byte b in Encoding.UTF8.GetBytes(aligned.Text, start, end - start)) Add(ByteIds[b], aligned, start, end, tokens);
             else if (afterUnknown && FusesUnknown) tokens[^1] = tokens[^1] with { End = aligned.Origin(start, end).End };
             else Add(UnknownId ?? throw Unknown(aligned.Text, start), aligned, start, end, tokens);
-            afterUnknown = symbols[i].Id < 0 && ByteIds is null;
+            afterUnknown = id < 0 && ByteIds is null;
+            start = end;
         }
     }
 
-    private int Symbols(string text, int start, int end, Span<Symbol> symbols)
+    private int Symbols(ReadOnlySpan<char> piece, Span<Symbol> symbols)
     {
         int count = 0;
-        for (int at = start; at < end; count++)
+        for (int at = 0; at < piece.Length; count++)
         {
-            int length = char.IsHighSurrogate(text[at]) ? 2 : 1;
-            int id = _lookup.TryGetValue(text.AsSpan(at, length), out int known) ? known : -1;
-            symbols[count] = new Symbol { Start = at - start, End = at - start + length, Id = id };
+            int length = char.IsHighSurrogate(piece[at]) ? 2 : 1;
+            int id = _lookup.TryGetValue(piece.Slice(at, length), out int known) ? known : -1;
+            symbols[count] = new Symbol { Start = at, End = at + length, Id = id };
             at += length;
         }
         return count;
@@ -109,6 +130,15 @@ internal sealed class BpeModel
         string shown = char.IsControl(text[at]) ? "" : $"'{char.ConvertFromUtf32(code)}' ";
         return new SparseRMException(string.Create(CultureInfo.InvariantCulture,
             $"the vocabulary has no token for {shown}(U+{code:X4}) and no unknown token; use the tokenizer that the model came with"));
+    }
+
+    private sealed class PairComparer : IEqualityComparer<long>
+    {
+        public static readonly PairComparer Instance = new();
+
+        public bool Equals(long x, long y) => x == y;
+
+        public int GetHashCode(long pair) => (int)(((ulong)pair * 0x9E3779B97F4A7C15) >> 32);
     }
 
     private readonly struct MergeRule(Dictionary<long, (int Rank, int Id)> merges) : IMergeRule

@@ -72,9 +72,9 @@ internal sealed class BpeModelReader
 
     // Of a pair that is there twice the later rank counts. No text reaches a merge that makes a special token, as that is found before anything is
     // merged; left out, it cannot be reached by what a message spells either.
-    private Dictionary<long, (int, int)> Merges(HashSet<int> special)
+    private Dictionary<long, (int Rank, int Id)> Merges(HashSet<int> special)
     {
-        var merges = new Dictionary<long, (int, int)>();
+        var merges = BpeModel.NewMerges();
         if (_model.Member("merges", JsonValueKind.Array, _path) is not { } list) return merges;
         int index = 0;
         foreach (var merge in list.EnumerateArray())

@@ -5,7 +5,7 @@ namespace SparseRM.Text.Bpe;
 /// <summary>The merges of vocabularies that list no merges: two pieces merge where they spell a third, whose rank counts.</summary>
 internal static class PieceMerges
 {
-    private const int MaxMerges = 1 << 23;
+    private const int MaxMerges = 1 << 22;
 
     /// <summary>All merges that make one of <paramref name="results"/> from two pieces of <paramref name="vocabulary"/>.</summary>
     /// <remarks>Time grows with the characters of the pieces and the number of merges, not with the square of a piece's length.</remarks>
@@ -15,7 +15,7 @@ internal static class PieceMerges
     {
         var beginnings = new TokenSet(vocabulary.Select(entry => (entry.Key, entry.Value)));
         var endings = new TokenSet(vocabulary.Select(entry => (Reversed(entry.Key), entry.Value)));
-        var merges = new Dictionary<long, (int, int)>();
+        var merges = BpeModel.NewMerges();
         var lefts = new List<(int Length, int Id)>();
         var rights = new List<(int Length, int Id)>();
         foreach (var (piece, id, rank) in results)

@@ -21,7 +21,7 @@ internal static class TokenizerJsonReader
         var found = added.ConvertAll(token => (Token: token, Pattern: token.Normalized ? Normalized(pipeline, token.Content) : token.Content));
         var marks = added.Where(token => IsMark(token, pipeline)).Select(token => token.Id).ToHashSet();
         var special = found.Where(entry => entry.Token.Special && !entry.Token.SingleWord && entry.Pattern == entry.Token.Content
-            && reader.Vocabulary.ContainsKey(entry.Token.Content)).Select(entry => entry.Token.Id).ToHashSet();
+            && !entry.Pattern.Contains(TokenizerPipeline.Blank)).Select(entry => entry.Token.Id).ToHashSet();
         var byContent = added.ToDictionary(token => token.Content, token => token.Id, StringComparer.Ordinal);
         var ends = PostProcessorReader.Read(root, text =>
             byContent.TryGetValue(text, out int id) ? id : reader.Vocabulary.GetValueOrDefault(text, -1), path);

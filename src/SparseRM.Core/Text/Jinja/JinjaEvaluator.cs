@@ -1,32 +1,39 @@
-using System.Runtime.CompilerServices;
 using SparseRM.Errors;
 
 namespace SparseRM.Text.Jinja;
 
-/// <summary>Executes the statements of a parsed template once, within a budget of steps and depth.</summary>
+/// <summary>Executes the statements of a parsed template once, within a budget of work, bytes and depth.</summary>
 internal sealed partial class JinjaEvaluator
 {
-    private const int Deepest = 400;
-    private readonly string _name;
-    private readonly JinjaBudget _budget = new();
-    private readonly JinjaScope _globals = new(null);
+    private const int LongestShown = 300;
+    private readonly JinjaBudget _budget;
+    private readonly JinjaScope _template;
     private TracedText.Builder _output = new();
     private JinjaScope _scope;
-    private int _depth, _line;
+    private int _line;
 
-    private JinjaEvaluator(string name, IEnumerable<KeyValuePair<string, object?>> variables)
+    private JinjaEvaluator(string name, IReadOnlyDictionary<string, object?> variables, Action<string>? read, JinjaBudget budget)
     {
-        _name = name;
-        foreach (var (key, value) in JinjaFunctions.All(name).Concat(variables)) _globals.Set(key, value);
-        _scope = new JinjaScope(_globals);
+        _budget = budget;
+        var globals = new JinjaScope(null);
+        foreach (var (key, value) in JinjaFunctions.All(name, variables.GetValueOrDefault("date_string"))) globals.Set(key, value);
+        var given = new JinjaScope(globals, read);
+        foreach (var (key, value) in variables) given.Set(key, value);
+        _scope = _template = new JinjaScope(given);
     }
 
     private enum Flow { Next, Break, Continue }
 
     /// <summary>Renders the template with the given variables.</summary>
-    public static TracedText Render(string name, List<Statement> template, IEnumerable<KeyValuePair<string, object?>> variables)
+    /// <param name="name">What refusals name.</param>
+    /// <param name="template">Its statements.</param>
+    /// <param name="variables">Values by name.</param>
+    /// <param name="read">Told the names of variables that are looked up.</param>
+    /// <param name="budget">What it may spend.</param>
+    public static TracedText Render(string name, List<Statement> template, IReadOnlyDictionary<string, object?> variables, Action<string>? read,
+        JinjaBudget budget)
     {
-        var evaluator = new JinjaEvaluator(name, variables);
+        var evaluator = new JinjaEvaluator(name, variables, read, budget);
         try
         {
             evaluator.Run(template);
@@ -34,8 +41,15 @@ internal sealed partial class JinjaEvaluator
         }
         catch (JinjaException error)
         {
-            throw new ModelFormatException(name, $"chat template, line {evaluator._line}: {error.Message}", error);
+            throw new ModelFormatException(name, $"chat template, line {evaluator._line}: {Shown(error.Message)}", error);
         }
+    }
+
+    /// <summary>Text of a template as a message shows it: without control characters, and not without end.</summary>
+    public static string Shown(string text)
+    {
+        if (text.Length > LongestShown) text = text[..(LongestShown - (char.IsHighSurrogate(text[LongestShown - 1]) ? 1 : 0))] + "...";
+        return text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)) : text;
     }
 
     private Flow Run(List<Statement> body)
@@ -58,26 +72,32 @@ internal sealed partial class JinjaEvaluator
                 Write(data.Text);
                 return Flow.Next;
             case OutputStatement output:
-                Write(JinjaValues.Print(Evaluate(output.Value)));
+                Write(JinjaPrint.Print(Evaluate(output.Value), _budget));
                 return Flow.Next;
             case IfStatement choice:
                 foreach (var (test, body) in choice.Branches)
                     if (test is null || JinjaValues.IsTrue(Evaluate(test))) return RunDeeper(body);
                 return Flow.Next;
             case ForStatement loop:
-                return RunLoop(loop);
+                return RunLoop(loop, Evaluate(loop.Items), _scope, 0);
             case SetStatement set:
-                RunSet(set);
+                Assign(set.Target, Evaluate(set.Value));
                 return Flow.Next;
             case SetBlockStatement block:
-                object? captured = Capture(block.Body, new JinjaScope(_scope));
-                foreach (var (filter, arguments) in block.Filters) captured = JinjaFilters.Apply(filter, captured,
-                    Arguments($"filter '{filter}'", arguments));
-                Assign(block.Name, block.Attribute, captured);
+                Assign(block.Target, Filtered(Capture(block.Body, Inner(_scope)), block.Filters));
                 return Flow.Next;
+            case FilterBlockStatement block:
+                Write(JinjaPrint.Print(Filtered(Capture(block.Body, Inner(_scope)), block.Filters), _budget));
+                return Flow.Next;
+            case WithStatement with:
+                return RunWith(with);
+            case BlockStatement block:
+                return RunIn(Inner(block.IsScoped ? _scope : _template), block.Body);
             case MacroStatement macro:
-                var home = _scope;
-                _scope.Set(macro.Name, (JinjaFunction)(arguments => CallMacro(macro, home, arguments)));
+                _scope.Set(macro.Name, Function(macro));
+                return Flow.Next;
+            case CallBlockStatement block:
+                Write(JinjaPrint.Print(EvaluateCall(block.Call, Function(block.Caller)), _budget));
                 return Flow.Next;
             case LoopControlStatement control:
                 return control.Breaks ? Flow.Break : Flow.Continue;
@@ -88,108 +108,72 @@ internal sealed partial class JinjaEvaluator
 
     private Flow RunDeeper(List<Statement> body)
     {
-        Enter();
+        _budget.Enter();
         var flow = Run(body);
-        _depth--;
+        _budget.Leave();
         return flow;
     }
 
-    private Flow RunLoop(ForStatement loop)
+    private Flow RunIn(JinjaScope scope, List<Statement> body)
     {
-        var items = JinjaValues.Items(Evaluate(loop.Items));
-        _budget.Spend(items.Count);
         var outer = _scope;
+        _scope = scope;
+        var flow = RunDeeper(body);
+        _scope = outer;
+        return flow;
+    }
+
+    private Flow RunWith(WithStatement with)
+    {
+        var scope = Inner(_scope);
+        var values = with.Values.ConvertAll(item => Evaluate(item.Value));
+        for (int i = 0; i < values.Count; i++) Bind(scope, with.Values[i].Target, values[i]);
+        return RunIn(scope, with.Body);
+    }
+
+    private Flow RunLoop(ForStatement loop, object? value, JinjaScope outer, int depth)
+    {
+        var items = JinjaValues.Items(value, _budget);
+        var caller = _scope;
         if (loop.Filter is not null)
             items = items.FindAll(item =>
             {
-                _scope = new JinjaScope(outer);
-                Bind(loop.Targets, item);
+                _scope = Inner(outer);
+                Bind(_scope, loop.Target, item);
                 return JinjaValues.IsTrue(Evaluate(loop.Filter));
             });
-        _scope = outer;
-        if (items.Count == 0) return RunDeeper(loop.Else);
-        var state = new JinjaLoop(items);
+        JinjaFunction? again = loop.IsRecursive ? arguments => RunAgain(loop, arguments, outer, depth + 1) : null;
+        var state = new JinjaLoop(items, depth, again);
+        _scope = caller;
+        if (items.Count == 0) return RunIn(Inner(outer), loop.Else);
         for (int i = 0; i < items.Count; i++)
         {
             state.Index = i;
-            _scope = new JinjaScope(outer);
-            _scope.Set("loop", state);
-            Bind(loop.Targets, items[i]);
-            if (RunDeeper(loop.Body) == Flow.Break) break;
+            var scope = Inner(outer);
+            scope.Set("loop", state);
+            Bind(scope, loop.Target, items[i]);
+            if (RunIn(scope, loop.Body) == Flow.Break) break;
         }
-        _scope = outer;
         return Flow.Next;
     }
 
-    private void RunSet(SetStatement set)
+    private TracedText RunAgain(ForStatement loop, JinjaArguments arguments, JinjaScope outer, int depth)
     {
-        object? value = Evaluate(set.Value);
-        if (set.Targets.Count == 1)
-        {
-            Assign(set.Targets[0].Name, set.Targets[0].Attribute, value);
-            return;
-        }
-        var parts = Unpack(value, set.Targets.Count);
-        for (int i = 0; i < parts.Count; i++) Assign(set.Targets[i].Name, set.Targets[i].Attribute, parts[i]);
+        object? items = arguments.Take("iterable");
+        arguments.Done();
+        return Captured(() => RunLoop(loop, items, outer, depth));
     }
 
-    private void Bind(List<string> targets, object? item)
+    private object? Filtered(object? value, List<(string Name, CallArguments Arguments)> filters)
     {
-        if (targets.Count == 1)
-        {
-            _scope.Set(targets[0], item);
-            return;
-        }
-        var parts = Unpack(item, targets.Count);
-        for (int i = 0; i < parts.Count; i++) _scope.Set(targets[i], parts[i]);
-    }
-
-    private static List<object?> Unpack(object? value, int count)
-    {
-        var parts = JinjaValues.Items(value);
-        return parts.Count == count ? parts : throw new JinjaException($"{parts.Count} values do not go into {count} names");
-    }
-
-    private void Assign(string name, string? attribute, object? value)
-    {
-        if (attribute is null) _scope.Set(name, value);
-        else if (_scope.Get(name) is JinjaNamespace space) space.Attributes[attribute] = value;
-        else throw new JinjaException($"'{name}.{attribute}' cannot be set: '{name}' is not a namespace");
+        foreach (var (filter, arguments) in filters) value = JinjaFilters.Apply(filter, value, Arguments($"filter '{filter}'", arguments));
+        return value;
     }
 
     private void Write(TracedText text)
     {
-        _budget.SpendText(text.Text.Length);
+        _budget.Hold(text.Size);
+        _budget.Read(text.Text.Length);
         _output.Append(text);
-    }
-
-    private TracedText Capture(List<Statement> body, JinjaScope scope)
-    {
-        var (output, outer) = (_output, _scope);
-        (_output, _scope) = (new TracedText.Builder(), scope);
-        RunDeeper(body);
-        var text = _output.ToText();
-        (_output, _scope) = (output, outer);
-        return text;
-    }
-
-    private TracedText CallMacro(MacroStatement macro, JinjaScope home, JinjaArguments arguments)
-    {
-        // A macro sees what surrounds its definition, not what surrounds its call.
-        var scope = new JinjaScope(home);
-        foreach (var (name, otherwise) in macro.Parameters)
-            scope.Set(name, arguments.TryTake(name, out object? value) ? value : otherwise is null ? new JinjaUndefined(name)
-                : Evaluate(otherwise));
-        arguments.Done();
-        int line = _line;
-        var text = Capture(macro.Body, scope);
-        _line = line;
-        return text;
-    }
-
-    private void Enter()
-    {
-        if (++_depth > Deepest || !RuntimeHelpers.TryEnsureSufficientExecutionStack())
-            throw new JinjaException($"goes deeper than {Deepest} levels of expressions, blocks and macros");
     }
 }

@@ -1,30 +1,34 @@
 using System.Globalization;
+using System.Text;
 
 namespace SparseRM.Text.Jinja;
 
 // Literals, names, brackets and arguments.
 internal sealed partial class JinjaExpressionParser
 {
-    private CallArguments ParseArguments()
+    /// <summary>Arguments in brackets.</summary>
+    public CallArguments ParseArguments()
     {
         Enter();
         Expect("(");
         var arguments = new CallArguments([], []);
-        while (!Accept(")"))
+        for (bool first = true; !Accept(")"); first = false)
         {
-            if (arguments.Positional.Count + arguments.Named.Count > 0)
+            if (!first)
             {
                 Expect(",");
                 if (Accept(")")) break;
             }
-            if (Current.Is("*") || Current.Is("**")) throw Error("arguments with * are not supported");
-            if (Current.Kind == JinjaTokenKind.Name && tokens[_at + 1].Is("="))
+            if (arguments.SpreadNamed is not null) throw Error("an argument follows **");
+            if (Accept("**")) arguments.SpreadNamed = Parse();
+            else if (Current.Kind == JinjaTokenKind.Name && tokens[_at + 1].Is("="))
             {
                 string argument = Take().Text;
                 Expect("=");
                 arguments.Named.Add((argument, Parse()));
             }
-            else if (arguments.Named.Count > 0) throw Error("a positional argument follows a named one");
+            else if (arguments.Spread is not null || arguments.Named.Count > 0) throw Error("a positional argument follows a named one or *");
+            else if (Accept("*")) arguments.Spread = Parse();
             else arguments.Positional.Add(Parse());
         }
         Leave();
@@ -42,12 +46,13 @@ internal sealed partial class JinjaExpressionParser
                     "true" or "True" => new LiteralExpression(token.Line, true),
                     "false" or "False" => new LiteralExpression(token.Line, false),
                     "none" or "None" => new LiteralExpression(token.Line, null),
-                    _ => new NameExpression(token.Line, token.Text),
+                    _ => Named(token),
                 };
             case JinjaTokenKind.String:
-                string text = token.Text;
-                while (Current.Kind == JinjaTokenKind.String) text += Take().Text;
-                return new LiteralExpression(token.Line, TracedText.Of(text));
+                if (Current.Kind != JinjaTokenKind.String) return new LiteralExpression(token.Line, TracedText.Of(token.Text));
+                var text = new StringBuilder(token.Text);
+                while (Current.Kind == JinjaTokenKind.String) text.Append(Take().Text);
+                return new LiteralExpression(token.Line, TracedText.Of(text.ToString()));
             case JinjaTokenKind.Integer:
                 return new LiteralExpression(token.Line, long.Parse(token.Text, CultureInfo.InvariantCulture));
             case JinjaTokenKind.Float:
@@ -55,7 +60,7 @@ internal sealed partial class JinjaExpressionParser
             case JinjaTokenKind.Operator when token.Text == "(":
                 return ParseParenthesis(token.Line);
             case JinjaTokenKind.Operator when token.Text == "[":
-                return new ListExpression(token.Line, ParseItems("]"));
+                return new ListExpression(token.Line, ParseItems("]"), IsTuple: false);
             case JinjaTokenKind.Operator when token.Text == "{":
                 return ParseDict(token.Line);
             default:
@@ -63,9 +68,15 @@ internal sealed partial class JinjaExpressionParser
         }
     }
 
+    private NameExpression Named(JinjaToken token)
+    {
+        if (token.Text is "varargs" or "kwargs" or "caller") Special.Add(token.Text);
+        return new NameExpression(token.Line, token.Text);
+    }
+
     private Expression ParseParenthesis(int line)
     {
-        if (Accept(")")) return new ListExpression(line, []);
+        if (Accept(")")) return new ListExpression(line, [], IsTuple: true);
         var value = ParseTuple();
         Expect(")");
         return value;

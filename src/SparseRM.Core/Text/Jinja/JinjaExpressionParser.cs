@@ -11,6 +11,10 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
     /// <summary>The token at hand.</summary>
     public JinjaToken Current => tokens[_at];
 
+    /// <summary>Which of the names varargs, kwargs and caller were read since this was cleared: a macro takes them only if it uses
+    /// them.</summary>
+    public HashSet<string> Special { get; set; } = [];
+
     /// <summary>Takes the token at hand; the end is never passed.</summary>
     public JinjaToken Take() => Current.Kind == JinjaTokenKind.End ? Current : tokens[_at++];
 
@@ -50,7 +54,7 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
     public void Leave() => _depth--;
 
     /// <summary>The refusal of the token at hand.</summary>
-    public ModelFormatException Error(string problem) => new(name, $"chat template, line {Current.Line}: {problem}");
+    public ModelFormatException Error(string problem) => new(name, $"chat template, line {Current.Line}: {JinjaEvaluator.Shown(problem)}");
 
     /// <summary>A whole expression; a comma at the top makes a tuple only in <see cref="ParseTuple"/>.</summary>
     public Expression Parse(bool conditional = true)
@@ -75,7 +79,7 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         if (!Current.Is(",")) return first;
         var items = new List<Expression> { first };
         while (Accept(",") && StartsExpression) items.Add(Parse(conditional));
-        return new ListExpression(line, items);
+        return new ListExpression(line, items, IsTuple: true);
     }
 
     /// <summary>Filters after <c>|</c>, as in a set block.</summary>
@@ -86,11 +90,20 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         return filters;
     }
 
+    /// <summary>A filter and those behind it, as in a filter block.</summary>
+    public List<(string, CallArguments)> ParseFilterChain()
+    {
+        var first = ParseFilter();
+        return [first, .. ParseFilters()];
+    }
+
     private bool StartsExpression =>
         Current.Kind is JinjaTokenKind.Name or JinjaTokenKind.String or JinjaTokenKind.Integer or JinjaTokenKind.Float
         || Current.Is("(") || Current.Is("[") || Current.Is("{") || Current.Is("-") || Current.Is("+");
 
-    private Expression ParseOr() => ParseLeft(() => ParseLeft(ParseNot, "and", words: true), "or", words: true);
+    private Expression ParseOr() => ParseLeft(ParseAnd, "or");
+
+    private Expression ParseAnd() => ParseLeft(ParseNot, "and");
 
     private Expression ParseNot()
     {
@@ -120,18 +133,18 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         return "not in";
     }
 
-    private Expression ParseSum() => ParseLeft(ParseConcat, "+ -");
+    private Expression ParseSum() => ParseLeft(ParseConcat, "+", "-");
 
     private Expression ParseConcat() => ParseLeft(ParseProduct, "~");
 
-    private Expression ParseProduct() => ParseLeft(ParsePower, "* / // %");
+    private Expression ParseProduct() => ParseLeft(ParsePower, "*", "/", "//", "%");
 
     private Expression ParsePower() => ParseLeft(() => ParseUnary(filters: true), "**");
 
-    private Expression ParseLeft(Func<Expression> operand, string operators, bool words = false)
+    private Expression ParseLeft(Func<Expression> operand, params string[] operators)
     {
         var left = operand();
-        while (words ? Current.IsName(operators) : Current.Kind == JinjaTokenKind.Operator && operators.Split(' ').Contains(Current.Text))
+        while (Current.Kind is JinjaTokenKind.Operator or JinjaTokenKind.Name && Array.IndexOf(operators, Current.Text) >= 0)
         {
             var op = Take();
             left = new BinaryExpression(op.Line, op.Text, left, operand());
@@ -178,44 +191,6 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
         Expect("]");
         return new SliceExpression(line, target, start, stop, step);
     }
-
-    private Expression ParseFiltersAndTests(Expression value)
-    {
-        while (true)
-        {
-            int line = Current.Line;
-            if (Accept("|"))
-            {
-                var (filter, arguments) = ParseFilter();
-                value = new FilterExpression(line, value, filter, arguments);
-            }
-            else if (AcceptName("is")) value = ParseTest(value, line);
-            else if (Current.Is("(")) value = new CallExpression(line, value, ParseArguments());
-            else return value;
-        }
-    }
-
-    private (string Name, CallArguments Arguments) ParseFilter()
-    {
-        string filter = Expect(JinjaTokenKind.Name).Text;
-        if (!JinjaFilters.Names.Contains(filter)) throw Error($"filter '{filter}' is not known");
-        return (filter, Current.Is("(") ? ParseArguments() : CallArguments.None);
-    }
-
-    private Expression ParseTest(Expression value, int line)
-    {
-        bool negated = AcceptName("not");
-        string test = Expect(JinjaTokenKind.Name).Text;
-        if (!JinjaTests.Names.Contains(test)) throw Error($"test '{test}' is not known");
-        var arguments = CallArguments.None;
-        if (Current.Is("(")) arguments = ParseArguments();
-        else if (StartsExpression && !Current.Is("-") && !Current.Is("+")
-            && !IsKeyword(Current.Text)) arguments = new CallArguments([ParsePostfix(ParsePrimary())], []);
-        return new TestExpression(line, value, test, arguments, negated);
-    }
-
-    private bool IsKeyword(string word) =>
-        Current.Kind == JinjaTokenKind.Name && word is "else" or "or" or "and" or "is" or "if" or "in" or "not";
 
     private static string Shown(JinjaToken token) =>
         token.Kind is JinjaTokenKind.Name or JinjaTokenKind.Operator ? $"'{token.Text}'" : token.Kind.ToString();

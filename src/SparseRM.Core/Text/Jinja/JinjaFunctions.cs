@@ -1,24 +1,26 @@
-using System.Globalization;
-using System.Text;
 using SparseRM.Errors;
 
 namespace SparseRM.Text.Jinja;
 
-/// <summary>The functions that templates find: Jinja's own and those that transformers adds.</summary>
+/// <summary>The functions that templates find: Jinja's own (but for <c>lipsum</c>, which is chance) and those that transformers adds.</summary>
 internal static class JinjaFunctions
 {
-    // A reward must not depend on the day: this is the date that Llama-3.1's template falls back to.
-    private static readonly DateTime s_today = new(2024, 7, 26);
+    // Jinja's sandbox allows no longer one.
+    private const int LongestRange = 100_000;
 
     /// <summary>All functions by name; <paramref name="template"/> is named when the template refuses the dialogue.</summary>
-    public static Dictionary<string, object?> All(string template) => new()
+    /// <param name="template">The template's name.</param>
+    /// <param name="day">The argument <c>date_string</c>, which <c>strftime_now</c> follows; null for the fixed day.</param>
+    public static Dictionary<string, object?> All(string template, object? day) => new()
     {
-        ["raise_exception"] = (JinjaFunction)(a =>
-            throw new SparseRMException($"{template}: the chat template refuses the dialogue: {JinjaValues.Print(a.Take("message")).Text}")),
-        ["strftime_now"] = Checked(a => TracedText.Of(Format(JinjaValues.Text(a.Take("format"), "the format of strftime_now").Text))),
+        ["raise_exception"] = (JinjaFunction)(a => throw new SparseRMException(
+            $"{template}: the chat template refuses the dialogue: {JinjaEvaluator.Shown(JinjaPrint.Print(a.Take("message"), a.Budget).Text)}")),
+        ["strftime_now"] = Checked(a => PythonDate.Format(a.Text("format").Text, day, a.Budget)),
         ["range"] = Checked(Range),
-        ["namespace"] = (JinjaFunction)(a => new JinjaNamespace(Named(a))),
+        ["namespace"] = (JinjaFunction)MakeNamespace,
         ["dict"] = (JinjaFunction)MakeDict,
+        ["cycler"] = Checked(a => a.TakeRest() is { Count: > 0 } values ? new JinjaCycler(values) : throw new JinjaException("cycler needs values")),
+        ["joiner"] = Checked(Joiner),
     };
 
     private static JinjaFunction Checked(JinjaFunction function) => arguments =>
@@ -28,68 +30,62 @@ internal static class JinjaFunctions
         return result;
     };
 
-    private static List<object?> Range(JinjaArguments a)
+    private static JinjaRange Range(JinjaArguments a)
     {
         long start = 0, stop = JinjaValues.Integer(a.Take("stop"), "an argument of range"), step = 1;
         if (a.Left > 0) (start, stop) = (stop, JinjaValues.Integer(a.Take("stop"), "an argument of range"));
         if (a.Left > 0) step = JinjaValues.Integer(a.Take("step"), "an argument of range");
         if (step == 0) throw new JinjaException("range has the step zero");
+        var count = step > 0 ? ((Int128)stop - start + step - 1) / step : ((Int128)start - stop - step - 1) / -step;
+        if (count > LongestRange) throw new JinjaException($"range gives more than {LongestRange:N0} numbers, which Jinja's sandbox does not allow");
+        a.Budget.Items((long)Int128.Max(count, 0));
         var items = new List<object?>();
-        for (long i = start; step > 0 ? i < stop : i > stop; i += step)
-        {
-            a.Budget.Spend(1);
-            items.Add(i);
-            if (step > 0 ? i > long.MaxValue - step : i < long.MinValue - step) break;
-        }
-        return items;
+        for (long i = 0; i < count; i++) items.Add(start + i * step);
+        return new JinjaRange(start, stop, step, items);
     }
 
-    private static Dictionary<string, object?> Named(JinjaArguments a)
+    private static List<(object? Key, object? Value)> Named(JinjaArguments a)
+    {
+        var entries = new List<(object?, object?)>();
+        if (a.TryTake("init", out object? init))
+        {
+            if (init is JinjaDict dict) entries.AddRange(dict.Entries);
+            else
+                foreach (object? pair in JinjaValues.Items(init, a.Budget))
+                    entries.Add(JinjaValues.Items(pair, a.Budget) is [var key, var value] ? (key, value)
+                        : throw new JinjaException("a mapping is made of pairs"));
+        }
+        foreach (var (name, value) in a.TakeNamed()) entries.Add((TracedText.Of(name), value));
+        a.Done();
+        a.Budget.Items(4L * entries.Count);
+        return entries;
+    }
+
+    private static JinjaNamespace MakeNamespace(JinjaArguments a)
     {
         var attributes = new Dictionary<string, object?>();
-        if (a.Left > 0)
-            foreach (var (key, value) in a.Take("init") as JinjaDict ?? throw new JinjaException("the argument of namespace is not a mapping")) attributes[key] = value;
-        foreach (var (name, value) in a.TakeNamed()) attributes[name] = value;
-        a.Done();
-        return attributes;
+        a.Budget.Hold(JinjaScope.Size);
+        foreach (var (key, value) in Named(a)) attributes[JinjaValues.Text(key, "an attribute of a namespace").Text] = value;
+        return new JinjaNamespace(attributes);
     }
 
     private static JinjaDict MakeDict(JinjaArguments a)
     {
         var dict = new JinjaDict();
-        foreach (var (name, value) in Named(a)) dict[name] = value;
+        a.Budget.Hold(JinjaScope.Size);
+        foreach (var (name, value) in Named(a)) dict.Set(name, value);
         return dict;
     }
 
-    private static string Format(string format)
+    private static JinjaFunction Joiner(JinjaArguments a)
     {
-        var text = new StringBuilder();
-        for (int i = 0; i < format.Length; i++)
+        var separator = a.Take("sep", TracedText.Of(", "));
+        bool used = false;
+        return Checked(_ =>
         {
-            if (format[i] != '%' || i + 1 == format.Length)
-            {
-                text.Append(format[i]);
-                continue;
-            }
-            bool bare = format[i + 1] == '-' && i + 2 < format.Length;
-            i += bare ? 2 : 1;
-            string part = format[i] switch
-            {
-                'd' => s_today.ToString("dd", CultureInfo.InvariantCulture),
-                'm' => s_today.ToString("MM", CultureInfo.InvariantCulture),
-                'y' => s_today.ToString("yy", CultureInfo.InvariantCulture),
-                'Y' => s_today.ToString("yyyy", CultureInfo.InvariantCulture),
-                'b' => s_today.ToString("MMM", CultureInfo.InvariantCulture),
-                'B' => s_today.ToString("MMMM", CultureInfo.InvariantCulture),
-                'a' => s_today.ToString("ddd", CultureInfo.InvariantCulture),
-                'A' => s_today.ToString("dddd", CultureInfo.InvariantCulture),
-                'H' or 'M' or 'S' => "00",
-                'j' => s_today.DayOfYear.ToString("000", CultureInfo.InvariantCulture),
-                '%' => "%",
-                var directive => throw new JinjaException($"strftime_now does not know %{directive}"),
-            };
-            text.Append(bare ? part.TrimStart('0') : part);
-        }
-        return text.ToString();
+            object? result = used ? separator : TracedText.Empty;
+            used = true;
+            return result;
+        });
     }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using SparseRM.Errors;
 using static SparseRM.Text.Jinja.JinjaTokenKind;
 
@@ -7,7 +5,7 @@ namespace SparseRM.Text.Jinja;
 
 /// <summary>Splits a template into tokens, with the white space rules that transformers sets: trim_blocks and lstrip_blocks on, last
 /// newline dropped.</summary>
-internal sealed class JinjaLexer
+internal sealed partial class JinjaLexer
 {
     private static readonly string[] s_operators = ["**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(",
         ")", "[", "]", "{", "}", ",", ":", ".", "|", ";"];
@@ -164,63 +162,5 @@ internal sealed class JinjaLexer
         return 0;
     }
 
-    private void AddNumber()
-    {
-        int start = _at;
-        while (_at < _source.Length && (char.IsAsciiDigit(_source[_at]) || _source[_at] == '_')) _at++;
-        bool point = _at + 1 < _source.Length && _source[_at] == '.' && char.IsAsciiDigit(_source[_at + 1]);
-        if (point)
-            for (_at++; _at < _source.Length && char.IsAsciiDigit(_source[_at]);) _at++;
-        if (_at < _source.Length && _source[_at] is 'e' or 'E')
-        {
-            int exponent = _at + 1 < _source.Length && _source[_at + 1] is '+' or '-' ? _at + 2 : _at + 1;
-            int end = exponent;
-            while (end < _source.Length && char.IsAsciiDigit(_source[end])) end++;
-            if (end > exponent) (_at, point) = (end, true);
-        }
-        string digits = _source[start.._at].Replace("_", "", StringComparison.Ordinal);
-        if (!point && !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-            throw Error($"the number {digits} is too large");
-        Add(point ? Float : Integer, digits, _line);
-    }
-
-    private void AddString(char quote)
-    {
-        var text = new StringBuilder();
-        int line = _line;
-        for (_at++; ; _at++)
-        {
-            if (_at >= _source.Length) throw Error("a string is not closed");
-            char c = _source[_at];
-            if (c == quote) break;
-            if (c == '\n') _line++;
-            if (c == '\\' && _at + 1 < _source.Length) AddEscape(text);
-            else text.Append(c);
-        }
-        _at++;
-        Add(JinjaTokenKind.String, text.ToString(), line);
-    }
-
-    // Python's escapes; an unknown one stays as it is written.
-    private void AddEscape(StringBuilder text)
-    {
-        char c = _source[++_at];
-        int digits = c switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
-        if (digits > 0)
-        {
-            if (_at + digits >= _source.Length
-                || !int.TryParse(_source.AsSpan(_at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
-                out int code) || code is < 0 or > 0x10FFFF)
-                throw Error($"the escape \\{c} is not followed by {digits} hexadecimal digits");
-            text.Append(code < 0x10000 ? ((char)code).ToString() : char.ConvertFromUtf32(code));
-            _at += digits;
-            return;
-        }
-        int known = "nrtbfva0\\'\"\n".IndexOf(c, StringComparison.Ordinal);
-        if (known < 0) text.Append('\\').Append(c);
-        else if (c != '\n') text.Append("\n\r\t\b\f\v\a\0\\'\""[known]);
-        else _line++;
-    }
-
-    private ModelFormatException Error(string problem) => new(_name, $"chat template, line {_line}: {problem}");
+    private ModelFormatException Error(string problem) => new(_name, $"chat template, line {_line}: {JinjaEvaluator.Shown(problem)}");
 }

@@ -1,210 +1,101 @@
+using System.Collections.Frozen;
+
 namespace SparseRM.Text.Jinja;
 
-/// <summary>Attributes and methods of values: strings as in Python, mappings, loops, namespaces.</summary>
+/// <summary>Attributes and methods of values: strings as in Python, mappings, lists, loops, namespaces. What would change a value is
+/// refused, as by Jinja's immutable sandbox.</summary>
 internal static class JinjaMethods
 {
-    private static readonly Dictionary<string, Func<TracedText, JinjaArguments, object?>> s_text = new()
-    {
-        ["strip"] = (text, a) => Strip(text, a.Take("chars", null), left: true, right: true),
-        ["lstrip"] = (text, a) => Strip(text, a.Take("chars", null), left: true, right: false),
-        ["rstrip"] = (text, a) => Strip(text, a.Take("chars", null), left: false, right: true),
-        ["split"] = (text, a) => Split(text, a.Take("sep", null), a.Take("maxsplit", -1L), a.Budget),
-        ["splitlines"] = (text, a) => SplitLines(text, a.Budget),
-        ["startswith"] = (text, a) => Any(a.Take("prefix"), part => text.Text.StartsWith(part, StringComparison.Ordinal)),
-        ["endswith"] = (text, a) => Any(a.Take("suffix"), part => text.Text.EndsWith(part, StringComparison.Ordinal)),
-        ["replace"] = (text, a) => Replace(text, a.Take("old"), a.Take("new"), a.Take("count", -1L), a.Budget),
-        ["removeprefix"] = (text, a) =>
-            JinjaValues.Text(a.Take("prefix"), "prefix").Text is var part && text.Text.StartsWith(part, StringComparison.Ordinal)
-            ? text.Slice(part.Length, text.Text.Length) : text,
-        ["removesuffix"] = (text, a) =>
-            JinjaValues.Text(a.Take("suffix"), "suffix").Text is var part && text.Text.EndsWith(part, StringComparison.Ordinal)
-            ? text.Slice(0, text.Text.Length - part.Length) : text,
-        ["upper"] = (text, _) => text.Map(value => value.ToUpperInvariant()),
-        ["lower"] = (text, _) => text.Map(value => value.ToLowerInvariant()),
-        ["capitalize"] = (text, _) => text.Map(Capitalize),
-        ["title"] = (text, _) => text.Map(Title),
-        ["find"] = (text, a) => Find(text, a.Take("sub")),
-        ["join"] = (text, a) => Join(JinjaValues.Items(a.Take("items")), text, a.Budget),
-        ["isdigit"] = (text, _) => text.Text.Length > 0 && text.Text.All(char.IsDigit),
-    };
+    private static readonly FrozenSet<string> s_changing = ((string[])["append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear",
+        "update", "setdefault", "popitem"]).ToFrozenSet();
 
-    private static readonly Dictionary<string, Func<JinjaDict, JinjaArguments, object?>> s_dict = new()
-    {
-        ["items"] = (dict, a) => Pairs(dict, a.Budget),
-        ["keys"] = (dict, _) => JinjaValues.Items(dict),
-        ["values"] = (dict, _) => (List<object?>)[.. dict.Values],
-        ["get"] = (dict, a) =>
-            dict.TryGetValue(JinjaValues.Text(a.Take("key"), "key").Text, out object? value) ? Ignore(a, value) : a.Take("default", null),
-    };
-
-    /// <summary><c>target.name</c>; undefined where there is no such thing.</summary>
-    public static object? Attribute(object? target, string name)
-    {
-        switch (target)
+    private static readonly FrozenDictionary<string, Func<JinjaDict, JinjaArguments, object?>> s_dict =
+        new Dictionary<string, Func<JinjaDict, JinjaArguments, object?>>
         {
-            case JinjaUndefined undefined:
-                throw new JinjaException($"'{undefined.Name}' is undefined");
-            case TracedText text when s_text.TryGetValue(name, out var method):
-                return Bind(text, method);
-            case JinjaDict dict when s_dict.TryGetValue(name, out var method):
-                return Bind(dict, method);
-            case JinjaDict dict when dict.TryGetValue(name, out object? value):
-                return value;
-            case JinjaNamespace space when space.Attributes.TryGetValue(name, out object? value):
-                return value;
-            case JinjaLoop loop:
-                return loop.Attribute(name);
-            default:
-                return new JinjaUndefined(name);
-        }
-    }
+            ["items"] = (dict, a) => new JinjaView("items", Pairs(dict, a.Budget)),
+            ["keys"] = (dict, a) => new JinjaView("keys", JinjaValues.Items(dict, a.Budget)),
+            ["values"] = (dict, a) => new JinjaView("values", Values(dict, a.Budget)),
+            ["get"] = (dict, a) => Get(dict, a.Take("key"), a.Take("default", null), a.Budget),
+            ["copy"] = (dict, _) => dict,
+        }.ToFrozenDictionary();
 
-    /// <summary>Python's <c>strip</c> and its halves; without characters, blanks go.</summary>
-    public static TracedText Strip(TracedText text, object? characters, bool left, bool right)
+    /// <summary><c>target.name</c>: an attribute, else an item; undefined where there is no such thing.</summary>
+    public static object? Attribute(object? target, string name, JinjaBudget budget) =>
+        TryAttribute(target, name, out object? value) ? value
+        : target is JinjaDict dict && dict.TryGet(TracedText.Of(name), budget, out value) ? value : new JinjaUndefined(name);
+
+    /// <summary><c>target.name</c> without items; false where there is no such thing.</summary>
+    public static bool TryAttribute(object? target, string name, out object? value)
     {
-        string? set = characters is null ? null : JinjaValues.Text(characters, "chars").Text;
-        int start = 0, end = text.Text.Length;
-        while (left && start < end && Goes(text.Text[start])) start++;
-        while (right && end > start && Goes(text.Text[end - 1])) end--;
-        return text.Slice(start, end);
-
-        bool Goes(char c) => set is null ? IsBlank(c) : set.Contains(c, StringComparison.Ordinal);
-    }
-
-    /// <summary>Every occurrence (or the first ones) of a part replaced.</summary>
-    public static TracedText Replace(TracedText text, object? old, object? by, object? count, JinjaBudget budget)
-    {
-        string part = JinjaValues.Text(old, "the part to replace").Text;
-        var replacement = JinjaValues.Text(by, "the replacement");
-        long most = count is null ? -1 : JinjaValues.Integer(count, "count");
-        if (part.Length == 0) throw new JinjaException("replace of an empty string is not supported");
-        var result = new TracedText.Builder();
-        int at = 0;
-        for (int hit; most != 0 && (hit = text.Text.IndexOf(part, at, StringComparison.Ordinal)) >= 0; most--)
+        value = target switch
         {
-            budget.SpendText(hit - at + replacement.Text.Length);
-            result.Append(text, at, hit);
-            result.Append(replacement);
-            at = hit + part.Length;
-        }
-        budget.SpendText(text.Text.Length - at);
-        result.Append(text, at, text.Text.Length);
-        return result.ToText();
+            JinjaUndefined undefined => throw new JinjaException($"'{undefined.Name}' is undefined"),
+            TracedText text when JinjaTextMethods.All.TryGetValue(name, out var method) => Bind(text, method, name),
+            JinjaDict dict when s_dict.TryGetValue(name, out var method) => Bind(dict, method),
+            JinjaList or JinjaDict when s_changing.Contains(name) => Refuse(target, name),
+            JinjaGroup group when name is "grouper" or "list" => group.Items[name == "grouper" ? 0 : 1],
+            JinjaList list when name == "index" => (JinjaFunction)(a => Checked(a, IndexOf(list, a.Take("value"), a.Budget))),
+            JinjaList list when name == "count" => (JinjaFunction)(a => Checked(a, CountOf(list, a.Take("value"), a.Budget))),
+            JinjaList list and not JinjaTuple when name == "copy" => (JinjaFunction)(a => Checked(a, list)),
+            JinjaNamespace space when space.Attributes.TryGetValue(name, out object? attribute) => attribute,
+            JinjaLoop loop => loop.Attribute(name),
+            JinjaCycler cycler => cycler.Attribute(name),
+            _ => s_missing,
+        };
+        return !ReferenceEquals(value, s_missing);
     }
 
-    /// <summary>Items printed one after the other with a separator between them.</summary>
-    public static TracedText Join(List<object?> items, TracedText separator, JinjaBudget budget)
-    {
-        var result = new TracedText.Builder();
-        for (int i = 0; i < items.Count; i++)
-        {
-            var item = JinjaValues.Print(items[i]);
-            budget.SpendText(item.Text.Length + separator.Text.Length);
-            if (i > 0) result.Append(separator);
-            result.Append(item);
-        }
-        return result.ToText();
-    }
-
-    /// <summary>Key and value of each entry.</summary>
+    /// <summary>Key and value of each entry, as tuples.</summary>
     public static List<object?> Pairs(JinjaDict dict, JinjaBudget budget)
     {
-        budget.Spend(dict.Count);
-        return [.. dict.Select(entry => (object?)new List<object?> { TracedText.Of(entry.Key), entry.Value })];
+        budget.Items(4L * dict.Count);
+        return [.. dict.Entries.Select(entry => (object?)new JinjaTuple([entry.Key, entry.Value]))];
     }
 
-    /// <summary>First character upper case, the rest lower case.</summary>
-    public static string Capitalize(string text) => text.Length == 0 ? text : text[..1].ToUpperInvariant() + text[1..].ToLowerInvariant();
+    private static readonly object s_missing = new();
 
-    /// <summary>First character of each word upper case, the rest lower case.</summary>
-    public static string Title(string text)
+    private static List<object?> Values(JinjaDict dict, JinjaBudget budget)
     {
-        char[] chars = text.ToCharArray();
-        for (int i = 0; i < chars.Length; i++)
-            chars[i] = i > 0 && char.IsLetter(chars[i - 1]) ? char.ToLowerInvariant(chars[i]) : char.ToUpperInvariant(chars[i]);
-        return new string(chars);
+        budget.Items(dict.Count);
+        return [.. dict.Entries.Select(entry => entry.Value)];
     }
 
-    private static JinjaFunction Bind<T>(T target, Func<T, JinjaArguments, object?> method) => arguments =>
+    private static object? Get(JinjaDict dict, object? key, object? otherwise, JinjaBudget budget) =>
+        dict.TryGet(key, budget, out object? value) ? value : otherwise;
+
+    private static object Refuse(object target, string name) =>
+        throw new JinjaException($"'{name}' of {JinjaValues.TypeName(target)} is not allowed: it changes a value");
+
+    private static long IndexOf(JinjaList list, object? value, JinjaBudget budget) =>
+        list.Items.FindIndex(item => JinjaEquality.AreEqual(item, value, budget)) is >= 0 and var at ? at
+            : throw new JinjaException("index of a value that is not in the list");
+
+    private static long CountOf(JinjaList list, object? value, JinjaBudget budget) =>
+        list.Items.FindAll(item => JinjaEquality.AreEqual(item, value, budget)).Count;
+
+    private static object? Checked(JinjaArguments arguments, object? result)
     {
-        object? result = method(target, arguments);
         arguments.Done();
         return result;
+    }
+
+    private static JinjaFunction Bind(TracedText text, Func<TracedText, JinjaArguments, object?> method, string name) => arguments =>
+    {
+        arguments.Budget.Read(text.Text.Length);
+        if (text.IsMarkup && name is "format" or "format_map" or "join" or "replace")
+            throw new JinjaException($"'{name}' of a string that is marked as safe is not supported");
+        object? result = Checked(arguments, method(text, arguments));
+        return text.IsMarkup ? Marked(result) : result;
     };
 
-    private static object? Ignore(JinjaArguments arguments, object? value)
+    private static object? Marked(object? result) => result switch
     {
-        arguments.Take("default", null);
-        return value;
-    }
+        TracedText text => text.AsMarkup(),
+        JinjaTuple tuple => new JinjaTuple(tuple.Items.ConvertAll(Marked)),
+        JinjaList list => new JinjaList(list.Items.ConvertAll(Marked)),
+        _ => result,
+    };
 
-    // Python's str.isspace: the separators U+001C to U+001F too.
-    private static bool IsBlank(char c) => char.IsWhiteSpace(c) || c is >= '\u001C' and <= '\u001F';
-
-    private static bool Any(object? parts, Func<string, bool> test) =>
-        parts is List<object?> several ? several.Exists(part => test(JinjaValues.Text(part, "the part").Text))
-            : test(JinjaValues.Text(parts, "the part").Text);
-
-    private static long Find(TracedText text, object? part)
-    {
-        int at = text.Text.IndexOf(JinjaValues.Text(part, "sub").Text, StringComparison.Ordinal);
-        return at < 0 ? -1 : text.Slice(0, at).CodePoints;
-    }
-
-    private static List<object?> Split(TracedText text, object? separator, object? most, JinjaBudget budget)
-    {
-        long splits = JinjaValues.Integer(most, "maxsplit");
-        budget.SpendText(text.Text.Length);
-        return separator is null ? SplitAtBlanks(text, splits, budget)
-            : SplitAt(text, JinjaValues.Text(separator, "sep").Text, splits, budget);
-    }
-
-    private static List<object?> SplitAt(TracedText text, string separator, long most, JinjaBudget budget)
-    {
-        if (separator.Length == 0) throw new JinjaException("split at an empty string");
-        var parts = new List<object?>();
-        int at = 0;
-        for (int hit; most != 0 && (hit = text.Text.IndexOf(separator, at, StringComparison.Ordinal)) >= 0; most--)
-        {
-            budget.Spend(1);
-            parts.Add(text.Slice(at, hit));
-            at = hit + separator.Length;
-        }
-        parts.Add(text.Slice(at, text.Text.Length));
-        return parts;
-    }
-
-    private static List<object?> SplitAtBlanks(TracedText text, long most, JinjaBudget budget)
-    {
-        var parts = new List<object?>();
-        for (int at = 0; ;)
-        {
-            while (at < text.Text.Length && IsBlank(text.Text[at])) at++;
-            if (at == text.Text.Length) return parts;
-            budget.Spend(1);
-            int end = at;
-            if (most-- == 0)
-            {
-                parts.Add(text.Slice(at, text.Text.Length));
-                return parts;
-            }
-            while (end < text.Text.Length && !IsBlank(text.Text[end])) end++;
-            parts.Add(text.Slice(at, end));
-            at = end;
-        }
-    }
-
-    private static List<object?> SplitLines(TracedText text, JinjaBudget budget)
-    {
-        var lines = new List<object?>();
-        for (int at = 0; at < text.Text.Length;)
-        {
-            budget.Spend(1);
-            int end = text.Text.AsSpan(at).IndexOfAny("\n\r\v\f\u001C\u001D\u001E\u0085\u2028\u2029");
-            end = end < 0 ? text.Text.Length : at + end;
-            lines.Add(text.Slice(at, end));
-            at = end + (string.CompareOrdinal(text.Text, end, "\r\n", 0, 2) == 0 ? 2 : 1);
-        }
-        return lines;
-    }
+    private static JinjaFunction Bind(JinjaDict dict, Func<JinjaDict, JinjaArguments, object?> method) =>
+        arguments => Checked(arguments, method(dict, arguments));
 }

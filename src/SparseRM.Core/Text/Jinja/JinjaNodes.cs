@@ -9,8 +9,8 @@ internal sealed record LiteralExpression(int Line, object? Value) : Expression(L
 /// <summary>A variable.</summary>
 internal sealed record NameExpression(int Line, string Name) : Expression(Line);
 
-/// <summary><c>[a, b]</c> or <c>(a, b)</c>.</summary>
-internal sealed record ListExpression(int Line, List<Expression> Items) : Expression(Line);
+/// <summary><c>[a, b]</c>, or <c>(a, b)</c>.</summary>
+internal sealed record ListExpression(int Line, List<Expression> Items, bool IsTuple) : Expression(Line);
 
 /// <summary><c>{a: b}</c>.</summary>
 internal sealed record DictExpression(int Line, List<(Expression Key, Expression Value)> Items) : Expression(Line);
@@ -30,6 +30,12 @@ internal sealed record CallArguments(List<Expression> Positional, List<(string N
 {
     /// <summary>No arguments.</summary>
     public static readonly CallArguments None = new([], []);
+
+    /// <summary>What <c>*</c> spreads, if anything.</summary>
+    public Expression? Spread { get; set; }
+
+    /// <summary>What <c>**</c> spreads, if anything.</summary>
+    public Expression? SpreadNamed { get; set; }
 }
 
 /// <summary><c>target(arguments)</c>.</summary>
@@ -65,20 +71,46 @@ internal sealed record OutputStatement(int Line, Expression Value) : Statement(L
 /// <summary><c>{% if %}</c> with its branches; the last may be without a test.</summary>
 internal sealed record IfStatement(int Line, List<(Expression? Test, List<Statement> Body)> Branches) : Statement(Line);
 
-/// <summary><c>{% for targets in items if filter %}</c>.</summary>
-internal sealed record ForStatement(int Line, List<string> Targets, Expression Items, Expression? Filter, List<Statement> Body,
+/// <summary>What a value is assigned to.</summary>
+internal abstract record Target;
+
+/// <summary>A variable, or an attribute of a namespace.</summary>
+internal sealed record NameTarget(string Name, string? Attribute) : Target;
+
+/// <summary>Several targets that a value is unpacked into.</summary>
+internal sealed record TupleTarget(List<Target> Parts) : Target;
+
+/// <summary><c>{% for target in items if filter recursive %}</c>.</summary>
+internal sealed record ForStatement(int Line, Target Target, Expression Items, Expression? Filter, bool IsRecursive, List<Statement> Body,
     List<Statement> Else) : Statement(Line);
 
-/// <summary><c>{% set targets = value %}</c>; a target may be <c>name.attribute</c>.</summary>
-internal sealed record SetStatement(int Line, List<(string Name, string? Attribute)> Targets, Expression Value) : Statement(Line);
+/// <summary><c>{% set target = value %}</c>.</summary>
+internal sealed record SetStatement(int Line, Target Target, Expression Value) : Statement(Line);
 
 /// <summary><c>{% set name %}body{% endset %}</c>, through filters.</summary>
-internal sealed record SetBlockStatement(int Line, string Name, string? Attribute, List<(string Name, CallArguments Arguments)> Filters,
+internal sealed record SetBlockStatement(int Line, NameTarget Target, List<(string Name, CallArguments Arguments)> Filters,
     List<Statement> Body) : Statement(Line);
 
-/// <summary><c>{% macro name(parameters) %}</c>.</summary>
-internal sealed record MacroStatement(int Line, string Name, List<(string Name, Expression? Default)> Parameters, List<Statement> Body)
-    : Statement(Line);
+/// <summary><c>{% filter a | b %}body{% endfilter %}</c>.</summary>
+internal sealed record FilterBlockStatement(int Line, List<(string Name, CallArguments Arguments)> Filters, List<Statement> Body) : Statement(Line);
+
+/// <summary><c>{% with target = value %}</c>; without values the block of <c>{% generation %}</c>, which transformers marks for training.</summary>
+internal sealed record WithStatement(int Line, List<(Target Target, Expression Value)> Values, List<Statement> Body) : Statement(Line);
+
+/// <summary><c>{% block name %}</c>: rendered where it stands; sees the variables around it only if it is scoped.</summary>
+internal sealed record BlockStatement(int Line, bool IsScoped, List<Statement> Body) : Statement(Line);
+
+/// <summary><c>{% macro name(parameters) %}</c>; a call block's body is one without a name.</summary>
+/// <param name="Line">Where it begins.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Parameters">Names and defaults.</param>
+/// <param name="Takes">Which of varargs, kwargs and caller its body uses.</param>
+/// <param name="Body">What it renders.</param>
+internal sealed record MacroStatement(int Line, string Name, List<(string Name, Expression? Default)> Parameters, IReadOnlySet<string> Takes,
+    List<Statement> Body) : Statement(Line);
+
+/// <summary><c>{% call(parameters) macro(arguments) %}body{% endcall %}</c>.</summary>
+internal sealed record CallBlockStatement(int Line, CallExpression Call, MacroStatement Caller) : Statement(Line);
 
 /// <summary><c>{% break %}</c> or <c>{% continue %}</c>.</summary>
 internal sealed record LoopControlStatement(int Line, bool Breaks) : Statement(Line);

@@ -1,26 +1,32 @@
+using System.Numerics;
+
 namespace SparseRM.Text.Jinja;
 
-/// <summary>Arithmetic, comparison, indexing and slicing of values.</summary>
+/// <summary>Arithmetic, comparison, indexing and slicing of values, as in Python.</summary>
 internal static class JinjaOperators
 {
     /// <summary>An arithmetic operator or <c>~</c>.</summary>
     public static object? Binary(string op, object? left, object? right, JinjaBudget budget)
     {
-        if (op == "~") return Concat(JinjaValues.Print(left), JinjaValues.Print(right), budget);
-        if (op == "+" && left is TracedText a && right is TracedText b) return Concat(a, b, budget);
-        if (op == "+" && left is List<object?> x && right is List<object?> y)
+        if (op == "~") return Concat(JinjaPrint.Print(left, budget), JinjaPrint.Print(right, budget), budget).AsMarkup(false);
+        if (op == "%" && left is TracedText { IsMarkup: false } format) return JinjaPercentFormat.Apply(format, right, budget);
+        if (op == "+" && left is TracedText a && right is TracedText b) return Add(a, b, budget);
+        if (op == "+" && left is JinjaList x && right is JinjaList y && (x is JinjaTuple) == (y is JinjaTuple) && x is not JinjaRange && y is not JinjaRange)
         {
-            budget.Spend(x.Count + y.Count);
-            return (List<object?>)[.. x, .. y];
+            budget.Items((long)x.Items.Count + y.Items.Count);
+            return Like(x, [.. x.Items, .. y.Items]);
         }
-        if (op == "*" && left is TracedText text && right is long times) return Repeat(text, times, budget);
+        if (op == "*" && JinjaValues.AsInteger(right) is { } times && left is TracedText or JinjaList and not JinjaRange) return Repeat(left, times, budget);
+        if (op == "*" && JinjaValues.AsInteger(left) is { } before && right is TracedText or JinjaList and not JinjaRange) return Repeat(right, before, budget);
         if (JinjaValues.AsNumber(left) is not { } p || JinjaValues.AsNumber(right) is not { } q)
             throw new JinjaException($"'{op}' does not go with {JinjaValues.TypeName(left)} and {JinjaValues.TypeName(right)}");
         if (op is "/" or "//" or "%" && q == 0) throw new JinjaException("division by zero");
+        if (op == "**" && p == 0 && q < 0) throw new JinjaException("division by zero");
+        if (left is BigInteger || right is BigInteger) throw new JinjaException($"the operand of '{op}' is too large");
         try
         {
-            return JinjaValues.AsInteger(left) is { } i && JinjaValues.AsInteger(right) is { } j && op != "/" ? Integers(op, i, j)
-                : Floats(op, p, q);
+            return JinjaValues.AsInteger(left) is { } i && JinjaValues.AsInteger(right) is { } j && op != "/" && !(op == "**" && j < 0)
+                ? Integers(op, i, j) : Floats(op, p, q);
         }
         catch (OverflowException)
         {
@@ -28,71 +34,85 @@ internal static class JinjaOperators
         }
     }
 
-    /// <summary>A comparison, <c>in</c> or <c>not in</c>.</summary>
-    public static bool Compare(string op, object? left, object? right) => op switch
+    /// <summary>The sign of a number.</summary>
+    public static object? Unary(string op, object? value, JinjaBudget budget) => value switch
     {
-        "==" => JinjaValues.AreEqual(left, right),
-        "!=" => !JinjaValues.AreEqual(left, right),
-        "<" => JinjaValues.Compare(left, right) < 0,
-        "<=" => JinjaValues.Compare(left, right) <= 0,
-        ">" => JinjaValues.Compare(left, right) > 0,
-        ">=" => JinjaValues.Compare(left, right) >= 0,
-        "in" => Contains(right, left),
-        _ => !Contains(right, left),
+        double number => op == "-" ? -number : number,
+        BigInteger number => op == "-" ? -number : number,
+        _ => Binary(op, 0L, value, budget),
+    };
+
+    /// <summary>A comparison, <c>in</c> or <c>not in</c>.</summary>
+    public static bool Compare(string op, object? left, object? right, JinjaBudget budget) => op switch
+    {
+        "==" => JinjaEquality.AreEqual(left, right, budget),
+        "!=" => !JinjaEquality.AreEqual(left, right, budget),
+        "<" => JinjaEquality.Compare(left, right, budget) < 0,
+        "<=" => JinjaEquality.Compare(left, right, budget) <= 0,
+        ">" => JinjaEquality.Compare(left, right, budget) > 0,
+        ">=" => JinjaEquality.Compare(left, right, budget) >= 0,
+        "in" => Contains(right, left, budget),
+        _ => !Contains(right, left, budget),
     };
 
     /// <summary>Whether a string, list or mapping has a part, item or key.</summary>
-    public static bool Contains(object? container, object? item) => container switch
+    public static bool Contains(object? container, object? item, JinjaBudget budget)
     {
-        TracedText text => text.Text.Contains(JinjaValues.Text(item, "the left side of 'in'").Text, StringComparison.Ordinal),
-        JinjaDict dict => item is TracedText key && dict.ContainsKey(key.Text),
-        List<object?> list => list.Exists(other => JinjaValues.AreEqual(other, item)),
-        JinjaUndefined => false,
-        _ => throw new JinjaException($"'in' does not go with {JinjaValues.TypeName(container)}"),
-    };
-
-    /// <summary><c>target[index]</c>; undefined where there is no such item.</summary>
-    public static object? Index(object? target, object? index)
-    {
-        if (target is JinjaUndefined undefined) throw new JinjaException($"'{undefined.Name}' is undefined");
-        if (JinjaValues.AsInteger(index) is { } at)
+        switch (container)
         {
-            int count = target switch { List<object?> list => list.Count, TracedText text => text.CodePoints, _ => 0 };
-            long position = at < 0 ? at + count : at;
-            if (position < 0 || position >= count) return new JinjaUndefined($"item {at}");
-            return target is TracedText characters
-                ? characters.Slice(characters.PositionOf((int)position), characters.PositionOf((int)position + 1))
-                : ((List<object?>)target!)[(int)position];
+            case TracedText text:
+                string part = JinjaValues.Text(item, "the left side of 'in'").Text;
+                budget.Read(text.Text.Length);
+                return part.Length == 0 || new PartFinder(part, budget).First(text.Text, 0, text.Text.Length) >= 0;
+            case JinjaDict dict:
+                return dict.TryGet(item, budget, out _);
+            case JinjaUndefined:
+                return false;
+            default:
+                return JinjaValues.Items(container, budget).Exists(other => ReferenceEquals(other, item) || JinjaEquality.AreEqual(other, item, budget));
         }
-        if (index is not TracedText name)
-            throw new JinjaException($"an index is {JinjaValues.TypeName(index)}, expected an integer or a string");
-        return target is JinjaDict dict && dict.TryGetValue(name.Text, out object? value) ? value
-            : JinjaMethods.Attribute(target, name.Text);
     }
 
-    /// <summary><c>target[start:stop:step]</c> of a list or string, as in Python.</summary>
+    /// <summary><c>target[index]</c>: an item, else an attribute; undefined where there is no such thing.</summary>
+    public static object? Index(object? target, object? index, JinjaBudget budget)
+    {
+        if (target is JinjaUndefined undefined) throw new JinjaException($"'{undefined.Name}' is undefined");
+        if (target is JinjaDict dict)
+            return dict.TryGet(index, budget, out object? value) ? value
+                : index is TracedText field ? JinjaMethods.Attribute(target, field.Text, budget) : new JinjaUndefined(Shown(index));
+        if (index is TracedText name) return JinjaMethods.Attribute(target, name.Text, budget);
+        if (JinjaValues.AsInteger(index) is not { } at || target is not (TracedText or JinjaList)) return new JinjaUndefined(Shown(index));
+        int count = target is JinjaList items ? items.Items.Count : ((TracedText)target).CodePoints;
+        long position = at < 0 ? at + count : at;
+        if (position < 0 || position >= count) return new JinjaUndefined(Shown(index));
+        return target is TracedText text
+            ? text.Slice(text.PositionOf((int)position), text.PositionOf((int)position + 1)).AsMarkup(text.IsMarkup)
+            : ((JinjaList)target).Items[(int)position];
+    }
+
+    /// <summary><c>target[start:stop:step]</c> of a list or string.</summary>
     public static object? Slice(object? target, object? start, object? stop, object? step, JinjaBudget budget)
     {
-        int count = target switch
-        {
-            List<object?> list => list.Count,
-            TracedText text => text.CodePoints,
-            _ => throw new JinjaException($"{JinjaValues.TypeName(target)} cannot be sliced"),
-        };
-        budget.Spend(count);
+        if (target is not (JinjaList or TracedText)) throw new JinjaException($"{JinjaValues.TypeName(target)} cannot be sliced");
+        int count = target is JinjaList list ? list.Items.Count : ((TracedText)target).CodePoints;
         long stride = step is null ? 1 : JinjaValues.Integer(step, "a slice's step");
         if (stride == 0) throw new JinjaException("a slice's step is zero");
         long lowest = stride > 0 ? 0 : -1, highest = stride > 0 ? count : count - 1;
         long from = Bound(start, stride > 0 ? lowest : highest), to = Bound(stop, stride > 0 ? highest : lowest);
-        if (target is TracedText whole && stride == 1) return from >= to ? TracedText.Empty
-            : whole.Slice(whole.PositionOf((int)from), whole.PositionOf((int)to));
+        if (target is TracedText whole && stride == 1)
+        {
+            if (from >= to) return TracedText.Empty;
+            budget.Build(whole.PositionOf((int)to) - whole.PositionOf((int)from));
+            return whole.Slice(whole.PositionOf((int)from), whole.PositionOf((int)to)).AsMarkup(whole.IsMarkup);
+        }
+        budget.Items(2L * count);
         var indices = new List<int>();
-        for (long i = from; stride > 0 ? i < to : i > to; i += stride) indices.Add((int)i);
-        if (target is List<object?> items) return indices.ConvertAll(i => items[i]);
+        for (Int128 i = from; stride > 0 ? i < to : i > to; i += stride) indices.Add((int)i);
+        if (target is JinjaList items) return Like(items, indices.ConvertAll(i => items.Items[i]));
         var characters = new TracedText.Builder();
-        var source = (TracedText)target!;
+        var source = (TracedText)target;
         foreach (int i in indices) characters.Append(source, source.PositionOf(i), source.PositionOf(i + 1));
-        return characters.ToText();
+        return characters.ToText().AsMarkup(source.IsMarkup);
 
         long Bound(object? value, long otherwise)
         {
@@ -102,19 +122,40 @@ internal static class JinjaOperators
         }
     }
 
+    private static string Shown(object? index) => $"item {JinjaPrint.Scalar(index) ?? JinjaValues.TypeName(index)}";
+
+    private static JinjaList Like(JinjaList list, List<object?> items) => list is JinjaTuple ? new JinjaTuple(items) : new JinjaList(items, list.Source);
+
+    private static TracedText Add(TracedText left, TracedText right, JinjaBudget budget)
+    {
+        if (left.IsMarkup == right.IsMarkup) return Concat(left, right, budget).AsMarkup(left.IsMarkup);
+        return left.IsMarkup ? Concat(left, JinjaTextFilters.Escape(right, budget), budget).AsMarkup()
+            : Concat(JinjaTextFilters.Escape(left, budget), right, budget).AsMarkup();
+    }
+
     private static TracedText Concat(TracedText left, TracedText right, JinjaBudget budget)
     {
-        budget.SpendText((long)left.Text.Length + right.Text.Length);
+        budget.Hold(left.Size + right.Size);
+        budget.Read((long)left.Text.Length + right.Text.Length);
         return left.Concat(right);
     }
 
-    private static TracedText Repeat(TracedText text, long times, JinjaBudget budget)
+    private static object Repeat(object value, long times, JinjaBudget budget)
     {
-        budget.SpendText(times > int.MaxValue ? long.MaxValue : Math.Max(times, 0) * text.Text.Length);
-        budget.Spend(Math.Max(times, 0));
-        var builder = new TracedText.Builder();
-        for (long i = 0; i < times; i++) builder.Append(text);
-        return builder.ToText();
+        times = Math.Max(times, 0);
+        long size = value is TracedText whole ? whole.Size : 64 + 40L * ((JinjaList)value).Items.Count;
+        budget.Hold(Math.BigMul((ulong)size, (ulong)times, out ulong bytes) == 0 && bytes < long.MaxValue ? (long)bytes : long.MaxValue);
+        budget.Spend(1 + (long)bytes / 128);
+        if (value is TracedText text)
+        {
+            var builder = new TracedText.Builder();
+            for (long i = 0; i < times && text.Text.Length > 0; i++) builder.Append(text);
+            return builder.ToText().AsMarkup(text.IsMarkup);
+        }
+        var list = (JinjaList)value;
+        var items = new List<object?>();
+        for (long i = 0; i < times && list.Items.Count > 0; i++) items.AddRange(list.Items);
+        return Like(list, items);
     }
 
     private static object Integers(string op, long left, long right) => op switch
@@ -124,10 +165,18 @@ internal static class JinjaOperators
         "*" => checked(left * right),
         "//" => FloorDivide(left, right),
         "%" => checked(left - FloorDivide(left, right) * right),
-        "**" => Math.Pow(left, right) is var power && right >= 0 && Math.Abs(power) < 1L << 53 ? (long)power
-            : throw new OverflowException(),
+        "**" => Power(left, right),
         _ => throw new JinjaException($"operator '{op}' is not known"),
     };
+
+    private static long Power(long left, long right)
+    {
+        if (left is 0 or 1 or -1) return right == 0 ? 1 : left == -1 && right % 2 == 0 ? 1 : left;
+        if (right > 63) throw new OverflowException();
+        long power = 1;
+        for (long i = 0; i < right; i++) power = checked(power * left);
+        return power;
+    }
 
     private static long FloorDivide(long left, long right)
     {
@@ -135,15 +184,36 @@ internal static class JinjaOperators
         return left % right != 0 && (left < 0) != (right < 0) ? quotient - 1 : quotient;
     }
 
-    private static object Floats(string op, double left, double right) => op switch
+    private static object Floats(string op, double left, double right)
     {
-        "+" => left + right,
-        "-" => left - right,
-        "*" => left * right,
-        "/" => left / right,
-        "//" => Math.Floor(left / right),
-        "%" => left - Math.Floor(left / right) * right,
-        "**" => Math.Pow(left, right),
-        _ => throw new JinjaException($"operator '{op}' is not known"),
-    };
+        double result = op switch
+        {
+            "+" => left + right,
+            "-" => left - right,
+            "*" => left * right,
+            "/" => left / right,
+            "//" => FloorDivide(left, right),
+            "%" => Modulo(left, right),
+            "**" => Math.Pow(left, right),
+            _ => throw new JinjaException($"operator '{op}' is not known"),
+        };
+        return op == "**" && ((double.IsInfinity(result) && double.IsFinite(left) && double.IsFinite(right)) || (left < 0 && double.IsNaN(result)))
+            ? throw new OverflowException() : result;
+    }
+
+    // Python divides what the remainder leaves, so that quotient and remainder fit together.
+    private static double FloorDivide(double left, double right)
+    {
+        double rest = left % right, quotient = (left - rest) / right;
+        if (rest != 0 && (rest < 0) != (right < 0)) quotient--;
+        if (quotient == 0) return Math.CopySign(0, left / right);
+        double floor = Math.Floor(quotient);
+        return quotient - floor > 0.5 ? floor + 1 : floor;
+    }
+
+    private static double Modulo(double left, double right)
+    {
+        double rest = left % right;
+        return rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest == 0 ? Math.CopySign(0, right) : rest;
+    }
 }

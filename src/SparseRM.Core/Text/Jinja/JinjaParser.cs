@@ -1,7 +1,7 @@
 namespace SparseRM.Text.Jinja;
 
 /// <summary>Parses a template into statements; tags, filters and tests that are not known are refused by name.</summary>
-internal sealed class JinjaParser
+internal sealed partial class JinjaParser
 {
     private readonly JinjaExpressionParser _in;
     private int _loops;
@@ -33,44 +33,50 @@ internal sealed class JinjaParser
             }
             else if (_in.Current.Kind == JinjaTokenKind.Name
                 && (ends.Contains(_in.Current.Text) || (ends.IsEmpty && IsEnd(_in.Current.Text)))) break;
-            else ParseTag(body);
+            else body.Add(ParseTag());
         }
         if (!ends.IsEmpty && _in.Current.Kind == JinjaTokenKind.End) throw _in.Error($"tag '{ends[^1]}' is missing");
         _in.Leave();
         return body;
     }
 
-    private static bool IsEnd(string word) =>
-        word is "else" or "elif" or "endif" or "endfor" or "endset" or "endmacro" or "endgeneration" or "endraw";
+    private static bool IsEnd(string word) => word is "else" or "elif" || word.StartsWith("end", StringComparison.Ordinal);
 
-    private void ParseTag(List<Statement> body)
+    private Statement ParseTag()
     {
         var tag = _in.Expect(JinjaTokenKind.Name);
         switch (tag.Text)
         {
             case "if":
-                body.Add(ParseIf(tag.Line));
-                break;
+                return ParseIf(tag.Line);
             case "for":
-                body.Add(ParseFor(tag.Line));
-                break;
+                return ParseFor(tag.Line);
             case "set":
-                body.Add(ParseSet(tag.Line));
-                break;
+                return ParseSet(tag.Line);
             case "macro":
-                body.Add(ParseMacro(tag.Line));
-                break;
+                return ParseMacro(tag.Line);
+            case "call":
+                return ParseCall(tag.Line);
+            case "with":
+                return ParseWith(tag.Line);
+            case "block":
+                return ParseBlock(tag.Line);
+            case "filter":
+                var filters = _in.ParseFilterChain();
+                EndTag();
+                return new FilterBlockStatement(tag.Line, filters, ParseApart("endfilter"));
+            case "generation":
+                EndTag();
+                return new WithStatement(tag.Line, [], ParseApart("endgeneration"));
+            case "print":
+                var printed = _in.Parse();
+                while (_in.Accept(",")) printed = new BinaryExpression(tag.Line, "~", printed, _in.Parse());
+                EndTag();
+                return new OutputStatement(tag.Line, printed);
             case "break" or "continue":
                 if (_loops == 0) throw _in.Error($"tag '{tag.Text}' stands outside a loop");
                 EndTag();
-                body.Add(new LoopControlStatement(tag.Line, tag.Text == "break"));
-                break;
-            case "generation":
-                // transformers marks the assistant's text so for training; it renders as what it encloses.
-                EndTag();
-                body.AddRange(ParseBody("endgeneration"));
-                Close();
-                break;
+                return new LoopControlStatement(tag.Line, tag.Text == "break");
             default:
                 throw _in.Error($"tag '{tag.Text}' is not known");
         }
@@ -82,6 +88,20 @@ internal sealed class JinjaParser
     {
         _in.Take();
         EndTag();
+    }
+
+    // A body that is a function of its own in Jinja: break and continue do not leave it.
+    private List<Statement> ParseApart(string end, string? name = null)
+    {
+        int loops = _loops;
+        _loops = 0;
+        var body = ParseBody(end);
+        _loops = loops;
+        _in.Take();
+        // Jinja allows the name of a macro or block behind its end.
+        if (name is not null) _in.AcceptName(name);
+        EndTag();
+        return body;
     }
 
     private IfStatement ParseIf(int line)
@@ -102,14 +122,11 @@ internal sealed class JinjaParser
 
     private ForStatement ParseFor(int line)
     {
-        bool parenthesis = _in.Accept("(");
-        var targets = new List<string> { _in.Expect(JinjaTokenKind.Name).Text };
-        while (_in.Accept(",")) targets.Add(_in.Expect(JinjaTokenKind.Name).Text);
-        if (parenthesis) _in.Expect(")");
+        var target = ParseTargets(attributes: false);
         if (!_in.AcceptName("in")) throw _in.Error("a for tag has no 'in'");
         var items = _in.ParseTuple(conditional: false);
         var filter = _in.AcceptName("if") ? _in.Parse() : null;
-        if (_in.Current.IsName("recursive")) throw _in.Error("'recursive' loops are not supported");
+        bool recursive = _in.AcceptName("recursive");
         EndTag();
         _loops++;
         var body = ParseBody("else", "endfor");
@@ -121,52 +138,15 @@ internal sealed class JinjaParser
             otherwise = ParseBody("endfor");
         }
         Close();
-        return new ForStatement(line, targets, items, filter, body, otherwise);
+        return new ForStatement(line, target, items, filter, recursive, body, otherwise);
     }
 
-    private Statement ParseSet(int line)
-    {
-        var targets = new List<(string Name, string? Attribute)>();
-        do
-        {
-            string name = _in.Expect(JinjaTokenKind.Name).Text;
-            targets.Add((name, _in.Accept(".") ? _in.Expect(JinjaTokenKind.Name).Text : null));
-        }
-        while (_in.Accept(","));
-        if (_in.Accept("="))
-        {
-            var value = _in.ParseTuple();
-            EndTag();
-            return new SetStatement(line, targets, value);
-        }
-        if (targets.Count > 1) throw _in.Error("a set tag with several names has no '='");
-        var filters = _in.ParseFilters();
-        EndTag();
-        var body = ParseBody("endset");
-        Close();
-        return new SetBlockStatement(line, targets[0].Name, targets[0].Attribute, filters, body);
-    }
-
-    private MacroStatement ParseMacro(int line)
+    private BlockStatement ParseBlock(int line)
     {
         string name = _in.Expect(JinjaTokenKind.Name).Text;
-        var parameters = new List<(string, Expression?)>();
-        _in.Expect("(");
-        while (!_in.Accept(")"))
-        {
-            if (parameters.Count > 0) _in.Expect(",");
-            string parameter = _in.Expect(JinjaTokenKind.Name).Text;
-            parameters.Add((parameter, _in.Accept("=") ? _in.Parse() : null));
-        }
+        bool scoped = _in.AcceptName("scoped");
+        if (_in.AcceptName("required")) throw _in.Error($"block '{name}' is required, which only a template that extends another can give");
         EndTag();
-        int loops = _loops;
-        _loops = 0;
-        var body = ParseBody("endmacro");
-        _loops = loops;
-        // Jinja allows the macro's name after endmacro.
-        _in.Take();
-        _in.AcceptName(name);
-        EndTag();
-        return new MacroStatement(line, name, parameters, body);
+        return new BlockStatement(line, scoped, ParseApart("endblock", name));
     }
 }

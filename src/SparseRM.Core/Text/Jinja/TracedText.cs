@@ -1,14 +1,16 @@
+using System.Buffers;
 using System.Text;
 
 namespace SparseRM.Text.Jinja;
 
-/// <summary>A string that knows where each of its characters comes from: the template (-1) or the content of a message (its
-/// index).</summary>
+/// <summary>A string that knows where each of its characters comes from: the template, a message (its index) or an argument.</summary>
 internal sealed class TracedText
 {
     /// <summary>The empty string.</summary>
     public static readonly TracedText Empty = new("", []);
 
+    private static readonly SearchValues<char> s_highSurrogates =
+        SearchValues.Create(Enumerable.Range(0xD800, 0x400).Select(c => (char)c).ToArray());
     private readonly Run[] _runs;
     private int[]? _codePointStarts;
 
@@ -17,9 +19,18 @@ internal sealed class TracedText
     /// <summary>The characters.</summary>
     public string Text { get; }
 
+    /// <summary>Whether the filters <c>safe</c> or <c>escape</c> marked it: what is added to it is escaped for HTML, as in Jinja.</summary>
+    public bool IsMarkup { get; private init; }
+
+    /// <summary>Bytes that the text holds.</summary>
+    public long Size => 64 + 2L * Text.Length + 8L * _runs.Length;
+
     /// <summary>Text of one origin.</summary>
     public static TracedText Of(string text, int source = TextSpan.Template) =>
         text.Length == 0 ? Empty : new TracedText(text, [new Run(0, source)]);
+
+    /// <summary>The same text, marked or not.</summary>
+    public TracedText AsMarkup(bool marked = true) => IsMarkup == marked ? this : new TracedText(Text, _runs) { IsMarkup = marked };
 
     /// <summary>The origins as spans that cover the text; neighbours differ.</summary>
     public IEnumerable<TextSpan> Spans()
@@ -34,6 +45,7 @@ internal sealed class TracedText
     {
         if (start >= end) return Empty;
         if (start == 0 && end == Text.Length) return this;
+        if (_runs.Length == 1) return Of(Text[start..end], _runs[0].Source);
         var builder = new Builder();
         builder.Append(this, start, end);
         return builder.ToText();
@@ -50,25 +62,35 @@ internal sealed class TracedText
         return builder.ToText();
     }
 
-    /// <summary>Each character replaced by one; origins stay.</summary>
-    public TracedText Map(Func<string, string> sameLength)
+    /// <summary>Each run of one origin replaced by what a function makes of it: the whole text, start and end of the run.</summary>
+    public TracedText Map(Func<string, int, int, string> mapped)
     {
-        string mapped = sameLength(Text);
-        return mapped.Length == Text.Length ? new TracedText(mapped, _runs)
-            : throw new InvalidOperationException("the mapping changed the length");
+        var builder = new Builder();
+        foreach (var span in Spans()) builder.Append(mapped(Text, span.Start, span.End), span.MessageIndex);
+        return builder.ToText();
     }
 
     /// <summary>Number of code points, which is what Python counts.</summary>
-    public int CodePoints => Starts.Length - 1;
+    public int CodePoints => Starts is { Length: > 0 } starts ? starts.Length - 1 : Text.Length;
 
     /// <summary>UTF-16 position of a code point; the last entry is the text's length.</summary>
-    public int PositionOf(int codePoint) => Starts[codePoint];
+    public int PositionOf(int codePoint) => Starts is { Length: > 0 } starts ? starts[codePoint] : codePoint;
 
+    /// <summary>Number of code points before a UTF-16 position.</summary>
+    public int IndexOf(int position)
+    {
+        if (Starts is not { Length: > 0 } starts) return position;
+        int found = Array.BinarySearch(starts, position);
+        return found < 0 ? ~found - 1 : found;
+    }
+
+    // Empty where every character is a code point of its own.
     private int[] Starts
     {
         get
         {
             if (_codePointStarts is not null) return _codePointStarts;
+            if (!Text.AsSpan().ContainsAny(s_highSurrogates)) return _codePointStarts = [];
             var starts = new List<int>(Text.Length + 1);
             for (int i = 0; i < Text.Length; i += char.IsSurrogatePair(Text, i) ? 2 : 1) starts.Add(i);
             starts.Add(Text.Length);

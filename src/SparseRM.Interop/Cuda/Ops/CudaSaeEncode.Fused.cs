@@ -1,5 +1,4 @@
 using SparseRM.Backends;
-using SparseRM.Sae;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
@@ -15,15 +14,15 @@ internal sealed partial class CudaSaeEncode
 
     private int FusedTileRows(int k) => Math.Clamp(PoolEntries / Math.Max(k, 1), 1, 512);
 
-    private void FusedTile(CudaVariant variant, CudaOperand x, SaeEncoder encoder, CudaMatrix w, ICudaSaeSink sink)
+    private void FusedTile(CudaVariant variant, CudaOperand x, SaeWeights weights, CudaMatrix w, ICudaSaeSink sink)
     {
-        int dSae = encoder.Sae.DSae, rows = x.Rows, tile = variant.TileColumns;
+        int dSae = weights.DSae, rows = x.Rows, tile = variant.TileColumns;
         int chunk = Math.Min(Math.Max(PoolEntries / rows / tile, 1), Grid.Tiles(dSae, tile)) * tile;
         nint pool = Grown(ref _pool, (long)rows * chunk * EntryBytes);
         nint parts = Grown(ref _parts, (1 + (long)rows * (chunk / Panel)) * EntryBytes), poolCount = parts;
         parts += EntryBytes;  // the count stands before them
-        var (kind, k) = Kind(encoder.Sae);
-        bool isTopK = encoder.Sae.Activation is SaeActivation.TopK;
+        int k = weights.K;
+        bool isTopK = weights.Gate.Kind == SaeGateKind.TopK;
         // Counts and bars of the rows, then their best lists.
         nint counts = Grown(ref _best, (2 + 2L * k) * rows * sizeof(int)), least = counts + rows * sizeof(int);
         nint latents = least + rows * sizeof(float), activations = latents + (nint)((long)rows * k * sizeof(int));
@@ -33,8 +32,8 @@ internal sealed partial class CudaSaeEncode
             int count = Math.Min(chunk, dSae - first), panels = Grid.Tiles(count, Panel);
             backend.Device.Fill(poolCount, 0, sizeof(int));
             backend.Launch(Op, variant, w.Types, new Grid(Grid.Tiles(count, tile), Grid.Tiles(rows, variant.TileRows)), variant.Shared(w.Inputs),
-                x.Pointer, x.RowStride, w.Pointer, w.RowStride, kind, Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold),
-                Vector(encoder.GateBias), Vector(encoder.MagnitudeScale), Vector(encoder.MagnitudeBias), isTopK ? least : 0,
+                x.Pointer, x.RowStride, w.Pointer, w.RowStride, (int)weights.Gate.Kind, Vector(weights.Scale), Vector(weights.Bias), Vector(weights.Threshold),
+                Vector(weights.GateBias), Vector(weights.MagnitudeScale), Vector(weights.MagnitudeBias), isTopK ? least : 0,
                 first, count, poolCount, pool, parts, rows, w.Inputs);
             if (isTopK) backend.Launch(Op, PartKernels, "topk", new Grid(rows), 0, pool, parts, panels, k, counts, latents, activations, least);
             else sink.TakeParts(pool, parts, panels, counts);

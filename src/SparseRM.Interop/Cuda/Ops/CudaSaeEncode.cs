@@ -1,5 +1,4 @@
 using SparseRM.Backends;
-using SparseRM.Sae;
 using SparseRM.Tensors;
 
 namespace SparseRM.Interop.Cuda.Ops;
@@ -37,18 +36,18 @@ internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
     private CudaBlock? _operand, _products, _tileLists;
 
     /// <summary>Hands over the active latents of all rows of x.</summary>
-    public void Run(Tensor x, SaeEncoder encoder, CudaMatrix w, ICudaSaeSink sink)
+    public void Run(Tensor x, SaeWeights weights, CudaMatrix w, ICudaSaeSink sink)
     {
         var variant = backend.Pick(OpKind.SaeEncode, w.Types, w.Inputs);
         // The best of a group needs the group's dense products.
-        bool isFused = variant != Variants[0] && encoder.Sae.Activation is not SaeActivation.GroupMax;
-        int dSae = encoder.Sae.DSae, tileRows = isFused ? FusedTileRows(Kind(encoder.Sae).K) : Math.Clamp(TileFloats / dSae, 1, 512);
+        bool isFused = variant != Variants[0] && weights.Gate.Kind != SaeGateKind.GroupMax;
+        int dSae = weights.DSae, tileRows = isFused ? FusedTileRows(weights.K) : Math.Clamp(TileFloats / dSae, 1, 512);
         for (int start = 0; start < x.Rows; start += tileRows)
         {
             var tile = Packed(CudaBackend.Rows(x.RowRange(start, Math.Min(tileRows, x.Rows - start))), w.Compute);
             sink.Begin(start, tile.Rows);
-            if (isFused) FusedTile(variant, tile, encoder, w, sink);
-            else DenseTile(tile, encoder, w, sink);
+            if (isFused) FusedTile(variant, tile, weights, w, sink);
+            else DenseTile(tile, weights, w, sink);
             sink.End();
         }
     }
@@ -58,17 +57,16 @@ internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
         foreach (var block in new[] { _operand, _products, _tileLists, _pool, _parts, _best }) block?.Dispose();
     }
 
-    private void DenseTile(CudaOperand x, SaeEncoder encoder, CudaMatrix w, ICudaSaeSink sink)
+    private void DenseTile(CudaOperand x, SaeWeights weights, CudaMatrix w, ICudaSaeSink sink)
     {
-        int dSae = encoder.Sae.DSae, capacity = SaeGate.Capacity(encoder.Sae.Activation, dSae), rows = x.Rows;
+        int dSae = weights.DSae, capacity = weights.Capacity, rows = x.Rows;
         var products = new CudaRows(Grown(ref _products, (long)rows * dSae * sizeof(float)), rows, dSae, dSae);
         nint counts = Grown(ref _tileLists, (rows + 2L * rows * capacity) * sizeof(int));
         nint listed = counts + rows * sizeof(int), activations = listed + (nint)((long)rows * capacity * sizeof(int));
         CudaMatMul.Run(backend, x, w, null, products);
-        var (kind, k) = Kind(encoder.Sae);
         backend.Launch(Op, Variants[0], "gate", new Grid(rows), 0,
-            products.Pointer, dSae, kind, k, Vector(encoder.Scale), Vector(encoder.Bias), Vector(encoder.Threshold), Vector(encoder.GateBias),
-            Vector(encoder.MagnitudeScale), Vector(encoder.MagnitudeBias), counts, listed, activations, capacity);
+            products.Pointer, dSae, (int)weights.Gate.Kind, weights.K, Vector(weights.Scale), Vector(weights.Bias), Vector(weights.Threshold), Vector(weights.GateBias),
+            Vector(weights.MagnitudeScale), Vector(weights.MagnitudeBias), counts, listed, activations, capacity);
         sink.TakeLists(counts, listed, activations, capacity);
     }
 
@@ -92,17 +90,6 @@ internal sealed partial class CudaSaeEncode(CudaBackend backend) : IDisposable
     }
 
     private static nint Vector(Tensor? tensor) => tensor is { } there ? CudaBackend.Rows(there).Pointer : 0;
-
-    /// <summary>Numbered as in sae_encode.cu.</summary>
-    private static (int Kind, int K) Kind(SparseAutoencoder sae) => sae.Activation switch
-    {
-        SaeActivation.Relu => (0, 0),
-        SaeActivation.JumpRelu => (1, 0),
-        SaeActivation.TopK top => (2, SaeGate.Capacity(top, sae.DSae)),
-        SaeActivation.GroupMax group => (3, SaeGate.Capacity(group, sae.DSae)),
-        SaeActivation.Gated => (4, 0),
-        _ => throw new ArgumentOutOfRangeException(nameof(sae), sae.Activation, "is no known activation"),
-    };
 
     public static readonly CudaVariant[] Variants =
     [

@@ -1,4 +1,4 @@
-using SparseRM.Sae;
+using SparseRM.Backends;
 
 namespace SparseRM.Interop.Cuda.Ops;
 

@@ -1,0 +1,38 @@
+using SparseRM.Scoring;
+
+namespace SparseRM;
+
+/// <summary>For which tokens of an answer a score is given beside the answer's.</summary>
+public enum PerToken
+{
+    /// <summary>For none.</summary>
+    None,
+    /// <summary>For every token.</summary>
+    Token,
+    /// <summary>For the last token of each sentence: one that ends in <c>. ! ?</c> or an ellipsis before a blank or a new line; and for the last of all.</summary>
+    Sentence,
+    /// <summary>For the last token of each step, which a new line ends; and for the last of all.</summary>
+    Step,
+}
+
+/// <summary>What is asked for beside a score, and how the call goes through the queue.</summary>
+public sealed record ScoreOptions
+{
+    /// <summary>Before whom it goes. The texts of interactive calls are kept in the prefix cache.</summary>
+    public Priority Priority { get; init; } = Priority.Interactive;
+
+    /// <summary>How long an asynchronous call may take; null for as long as it takes.</summary>
+    public TimeSpan? Deadline { get; init; }
+
+    /// <summary>How several heads become one score; null for the reward model's own way.</summary>
+    public ScoreAggregate? Aggregate { get; init; }
+
+    /// <summary>Whether the standard deviation over the heads is given.</summary>
+    public bool Doubt { get; init; }
+
+    /// <summary>Whether it is given how unlike the training data the input is.</summary>
+    public bool Novelty { get; init; }
+
+    /// <summary>For which tokens of the answer a score is given, too.</summary>
+    public PerToken PerToken { get; init; }
+}
