@@ -27,7 +27,7 @@ internal sealed record Completions(IReadOnlyList<TokenSequence> Sequences, IRead
                 sequences.Add(encoder.Encode([.. item.Prompt, .. completion], item.Arguments, cancel).ReadAt(position));
                 return sequences.Count - 1;
             }
-            catch (SparseRMException e) when (e is not ModelFormatException)
+            catch (SparseRMException e)
             {
                 throw new DataFormatException(data.Path, item.Line, e.Message);
             }

@@ -2,7 +2,10 @@ using System.Xml.Linq;
 
 namespace SparseRM.Conformance;
 
-/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, and Core &lt;- Ilgpu &lt;- Cli, and Facade &lt;- CApi. Any other arrow fails.</summary>
+/// <summary>
+/// Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, Core &lt;- Ilgpu &lt;- Cli,
+/// Facade &lt;- Server &lt;- Cli, and Facade &lt;- CApi. Any other arrow fails.
+/// </summary>
 public class DependencyTests
 {
     private static readonly Dictionary<string, string[]> s_allowed = new()
@@ -14,7 +17,8 @@ public class DependencyTests
         ["SparseRM.Demo"] = ["SparseRM.Facade"],
         ["SparseRM.CApi"] = ["SparseRM.Facade"],
         ["SparseRM.Benchmarking"] = ["SparseRM.Demo"],
-        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu"],
+        ["SparseRM.Server"] = ["SparseRM.Facade"],
+        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu", "SparseRM.Server"],
     };
 
     private static IEnumerable<string> Projects => Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.csproj", SearchOption.AllDirectories);

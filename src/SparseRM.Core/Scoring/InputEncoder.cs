@@ -12,6 +12,11 @@ namespace SparseRM.Scoring;
 /// <param name="dVocab">Rows of the model's embedding.</param>
 public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? template, Truncation truncation, int nCtx, int dVocab)
 {
+    private long _cut;
+
+    /// <summary>Inputs so far that were longer than the context and were cut.</summary>
+    public long CutInputs => Interlocked.Read(ref _cut);
+
     /// <summary>A dialogue whose last message is the answer.</summary>
     /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long.</exception>
     public EncodedInput Encode(IReadOnlyList<Message> dialogue) => Encode(dialogue, null);
@@ -64,6 +69,7 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     {
         int excess = ids.Length - nCtx;
         if (excess <= 0) return new(ids, start, end);
+        if (truncation is Truncation.Left or Truncation.Right) Interlocked.Increment(ref _cut);
         switch (truncation)
         {
             case Truncation.Right:
