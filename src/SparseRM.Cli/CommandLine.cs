@@ -54,6 +54,7 @@ internal static class CommandLine
             new CombineCommand(session),
             new ScoreCommand(session),
             new EvaluateCommand(session),
+            new ServeCommand(session),
             new InspectCommand(session),
             new ActivationsCommand(session),
             new EncodeCommand(session),

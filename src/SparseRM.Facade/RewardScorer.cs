@@ -60,16 +60,17 @@ public sealed class RewardScorer : IDisposable
         if (reward.NeedsSae) RequireSae(name, reward, sae);
         AttachedReward? attached = null;
         backbone.Engine.Use(() => attached = new AttachedReward(backbone.Backend, reward, sae));
+        var scorer = new RewardScorer(backbone.Share(), reward, attached!);
         try
         {
-            KnownAnswers.Check(name, backbone, reward, attached!);
+            KnownAnswers.Check(scorer, name, 1, CancellationToken.None);
+            return scorer;
         }
         catch
         {
-            backbone.Engine.Use(attached!.Dispose);
+            scorer.Dispose();
             throw;
         }
-        return new RewardScorer(backbone.Share(), reward, attached!);
     }
 
     /// <summary>The model that gives the states, and the encoder of inputs.</summary>
@@ -188,7 +189,7 @@ public sealed class RewardScorer : IDisposable
     /// <summary>Counts by the data's own rules over scores of all completions.</summary>
     public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var completions = Completions.Of(Backbone.Encoder, Position, data);
+        var completions = Completions.Of(Backbone.Encoder, Position, data, cancel);
         var scores = ScoreBatch(completions.Sequences, progress, cancel);
         return Data.Evaluation.PreferenceEvaluation.Evaluate(data, completions.Scores(row => scores[row]));
     }
@@ -208,6 +209,13 @@ public sealed class RewardScorer : IDisposable
 
     /// <summary>The sequence that this reward model reads of a dialogue.</summary>
     public TokenSequence Encode(IReadOnlyList<Message> dialogue) => Backbone.Encoder.Encode(dialogue).ReadAt(Position);
+
+    /// <summary>Scores the known answers that the reward model carries again, and compares: a wrong model, tokenizer or kernel is found so.</summary>
+    /// <param name="name">What the message calls the reward model: its file, say.</param>
+    /// <param name="cancel">Heard while the call waits and between batches.</param>
+    /// <returns>How each agrees; empty where the reward model carries none.</returns>
+    /// <exception cref="SparseRMException">An answer is wrong; names both scores.</exception>
+    public IReadOnlyList<ProbeAgreement> CheckKnownAnswers(string name, CancellationToken cancel = default) => KnownAnswers.Check(this, name, RewardProbe.MostItems, cancel);
 
     /// <summary>The score of every head for each sequence, as scoring computes them.</summary>
     internal float[][] HeadScores(IReadOnlyList<TokenSequence> sequences, CancellationToken cancel)

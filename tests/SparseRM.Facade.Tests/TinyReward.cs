@@ -1,6 +1,7 @@
 using System.Text.Json;
 using SparseRM.Facade.Tests;
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Scoring;
 
 [assembly: AssemblyFixture(typeof(TinyReward))]
@@ -39,14 +40,14 @@ public sealed class TinyReward : IDisposable
 
     private static void Save(TemporaryFolder folder)
     {
-        using var reader = ResidualReader.Open(new BackboneOptions { Model = folder.Path, Layer = Layer, ChatTemplate = "none" });
+        using var backbone = Backbone.Open(new BackboneOptions { Model = folder.Path, ChatTemplate = "none" }, Layer);
         var random = new SeededRandom(1);
         float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)random.NextGaussian())];
-        var input = HeadInputs.Random(8, reader.DModel, seed: 1);
+        var input = HeadInputs.Random(8, backbone.DModel, seed: 1);
         var head = new RewardHead(input.Count, Hidden, Values(Hidden * input.Count), Values(Hidden), Values(Hidden), 0);
         var metadata = new RewardModelMetadata
         {
-            Identity = reader.Identity, TemplateSource = reader.Template!.Source, DType = "bf16", SaeId = null, GatingMode = null, Loss = "margin",
+            Identity = backbone.Identity(Layer, ReadOutPosition.Last), TemplateSource = backbone.Template!.Source, DType = "bf16", SaeId = null, GatingMode = null, Loss = "margin",
             Margin = 1, K = 8, Seed = 1, DataHash = "none", Pairs = 1, HeldOutPairs = 0, HeldOutAccuracy = null,
             EngineVersion = RewardTrainer.EngineVersion,
         };

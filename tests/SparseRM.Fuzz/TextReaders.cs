@@ -129,7 +129,7 @@ internal static class TextReaders
             {%- for m in messages if m.role != 'system' -%}
               {%- set ns.n = ns.n + 1 -%}{{ turn(m, loop.last) }}{{ loop.index0 ~ '/' ~ loop.length }}
             {%- else -%}{{ raise_exception('no messages') }}{%- endfor -%}
-            {{ messages | map(attribute='role') | join(', ') }}{{ messages[::-1][0].content.split(' ')[:2] }}{{ range(3) | list }}
+            {{ messages | map(attribute='role') | join(', ') }}{{ messages[::-1][0].content.split(' ')[:2] | join('_') }}{{ range(3) | join }}
             """);
         foreach (string name in (string[])["llama3_1", "qwen3", "gemma3"])
             yield return Seed(ChatTemplate.Named(name, new()).Source);

@@ -89,9 +89,12 @@ internal static class CommonOptions
     public static bool Has(this ParseResult args, Option option) => args.GetResult(option) is { Implicit: false };
 
     /// <summary>Settings of <see cref="Running"/> and of those others that the command has.</summary>
-    public static BackboneOptions Backbone(this ParseResult args, DType? defaultType) => new()
+    public static BackboneOptions Backbone(this ParseResult args, DType? defaultType) => args.Backbone(defaultType, args.GetRequiredValue(Model));
+
+    /// <summary>The same for a model that is not named by <see cref="Model"/>.</summary>
+    public static BackboneOptions Backbone(this ParseResult args, DType? defaultType, string model) => new()
     {
-        Model = args.GetRequiredValue(Model),
+        Model = model,
         Backend = args.GetValue(Backend) ?? "auto",
         Variants = args.Variants(),
         Threads = args.GetValue(Threads) ?? 0,

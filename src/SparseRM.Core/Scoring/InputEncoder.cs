@@ -24,13 +24,14 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     /// <summary>A dialogue whose last message is the answer.</summary>
     /// <param name="dialogue">The messages, oldest first.</param>
     /// <param name="arguments">What the template is given beside them; null for nothing.</param>
+    /// <param name="cancel">Ends a template that takes long.</param>
     /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long.</exception>
-    public EncodedInput Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments)
+    public EncodedInput Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments, CancellationToken cancel = default)
     {
         if (dialogue.Count == 0) throw new SparseRMException("the dialogue has no messages; give at least one, the answer being the last");
         if (template is null)
             throw new SparseRMException("the model has no chat template; name one as the option chat template (gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file)");
-        var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments));
+        var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments, cancellationToken: cancel));
         return Checked(encoded.Ids, encoded.AnswerStart, encoded.AnswerEnd);
     }
 

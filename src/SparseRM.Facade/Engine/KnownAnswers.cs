@@ -5,42 +5,45 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Engine;
 
-/// <summary>Scores one known answer of each component when a reward model is attached: a wrong model or kernel is found there.</summary>
+/// <summary>Scores the inputs of a reward model's probes again, as any other input is scored, and compares: a wrong model or kernel is found there.</summary>
 internal static class KnownAnswers
 {
-    /// <summary>Scores the shortest one of each component's probe, where it has a probe.</summary>
+    /// <summary>Checks known answers of every component, the shortest first; the agreements in their order.</summary>
+    /// <param name="scorer">The attached reward model.</param>
     /// <param name="name">The reward file, for messages.</param>
-    /// <param name="backbone">What computes the states.</param>
-    /// <param name="reward">The reward model.</param>
-    /// <param name="attached">The same on the backend.</param>
+    /// <param name="most">Answers of each component at most.</param>
+    /// <param name="cancel">Heard while the call waits.</param>
     /// <exception cref="ModelFormatException">A probe's ids are not the model's.</exception>
     /// <exception cref="SparseRMException">A score is not that of the fit; names both.</exception>
-    public static void Check(string name, Backbone backbone, RewardModel reward, AttachedReward attached)
+    public static ProbeAgreement[] Check(RewardScorer scorer, string name, int most, CancellationToken cancel)
     {
-        int[] probed = [.. Enumerable.Range(0, reward.Components.Count).Where(c => reward.Components[c].Probe is not null)];
-        if (probed.Length == 0) return;
-        TokenSequence[] sequences = [.. probed.Select(c => reward.Components[c].Probe!.Items[0].Sequence)];
-        foreach (var sequence in sequences) RequireIds(name, backbone.Config, sequence);
-        var request = ScoreRequest.Of(sequences, attached, Priority.Interactive);
-        backbone.Engine.Run(request);
-        for (int i = 0; i < probed.Length; i++)
+        var agreements = new List<ProbeAgreement>();
+        int first = 0;
+        foreach (var component in scorer.Reward.Components)
         {
-            // A state that is not finite has scores that are not: the comparison names them.
-            if (request.Errors?[i] is { } error && SparseRMException.KindOf(error) != ErrorKind.Numeric) throw error;
-            var component = reward.Components[probed[i]];
-            int start = reward.Components.Take(probed[i]).Sum(before => before.Heads.Count);
-            component.Probe!.Check(name, component.Name, 0, request.Of(i).Slice(start, component.Heads.Count), backbone.Arithmetic,
-                component.Input.NeedsSae ? null : BoundOf(backbone, component, sequences[i]));
+            if (component.Probe is { } probe)
+            {
+                TokenSequence[] sequences = [.. probe.Items.Take(most).Select(item => item.Sequence)];
+                foreach (var sequence in sequences) RequireIds(name, scorer.Backbone.Config, sequence);
+                float[][] found = scorer.HeadScores(sequences, cancel);
+                for (int i = 0; i < sequences.Length; i++)
+                {
+                    var sequence = sequences[i];
+                    agreements.Add(probe.Check(name, component.Name, i, found[i].AsSpan(first, component.Heads.Count), scorer.Backbone.Arithmetic,
+                        component.Input.NeedsSae ? null : head => Bound(scorer, component, head, sequence, cancel)));
+                }
+            }
+            first += component.Heads.Count;
         }
+        return [.. agreements];
     }
 
-    private static Func<int, double> BoundOf(Backbone backbone, RewardComponent component, TokenSequence sequence)
+    private static double Bound(RewardScorer scorer, RewardComponent component, int head, TokenSequence sequence, CancellationToken cancel)
     {
-        float[]? state = null;
-        int layer = component.Metadata.Identity.Layer;
-        var compute = backbone.Compute == DType.BF16 || component.Metadata.DType == "bf16" ? DType.BF16 : DType.F32;
-        return head => ScoreRounding.Bound(component.Input, component.Heads[head], state ??= backbone.ReadStates([sequence], layer),
-            ScoreRounding.RelativeError(backbone.Config, layer + 1, sequence.Ids.Length, compute));
+        float[] z = scorer.Backbone.ReadStates([sequence], scorer.Layer, null, cancel);
+        bool inBf16 = scorer.Backbone.Compute == DType.BF16 || component.Metadata.DType == "bf16";
+        double error = ScoreRounding.RelativeError(scorer.Backbone.Config, scorer.Layer + 1, sequence.Ids.Length, inBf16 ? DType.BF16 : DType.F32);
+        return ScoreRounding.Bound(component.Input, component.Heads[head], z, error);
     }
 
     private static void RequireIds(string name, ModelConfig config, TokenSequence sequence)

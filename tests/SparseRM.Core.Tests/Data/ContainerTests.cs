@@ -78,6 +78,7 @@ public sealed class ContainerTests : IDisposable
     public void Names_row_and_line_in_a_json_document()
     {
         Refuses(_folder.File("a.json", "[" + Good + ", 3]"), "row 2: expected a JSON object, found the number 3");
+        Refuses(_folder.File("latin.json", [.. Encoding.Latin1.GetBytes("[" + Good.Replace("q", "é") + "]")]), "latin.json: is not UTF-8 text");
         Refuses(_folder.File("b.json", "[" + Good + ",\n{]"), "line 2: is not valid JSON, or a field occurs twice");
     }
 

@@ -64,6 +64,54 @@ public sealed class HostileDataTests : IDisposable
     }
 
     [Fact]
+    public void Names_from_a_file_carry_no_control_characters()
+    {
+        PreferenceSet set = PreferenceFile.Read(_folder.File("a.jsonl", """{"prompt":"q","chosen":"a","rejected":"b","subset":"\u001b[31mred\n"}"""));
+        Assert.Equal("\\u001b[31mred\\u000a", set.Items[0].Subset);
+        string message = Assert.Throws<DataFormatException>(() => PreferenceFile.Read(_folder.File("b.jsonl", """{"\u001b[31m":1,"\r\u202ex":2}"""))).Message;
+        Assert.DoesNotContain(message, c => char.IsControl(c) || c == '\u202e');
+    }
+
+    [Fact]
+    public void Damaged_files_of_every_kind_end_in_a_sentence_or_in_rows()
+    {
+        byte[][] files = [.. Directory.EnumerateFiles(SharedData.Shipped("field", "data")).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+        byte[][] swaps = [.. ((string[])["\"", "{", "}", "[", "]", "null", "\\ud800", "'", "1e999", "\"role\"", "\n\nHuman:"]).Select(Encoding.UTF8.GetBytes)];
+        // Longer runs by hand: SPARSERM_FUZZ=seconds.
+        var limit = TimeSpan.FromSeconds(int.TryParse(Environment.GetEnvironmentVariable("SPARSERM_FUZZ"), out int seconds) ? seconds : 3);
+        var random = new Random(11);
+        var watch = Stopwatch.StartNew();
+        for (int trial = 0; trial < 200 || watch.Elapsed < limit; trial++)
+        {
+            byte[] file = files[random.Next(files.Length)];
+            // Short files reach more of the readers in a given time; parquet needs its end.
+            List<byte> bytes = [.. file[0] == (byte)'P' ? file : file[..Math.Min(file.Length, random.Next(200, 2000))]];
+            for (int edit = random.Next(1, 4); edit > 0; edit--)
+            {
+                int at = random.Next(file[0] == (byte)'P' && random.Next(2) == 0 ? bytes.Count - 600 : 0, bytes.Count);
+                if (random.Next(2) == 0) bytes[at] = (byte)random.Next(256);
+                else bytes.InsertRange(at, swaps[random.Next(swaps.Length)]);
+            }
+            string path = _folder.File("a", [.. bytes]);
+            string? format = random.Next(4) == 0 ? PreferenceFile.FormatNames[random.Next(PreferenceFile.FormatNames.Count)] : null;
+            Tries(() => PreferenceFile.Read(path, new() { SkipBad = random.Next(2) == 0, Format = format }));
+            Tries(() => ScoreInputFile.Read(path, new ScoreInputOptions { KeepBad = true }).Count());
+        }
+
+        static void Tries(Action read)
+        {
+            try
+            {
+                read();
+            }
+            catch (DataFormatException e)
+            {
+                Assert.True(e.Message.Length > 0);
+            }
+        }
+    }
+
+    [Fact]
     public async Task Standard_input_that_is_closed_is_said_at_once()
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("descriptors are looked at on Linux only");

@@ -13,10 +13,10 @@ internal static class ModelState
     {
         using var backend = new ReferenceBackend();
         using var model = TransformerModel.Open(backend, folder, layer, DType.F32);
-        using var runner = new ResidualRunner(model, maxBatchTokens: Math.Max(64, tokens));
-        var values = new float[model.Config.DModel];
+        using var runner = new ResidualRunner(model);
         int[] ids = [.. Enumerable.Range(0, tokens).Select(i => 1 + i * 67 % 200)];
-        runner.Run([new TokenSequence(ids, tokens - 1, tokens)], layer, (states, _) => backend.Download(states, values));
+        var values = new float[model.Config.DModel];
+        backend.Download(runner.RunAllTokens(ids, layer).RowRange(tokens - 1, 1), values);
         Assert.Contains(values, value => value != 0);
         return values;
     }

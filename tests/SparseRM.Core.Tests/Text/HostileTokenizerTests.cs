@@ -22,7 +22,8 @@ public class HostileTokenizerTests
         // It took 107 seconds; this bound only tells the two apart.
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"{watch.Elapsed}");
         Assert.Equal([5, 4], tokenizer.Encode("abb", addBos: false));
-        Assert.Contains(7, tokenizer.Encode(piece, addBos: false));
+        // No two neighbours make the long pieces: the shorter of them is made by no merge itself.
+        Assert.Equal(Enumerable.Repeat(5, 500_000), tokenizer.Encode(piece, addBos: false));
     }
 
     [Fact]
@@ -57,8 +58,8 @@ public class HostileTokenizerTests
     [Fact]
     public void A_regex_that_backtracks_without_end_is_ended()
     {
-        var tokenizer = Load("""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a+)+b"}, "behavior": "Isolated"}, BPE}""");
-        var error = Assert.Throws<ModelFormatException>(() => tokenizer.Encode(new string('a', 60) + " b"));
+        var tokenizer = Load("""{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "x(a+c?)+b"}, "behavior": "Isolated"}, BPE}""");
+        var error = Assert.Throws<ModelFormatException>(() => tokenizer.Encode("x" + new string('a', 60) + " b"));
         Assert.Contains("more than 10 seconds", error.Message);
     }
 
@@ -124,7 +125,7 @@ public class HostileTokenizerTests
             output.WriteRawTag(0x20);
             output.WriteBool(false);
             output.WriteRawTag(0x18);
-            output.WriteBool(true);
+            output.WriteBool(false);
         }
         string folder = TokenizerFiles.Folder();
         File.WriteAllBytes(Path.Combine(folder, "tokenizer.model"), file.ToArray());

@@ -27,7 +27,7 @@ public class ModelGoldenTests
         {
             int[] ids = [.. golden.Take($"ids.{s}").ReadIntegers().Select(id => (int)id)];
             var seen = new HashSet<string>();
-            forward.RunToLayer(TokenBatch.Pack([new(ids, 0, ids.Length)]), last, (name, tensor) =>
+            forward.RunToLayer(TokenBatch.Pack([new(ids, ReadOut.Each(0, ids.Length))]), last, (name, tensor) =>
             {
                 string recorded = $"{name.Replace("blocks.", "block.").Replace("hook_", "")}.{s}";
                 seen.Add(recorded);
@@ -51,7 +51,7 @@ public class ModelGoldenTests
         {
             int[] ids = [.. golden.Take($"ids.{s}").ReadIntegers().Select(id => (int)id)];
             int compared = 0;
-            forward.RunToLayer(TokenBatch.Pack([new(ids, 0, ids.Length)]), last, (name, tensor) =>
+            forward.RunToLayer(TokenBatch.Pack([new(ids, ReadOut.Each(0, ids.Length))]), last, (name, tensor) =>
             {
                 if (!name.EndsWith("resid_post", StringComparison.Ordinal)) return;
                 string recorded = $"{name.Replace("blocks.", "block.").Replace("hook_", "")}.{s}";

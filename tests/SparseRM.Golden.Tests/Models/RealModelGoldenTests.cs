@@ -20,7 +20,7 @@ public class RealModelGoldenTests
             foreach (int i in GoldenBackends.Some(backendName, [.. Enumerable.Range(0, dialogues.Length)]))
             {
                 int[] ids = [.. dialogues[i].RootElement.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
-                forward.RunToLayer(TokenBatch.Pack([new(ids, 0, ids.Length)]), model.LastLayer, (name, tensor) =>
+                forward.RunToLayer(TokenBatch.Pack([new(ids, ReadOut.Each(0, ids.Length))]), model.LastLayer, (name, tensor) =>
                 {
                     if (!name.EndsWith("resid_post", StringComparison.Ordinal)) return;
                     string recorded = $"{name.Replace("blocks.", "block.").Replace("hook_", "")}.{i}";
@@ -49,7 +49,7 @@ public class RealModelGoldenTests
         {
             int[] ids = [.. golden.Take($"{text}.ids").ReadIntegers().Select(id => (int)id)];
             int compared = 0;
-            forward.RunToLayer(TokenBatch.Pack([new(ids, 0, ids.Length)]), 4, (name, tensor) =>
+            forward.RunToLayer(TokenBatch.Pack([new(ids, ReadOut.Each(0, ids.Length))]), 4, (name, tensor) =>
             {
                 int? after = name == "hook_embed" ? 0 : name.EndsWith("resid_post", StringComparison.Ordinal) ? int.Parse(name.Split('.')[1]) + 1 : null;
                 if (after is null) return;

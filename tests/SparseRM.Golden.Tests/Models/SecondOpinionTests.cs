@@ -56,7 +56,7 @@ public class SecondOpinionTests
         var config = SparseRM.Models.Architectures.ArchitectureCatalog.Read(folder);
         using var model = TransformerModel.Open(backend, folder, config.NLayers - 1, DType.F32);
         using var forward = new TransformerForward(model);
-        var states = forward.RunToLayer(TokenBatch.Pack([new(ids, 0, ids.Length)]), config.NLayers - 1);
+        var states = forward.RunToLayer(TokenBatch.Pack([new(ids, ReadOut.Each(0, ids.Length))]), config.NLayers - 1);
         var z = new float[ids.Length * config.DModel];
         backend.Download(states, z);
         var index = WeightIndex.Open(folder);

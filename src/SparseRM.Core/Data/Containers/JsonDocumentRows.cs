@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using SparseRM.Errors;
 
 namespace SparseRM.Data.Containers;
@@ -15,6 +16,7 @@ internal static class JsonDocumentRows
 
     private static JsonElement Parse(string path, ReadOnlyMemory<byte> utf8)
     {
+        if (!Utf8.IsValid(utf8.Span)) throw new DataFormatException(path, 0, "is not UTF-8 text");
         try
         {
             return JsonElement.Parse(utf8.Span, new JsonDocumentOptions { AllowDuplicateProperties = false });

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using SparseRM.Data.Containers;
+using SparseRM.Errors;
 using SparseRM.Text;
 
 namespace SparseRM.Data.Formats;
@@ -51,7 +52,8 @@ internal static class Dialogue
         => new(prompt, chosen, rejected, Subset(row), Id(row), row.Line) { Arguments = TemplateArguments.Read(row) };
 
     // MiniWorld has both task and kind; kind is the finer one.
-    private static string? Subset(DataRow row) => row.Label("subset", "kind", "task", "category", "domain");
+    // It names a line of a table on the terminal.
+    private static string? Subset(DataRow row) => row.Label("subset", "kind", "task", "category", "domain") is { } name ? PlainText.Escape(name) : null;
 
     private static string? Id(DataRow row) => row.Label("id", "prompt_id");
 

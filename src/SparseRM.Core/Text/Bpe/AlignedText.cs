@@ -46,7 +46,8 @@ internal sealed class AlignedText
         {
             Copy(at, start, text, origin);
             int from = start < Text.Length ? Origin(start, start + 1).Start : Origin(start - 1, start).End;
-            var source = start < end ? Origin(start, end) : (from, from);
+            // As Hugging Face's tokenizers have it, what is written instead comes from the last character that was there.
+            var source = start < end ? Origin(end - 1, end) : (from, from);
             text.Append(replacement);
             for (int i = 0; i < replacement.Length; i++) origin.Add(source);
             at = end;
