@@ -57,7 +57,6 @@ public sealed class SeamTests(FittedReward reward)
     [Fact]
     public void Things_in_each_others_place_are_recognised()
     {
-        Cli.Run("fit", "--model", FittedReward.Sae, "--sae", FittedReward.Model, "--data", FittedReward.Train, "--output", "/nowhere/r").Failed(1, "/nowhere/r");
         using var folder = new TemporaryFolder();
         Cli.Run("fit", "--model", FittedReward.Sae, "--sae", FittedReward.Model, "--data", FittedReward.Train, "--output", folder.File("r")).Failed(2, "--model", "--sae", "swapped");
         Cli.Run("score", "--model", FittedReward.Model, "--reward", FittedReward.Sae, "--input", FittedReward.Train).Failed(2, "--reward", "is an SAE");
