@@ -27,7 +27,7 @@ public sealed class Library : IDisposable
     private readonly Lazy<string> _library;
     private readonly Lazy<string> _reward;
 
-    public Library() => (_library, _reward) = (new(Publish), new(Fit));
+    public Library() => (_library, _reward, Packed) = (new(Publish), new(Fit), new Packed(this));
 
     public static string Model => SharedData.MiniWorld("model");
 
@@ -86,7 +86,14 @@ public sealed class Library : IDisposable
         return new Finished(process.ExitCode, output.Result, error.Result);
     }
 
-    public void Dispose() => _folder.Dispose();
+    /// <summary>What is made of it to be installed.</summary>
+    internal Packed Packed { get; }
+
+    public void Dispose()
+    {
+        Packed.Dispose();
+        _folder.Dispose();
+    }
 
     private static string Publish()
     {

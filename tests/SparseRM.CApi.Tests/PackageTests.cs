@@ -2,12 +2,10 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
-[assembly: AssemblyFixture(typeof(SparseRM.CApi.Tests.Packed))]
-
 namespace SparseRM.CApi.Tests;
 
 /// <summary>Wheel and tarball, written once from the library that was published, and the tarball unpacked.</summary>
-public sealed partial class Packed(Library library) : IDisposable
+internal sealed partial class Packed(Library library) : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly Lock _gate = new();
@@ -48,8 +46,9 @@ public sealed partial class Packed(Library library) : IDisposable
 }
 
 /// <summary>Each package installs into an empty folder and scores there.</summary>
-public class PackageTests(Library library, Packed packed)
+public class PackageTests(Library library)
 {
+    private readonly Packed _packed = library.Packed;
     private const string Prompt = "What is six minus three?";
 
     [Fact]
@@ -57,7 +56,7 @@ public class PackageTests(Library library, Packed packed)
     {
         Tool.Find("gcc", "whether the README's commands work stays unknown");
         Tool.Find("g++", "whether the README's commands work stays unknown");
-        using var scorer = RewardScorer.Open(Path.Combine(packed.Tarball, "demo", "reward.safetensors"), new BackboneOptions { Model = Library.Model });
+        using var scorer = RewardScorer.Open(Path.Combine(_packed.Tarball, "demo", "reward.safetensors"), new BackboneOptions { Model = Library.Model });
         string right = $"{scorer.Score(Prompt, "Three."):G9}\n", both = $"{right}{scorer.Score(Prompt, "Seventeen."):G9}\n";
         var sections = Packed.Sections();
         Assert.Equal(["C", "C++", "Python", "TRL"], sections.Keys);
@@ -65,7 +64,7 @@ public class PackageTests(Library library, Packed packed)
         {
             string code = commands[..commands.LastIndexOf("END\n", StringComparison.Ordinal)];
             Assert.True(code.Count(c => c == '\n') - 1 <= 12, $"{title} has more than twelve lines of code");
-            Assert.Equal(title == "C" ? right : both, Library.Run("/bin/sh", ["-ec", commands], folder: packed.Tarball).Succeeded(), ignoreCase: true);
+            Assert.Equal(title == "C" ? right : both, Library.Run("/bin/sh", ["-ec", commands], folder: _packed.Tarball).Succeeded(), ignoreCase: true);
         }
     }
 
@@ -75,7 +74,7 @@ public class PackageTests(Library library, Packed packed)
         string cmake = Tool.Find("cmake", "whether the tarball's CMake file works stays unknown");
         string source = library.Temporary("cmake-host");
         Directory.CreateDirectory(source);
-        File.Copy(Path.Combine(packed.Tarball, "examples", "score.c"), Path.Combine(source, "score.c"), overwrite: true);
+        File.Copy(Path.Combine(_packed.Tarball, "examples", "score.c"), Path.Combine(source, "score.c"), overwrite: true);
         File.WriteAllText(Path.Combine(source, "CMakeLists.txt"), """
             cmake_minimum_required(VERSION 3.20)
             project(host C)
@@ -83,11 +82,11 @@ public class PackageTests(Library library, Packed packed)
             add_executable(score score.c)
             target_link_libraries(score PRIVATE sparserm::sparserm)
             """);
-        Library.Run(cmake, ["-S", source, "-B", $"{source}/build", $"-DCMAKE_PREFIX_PATH={packed.Tarball}"]).Succeeded();
+        Library.Run(cmake, ["-S", source, "-B", $"{source}/build", $"-DCMAKE_PREFIX_PATH={_packed.Tarball}"]).Succeeded();
         Library.Run(cmake, ["--build", $"{source}/build"]).Succeeded();
         Scores($"{source}/build/score");
         string pkgConfig = Tool.Find("pkg-config", "whether the tarball's pkg-config file works stays unknown");
-        var path = new Dictionary<string, string> { ["PKG_CONFIG_PATH"] = Path.Combine(packed.Tarball, "lib", "pkgconfig") };
+        var path = new Dictionary<string, string> { ["PKG_CONFIG_PATH"] = Path.Combine(_packed.Tarball, "lib", "pkgconfig") };
         Library.Run("/bin/sh", ["-ec", $"gcc score.c $({pkgConfig} --cflags --libs sparserm) -o with-pkg-config"], path, source).Succeeded();
         Scores($"{source}/with-pkg-config");
     }
@@ -97,7 +96,7 @@ public class PackageTests(Library library, Packed packed)
     {
         string python = Tool.Find("python3", "whether the wheel installs stays unknown"), place = library.Temporary("venv");
         Library.Run(python, ["-m", "venv", place]).Succeeded();
-        Library.Run($"{place}/bin/pip", ["install", "--no-index", "--disable-pip-version-check", packed.Wheel]).Succeeded();
+        Library.Run($"{place}/bin/pip", ["install", "--no-index", "--disable-pip-version-check", _packed.Wheel]).Succeeded();
         Scores($"{place}/bin/python", Library.Bindings("python", "examples", "score.py"));
         Library.Run($"{place}/bin/pip", ["check", "--disable-pip-version-check"]).Succeeded();
     }
