@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using SparseRM.Errors;
+using SparseRM.Tensors;
 using SparseRM.Weights;
 
 namespace SparseRM.Interop;
