@@ -1,7 +1,5 @@
 using System.Text;
-using SparseRM.Engine;
 using SparseRM.Models;
-using SparseRM.Scoring;
 using SparseRM.Text;
 
 namespace SparseRM.CApi;
@@ -10,13 +8,14 @@ namespace SparseRM.CApi;
 internal sealed class BatchScores
 {
     private readonly RewardScorer _scorer;
-    private readonly Exception?[] _errors;
-    private readonly float[] _scores;
-    private readonly List<TokenSequence> _sequences = [];
+    private readonly ScoreOptions _options;
+    private readonly Exception?[] _refused;
+    private readonly ScoreResult?[] _results;
+    private readonly List<EncodedInput> _inputs = [];
     private readonly List<int> _numbers = [];
 
     /// <summary>Reads inputs; nothing of the caller's is needed afterwards.</summary>
-    public BatchScores(RewardScorer scorer, ReadOnlySpan<NativeInput> inputs) : this(scorer, inputs.Length)
+    public BatchScores(RewardScorer scorer, ScoreOptions options, ReadOnlySpan<NativeInput> inputs) : this(scorer, options, inputs.Length)
     {
         for (int i = 0; i < inputs.Length; i++)
         {
@@ -26,13 +25,14 @@ internal sealed class BatchScores
             }
             catch (Exception error) when (IsOfOneInput(error))
             {
-                _errors[i] = error;
+                _refused[i] = error;
             }
         }
     }
 
     /// <summary>Reads one prompt with its answers.</summary>
-    public BatchScores(RewardScorer scorer, IReadOnlyList<Message> prompt, ReadOnlySpan<NativeText> answers) : this(scorer, answers.Length)
+    public BatchScores(RewardScorer scorer, ScoreOptions options, IReadOnlyList<Message> prompt, ReadOnlySpan<NativeText> answers)
+        : this(scorer, options, answers.Length)
     {
         for (int i = 0; i < answers.Length; i++)
         {
@@ -42,71 +42,64 @@ internal sealed class BatchScores
             }
             catch (Exception error) when (IsOfOneInput(error))
             {
-                _errors[i] = error;
+                _refused[i] = error;
             }
         }
     }
 
-    private BatchScores(RewardScorer scorer, int count)
-    {
-        (_scorer, _errors, _scores) = (scorer, new Exception?[count], new float[count]);
-        Array.Fill(_scores, float.NaN);
-    }
+    private BatchScores(RewardScorer scorer, ScoreOptions options, int count) =>
+        (_scorer, _options, _refused, _results) = (scorer, options, new Exception?[count], new ScoreResult?[count]);
+
+    /// <summary>Number of inputs.</summary>
+    public int Count => _results.Length;
 
     /// <summary>Scores them.</summary>
     /// <exception cref="Errors.SparseRMException">The call as a whole fails: the queue is full, the deadline passed.</exception>
-    public void Run(Priority priority, TimeSpan? deadline, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    public void Run(IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var request = _scorer.Request(_sequences, priority);
-        if (deadline is null) _scorer.Backbone.Engine.Run(request, Reporter(progress), cancel);
-        else _scorer.Backbone.Engine.RunAsync(request, deadline, cancel).GetAwaiter().GetResult();
-        Take(request);
+        if (_options.Deadline is null) Take(_scorer.ScoreAll(_inputs, _options, progress, cancel));
+        else Take(_scorer.ScoreAllAsync(_inputs, _options, cancel).GetAwaiter().GetResult());
     }
 
     /// <summary>As <see cref="Run"/>, on the engine's thread.</summary>
-    public async Task RunAsync(Priority priority, TimeSpan? deadline, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    public async Task RunAsync(IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var request = _scorer.Request(_sequences, priority);
-        await _scorer.Backbone.Engine.RunAsync(request, deadline, cancel).ConfigureAwait(false);
-        Take(request);
-        progress?.Report(new WorkProgress("scoring", _scores.Length, _scores.Length));
+        Take(await _scorer.ScoreAllAsync(_inputs, _options, cancel).ConfigureAwait(false));
+        progress?.Report(new WorkProgress("scoring", Count, Count));
     }
+
+    /// <summary>Why an input has no score; null where it has one.</summary>
+    public Exception? Error(int number) => _refused[number] ?? _results[number]?.Error;
 
     /// <summary>Writes scores and errors into the caller's structs.</summary>
     public unsafe void WriteTo(Span<NativeResult> results)
     {
         for (int i = 0; i < results.Length; i++)
         {
-            var error = _errors[i];
-            results[i].Status = (int)(error is null ? Status.Ok : Statuses.Of(error));
-            results[i].Score = error is null ? _scores[i] : float.NaN;
-            if (results[i].Error is null || results[i].ErrorCapacity <= 0) continue;
-            WriteSentence(error is null ? "" : Statuses.Sentence(error), new Span<byte>(results[i].Error, (int)Math.Min(results[i].ErrorCapacity, int.MaxValue)));
+            ref var place = ref results[i];
+            var (error, result) = (Error(i), _results[i]);
+            place.Status = (int)(error is null ? Status.Ok : Statuses.Of(error));
+            place.Score = error is null ? result!.Score : float.NaN;
+            place.StandardDeviation = result?.StandardDeviation ?? double.NaN;
+            place.Novelty = result?.Novelty ?? double.NaN;
+            place.Tokens = result?.Tokens ?? 0;
+            if (place.Components is not null)
+                for (int c = 0; c < result?.Components.Count && c < place.ComponentCapacity; c++) place.Components[c] = result.Components[c].Score;
+            if (place.Error is not null && place.ErrorCapacity > 0)
+                WriteSentence(error is null ? "" : Statuses.Sentence(error), new Span<byte>(place.Error, (int)Math.Min(place.ErrorCapacity, int.MaxValue)));
         }
     }
-
-    /// <summary>Number of inputs.</summary>
-    public int Count => _scores.Length;
-
-    /// <summary>Whether an input has an error.</summary>
-    public bool Failed(int number) => _errors[number] is not null;
 
     private void Add(int number, EncodedInput input)
     {
-        _sequences.Add(input.ReadAt(_scorer.Position));
+        _inputs.Add(input);
         _numbers.Add(number);
     }
 
-    private void Take(ScoreRequest request)
+    private void Take(IReadOnlyList<ScoreResult> results)
     {
-        for (int i = 0; i < _numbers.Count; i++)
-        {
-            _scores[_numbers[i]] = request.Values[i];
-            _errors[_numbers[i]] = request.Errors?[i];
-        }
+        for (int i = 0; i < results.Count; i++) _results[_numbers[i]] = results[i];
     }
-
-    private IProgress<int>? Reporter(IProgress<WorkProgress>? progress) => progress is null ? null : new StageProgress(progress, "scoring", _sequences.Count);
 
     private static bool IsOfOneInput(Exception error) => error is not (OutOfMemoryException or ObjectDisposedException);
 

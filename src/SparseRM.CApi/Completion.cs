@@ -16,7 +16,7 @@ internal sealed unsafe class Completion(delegate* unmanaged[Cdecl]<void*, int, N
         for (int i = 0; i < results.Length; i++)
         {
             results[i].StructSize = sizeof(NativeResult);
-            if (!batch.Failed(i)) continue;
+            if (batch.Error(i) is null) continue;
             results[i].ErrorCapacity = SentenceBytes;
             results[i].Error = (byte*)NativeMemory.Alloc(SentenceBytes);
         }

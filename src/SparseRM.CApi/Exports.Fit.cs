@@ -69,6 +69,8 @@ internal static unsafe partial class Exports
         return options with
         {
             Input = Reading.OptionalText(given.Input, "the option input") is { } input ? HeadInput.Parse(input) : options.Input,
+            Heads = given.Heads == 0 ? options.Heads : given.Heads,
+            Aggregate = Reading.OptionalText(given.Aggregate, "the option aggregate") is { } aggregate ? ScoreAggregate.Parse(aggregate) : options.Aggregate,
             K = given.K == 0 ? options.K : given.K,
             Pairs = given.Pairs is > 0 and <= int.MaxValue ? (int)given.Pairs : null,
             Training = defaults with

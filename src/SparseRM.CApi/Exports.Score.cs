@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using SparseRM.Models;
+using SparseRM.Scoring;
 
 namespace SparseRM.CApi;
 
@@ -32,11 +32,11 @@ internal static unsafe partial class Exports
         {
             var places = Results(results, count);
             var given = Inputs.All(inputs, count);
-            var (priority, deadline) = CallOptions(options);
+            var wanted = CallOptions(options);
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
             using var call = Scope(options);
-            var batch = new BatchScores(scorer.Value, given);
-            batch.Run(priority, deadline, call.Progress, call.Token);
+            var batch = new BatchScores(scorer.Value, wanted, given);
+            batch.Run(call.Progress, call.Token);
             batch.WriteTo(places);
             return 0;
         }
@@ -54,14 +54,14 @@ internal static unsafe partial class Exports
         {
             Reading.Require(done, "the completion callback");
             var given = Inputs.All(inputs, count);
-            var (priority, deadline) = CallOptions(options);
+            var wanted = CallOptions(options);
             var scorer = Library.Handles.Borrow<RewardScorer>(reward);
             var call = default(CallScope);
             try
             {
                 call = Scope(options);
-                var batch = new BatchScores(scorer.Value, given);
-                _ = Complete(batch.RunAsync(priority, deadline, call.Progress, call.Token), new Completion(done, user), batch, scorer, call);
+                var batch = new BatchScores(scorer.Value, wanted, given);
+                _ = Complete(batch.RunAsync(call.Progress, call.Token), new Completion(done, user), batch, scorer, call);
                 return 0;
             }
             catch
@@ -85,11 +85,11 @@ internal static unsafe partial class Exports
         {
             var places = Results(results, count);
             var texts = Reading.Span(answers, count, "the array of answers");
-            var (priority, deadline) = CallOptions(options);
+            var wanted = CallOptions(options);
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
             using var call = Scope(options);
-            var batch = new BatchScores(scorer.Value, Inputs.Messages(prompt, messages), texts);
-            batch.Run(priority, deadline, call.Progress, call.Token);
+            var batch = new BatchScores(scorer.Value, wanted, Inputs.Messages(prompt, messages), texts);
+            batch.Run(call.Progress, call.Token);
             batch.WriteTo(places);
             return 0;
         }
@@ -100,25 +100,28 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "srm_score_tokens", CallConvs = [typeof(CallConvCdecl)])]
-    public static int ScoreTokens(nint reward, NativeInput* input, float* scores, int* positions, long capacity, long* count)
+    public static int ScoreTokens(nint reward, NativeInput* input, int unit, float* scores, int* positions, long capacity, long* count)
     {
         try
         {
             Reading.Require(count, "the place for the count");
             *count = 0;
             Reading.RequireSize<NativeInput>(input, "srm_input");
+            if (unit is < (int)PerToken.Token or > (int)PerToken.Step)
+                throw new CallException(Status.Usage, $"the unit is {unit}; give SRM_EACH_TOKEN (1), SRM_EACH_SENTENCE (2) or SRM_EACH_STEP (3)");
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            var encoded = Inputs.Encode(scorer.Value.Backbone.Encoder, *input);
-            var read = encoded.ReadEach(scorer.Value.Position).ReadOut;
-            *count = read.Positions;
-            if (capacity < read.Positions) throw new CallException(Status.Buffer, $"the arrays have room for {capacity} tokens, the answer has {read.Positions}");
-            if (positions is not null) Reading.Write<int>([.. Enumerable.Range(read.Start, read.Positions)], positions, capacity, "the array of positions");
-            Reading.Write<float>(scorer.Value.ScoreTokens(encoded), scores, capacity, "the array of scores");
+            var options = new ScoreOptions { PerToken = (PerToken)unit };
+            var result = scorer.Value.ScoreAll([Inputs.Encode(scorer.Value.Backbone.Encoder, *input)], options)[0];
+            if (result.Error is { } error) return LastError.Set(error);
+            var tokens = result.TokenScores;
+            *count = tokens.Count;
+            if (positions is not null) Reading.Write<int>([.. tokens.Select(token => token.Position)], positions, capacity, "the array of positions");
+            Reading.Write<float>([.. tokens.Select(token => token.Score)], scores, capacity, "the array of scores");
             return 0;
         }
-        catch (Exception error)
+        catch (Exception failure)
         {
-            return LastError.Set(error);
+            return LastError.Set(failure);
         }
     }
 
@@ -149,19 +152,26 @@ internal static unsafe partial class Exports
         return places;
     }
 
-    private static (Priority Priority, TimeSpan? Deadline) CallOptions(NativeScoreOptions* options)
+    private static ScoreOptions CallOptions(NativeScoreOptions* options)
     {
-        if (options is null) return (Priority.Bulk, null);
+        if (options is null) return new ScoreOptions { Priority = Priority.Bulk };
         Reading.RequireSize<NativeScoreOptions>(options, "srm_score_options");
-        var priority = options->Priority switch
-        {
-            0 => Priority.Bulk,
-            1 => Priority.Interactive,
-            _ => throw new CallException(Status.Usage, $"the option priority is {options->Priority}; give 0 (bulk) or 1 (interactive)"),
-        };
         double ms = options->DeadlineMs;
         if (!(ms >= 0 && ms < int.MaxValue)) throw new CallException(Status.Usage, $"the option deadline_ms is {ms}; give 0 for none or milliseconds up to {int.MaxValue}");
-        return (priority, ms == 0 ? null : TimeSpan.FromMilliseconds(ms));
+        return new ScoreOptions
+        {
+            Priority = options->Priority switch
+            {
+                0 => Priority.Bulk,
+                1 => Priority.Interactive,
+                _ => throw new CallException(Status.Usage, $"the option priority is {options->Priority}; give 0 (bulk) or 1 (interactive)"),
+            },
+            // A deadline that is shorter than the clock's step is over at once.
+            Deadline = ms == 0 ? null : TimeSpan.FromTicks(Math.Max(1, (long)(ms * TimeSpan.TicksPerMillisecond))),
+            Aggregate = Reading.OptionalText(options->Aggregate, "the option aggregate") is { } aggregate ? ScoreAggregate.Parse(aggregate) : null,
+            Doubt = options->Doubt != 0,
+            Novelty = options->Novelty != 0,
+        };
     }
 
     private static CallScope Scope(NativeScoreOptions* options) => options is null ? default : new CallScope(options->Cancel, options->Progress, options->User);

@@ -80,7 +80,7 @@ internal sealed class HandleTable
     private static CallException OfAnotherKind<T>() => new(Status.Handle, $"the handle is not that of a {Kind<T>()}");
 
     private static string Kind<T>() => typeof(T) == typeof(Backbone) ? "backbone" : typeof(T) == typeof(RewardScorer) ? "reward"
-        : typeof(T) == typeof(OpenSae) ? "SAE" : typeof(T) == typeof(CancellationTokenSource) ? "cancel" : "session";
+        : typeof(T) == typeof(OpenSae) ? "SAE" : typeof(T) == typeof(CancellationTokenSource) ? "canceller" : "session";
 
     /// <summary>An object and the number of those who use it; the open handle is one of them.</summary>
     internal sealed class Entry(nint handle, IDisposable value)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using SparseRM.Backends;
+using SparseRM.Scoring;
 
 namespace SparseRM.CApi;
 
@@ -30,44 +31,67 @@ internal static class Json
         json.WriteString("model", metadata.Identity.ModelName);
         json.WriteNumber("layer", scorer.Layer);
         json.WriteString("position", scorer.Position.ToString().ToLowerInvariant());
-        Write(json, "sae", metadata.SaeId);
-        json.WriteNumber("inputs", scorer.Reward.Input.Count);
-        json.WriteNumber("pairs", metadata.Pairs);
-        json.WriteString("loss", metadata.Loss);
-        json.WriteString("engine_version", metadata.EngineVersion);
+        json.WriteString("aggregate", scorer.Reward.Aggregate.ToString());
+        json.WriteBoolean("has_doubt", scorer.Reward.HasDoubt);
+        json.WriteBoolean("has_novelty", scorer.Reward.HasNovelty);
+        json.WriteStartArray("components");
+        foreach (var component in scorer.Reward.Components)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", component.Name);
+            json.WriteNumber("weight", component.Weight);
+            json.WriteNumber("heads", component.Heads.Count);
+            json.WriteNumber("inputs", component.Input.Count);
+            Write(json, "sae", component.Metadata.SaeId);
+            json.WriteNumber("pairs", component.Metadata.Pairs);
+            json.WriteString("loss", component.Metadata.Loss);
+            json.WriteString("engine_version", component.Metadata.EngineVersion);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     });
 
     /// <summary>Why a text got its score.</summary>
     public static string Of(RewardExplanation explanation) => Written(json =>
     {
         json.WriteNumber("score", explanation.Score);
-        json.WriteNumber("mean_score", explanation.Parts.MeanScore);
-        json.WriteStartArray("directions");
-        foreach (var (share, tokens) in explanation.Top)
+        json.WriteStartArray("components");
+        foreach (var component in explanation.Components)
         {
             json.WriteStartObject();
-            if (share.Latent is { } latent)
-            {
-                json.WriteNumber("latent", latent.Latent);
-                json.WriteString("prefers", latent.Sign > 0 ? "chosen" : "rejected");
-            }
-            json.WriteNumber("value", share.Value);
-            json.WriteNumber("mean", share.Mean);
-            json.WriteNumber("share", share.Share);
-            json.WriteStartArray("tokens");
-            foreach (var token in tokens)
-            {
-                json.WriteStartObject();
-                json.WriteNumber("position", token.Position);
-                json.WriteString("text", token.Text);
-                json.WriteNumber("push", token.Push);
-                json.WriteEndObject();
-            }
+            json.WriteString("name", component.Name);
+            json.WriteNumber("mean_score", component.Parts.MeanScore);
+            json.WriteStartArray("directions");
+            foreach (var (share, tokens) in component.Top) Write(json, share, tokens);
             json.WriteEndArray();
             json.WriteEndObject();
         }
         json.WriteEndArray();
     });
+
+    private static void Write(Utf8JsonWriter json, DirectionShare share, IReadOnlyList<TokenPush> tokens)
+    {
+        json.WriteStartObject();
+        if (share.Latent is { } latent)
+        {
+            json.WriteNumber("latent", latent.Latent);
+            json.WriteString("prefers", latent.Sign > 0 ? "chosen" : "rejected");
+        }
+        json.WriteNumber("value", share.Value);
+        json.WriteNumber("mean", share.Mean);
+        json.WriteNumber("share", share.Share);
+        json.WriteStartArray("tokens");
+        foreach (var token in tokens)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("position", token.Position);
+            json.WriteString("text", token.Text);
+            json.WriteNumber("push", token.Push);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
 
     private static void Write(Utf8JsonWriter json, string name, string? value)
     {

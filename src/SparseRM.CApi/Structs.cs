@@ -47,6 +47,8 @@ internal unsafe struct NativeScoreOptions
     public long StructSize;
     public long Priority;
     public double DeadlineMs;
+    public byte* Aggregate;
+    public int Doubt, Novelty;
     public delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> Progress;
     public void* User;
     public nint Cancel;
@@ -60,6 +62,10 @@ internal unsafe struct NativeResult
     public float Score;
     public byte* Error;
     public long ErrorCapacity;
+    public double StandardDeviation, Novelty;
+    public long Tokens;
+    public float* Components;
+    public long ComponentCapacity;
 }
 
 /// <summary>Mirrors srm_counts.</summary>
@@ -73,8 +79,8 @@ internal unsafe struct NativeFitOptions
 {
     public long StructSize;
     public NativeBackboneOptions* Backbone;
-    public byte* Sae, Data, Output, Cache, Position, Input, Loss;
-    public int Layer, K, HiddenUnits, MaxEpochs, Seeds, SkipBad;
+    public byte* Sae, Data, Output, Cache, Position, Input, Loss, Aggregate;
+    public int Layer, K, HiddenUnits, MaxEpochs, Seeds, Heads, SkipBad, Reserved;
     public double Margin, HeldOutFraction;
     public long Seed, Pairs;
     public delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> Progress;

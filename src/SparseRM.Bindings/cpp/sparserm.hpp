@@ -226,6 +226,32 @@ class sae {
   owner<srm_sae, srm_sae_close> handle_;
 };
 
+/// A text that grows: each score costs what was added, and has the bits of the whole text alone.
+class session {
+ public:
+  explicit session(srm_session handle) noexcept : handle_(handle) {}
+  void append(std::span<const int32_t> ids) { check(srm_session_append(get(), ids.data(), static_cast<int64_t>(ids.size()))); }
+  void set_answer(std::string_view answer) {
+    srm_text said = text(answer);
+    check(srm_session_set_answer(get(), said.data, said.length));
+  }
+  float score() const {
+    float found = std::numeric_limits<float>::quiet_NaN();
+    check(srm_session_score(get(), &found));
+    return found;
+  }
+  /// What is computed is shared, what either adds is its own.
+  session fork() const {
+    srm_session handle;
+    check(srm_session_fork(get(), &handle));
+    return session(handle);
+  }
+  srm_session get() const noexcept { return handle_.get(); }
+
+ private:
+  owner<srm_session, srm_session_close> handle_;
+};
+
 /// A reward model on a backbone. Any number of threads may call it.
 class reward {
  public:
@@ -274,6 +300,12 @@ class reward {
   }
   std::string explain(const srm_input& input, int32_t directions = 8, int32_t tokens = 5) const {
     return detail::written([&](char* to, int64_t size, int64_t* needed) { return srm_explain(get(), &input, directions, tokens, to, size, needed); });
+  }
+  /// A session for answers to a prompt.
+  session open_session(std::span<const srm_message> prompt) const {
+    srm_session handle;
+    check(srm_session_open(get(), prompt.data(), static_cast<int64_t>(prompt.size()), &handle));
+    return session(handle);
   }
   backbone model() const {
     srm_backbone handle;

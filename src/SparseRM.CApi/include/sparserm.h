@@ -56,6 +56,7 @@ enum {
 typedef struct srm_backbone_s *srm_backbone; /* a model up to a layer, on a backend */
 typedef struct srm_reward_s *srm_reward;     /* a reward model that is attached to a backbone */
 typedef struct srm_sae_s *srm_sae;           /* an SAE's encoder on a backbone */
+typedef struct srm_session_s *srm_session;   /* a text that grows */
 typedef struct srm_cancel_s *srm_canceller;  /* ends the calls that it is given to */
 
 /* Told how far a call is, on the calling thread (srm_score_async: on one of the library's). Return 0 to go on, anything else to cancel. */
@@ -118,6 +119,9 @@ typedef struct srm_score_options {
   int64_t struct_size;
   int64_t priority;         /* 0 bulk; 1 interactive: goes first, and its text is kept in the prefix cache */
   double deadline_ms;       /* 0 for none */
+  const char *aggregate;    /* how several heads become one score: "mean", "min", "mean-minus:LAMBDA"; NULL for the reward model's own way */
+  int32_t doubt;            /* not 0: the standard deviation over the heads is wanted, too */
+  int32_t novelty;          /* not 0: how unlike the training data an input is, too */
   srm_progress_fn progress; /* may be NULL */
   void *user;
   srm_canceller cancel;     /* may be NULL */
@@ -130,6 +134,11 @@ typedef struct srm_result {
   float score;
   char *error;            /* the caller's buffer for the sentence of a failure, or NULL */
   int64_t error_capacity; /* its bytes; a longer sentence is cut */
+  double standard_deviation; /* over the heads; NaN where it was not asked for */
+  double novelty;         /* 0 to 1, near 1 is unlike all training data; NaN where it was not asked for */
+  int64_t tokens;         /* of the input */
+  float *components;      /* the caller's array for the components' scores before their weights, or NULL; names: srm_reward_describe */
+  int64_t component_capacity; /* its elements; what does not fit is left out */
 } srm_result;
 
 typedef struct srm_counts {
@@ -148,10 +157,13 @@ typedef struct srm_fit_options {
   const char *position;  /* "last" (NULL), "content" or "mean" */
   const char *input;     /* "projection" (NULL), "activations", "random" or "dense" */
   const char *loss;      /* NULL for margin */
+  const char *aggregate; /* how several heads become one score; NULL for "mean" */
   int32_t layer;         /* block after which states are read; -1 leaves it to the SAE */
   int32_t k;             /* latents a side; 0 for 128 */
   int32_t hidden_units, max_epochs, seeds; /* 0 for the defaults */
+  int32_t heads;         /* trained on samples of the prompts and aggregated; 0 for 1 */
   int32_t skip_bad;      /* not 0: leave bad rows out and count them */
+  int32_t reserved;      /* 0 */
   double margin;         /* 0 for 1 */
   double held_out_fraction; /* share of the pairs to choose the epoch with; below 0 for the default of 0.1, 0 for none */
   int64_t seed;          /* 0 for 1 */
@@ -230,10 +242,30 @@ typedef void (*srm_done_fn)(void *user, srm_status status, const srm_result *res
 /* As srm_score_batch, without waiting. done is called where and only where this returns SRM_OK. */
 srm_status srm_score_async(srm_reward reward, const srm_input *inputs, int64_t count, const srm_score_options *options, srm_done_fn done, void *user);
 
-/* A score for each token of the answer, and the token's position (positions may be NULL). count is told how many there are. */
-srm_status srm_score_tokens(srm_reward reward, const srm_input *input, float *scores, int32_t *positions, int64_t capacity, int64_t *count);
+enum { SRM_EACH_TOKEN = 1, SRM_EACH_SENTENCE = 2, SRM_EACH_STEP = 3 }; /* a step ends with a line */
+/* A score for the last token of each unit of the answer, and the token's position (positions may be NULL). count is told how many there are. */
+srm_status srm_score_tokens(srm_reward reward, const srm_input *input, int32_t unit, float *scores, int32_t *positions, int64_t capacity, int64_t *count);
 /* Why an input got its score, as JSON: directions with the largest shares, and the tokens that push them most. As srm_backbone_describe. */
 srm_status srm_explain(srm_reward reward, const srm_input *input, int32_t directions, int32_t tokens, char *buffer, int64_t capacity, int64_t *needed);
+
+/* ---- Sessions: a text that grows; each score costs what was added. Its bits are those of the whole text alone. Calls on one session take turns. ---- */
+
+/* Opens a session for answers to a prompt of messages. Close with srm_session_close; its reward may be closed before. */
+srm_status srm_session_open(srm_reward reward, const srm_message *prompt, int64_t prompt_count, srm_session *session);
+/* Opens a session for token ids; there may be none yet. */
+srm_status srm_session_open_ids(srm_reward reward, const int32_t *ids, int64_t count, srm_session *session);
+/* Adds token ids to the answer; nothing is computed before a score is asked for. */
+srm_status srm_session_append(srm_session session, const int32_t *ids, int64_t count);
+/* Makes a text the whole answer to the prompt; what it has in common with the last one stays computed. SRM_USAGE where there are no messages. */
+srm_status srm_session_set_answer(srm_session session, const char *answer, int64_t length);
+/* The score of the text so far. */
+srm_status srm_session_score(srm_session session, float *score);
+/* Its tokens. */
+srm_status srm_session_length(srm_session session, int64_t *length);
+/* A session with the same text: what is computed of it is shared, what either adds is its own. */
+srm_status srm_session_fork(srm_session session, srm_session *fork);
+/* Gives its memory back. */
+srm_status srm_session_close(srm_session session);
 
 /* ---- Ids, states and latents ---- */
 

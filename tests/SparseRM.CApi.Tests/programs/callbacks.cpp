@@ -70,6 +70,14 @@ int main(int argc, char** argv) {
     EXPECT(status_of([&] { reward.score(inputs, call); }) == SRM_CANCELLED);
     EXPECT(status_of([&] { reward.score_async(inputs, call).get(); }) == SRM_CANCELLED);
 
+    // A session, forked.
+    srm_message prompt[] = {sparserm::message("user", "What is six minus three?")};
+    auto session = reward.open_session(prompt);
+    session.set_answer("Th");
+    auto fork = session.fork();
+    fork.set_answer("Three.");
+    EXPECT(fork.score() == alone && session.score() != alone);
+
     // Futures; one bad input makes the future throw.
     auto future = reward.score_async(std::span(inputs).first(2));
     EXPECT(future.get()[1] == alone);

@@ -152,9 +152,10 @@ static void buffers(srm_backbone backbone, srm_reward reward, const char *sae_pa
   EXPECT_FAILS(SRM_BUFFER, srm_explain(reward, &input, 1, 1, NULL, 0, &needed));
   EXPECT_FAILS(SRM_USAGE, srm_explain(reward, &input, -1, 1, text, 8, &needed));
   EXPECT_FAILS(SRM_USAGE, srm_backbone_describe(backbone, text, -5, NULL));
-  EXPECT_FAILS(SRM_BUFFER, srm_score_tokens(reward, &input, few, NULL, 0, &count));
+  EXPECT_FAILS(SRM_BUFFER, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, few, NULL, 0, &count));
   EXPECT(count > 0);
-  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, NULL, NULL, 100, &count));
+  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, NULL, NULL, 100, &count));
+  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, 4, few, NULL, 4, &count));
   EXPECT_FAILS(SRM_USAGE, srm_hidden_states(backbone, &input, -1, few, 4, &rows, &columns));
   EXPECT_FAILS(SRM_BUFFER, srm_hidden_states(backbone, &input, 1, few, 4, &rows, &columns));
   EXPECT(rows > 4 && columns > 16);
@@ -175,6 +176,33 @@ static void buffers(srm_backbone backbone, srm_reward reward, const char *sae_pa
   EXPECT_FAILS(SRM_NUMERIC, srm_sae_encode_sparse(sae, all, rows, starts, NULL, NULL, 0, &count));
   free(all);
   EXPECT(srm_sae_close(sae) == SRM_OK);
+}
+
+static void sessions(srm_reward reward) {
+  const int32_t ids[] = {2, 5, 6}, bad[] = {-1};
+  const srm_message prompt = {{"user", SRM_ZERO_TERMINATED}, {"What is six minus three?", SRM_ZERO_TERMINATED}, {NULL, 0}};
+  srm_session session, fork;
+  float alone, score;
+  int64_t length;
+  EXPECT_FAILS(SRM_USAGE, srm_session_open(reward, NULL, 1, &session));
+  EXPECT(session == NULL);
+  EXPECT_FAILS(SRM_USAGE, srm_session_open(reward, &prompt, -1, &session));
+  EXPECT_FAILS(SRM_HANDLE, srm_session_open(NULL, &prompt, 1, &session));
+  EXPECT(srm_session_open(reward, &prompt, 1, &session) == SRM_OK);
+  EXPECT_FAILS(SRM_DATA, srm_session_score(session, &score)); /* nothing to score yet */
+  EXPECT(isnan(score));
+  EXPECT_FAILS(SRM_USAGE, srm_session_set_answer(session, "\xff", 1));
+  EXPECT(srm_session_set_answer(session, "Seventeen.", 10) == SRM_OK && srm_session_score(session, &score) == SRM_OK);
+  EXPECT(srm_session_fork(session, &fork) == SRM_OK && srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, &score) == SRM_OK);
+  EXPECT(srm_score(reward, "What is six minus three?", SRM_ZERO_TERMINATED, "Three.", 6, &alone) == SRM_OK && memcmp(&alone, &score, 4) == 0);
+  EXPECT_FAILS(SRM_DATA, srm_session_append(session, bad, 1));
+  EXPECT(srm_session_close(session) == SRM_OK && srm_session_score(fork, &score) == SRM_OK && srm_session_close(fork) == SRM_OK);
+  EXPECT_FAILS(SRM_HANDLE, srm_session_score(fork, &score));
+  EXPECT(srm_session_open_ids(reward, NULL, 0, &session) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 0);
+  EXPECT_FAILS(SRM_USAGE, srm_session_set_answer(session, "a", 1));
+  EXPECT(srm_session_append(session, ids, 3) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 3);
+  EXPECT(srm_session_score(session, &score) == SRM_OK && isfinite(score));
+  EXPECT(srm_session_close(session) == SRM_OK);
 }
 
 static void fits(const char *model, const char *sae) {
@@ -207,6 +235,7 @@ int main(int argc, char **argv) {
   structs(argv[1], argv[2], backbone, reward);
   items(reward);
   buffers(backbone, reward, argv[3]);
+  sessions(reward);
   fits(argv[1], argv[3]);
   handles(backbone, reward); /* closes it */
   EXPECT(srm_reward_close(second) == SRM_OK && srm_backbone_close(backbone) == SRM_OK);

@@ -102,14 +102,14 @@ static srm_status call(void) {
   static srm_counts counts;
   void *made = NULL;
   srm_status status;
-  switch (next(20)) {
+  switch (next(26)) {
     case 0: return srm_score(handle(), text().data, length(4), text().data, length(4), maybe(floats));
     case 1: return srm_score_batch(handle(), input() ? inputs : NULL, length(3), options(), out());
     case 2:
       for (int i = 0; i < 4; i++) answers[i] = text();
       input();
       return srm_score_group(handle(), maybe(messages), length(4), maybe(answers), length(4), options(), out());
-    case 3: return srm_score_tokens(handle(), input(), maybe(floats), maybe(ids), room(64), maybe(longs));
+    case 3: return srm_score_tokens(handle(), input(), (int32_t)next(6) - 1, maybe(floats), maybe(ids), room(64), maybe(longs));
     case 4: return srm_explain(handle(), input(), (int32_t)next(9) - 2, (int32_t)next(9) - 2, maybe(bytes), room(BYTES), maybe(longs));
     case 5: return srm_encode(handle(), input(), maybe(ids), room(64), maybe(longs), maybe(longs + 1), maybe(longs + 2));
     case 6: return srm_hidden_states(handle(), input(), (int32_t)next(8) - 1, maybe(floats), room(BYTES), maybe(longs), maybe(longs + 1));
@@ -139,10 +139,27 @@ static srm_status call(void) {
       if (status == SRM_OK) {
         int place = 8 + (int)next(HANDLES - 8); /* the first are the good ones */
         srm_cancel_close(handles[place]);
+        srm_session_close(handles[place]);
         handles[place] = made;
       }
       return status;
     case 18: return srm_cancel(handle());
+    case 19: return srm_session_append(handle(), maybe(ids), length(8));
+    case 20: return srm_session_set_answer(handle(), text().data, length(4));
+    case 21: return srm_session_score(handle(), maybe(floats));
+    case 22: return srm_session_length(handle(), maybe(longs));
+    case 23:
+    case 24:
+      input();
+      status = next(2) ? srm_session_open(handle(), maybe(messages), length(4), (srm_session *)maybe(&made))
+                       : srm_session_fork(handle(), (srm_session *)maybe(&made));
+      if (status == SRM_OK) {
+        int place = 8 + (int)next(HANDLES - 8);
+        srm_cancel_close(handles[place]);
+        srm_session_close(handles[place]);
+        handles[place] = made;
+      }
+      return status;
     default:
       srm_status_name((srm_status)next(40) - 10);
       srm_struct_size((int32_t)next(20) - 5);
@@ -178,7 +195,10 @@ int main(int argc, char **argv) {
     EXPECT(status != SRM_INTERNAL);
     statuses[status]++;
   }
-  for (int i = 8; i < HANDLES; i++) srm_cancel_close(handles[i]);
+  for (int i = 8; i < HANDLES; i++) {
+    srm_cancel_close(handles[i]);
+    srm_session_close(handles[i]);
+  }
   EXPECT(srm_sae_close(sae) == SRM_OK && srm_reward_close(reward) == SRM_OK && srm_backbone_close(backbone) == SRM_OK);
   EXPECT(srm_open_handles() == 0);
   for (int i = 0; i <= SRM_BUFFER; i++)

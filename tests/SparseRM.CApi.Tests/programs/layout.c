@@ -50,6 +50,9 @@ int main(void) {
   FIELD(srm_score_options, struct_size);
   FIELD(srm_score_options, priority);
   FIELD(srm_score_options, deadline_ms);
+  FIELD(srm_score_options, aggregate);
+  FIELD(srm_score_options, doubt);
+  FIELD(srm_score_options, novelty);
   FIELD(srm_score_options, progress);
   FIELD(srm_score_options, user);
   FIELD(srm_score_options, cancel);
@@ -59,6 +62,11 @@ int main(void) {
   FIELD(srm_result, score);
   FIELD(srm_result, error);
   FIELD(srm_result, error_capacity);
+  FIELD(srm_result, standard_deviation);
+  FIELD(srm_result, novelty);
+  FIELD(srm_result, tokens);
+  FIELD(srm_result, components);
+  FIELD(srm_result, component_capacity);
   STRUCT(6, srm_counts);
   FIELD(srm_counts, waiting_requests);
   FIELD(srm_counts, sequences);
@@ -71,12 +79,15 @@ int main(void) {
   FIELD(srm_fit_options, position);
   FIELD(srm_fit_options, input);
   FIELD(srm_fit_options, loss);
+  FIELD(srm_fit_options, aggregate);
   FIELD(srm_fit_options, layer);
   FIELD(srm_fit_options, k);
   FIELD(srm_fit_options, hidden_units);
   FIELD(srm_fit_options, max_epochs);
   FIELD(srm_fit_options, seeds);
+  FIELD(srm_fit_options, heads);
   FIELD(srm_fit_options, skip_bad);
+  FIELD(srm_fit_options, reserved);
   FIELD(srm_fit_options, margin);
   FIELD(srm_fit_options, held_out_fraction);
   FIELD(srm_fit_options, seed);

@@ -74,7 +74,10 @@ class Scores(unittest.TestCase):
         self.assertEqual(self.alone[0], scores[-1])
         self.assertEqual(list(range(positions[0], positions[0] + len(scores))), list(positions))
         explanation = self.reward.explain((PROMPT, "Three."), directions=3, tokens=2)
-        self.assertEqual((3, 2), (len(explanation["directions"]), len(explanation["directions"][0]["tokens"])))
+        directions = explanation["components"][0]["directions"]
+        self.assertEqual((3, 2), (len(directions), len(directions[0]["tokens"])))
+        self.assertEqual([2, 1], [len(self.reward.score_tokens((PROMPT, "It is so. Three."), each=each)[0]) for each in ("sentence", "step")])
+        self.assertRaises(ValueError, lambda: self.reward.score_tokens((PROMPT, "Three."), each="word"))
         with self.reward.backbone as backbone, backbone.open_sae(SAE) as sae:
             self.assertEqual(192, backbone.describe()["d_model"])
             self.assertGreater(backbone.counts()["sequences"], 0)
@@ -86,6 +89,20 @@ class Scores(unittest.TestCase):
                 active = {int(i): float(v) for i, v in zip(latents[starts[row] : starts[row + 1]], values[starts[row] : starts[row + 1]])}
                 self.assertEqual(active, {i: float(v) for i, v in enumerate(dense[row]) if v != 0})
             self.assertRaises(ValueError, lambda: sae.encode([[1.0, 2.0]]))
+
+    def test_a_session_grows_and_forks(self):
+        with self.reward.session(PROMPT) as session:
+            self.assertRaises(SparseRMError, session.score)
+            session.set_answer("Seventeen.")
+            self.assertEqual(self.alone[1], session.score())
+            with session.fork() as fork:
+                fork.set_answer("Three.")
+                self.assertEqual(self.alone, [fork.score(), session.score()])
+        ids, _ = self.reward.backbone.encode((PROMPT, "Three."))
+        with self.reward.session(Ids(ids[:5])) as session:
+            for i in ids[5:]:
+                session.append([i])
+            self.assertEqual((len(ids), self.alone[0]), (len(session), session.score()))
 
     def test_attached_rewards_share_the_model(self):
         with self.reward.backbone as backbone, backbone.attach(REWARD) as second:
@@ -184,6 +201,14 @@ class Fits(unittest.TestCase):
             self.assertIn("training the head", seen)
             with SparseRM(MODEL, path, threads=2) as reward:
                 self.assertGreater(reward.score(PROMPT, "Three."), reward.score(PROMPT, "Seventeen."))
+            sparserm.fit(MODEL, PAIRS, path, sae=SAE, k=8, pairs=100, max_epochs=5, hidden_units=32, threads=2, heads=3)
+            with SparseRM(MODEL, path, threads=2) as reward:
+                mean, lowest = (reward.evaluate([(PROMPT, "Three.")], doubt=True, novelty=True, aggregate=name)[0] for name in ("mean", "min"))
+                self.assertLess(lowest.score, mean.score)
+                self.assertGreater(mean.standard_deviation, 0)
+                self.assertTrue(0 <= mean.novelty <= 1)
+                self.assertEqual([mean.score], list(mean.components.values()))
+                self.assertIsNone(reward.evaluate([(PROMPT, "Three.")])[0].novelty)
             bad = Path(folder) / "bad.jsonl"
             bad.write_text(json.dumps({"prompt": "a", "chosen": "b", "rejected": "c"}) + "\n{\n")
             with self.assertRaises(SparseRMError) as caught:

@@ -8,11 +8,11 @@
 
 from ._fit import FitResult, fit
 from ._inputs import Ids, Rendered
-from ._models import Backbone, Sae, SparseRM
+from ._models import Backbone, Sae, Score, Session, SparseRM
 from ._native import SparseRMError, library as _library
 
 __version__ = "0.1.0"
-__all__ = ["Backbone", "FitResult", "Ids", "Rendered", "Sae", "SparseRM", "SparseRMError", "fit", "open_handles", "version"]
+__all__ = ["Backbone", "FitResult", "Ids", "Rendered", "Sae", "Score", "Session", "SparseRM", "SparseRMError", "fit", "open_handles", "version"]
 
 
 def version() -> str:

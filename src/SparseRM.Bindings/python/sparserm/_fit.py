@@ -25,13 +25,13 @@ def fit(
     model: Path, data: Path, output: Path, *, sae: Optional[Path] = None, layer: Optional[int] = None, k: int = 128, position: str = "last",
     input: str = "projection", loss: str = "margin", margin: float = 1.0, hidden_units: int = 512, max_epochs: int = 60, seeds: int = 1, seed: int = 1,
     held_out_fraction: float = 0.1, pairs: Optional[int] = None, skip_bad: bool = False, cache: Optional[Path] = None,
-    progress: Optional[Progress] = None, **options: Any,
+    heads: int = 1, aggregate: str = "mean", progress: Optional[Progress] = None, **options: Any,
 ) -> FitResult:
     """Fits a reward model on a preference file (jsonl, json, csv) and writes it to ``output``. Options are those of a backbone."""
     backbone = backbone_options(model, **options)
     given = native.FitOptions(
         backbone=pointer(backbone), sae=_path(sae), data=_path(data), output=_path(output), cache=_path(cache), position=_optional(position),
-        input=_optional(input), loss=_optional(loss), layer=-1 if layer is None else layer, k=k, hidden_units=hidden_units, max_epochs=max_epochs,
+        input=_optional(input), loss=_optional(loss), aggregate=_optional(aggregate), heads=heads, layer=-1 if layer is None else layer, k=k, hidden_units=hidden_units, max_epochs=max_epochs,
         seeds=seeds, skip_bad=int(skip_bad), margin=margin, held_out_fraction=held_out_fraction, seed=seed, pairs=pairs or 0,
     )
     result = native.FitResult()

@@ -7,12 +7,13 @@ import ctypes
 import itertools
 import json
 import os
+from dataclasses import dataclass
 from ctypes import byref, c_float, c_int32, c_int64, c_void_p
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from . import _arrays as arrays
 from . import _native as native
-from ._inputs import Dialogue, Input, inputs, messages, text
+from ._inputs import Dialogue, Ids, Input, inputs, messages, text
 
 _ERROR_BYTES = 512
 Path = Union[str, "os.PathLike[str]"]
@@ -200,6 +201,47 @@ class Sae(_Handle):
         return given, rows
 
 
+class Session(_Handle):
+    """A text that grows: each score costs what was added, and has the bits of the whole text alone. Forks share what is computed."""
+
+    _close = "srm_session_close"
+
+    def append(self, ids: Sequence[int]) -> None:
+        """Adds token ids to the answer."""
+        native.check(native.library().srm_session_append(self._handle, (c_int32 * len(ids))(*ids), len(ids)))
+
+    def set_answer(self, answer: str) -> None:
+        """Makes a text the whole answer to the prompt; what it has in common with the last one stays computed."""
+        said = answer.encode("utf-8")
+        native.check(native.library().srm_session_set_answer(self._handle, said, len(said)))
+
+    def score(self) -> float:
+        found = c_float()
+        native.check(native.library().srm_session_score(self._handle, byref(found)))
+        return found.value
+
+    def fork(self) -> "Session":
+        made = Session()
+        native.check(native.library().srm_session_fork(self._handle, byref(made._handle)))
+        return made
+
+    def __len__(self) -> int:
+        length = c_int64()
+        native.check(native.library().srm_session_length(self._handle, byref(length)))
+        return length.value
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score and what was asked for beside it. ``components``: the components' scores by name, before their weights."""
+
+    score: float
+    tokens: int
+    standard_deviation: Optional[float]
+    novelty: Optional[float]
+    components: Mapping[str, float]
+
+
 class SparseRM(_Handle):
     """A reward model on the model that it was fitted with: ``SparseRM("model", "reward.safetensors").score(prompt, answers)``.
 
@@ -294,35 +336,77 @@ class SparseRM(_Handle):
         finally:
             loaded.srm_cancel_close(cancel)
 
-    def score_tokens(self, value: Input) -> Tuple[Any, Any]:
-        """A score for each token of the answer, and the tokens' positions."""
+    def score_tokens(self, value: Input, *, each: str = "token") -> Tuple[Any, Any]:
+        """A score for each token, sentence or step (line) of the answer, and the positions of their last tokens."""
+        units = {"token": 1, "sentence": 2, "step": 3}
+        if each not in units:
+            raise ValueError(f"each is {each!r}; give token, sentence or step")
         given, count, size = inputs([value]), c_int64(), 512
         while True:
             scores, positions = arrays.empty("f", size), arrays.empty("i", size)
-            status = native.library().srm_score_tokens(self._handle, given, arrays.pointer(scores), arrays.pointer(positions), size, byref(count))
+            status = native.library().srm_score_tokens(
+                self._handle, given, units[each], arrays.pointer(scores), arrays.pointer(positions), size, byref(count))
             if status != 14 or count.value <= size:
                 native.check(status)
                 return arrays.vector(scores, count.value), arrays.vector(positions, count.value)
             size = count.value
+
+    def session(self, prompt: Union[str, Dialogue, Ids, None] = None) -> Session:
+        """A text that grows, after a prompt of messages (then ``set_answer``) or of ids (then ``append``)."""
+        made = Session()
+        if prompt is None or isinstance(prompt, Ids):
+            ids = list(prompt.ids) if prompt else []
+            native.check(native.library().srm_session_open_ids(self._handle, (c_int32 * len(ids))(*ids), len(ids), byref(made._handle)))
+        else:
+            turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+            native.check(native.library().srm_session_open(self._handle, messages(turns), len(turns), byref(made._handle)))
+        return made
+
+    def evaluate(
+        self, values: Sequence[Input], *, doubt: bool = False, novelty: bool = False, aggregate: Optional[str] = None, deadline: Optional[float] = None,
+        progress: Optional[Progress] = None, errors: str = "raise",
+    ) -> list[Any]:
+        """As :meth:`score_batch`, with a :class:`Score` for each input: doubt needs several heads, novelty their training statistics."""
+        names = [component["name"] for component in self.describe()["components"]]
+        given = inputs(values)
+        return self._run(
+            len(values), deadline, progress, errors,
+            lambda options, results: native.library().srm_score_batch(self._handle, given, len(values), options, results),
+            names, doubt=int(doubt), novelty=int(novelty), aggregate=_optional(aggregate))
 
     def explain(self, value: Input, *, directions: int = 8, tokens: int = 5) -> dict[str, Any]:
         """Why an input got its score: the directions with the largest shares, and the tokens that push them most."""
         given = inputs([value])
         return _written(lambda *out: native.library().srm_explain(self._handle, given, directions, tokens, *out))
 
-    def _run(self, count: int, deadline: Optional[float], progress: Optional[Progress], errors: str, call: Callable[[Any, Any], int]) -> list[Any]:
+    def _run(
+        self, count: int, deadline: Optional[float], progress: Optional[Progress], errors: str, call: Callable[[Any, Any], int],
+        names: Optional[Sequence[str]] = None, **wanted: Any,
+    ) -> list[Any]:
         results = (native.Result * max(1, count))()
         sentences = ctypes.create_string_buffer(max(1, count) * _ERROR_BYTES)
+        parts = [(c_float * len(names))() for _ in range(count)] if names is not None else []
         for number, result in enumerate(results):
             result.struct_size = ctypes.sizeof(native.Result)
             result.error, result.error_capacity = ctypes.addressof(sentences) + number * _ERROR_BYTES, _ERROR_BYTES
-        options = native.ScoreOptions(deadline_ms=1000 * deadline if deadline else 0)
+            if number < len(parts):
+                result.components, result.component_capacity = parts[number], len(parts[number])
+        options = native.ScoreOptions(deadline_ms=1000 * deadline if deadline else 0, **wanted)
         with_progress(options, progress, lambda: call(byref(options), results))
-        return _chosen([
-            result.score if result.status == 0
-            else native.failure(result.status, ctypes.string_at(ctypes.addressof(sentences) + number * _ERROR_BYTES))
-            for number, result in zip(range(count), results)
-        ], errors)
+
+        def found(number: int) -> Any:
+            result = results[number]
+            if result.status != 0:
+                return native.failure(result.status, ctypes.string_at(ctypes.addressof(sentences) + number * _ERROR_BYTES))
+            if names is None:
+                return result.score
+            return Score(result.score, result.tokens, _known(result.standard_deviation), _known(result.novelty), dict(zip(names, parts[number])))
+
+        return _chosen([found(number) for number in range(count)], errors)
+
+
+def _known(value: float) -> Optional[float]:
+    return None if value != value else value
 
 
 def _chosen(found: list[Any], errors: str) -> list[Any]:

@@ -55,12 +55,16 @@ class Input(_Sized):
 
 class ScoreOptions(_Sized):
     _fields_ = [
-        ("struct_size", c_int64), ("priority", c_int64), ("deadline_ms", c_double), ("progress", PROGRESS), ("user", c_void_p), ("cancel", c_void_p),
+        ("struct_size", c_int64), ("priority", c_int64), ("deadline_ms", c_double), ("aggregate", c_char_p), ("doubt", c_int32),
+        ("novelty", c_int32), ("progress", PROGRESS), ("user", c_void_p), ("cancel", c_void_p),
     ]
 
 
 class Result(_Sized):
-    _fields_ = [("struct_size", c_int64), ("status", c_int32), ("score", c_float), ("error", c_void_p), ("error_capacity", c_int64)]
+    _fields_ = [
+        ("struct_size", c_int64), ("status", c_int32), ("score", c_float), ("error", c_void_p), ("error_capacity", c_int64),
+        ("standard_deviation", c_double), ("novelty", c_double), ("tokens", c_int64), ("components", POINTER(c_float)), ("component_capacity", c_int64),
+    ]
 
 
 class Counts(_Sized):
@@ -73,8 +77,8 @@ class Counts(_Sized):
 class FitOptions(_Sized):
     _fields_ = [
         ("struct_size", c_int64), ("backbone", POINTER(BackboneOptions)), ("sae", c_char_p), ("data", c_char_p), ("output", c_char_p),
-        ("cache", c_char_p), ("position", c_char_p), ("input", c_char_p), ("loss", c_char_p), ("layer", c_int32), ("k", c_int32),
-        ("hidden_units", c_int32), ("max_epochs", c_int32), ("seeds", c_int32), ("skip_bad", c_int32), ("margin", c_double),
+        ("cache", c_char_p), ("position", c_char_p), ("input", c_char_p), ("loss", c_char_p), ("aggregate", c_char_p), ("layer", c_int32), ("k", c_int32),
+        ("hidden_units", c_int32), ("max_epochs", c_int32), ("seeds", c_int32), ("heads", c_int32), ("skip_bad", c_int32), ("reserved", c_int32), ("margin", c_double),
         ("held_out_fraction", c_double), ("seed", c_int64), ("pairs", c_int64), ("progress", PROGRESS), ("user", c_void_p), ("cancel", c_void_p),
     ]
 
@@ -100,7 +104,10 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "srm_score_batch": (_h, POINTER(Input), _n, POINTER(ScoreOptions), POINTER(Result)),
     "srm_score_group": (_h, POINTER(Message), _n, POINTER(Text), _n, POINTER(ScoreOptions), POINTER(Result)),
     "srm_score_async": (_h, POINTER(Input), _n, POINTER(ScoreOptions), DONE, c_void_p),
-    "srm_score_tokens": (_h, POINTER(Input), c_void_p, c_void_p, _n, POINTER(_n)),
+    "srm_session_open": (_h, POINTER(Message), _n, _o), "srm_session_open_ids": (_h, c_void_p, _n, _o), "srm_session_append": (_h, c_void_p, _n),
+    "srm_session_set_answer": (_h, _s, _n), "srm_session_score": (_h, POINTER(c_float)), "srm_session_length": (_h, POINTER(_n)),
+    "srm_session_fork": (_h, _o), "srm_session_close": (_h,),
+    "srm_score_tokens": (_h, POINTER(Input), c_int32, c_void_p, c_void_p, _n, POINTER(_n)),
     "srm_explain": (_h, POINTER(Input), c_int32, c_int32, *_text_out),
     "srm_encode": (_h, POINTER(Input), c_void_p, _n, POINTER(_n), POINTER(_n), POINTER(_n)),
     "srm_hidden_states": (_h, POINTER(Input), c_int32, c_void_p, _n, POINTER(_n), POINTER(_n)),
