@@ -34,6 +34,7 @@ internal sealed class BenchCommand : CliCommand
             VariantChoice.Option, CommonOptions.MaxBatchTokens);
         this.AddAll(_plot, CommonOptions.Json);
         Add(new BenchOpsCommand("ops", session));
+        Add(new BenchTrafficCommand(session));
         Add(new BenchCompareCommand(session));
     }
 

@@ -68,7 +68,7 @@ public sealed class SessionTests(TinyReward tiny)
     }
 
     [Fact]
-    public void Sessions_and_calls_that_share_a_batch_lean_on_each_other_and_keep_their_bits()
+    public async Task Sessions_and_calls_that_share_a_batch_lean_on_each_other_and_keep_their_bits()
     {
         using var world = new Alone(tiny, "gemma2");
         int[] prompt = [.. Enumerable.Range(0, 20)];
@@ -87,9 +87,9 @@ public sealed class SessionTests(TinyReward tiny)
             second = two.ScoreAsync();
             third = world.Scorer.ScoreAllAsync([world.Input([.. prompt, 1, 2, 3, 6])]);
         }
-        Assert.Equal(world.Of([.. prompt, 1, 2, 3, 4]), first.Result);
-        Assert.Equal(world.Of([.. prompt, 1, 2, 3, 5]), second.Result);
-        Assert.Equal(world.Of([.. prompt, 1, 2, 3, 6]), third.Result[0].Score);
+        Assert.Equal(world.Of([.. prompt, 1, 2, 3, 4]), await first);
+        Assert.Equal(world.Of([.. prompt, 1, 2, 3, 5]), await second);
+        Assert.Equal(world.Of([.. prompt, 1, 2, 3, 6]), (await third)[0].Score);
         Assert.Equal(1, world.Backbone.Counts.Batches - before);
         one.Append(9);
         two.Append(9);
@@ -118,7 +118,7 @@ public sealed class SessionTests(TinyReward tiny)
     public void Refuses_what_no_session_can_do()
     {
         using var world = new Alone(tiny, "gemma2");
-        var session = world.Scorer.OpenSession([]);
+        var session = world.Scorer.OpenSession(ReadOnlySpan<int>.Empty);
         World.Refuses(() => session.Score(), "no tokens");
         World.Refuses(() => session.Append(1, 5000), "5000", "vocabulary");
         World.Refuses(() => session.Append(new int[world.Backbone.Config.NCtx + 1]), "context");
