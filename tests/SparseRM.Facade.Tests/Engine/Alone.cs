@@ -12,7 +12,7 @@ internal sealed class Alone : IDisposable
 
     public Alone(TinyReward tiny, string family, ReadOutPosition position = ReadOutPosition.Last, BackboneOptions? options = null, int heads = 1)
     {
-        options ??= World.Backbone;
+        options = (options ?? World.Backbone) with { IsShared = false }; // counts are this test's alone
         _lonely = tiny.Backbone(family, options with { PrefixCacheBytes = 0, Threads = 1, MaxBatchTokens = 1 });
         Backbone = tiny.Backbone(family, options);
         Reward = TinyReward.Reward(_lonely, position: position, heads: heads);

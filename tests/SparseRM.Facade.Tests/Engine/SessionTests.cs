@@ -118,7 +118,7 @@ public sealed class SessionTests(TinyReward tiny)
     public void Refuses_what_no_session_can_do()
     {
         using var world = new Alone(tiny, "gemma2");
-        var session = world.Scorer.OpenSession([]);
+        var session = world.Scorer.OpenSession(ReadOnlySpan<int>.Empty);
         World.Refuses(() => session.Score(), "no tokens");
         World.Refuses(() => session.Append(1, 5000), "5000", "vocabulary");
         World.Refuses(() => session.Append(new int[world.Backbone.Config.NCtx + 1]), "context");
