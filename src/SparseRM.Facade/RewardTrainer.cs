@@ -245,7 +245,8 @@ public sealed class RewardTrainer : IDisposable
     private void EncodeBlocks(
         PreferenceStates states, IReadOnlyList<int> rows, BlockEncoder encode, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var stage = states.AreKept ? new StageProgress(progress, "encoding states", rows.Count) : null;
+        const string Stage = "encoding states";
+        var stage = states.AreKept ? new StageProgress(progress, Stage, rows.Count) : null;
         DeviceBuffer? sent = null;
         int done = 0;
         try
@@ -253,8 +254,8 @@ public sealed class RewardTrainer : IDisposable
             states.Read(rows, (numbers, block, onBackend) =>
             {
                 Backbone.Engine.Use(() => encode(_encoder ??= new SaeEncoder(Backbone.Backend, _sae!), numbers, onBackend ?? Sent(block, ref sent)));
-                stage?.Report(done += numbers.Length); // where the states are computed, that is what takes the time, and it is told of
-            }, progress, cancel);
+                stage?.Report(done += numbers.Length); // where the states are computed, too, whoever computes them tells of it between batches
+            }, new NamedStage(progress, Stage), cancel);
         }
         finally
         {

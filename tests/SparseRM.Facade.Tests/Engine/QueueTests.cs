@@ -1,0 +1,215 @@
+using SparseRM.Engine;
+using SparseRM.Errors;
+using SparseRM.Facade.Tests.Models;
+using SparseRM.Models;
+using SparseRM.Tensors;
+
+namespace SparseRM.Facade.Tests.Engine;
+
+/// <summary>What waits before the backend: bounds, order, cancellation, deadlines, faults, and callers that come and go.</summary>
+public sealed class QueueTests(TinyReward tiny)
+{
+    private static int[] Text(int i) => [.. Enumerable.Range(0, 4 + i % 9).Select(t => (t * 7 + i) % 256)];
+
+    [Fact]
+    public async Task Every_one_of_many_callers_gets_the_bits_of_his_own_text()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        float[] expected = [.. Enumerable.Range(0, 200).Select(i => world.Of(Text(i)))];
+        var threads = Enumerable.Range(0, 32).Select(caller => Task.Run(() =>
+        {
+            for (int i = caller; i < expected.Length; i += 32) Assert.Equal(expected[i], world.Scorer.ScoreIds(Text(i)));
+        }));
+        var awaited = Enumerable.Range(0, 200).Select(async i =>
+            Assert.Equal(expected[i], (await world.Scorer.ScoreAllAsync([world.Input(Text(i))]))[0].Score));
+        await Task.WhenAll([.. threads, .. awaited]);
+        Assert.Equal((0, 0L), (world.Backbone.Counts.WaitingRequests, world.Backbone.Counts.WaitingTokens));
+    }
+
+    [Fact]
+    public async Task Calls_that_wait_together_run_together()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        long before = world.Backbone.Counts.Batches;
+        Task<IReadOnlyList<ScoreResult>>[] calls;
+        using (world.Backbone.Engine.Hold()) calls = [.. Enumerable.Range(0, 20).Select(i => world.Scorer.ScoreAllAsync([world.Input(Text(i))]))];
+        await Task.WhenAll(calls);
+        Assert.Equal(1, world.Backbone.Counts.Batches - before);
+    }
+
+    [Fact]
+    public async Task One_text_whose_state_is_NaN_fails_alone_among_strangers()
+    {
+        const int DModel = 192, Bad = 300;
+        using var model = WeightEdits.Changed("model.embed_tokens.weight", values => values[(Bad * DModel) + 7] = float.NaN);
+        using var backbone = Backbone.Open(World.Backbone with { Model = model.Path, IsShared = false, PrefixCacheBytes = 1 << 20 }, 1);
+        using var scorer = backbone.Attach(TinyReward.Reward(backbone));
+        float[] alone = [.. Enumerable.Range(0, 30).Select(i => scorer.ScoreIds([2, 5 + i, 9]))];
+        Task<IReadOnlyList<ScoreResult>>[] calls;
+        using (backbone.Engine.Hold())
+            calls = [.. Enumerable.Range(0, 30).Select(i => scorer.ScoreAllAsync([backbone.Encoder.EncodeIds(i == 17 ? new[] { 2, Bad, 9 } : [2, 5 + i, 9])]))];
+        for (int i = 0; i < 30; i++)
+        {
+            var result = (await calls[i])[0];
+            if (i != 17) Assert.Equal((alone[i], null), (result.Score, result.Error));
+            else Assert.True(float.IsNaN(result.Score) && result.Error is SparseRMException { Kind: ErrorKind.Numeric or ErrorKind.Model });
+        }
+    }
+
+    [Fact]
+    public async Task A_call_is_cancelled_while_it_waits_and_the_others_are_served()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        using var source = new CancellationTokenSource();
+        Task<IReadOnlyList<ScoreResult>> cancelled, served;
+        using (world.Backbone.Engine.Hold())
+        {
+            cancelled = world.Scorer.ScoreAllAsync([world.Input(Text(1))], null, source.Token);
+            served = world.Scorer.ScoreAllAsync([world.Input(Text(2))]);
+            source.Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+            Assert.Equal(1, world.Backbone.Counts.WaitingRequests);
+        }
+        Assert.Equal(world.Of(Text(2)), (await served)[0].Score);
+    }
+
+    [Fact]
+    public async Task A_deadline_passes_in_time_also_while_the_backend_is_busy()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        using (world.Backbone.Engine.Hold())
+        {
+            var late = await Assert.ThrowsAsync<DeadlineException>(
+                () => world.Scorer.ScoreAllAsync([world.Input(Text(1))], new ScoreOptions { Deadline = TimeSpan.FromMilliseconds(20) }));
+            Assert.Equal(ErrorKind.Deadline, late.Kind);
+            Assert.Contains("20 ms", late.Message, StringComparison.Ordinal);
+        }
+        Assert.Equal(world.Of(Text(1)), world.Scorer.ScoreIds(Text(1)));
+    }
+
+    [Fact]
+    public async Task A_full_queue_refuses_by_requests_and_by_tokens_and_takes_again_later()
+    {
+        foreach (var bounds in new[] { new QueueOptions { MaxRequests = 2 }, new QueueOptions { MaxTokens = 9 } })
+        {
+            using var world = new Alone(tiny, "gemma2", options: World.Backbone with { Queue = bounds });
+            Task<IReadOnlyList<ScoreResult>>[] waiting;
+            using (world.Backbone.Engine.Hold())
+            {
+                waiting = [.. Enumerable.Range(0, 2).Select(_ => world.Scorer.ScoreAllAsync([world.Input([1, 2, 3, 4])]))];
+                var full = await Assert.ThrowsAsync<QueueFullException>(() => world.Scorer.ScoreAllAsync([world.Input([1, 2])]));
+                Assert.Equal(ErrorKind.Full, full.Kind);
+            }
+            await Task.WhenAll(waiting);
+            Assert.Equal(world.Of([1, 2]), world.Scorer.ScoreIds([1, 2]));
+        }
+    }
+
+    [Fact]
+    public async Task What_is_interactive_goes_before_what_is_bulk()
+    {
+        using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 16 });
+        var order = new List<Priority>();
+        Task Run(Priority priority, int i) =>
+            world.Backbone.Engine.RunAsync(new Recording([.. Enumerable.Range(i, 16)], order) { Priority = priority }, null, default);
+        Task[] calls;
+        using (world.Backbone.Engine.Hold()) calls = [Run(Priority.Bulk, 0), Run(Priority.Bulk, 20), Run(Priority.Interactive, 40)];
+        await Task.WhenAll(calls);
+        Assert.Equal([Priority.Interactive, Priority.Bulk, Priority.Bulk], order);
+    }
+
+    /// <summary>Says when its states are there, on the thread that owns the backend.</summary>
+    private sealed class Recording(int[] ids, List<Priority> order) : ForwardRequest([new TokenSequence(ids, ReadOut.At(ids.Length - 1))], [0])
+    {
+        public override int[] Layers { get; } = [1];
+
+        public override object Consumer => this;
+
+        public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts) => order.Add(Priority);
+    }
+
+    [Fact]
+    public async Task What_waits_when_all_is_disposed_hears_that_it_is_closed()
+    {
+        var world = new Alone(tiny, "gemma2");
+        Task<IReadOnlyList<ScoreResult>> waiting;
+        Task closing;
+        using (world.Backbone.Engine.Hold())
+        {
+            waiting = world.Scorer.ScoreAllAsync([world.Input(Text(1))]);
+            var engine = world.Backbone.Engine;
+            closing = Task.Run(engine.Dispose);
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
+        }
+        await closing;
+        Assert.Throws<ObjectDisposedException>(() => world.Scorer.ScoreIds(Text(1)));
+    }
+
+    [Fact]
+    public void A_callback_of_progress_may_score_and_may_throw()
+    {
+        using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 8 });
+        TokenSequence[] texts = [.. Enumerable.Range(0, 12).Select(i => world.Input(Text(i)).ReadAt(ReadOutPosition.Last))];
+        float expected = world.Of(Text(3));
+        int calls = 0;
+        float[] scores = world.Scorer.ScoreBatch(texts, new Reports(_ =>
+        {
+            calls++;
+            Assert.Equal(expected, world.Scorer.ScoreIds(Text(3)));
+        }));
+        Assert.True(calls > 1);
+        Assert.Equal(expected, scores[3]);
+        Assert.Throws<InvalidDataException>(() => world.Scorer.ScoreBatch(texts, new Reports(progress =>
+        {
+            if (progress.Done > 0) throw new InvalidDataException();
+        })));
+        Assert.Equal(0, world.Backbone.Counts.WaitingRequests);
+        Assert.Equal(expected, world.Scorer.ScoreIds(Text(3)));
+    }
+
+    [Fact]
+    public async Task Callers_that_score_cancel_and_attach_at_random_never_wait_for_ever()
+    {
+        using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 24, PrefixCacheBytes = 600_000 });
+        float[] expected = [.. Enumerable.Range(0, 40).Select(i => world.Of(Text(i)))];
+        var callers = Enumerable.Range(0, 8).Select(caller => Task.Run(async () =>
+        {
+            var random = new Random(caller);
+            for (int round = 0; round < 120; round++)
+            {
+                int i = random.Next(expected.Length);
+                using var source = new CancellationTokenSource();
+                switch (random.Next(5))
+                {
+                    case 0:
+                        Assert.Equal(expected[i], world.Scorer.ScoreIds(Text(i)));
+                        break;
+                    case 1:
+                        var call = world.Scorer.ScoreAllAsync([world.Input(Text(i))], new ScoreOptions { Priority = (Priority)random.Next(2) }, source.Token);
+                        if (random.Next(2) == 0) await source.CancelAsync();
+                        try
+                        {
+                            Assert.Equal(expected[i], (await call)[0].Score);
+                        }
+                        catch (OperationCanceledException)
+                        {
+                            Assert.True(source.IsCancellationRequested);
+                        }
+                        break;
+                    case 2:
+                        using (var other = world.Backbone.Attach(world.Reward)) Assert.Equal(expected[i], other.ScoreIds(Text(i)));
+                        break;
+                    case 3:
+                        using (var session = world.Scorer.OpenSession(Text(i).AsSpan())) Assert.Equal(expected[i], await session.ScoreAsync());
+                        break;
+                    default:
+                        var texts = Enumerable.Range(0, 6).Select(k => world.Input(Text((i + k) % 40)).ReadAt(ReadOutPosition.Last)).ToArray();
+                        Assert.Equal(expected[i], world.Scorer.ScoreBatch(texts)[0]);
+                        break;
+                }
+            }
+        }));
+        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal(0, world.Backbone.Counts.WaitingRequests);
+    }
+}
