@@ -16,7 +16,7 @@ public sealed class ServeTests
         Cli.Run("serve").Failed(2, "--model and --reward, or --demo");
         Cli.Run("serve", "--demo", "--model", "x").Failed(2, "--demo serves its own model");
         Cli.Run("serve", "--demo", "--listen", "8000").Failed(2, "--listen: '8000'");
-        Cli.Run("serve", "--demo", "--listen", "0.0.0.0:0").Failed(1, "can be reached from other machines");
+        Cli.Run("serve", "--demo", "--listen", "0.0.0.0:0").Failed(2, "can be reached from other machines");
         Cli.Run("serve", "--model", "x", "--reward", "a=").Failed(2, "neither a file nor NAME=FILE");
     }
 
@@ -87,11 +87,11 @@ public sealed class ServeTests
                     continue;
                 }
                 served._client.BaseAddress = new Uri(line[(line.IndexOf(" at http", StringComparison.Ordinal) + 4)..]);
-                served._process.ErrorDataReceived += (_, said) =>
+                _ = Task.Run(() =>
                 {
-                    lock (served._said) served._said.AppendLine(said.Data);
-                };
-                served._process.BeginErrorReadLine();
+                    while (served._process.StandardError.ReadLine() is { } later)
+                        lock (served._said) served._said.AppendLine(later);
+                });
                 return served;
             }
             throw new InvalidOperationException(served._said.ToString());
