@@ -46,7 +46,7 @@ Task("Pack").Does(() =>
     Run("python3", $"src/SparseRM.Packages/pack.py {version} artifacts/capi-Release/libsparserm.so artifacts");
     foreach (string project in new[] { "Ilgpu", "Demo" }) Run("dotnet", $"build src/SparseRM.{project} -c Release");
     Run("dotnet", $"publish {Cli} -c Release -r linux-x64 --self-contained false -o artifacts/tool");
-    string properties = $"version={version};tokenizers={Package("Microsoft.ML.Tokenizers")};protobuf={Package("Google.Protobuf")};"
+    string properties = $"configuration=Release;version={version};tokenizers={Package("Microsoft.ML.Tokenizers")};protobuf={Package("Google.Protobuf")};"
         + $"parquet={Package("ParquetSharp")};ilgpu={Package("ILGPU")}";
     string source = System.IO.Path.GetFullPath("src");
     foreach (string id in new[] { "SparseRM", "SparseRM.Ilgpu", "SparseRM.Demo", "SparseRM.Tool" })

@@ -166,8 +166,8 @@ internal static unsafe partial class Exports
                 1 => Priority.Interactive,
                 _ => throw new CallException(Status.Usage, $"the option priority is {options->Priority}; give 0 (bulk) or 1 (interactive)"),
             },
-            // A deadline that is shorter than the clock's step is over at once.
-            Deadline = ms == 0 ? null : TimeSpan.FromTicks(Math.Max(1, (long)(ms * TimeSpan.TicksPerMillisecond))),
+            // One that is shorter than the clock's step is over at once.
+            Deadline = ms == 0 ? null : TimeSpan.FromTicks((long)(ms * TimeSpan.TicksPerMillisecond)),
             Aggregate = Reading.OptionalText(options->Aggregate, "the option aggregate") is { } aggregate ? ScoreAggregate.Parse(aggregate) : null,
             Doubt = options->Doubt != 0,
             Novelty = options->Novelty != 0,

@@ -163,8 +163,9 @@ public sealed class RewardScorer : IDisposable
     }
 
     /// <summary>A session for answers to a prompt: <see cref="ScoringSession.SetAnswer"/> sets the text, and forks share the prompt.</summary>
-    /// <param name="prompt">The dialogue before the answer.</param>
-    public ScoringSession OpenSession(IReadOnlyList<Message> prompt) => new(this, [.. prompt]);
+    /// <param name="prompt">The dialogue before the answer; none for a session of token ids.</param>
+    [System.Runtime.CompilerServices.OverloadResolutionPriority(1)] // what `new("user", text)` means in a list
+    public ScoringSession OpenSession(IReadOnlyList<Message> prompt) => new(this, prompt.Count == 0 ? null : [.. prompt]);
 
     /// <summary>A session for token ids: those of the prompt, which may be none; <see cref="ScoringSession.Append"/> adds the answer's.</summary>
     /// <exception cref="SparseRMException">An id is outside the vocabulary, or there are more than the model's context.</exception>

@@ -36,8 +36,8 @@ def wheel(version: str, library: Path, output: Path) -> Path:
         (BINDINGS / "python" / "README.md").read_text(),
     ]).encode()
     files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: sparserm\nRoot-Is-Purelib: false\nTag: {TAG}\n".encode()
-    for name in ("LICENSE", "THIRD-PARTY-NOTICES.md"):
-        files[f"{info}/licenses/{name}"] = (ROOT / name).read_bytes()
+    for path in (ROOT / "LICENSE", SOURCE / "THIRD-PARTY-NOTICES.md"):
+        files[f"{info}/licenses/{path.name}"] = path.read_bytes()
     record = [f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')},{len(data)}" for name, data in files.items()]
     files[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
     path = output / f"sparserm-{version}-{TAG}.whl"
@@ -74,7 +74,7 @@ def tarball(version: str, library: Path, output: Path) -> Path:
         "demo/reward.safetensors": reward(library, output).read_bytes(),
         "README.md": (BINDINGS / "README.md").read_bytes(),
         "LICENSE": (ROOT / "LICENSE").read_bytes(),
-        "THIRD-PARTY-NOTICES.md": (ROOT / "THIRD-PARTY-NOTICES.md").read_bytes(),
+        "THIRD-PARTY-NOTICES.md": (SOURCE / "THIRD-PARTY-NOTICES.md").read_bytes(),
     }
     for path in sorted((MINIWORLD / "model").iterdir()):
         files[f"demo/model/{path.name}"] = path.read_bytes()

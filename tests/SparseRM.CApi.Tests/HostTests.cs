@@ -24,6 +24,13 @@ public class HostTests(Library library)
     }
 
     [Fact]
+    public void A_model_that_shrinks_or_vanishes_is_an_error_and_the_host_lives()
+    {
+        using var copy = TemporaryFolder.CopyOf(Library.Model);
+        library.RunProgram("shrink.c", copy.Path, library.Reward).Succeeded();
+    }
+
+    [Fact]
     public void Valgrind_finds_nothing_in_the_C_example()
     {
         string valgrind = Tool.Find("valgrind", "whether the C example reads or writes what it must not stays unknown");

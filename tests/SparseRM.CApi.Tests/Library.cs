@@ -27,7 +27,7 @@ public sealed class Library : IDisposable
     private readonly Lazy<string> _library;
     private readonly Lazy<string> _reward;
 
-    public Library() => (_library, _reward) = (new(Publish), new(Fit));
+    public Library() => (_library, _reward, Packed) = (new(Publish), new(Fit), new Packed(this));
 
     public static string Model => SharedData.MiniWorld("model");
 
@@ -57,7 +57,9 @@ public sealed class Library : IDisposable
         bool isC = source.EndsWith(".c", StringComparison.Ordinal);
         string compiler = Tool.Find(isC ? "gcc" : "g++", $"whether {(isC ? "C" : "C++")} programs compile against the header stays unknown");
         string program = Temporary($"{Path.GetFileNameWithoutExtension(source)}-{(isC ? "c" : "cpp")}");
-        string[] language = isC ? ["-std=c99", "-pedantic", "-D_GNU_SOURCE"] : ["-std=c++20"];
+        // dlsym, which one program needs, is beyond pedantic C99; what is shipped is not.
+        string[] strict = source.StartsWith(Bindings(), StringComparison.Ordinal) ? ["-pedantic"] : ["-D_GNU_SOURCE"];
+        string[] language = [isC ? "-std=c99" : "-std=c++20", .. strict];
         Run(compiler, [.. language, "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I", Include, "-I", Bindings("cpp"), source, "-o", program,
             "-L", Folder, "-lsparserm", $"-Wl,-rpath,{Folder}", "-lm", "-lpthread", "-ldl"]).Succeeded();
         return program;
@@ -86,7 +88,14 @@ public sealed class Library : IDisposable
         return new Finished(process.ExitCode, output.Result, error.Result);
     }
 
-    public void Dispose() => _folder.Dispose();
+    /// <summary>What is made of it to be installed.</summary>
+    internal Packed Packed { get; }
+
+    public void Dispose()
+    {
+        Packed.Dispose();
+        _folder.Dispose();
+    }
 
     private static string Publish()
     {

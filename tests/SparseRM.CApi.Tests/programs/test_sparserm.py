@@ -76,7 +76,7 @@ class Scores(unittest.TestCase):
         explanation = self.reward.explain((PROMPT, "Three."), directions=3, tokens=2)
         directions = explanation["components"][0]["directions"]
         self.assertEqual((3, 2), (len(directions), len(directions[0]["tokens"])))
-        self.assertEqual([2, 1], [len(self.reward.score_tokens((PROMPT, "It is so. Three."), each=each)[0]) for each in ("sentence", "step")])
+        self.assertEqual([3, 1], [len(self.reward.score_tokens((PROMPT, "It is so. Three."), each=each)[0]) for each in ("sentence", "step")])
         self.assertRaises(ValueError, lambda: self.reward.score_tokens((PROMPT, "Three."), each="word"))
         with self.reward.backbone as backbone, backbone.open_sae(SAE) as sae:
             self.assertEqual(192, backbone.describe()["d_model"])

@@ -17,7 +17,7 @@ public sealed class PreferenceStatesTests : IDisposable
         Assert.Equal([(0, 1, 0), (2, 3, 1), (4, 5, 2)], states.Pairs());
         float[] alone = backbone.ReadStates([World.Last(backbone, World.Dialogues(data)[3])], 4);
         float[] read = [];
-        states.Read([3], (_, block) => read = block.ToArray());
+        states.Read([3], (_, block, _) => read = block.ToArray());
         TensorAssert.SameBits(alone, read);
         var scores = states.Scores(row => row);
         Assert.Equal([2f], scores[1].Chosen);
