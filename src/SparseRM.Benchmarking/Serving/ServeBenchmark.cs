@@ -107,8 +107,8 @@ public static class ServeBenchmark
         int[] lengths = [.. Enumerable.Range(0, Answers).Select(i => scorer.Encode([new Message("user", prompt), new Message("assistant", $"{i}")]).Ids.Length)];
         await Task.WhenAll(Enumerable.Range(0, Answers).Select(i => server.Post(Body(new JsonObject { ["prompt"] = prompt, ["response"] = $"{i}" })))).ConfigureAwait(false);
         long after = await server.Metric("sparserm_computed_tokens_total").ConfigureAwait(false);
-        int[] first = scorer.Encode([new Message("user", prompt), new Message("assistant", "0")]).Ids.ToArray(), second = scorer.Encode([new Message("user", prompt), new Message("assistant", "1")]).Ids.ToArray();
-        return (lengths.Sum(), after - before, first.Zip(second).TakeWhile(pair => pair.First == pair.Second).Count());
+        int[] Ids(string answer) => scorer.Encode([new Message("user", prompt), new Message("assistant", answer)]).Ids.ToArray();
+        return (lengths.Sum(), after - before, Ids("0").Zip(Ids("1")).TakeWhile(pair => pair.First == pair.Second).Count());
     }
 
     private static byte[] Body(JsonObject body) => System.Text.Encoding.UTF8.GetBytes(body.ToJsonString());

@@ -66,7 +66,7 @@ internal sealed class ServeCommand : CliCommand
         var server = await RewardServer.StartAsync(options, logging => Configure(logging, args), Session.Cancel);
         await using (server)
         {
-            Session.Messages.WriteLine($"serving {string.Join(", ", options.Rewards.Select(reward => reward.Name))} at {server.Address}");
+            Say($"serving {string.Join(", ", options.Rewards.Select(reward => reward.Name))} at {server.Address}");
             using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
@@ -76,6 +76,19 @@ internal sealed class ServeCommand : CliCommand
             using var registration = Session.Cancel.Register(stop.SetResult);
             await stop.Task;
             await server.StopAsync();
+        }
+    }
+
+    /// <summary>That nobody can be told, since a disk is full, is no reason to stop.</summary>
+    private void Say(string line)
+    {
+        try
+        {
+            Session.Messages.WriteLine(line);
+        }
+        catch (IOException)
+        {
+            // The server goes on.
         }
     }
 

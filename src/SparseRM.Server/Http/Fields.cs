@@ -84,7 +84,9 @@ internal static class Fields
         {
             bool known = false;
             foreach (string name in names) known |= member.NameEquals(name);
-            if (!known) throw new Fault(FaultKind.Field, $"{(field.Length == 0 ? "the request" : field)} has an unknown field '{member.Name}'; known are {string.Join(", ", names)}", member.Name);
+            if (known) continue;
+            throw new Fault(FaultKind.Field,
+                $"{(field.Length == 0 ? "the request" : field)} has an unknown field '{member.Name}'; known are {string.Join(", ", names)}", member.Name);
         }
     }
 

@@ -94,7 +94,8 @@ internal sealed class DriftAudit
         {
             int unusual = _unusual.Count(found => found);
             double bound = Tails.NormalBound(FalseAlarms / Math.Max(1, _directions.Length));
-            var shifts = _directions.Where(direction => direction.IsKnown).Select(direction => (direction.Name, direction.Shift)).OrderByDescending(shift => Math.Abs(shift.Shift)).Take(8).ToArray();
+            var shifts = _directions.Where(direction => direction.IsKnown).Select(direction => (direction.Name, direction.Shift))
+                .OrderByDescending(shift => Math.Abs(shift.Shift)).Take(8).ToArray();
             return new DriftReport(_seen, _unusual.Count, unusual, _unusual.Count == Window && Tails.Binomial(Window, 1 - Unusual, unusual) < FalseAlarms,
                 shifts, shifts.Length > 0 && Math.Abs(shifts[0].Shift) > bound);
         }

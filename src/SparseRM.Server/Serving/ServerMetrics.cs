@@ -81,7 +81,8 @@ internal sealed class ServerMetrics
         foreach (var (kind, count) in _failures.OrderBy(entry => entry.Key, StringComparer.Ordinal)) text.Line($"kind=\"{kind}\"", Volatile.Read(ref count.Value));
         text.Of("sparserm_scores_total", "counter", "Inputs with a score.").Line("", Volatile.Read(ref _scores));
         text.Of("sparserm_scored_tokens_total", "counter", "Tokens of inputs with a score.").Line("", Volatile.Read(ref _tokens));
-        text.Of("sparserm_reloads_total", "counter", "Reward files read again, by result.").Line("result=\"done\"", Volatile.Read(ref _reloads)).Line("result=\"failed\"", Volatile.Read(ref _failedReloads));
+        text.Of("sparserm_reloads_total", "counter", "Reward files read again, by result.")
+            .Line("result=\"done\"", Volatile.Read(ref _reloads)).Line("result=\"failed\"", Volatile.Read(ref _failedReloads));
         WriteLatencies(text);
         EngineMetrics.Write(text, registry);
         return text.ToString();

@@ -81,7 +81,10 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
         string At(string name) => field.Length == 0 ? name : $"{field}.{name}";
         string[] given = [.. ((string[])["prompt", "messages", "text", "ids"]).Where(name => input.Has(name))];
         if (given.Length != 1)
-            throw new Fault(FaultKind.Field, $"{(field.Length == 0 ? "the request" : field)} needs one of prompt, messages, text and ids{(given.Length == 0 ? "" : $", but has {string.Join(" and ", given)}")}", field);
+        {
+            string found = given.Length == 0 ? "" : $", but has {string.Join(" and ", given)}";
+            throw new Fault(FaultKind.Field, $"{(field.Length == 0 ? "the request" : field)} needs one of prompt, messages, text and ids{found}", field);
+        }
         var arguments = input.Has("template_arguments", out var passed) ? new JsonFields(passed.Object(At("template_arguments"))) : null;
         var value = input.GetProperty(given[0]);
         switch (given[0])
@@ -129,6 +132,7 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
     {
         if (!input.Has("answer", out var span)) return null;
         int[] bounds = span.Ids(field);
-        return bounds.Length == 2 ? (bounds[0], bounds[1]) : throw new Fault(FaultKind.Field, $"{field} has {bounds.Length} numbers, expected the answer's first index and one past its last", field);
+        return bounds.Length == 2 ? (bounds[0], bounds[1])
+            : throw new Fault(FaultKind.Field, $"{field} has {bounds.Length} numbers, expected the answer's first index and one past its last", field);
     }
 }

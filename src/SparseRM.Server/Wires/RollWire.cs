@@ -18,7 +18,9 @@ internal static class RollWire
     private static Task SubmitAsync(WireCall call)
     {
         var request = call.Request;
-        double? seconds = request.Has("timeout", out var timeout) ? timeout.ValueKind == JsonValueKind.Number ? timeout.GetDouble() : throw Fields.Not(timeout, "timeout", "a number of seconds") : null;
+        double? seconds = null;
+        if (request.Has("timeout", out var timeout))
+            seconds = timeout.ValueKind == JsonValueKind.Number ? timeout.GetDouble() : throw Fields.Not(timeout, "timeout", "a number of seconds");
         var work = new ScoreWork([SlimeWire.Item(request)])
         {
             Priority = Priority.Bulk,

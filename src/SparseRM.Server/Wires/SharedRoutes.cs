@@ -11,7 +11,8 @@ internal static class SharedRoutes
     [
         new("POST", "/classify", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmClassifyWire.AnswerAsync(call) : SglangWire.ClassifyAsync(call))
         {
-            Tell = call => Tell(call, call.Request.Has("input") || call.Request.Has("messages") || !(call.Request.Has("text") || call.Request.Has("input_ids")), "sglang", ErrorShapes.Sglang),
+            Tell = call => Tell(call, call.Request.Has("input") || call.Request.Has("messages") || !(call.Request.Has("text") || call.Request.Has("input_ids")),
+                "sglang", ErrorShapes.Sglang),
         },
         new("POST", "/score", "vllm", ErrorShapes.OpenAi, VllmScoreWire.AnswerAsync),
         new("POST", "/v1/score", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmScoreWire.AnswerAsync(call) : SglangOpenAiWire.ScoreAsync(call))

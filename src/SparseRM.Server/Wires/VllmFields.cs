@@ -77,7 +77,8 @@ internal static class VllmFields
     {
         if (request.Has("chat_template"))
         {
-            throw new Fault(FaultKind.Field, "Chat template is passed with request, but templates come from the model's owner only. Refused request with untrusted chat template.", "chat_template");
+            const string Why = "Chat template is passed with request, but templates come from the model's owner only. Refused request with untrusted chat template.";
+            throw new Fault(FaultKind.Field, Why, "chat_template");
         }
         foreach (string name in (ReadOnlySpan<string>)["add_generation_prompt", "continue_final_message"])
             if (request.Bool(name) == true) throw Refused(name, "a reward reads a finished answer; leave it out");

@@ -135,9 +135,8 @@ def failures():
     """What each client does where there is no score: it raises, or gives NaN where its trainer drops the sample."""
     from sparserm import areal, server, slime
 
-    areal.TIMEOUT = 1.0
-    slime._servers.append(server.RewardServer(url, timeout=1.0))
-    client = server.RewardServer(url, timeout=1.0)
+    slime._servers.append(server.RewardServer(url, timeout=30))
+    client = server.RewardServer(url, timeout=30)
     turn = [{"role": "user", "content": prompt}]
     bad = "\ud800"
 
