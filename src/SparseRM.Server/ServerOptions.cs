@@ -36,6 +36,9 @@ public sealed record ServerOptions
     /// <summary>Scored texts that the page may open again; 0 keeps none.</summary>
     public int Keep { get; init; }
 
+    /// <summary>What the page shows when it is opened: a prompt with two answers; null leaves it empty.</summary>
+    public PageExample? Example { get; init; }
+
     /// <summary>Whether logs may hold texts.</summary>
     public bool LogTexts { get; init; }
 

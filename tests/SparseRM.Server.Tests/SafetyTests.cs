@@ -131,6 +131,22 @@ public class SafetyTests(Rewards rewards)
     }
 
     [Fact]
+    public async Task A_client_that_closes_its_half_is_taken_for_gone_and_costs_nobody_else()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            using var socket = rewards.Server.Connect();
+            socket.ReceiveTimeout = 20_000;
+            socket.Send(Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/1.1\r\nHost: x\r\nContent-Length: {Good.Length}\r\n\r\n{Good}"));
+            socket.Shutdown(SocketShutdown.Send);
+            // A whole answer, or none: the connection is closed in time.
+            string head = ReadHead(socket);
+            Assert.True(head.Length == 0 || head.StartsWith("HTTP/1.1 200", StringComparison.Ordinal), head);
+        }
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"), (await rewards.Server.Post("/v1/rewards", Good)).Ok.GetProperty("results")[0].GetProperty("score"));
+    }
+
+    [Fact]
     public async Task TLS_is_served_from_PEM_files()
     {
         using var folder = new TemporaryFolder();

@@ -36,6 +36,7 @@ internal sealed class BenchCommand : CliCommand
         Add(new BenchOpsCommand("ops", session));
         Add(new BenchTrafficCommand(session));
         Add(new BenchCompareCommand(session));
+        Add(new BenchServeCommand(session));
     }
 
     protected override void Run(ParseResult args)

@@ -11,12 +11,14 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm encode</c>: an SAE's activations and reconstruction of given states.</summary>
 internal sealed class EncodeCommand : CliCommand
 {
+    private const string Usual = "x";
+
     private readonly Option<string> _sae = Choices.Text("--sae", "an SAE's folder, file or hub id, of any known format", "PATH", required: true);
     private readonly Option<string> _input = Choices.Text("--input", "safetensors with residual states [n, d_in], such as activations writes; - is standard input", "FILE", required: true);
     private readonly Option<string> _output = Choices.Text("--output", "safetensors with feature_acts [n, d_sae] and recon [n, d_in], under NAME. where several tensors are encoded; - is standard output", "FILE", required: true);
     private readonly Option<string[]> _tensors = new("--tensor")
     {
-        Description = "the tensor to encode; may be given several times (default: every tensor [n, d_in])",
+        Description = "the tensor to encode; may be given several times (default: x where there is one, else every tensor [n, d_in])",
         HelpName = "NAME",
         AllowMultipleArgumentsPerToken = false,
     };
@@ -93,6 +95,7 @@ internal sealed class EncodeCommand : CliCommand
         string[] all = [.. file.Names.Order(StringComparer.Ordinal)];
         if (names.FirstOrDefault(name => !all.Contains(name)) is { } missing)
             throw new ModelFormatException(path, $"has no tensor \"{missing}\"; it has {Shown(file, all)}");
+        if (names.Length == 0 && all.Contains(Usual)) names = [Usual];
         string[] fitting = names.Length > 0 ? [.. names.Distinct()] : [.. all.Where(name => file.Take(name).Shape is [_, var width] && width == sae.DIn)];
         if (fitting.Length == 0) throw new ModelFormatException(path, $"has no tensor of shape [n, {sae.DIn}], the SAE's d_in; it has {Shown(file, all)}");
         return [.. fitting.Select(name =>

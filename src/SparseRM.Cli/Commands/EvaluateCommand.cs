@@ -61,7 +61,7 @@ internal sealed class EvaluateCommand : CliCommand
         Session.SayBackend(args, backbone.Description);
         data = FitSettings.LeaveOutBad(args, data, backbone, scorer.Position, Session);
         long before = backbone.Encoder.CutInputs;
-        var result = Advised(args, () => scorer.Evaluate(data, meter, Session.Cancel));
+        var result = FitSettings.Advised(args, () => scorer.Evaluate(data, meter, Session.Cancel));
         long cut = backbone.Encoder.CutInputs - before;
         Session.TellOfData(backbone, data, cut);
         return new Found(data, result, [], backbone.Description, cut);
@@ -75,24 +75,12 @@ internal sealed class EvaluateCommand : CliCommand
         foreach (string note in trainer.Notes) Session.Note(note);
         data = FitSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
         long before = trainer.Backbone.Encoder.CutInputs;
-        var states = Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
+        var states = FitSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
         long cut = trainer.Backbone.Encoder.CutInputs - before;
         Session.TellOfData(trainer.Backbone, data, cut);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var found = CrossValidation.Run(trainer, states, options, folds, args.GetValue(_group) != "item", meter, Session.Cancel);
         return new Found(data, found.Result, found.Folds, backend, cut);
-    }
-
-    private static T Advised<T>(ParseResult args, Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (DataFormatException error) when (error.Line > 0 && !args.GetValue(CommonOptions.SkipBad))
-        {
-            throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
-        }
     }
 
     private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)

@@ -52,7 +52,7 @@ internal sealed class FitCommand : CliCommand
             Session.SayBackend(args, trainer.Backbone.Description);
             data = FitSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
             long before = trainer.Backbone.Encoder.CutInputs;
-            var states = trainer.ReadStates(data, meter, Session.Cancel);
+            var states = FitSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
             Session.TellOfData(trainer.Backbone, data, trainer.Backbone.Encoder.CutInputs - before);
             var fitted = trainer.Fit(states, options, null, meter, Session.Cancel);
             (notes, warnings) = ([.. trainer.Notes], [.. trainer.Warnings, .. fitted.Warnings]);

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using SparseRM.Cli.Terminal;
+using SparseRM.Data;
 using SparseRM.Demo;
 using SparseRM.Server;
 
@@ -111,6 +112,7 @@ internal sealed class ServeCommand : CliCommand
             TlsKey = args.GetValue(_key),
             Rerank = args.GetValue(_wire),
             Keep = args.GetValue(_keep) ?? (demo ? 20 : 0),
+            Example = demo ? Example() : null,
             LogTexts = args.GetValue(_logTexts),
             LogRequests = args.GetValue(_logRequests),
             Limits = s_limits with
@@ -120,6 +122,13 @@ internal sealed class ServeCommand : CliCommand
                 Deadline = args.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(Math.Min(seconds, 86400)) : s_limits.Deadline,
             },
         };
+    }
+
+    /// <summary>The first test question of the demo, with its right and its wrong answer.</summary>
+    private static PageExample Example()
+    {
+        var item = PreferenceFile.Read(MiniWorldDemo.Pairs("truthfulness", "test"), new PreferenceReadOptions { Limit = 1 }).Items[0];
+        return new PageExample(item.Prompt[^1].Content!, item.Chosen[0][^1].Content!, item.Rejected[0][^1].Content!);
     }
 
     /// <summary>NAME=FILE, or a file that is called as it is named without its ending.</summary>

@@ -43,8 +43,9 @@ internal sealed class InputStart : IDisposable
     /// <summary>Passes over the lines that have results.</summary>
     public int GoBehind(KeptResults kept, bool keepBad)
     {
+        bool wasRead = _isRead;
         using var all = Rest();
-        _isRead = kept.Compare(all, Path, keepBad);
+        _isRead = kept.Compare(all, Path, keepBad) || (kept.Lines == 0 && wasRead);
         return 0;
     }
 

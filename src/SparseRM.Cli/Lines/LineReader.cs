@@ -5,7 +5,7 @@ namespace SparseRM.Cli.Lines;
 /// <summary>Reads and encodes lines ahead on a thread of its own, so that a waiting input costs no line that is there.</summary>
 internal sealed class LineReader : IDisposable
 {
-    private const int MaxLines = 1024;
+    private const int MaxLines = 2048;
     private const long MaxBytes = 64 << 20;
     private readonly BoundedQueue<ScoreLine> _ahead = new(MaxLines, MaxBytes);
     private readonly IEnumerator<ScoreInput> _lines;

@@ -12,7 +12,7 @@ namespace SparseRM.Cli.Lines;
 internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, string path, bool skipBad)
 {
     // Enough for batches to be full and beginnings to be shared; what is asked for beside scores has values of every token.
-    private const int WindowTokens = 1 << 17, WindowTokensWithStates = 1 << 13, FewLines = 8;
+    private const int WindowTokens = 1 << 16, WindowTokensWithStates = 1 << 13, FewLines = 8;
     private readonly ScoreLineWriter _writer = new(options, scorer.Reward.Components.Count > 1);
     private readonly MemoryStream _text = new();
     private bool NeedsStates => options.Explain is not null || options.Novelty || options.PerToken != PerToken.None;

@@ -188,6 +188,19 @@ internal static class FitSettings
         return data;
     }
 
+    /// <summary>Runs what encodes the data; a row that cannot be encoded is told with what the user may do.</summary>
+    public static T Advised<T>(ParseResult args, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (DataFormatException error) when (error.Line > 0 && !args.GetValue(CommonOptions.SkipBad))
+        {
+            throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
+        }
+    }
+
     private static Dictionary<string, string> ReadColumns(string? text)
     {
         var columns = new Dictionary<string, string>();

@@ -52,8 +52,26 @@ internal sealed class RequestPipeline(ServerParts parts)
         }
         using var body = await JsonDocument.ParseAsync(http.Request.Body, route.IsStrict ? _strict : _lenient, http.RequestAborted).ConfigureAwait(false);
         call.Body = body.RootElement;
+        route.Tell?.Invoke(call);
+        Bound(body.RootElement, 3);
         if (parts.Options.LogTexts) ServerLog.Body(parts.Log, route.Method, route.Path, body.RootElement.GetRawText());
         await route.Handle(call).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses long lists before anything is made of them; lists of numbers are ids, which the model's context bounds.</summary>
+    private void Bound(JsonElement value, int levels)
+    {
+        if (value.ValueKind == JsonValueKind.Object && levels > 0)
+        {
+            foreach (var member in value.EnumerateObject()) Bound(member.Value, levels);
+        }
+        else if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() is var count and > 0 && value[0].ValueKind != JsonValueKind.Number)
+        {
+            if (count > parts.Options.Limits.Items)
+                throw new Fault(FaultKind.TooMany, $"the request has {count} inputs, this server takes {parts.Options.Limits.Items}; send them in parts");
+            if (levels > 0)
+                foreach (var item in value.EnumerateArray()) Bound(item, levels - 1);
+        }
     }
 
     /// <returns>The status that the client saw.</returns>

@@ -8,6 +8,9 @@ namespace SparseRM.Server.Http;
 /// <param name="Handle">Reads the body, scores, writes the answer.</param>
 internal sealed record WireRoute(string Method, string Path, string Wire, ErrorShape Errors, Func<WireCall, Task> Handle)
 {
+    /// <summary>Says whose form a request of a shared path has, before anything else is read of it; null where a path is one owner's.</summary>
+    public Action<WireCall>? Tell { get; init; }
+
     /// <summary>Whether it has a JSON body.</summary>
     public bool HasBody { get; init; } = true;
 

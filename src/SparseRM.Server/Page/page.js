@@ -34,6 +34,11 @@ async function loadModels() {
   $("model").disabled = answer.data.length < 2;
   showFacts();
   const recent = await ask("/v1/recent");
+  if (recent.example && !$("prompt").value) {
+    $("prompt").value = recent.example.prompt;
+    $("first").value = recent.example.first;
+    $("second").value = recent.example.second;
+  }
   $("recent-label").hidden = !recent.keeps;
   const readable = recent.scores.filter(score => score.messages?.length > 1);
   $("recent").replaceChildren(make("option", { value: "" }, "open one…"),
@@ -99,8 +104,31 @@ function card(result, name, most) {
   article.append(
     make("p", { className: "score" }, signed(result.score)),
     make("p", { className: "facts quiet" }, ...facts.map(fact => make("span", {}, fact))));
-  if (result.explanation) article.append(text(result.explanation.tokens, most), ...result.explanation.components.map(bars));
+  if (result.explanation) article.append(text(joined(result.explanation.tokens), most), ...result.explanation.components.map(bars));
   return article;
+}
+
+/** Tokens that are bytes of characters, joined to those characters. */
+function joined(tokens) {
+  const out = [];
+  let bytes = [];
+  const flush = () => {
+    if (!bytes.length) return;
+    const text = new TextDecoder().decode(new Uint8Array(bytes.map(token => parseInt(token.text.match(/[0-9A-F]{2}/)[0], 16))));
+    out.push({ text, push: bytes.reduce((sum, token) => sum + token.push, 0), answer: bytes[0].answer });
+    bytes = [];
+  };
+  for (const token of tokens) {
+    if (/^(<0x[0-9A-F]{2}>|\\x[0-9A-F]{2})$/.test(token.text)) {
+      if (bytes.length && bytes[0].answer !== token.answer) flush();
+      bytes.push(token);
+    } else {
+      flush();
+      out.push(token);
+    }
+  }
+  flush();
+  return out;
 }
 
 /** The tokens, coloured by what they moved, in four steps of strength. */

@@ -68,6 +68,14 @@ internal static class OperationRoutes
     {
         json.WriteStartObject();
         json.WriteBoolean("keeps", call.Parts.Recent.Keeps);
+        if (call.Parts.Options.Example is var (prompt, first, second))
+        {
+            json.WriteStartObject("example");
+            json.WriteString("prompt", prompt);
+            json.WriteString("first", first);
+            json.WriteString("second", second);
+            json.WriteEndObject();
+        }
         json.WriteStartArray("scores");
         foreach (var score in call.Parts.Recent.All)
         {

@@ -9,36 +9,29 @@ internal static class SharedRoutes
     /// <param name="rerank">Whose answer <c>/v1/rerank</c> gives.</param>
     public static IEnumerable<WireRoute> All(RerankWire rerank) =>
     [
-        new("POST", "/classify", "vllm", ErrorShapes.OpenAi, ClassifyAsync),
+        new("POST", "/classify", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmClassifyWire.AnswerAsync(call) : SglangWire.ClassifyAsync(call))
+        {
+            Tell = call => Tell(call, call.Request.Has("input") || call.Request.Has("messages") || !(call.Request.Has("text") || call.Request.Has("input_ids")), "sglang", ErrorShapes.Sglang),
+        },
         new("POST", "/score", "vllm", ErrorShapes.OpenAi, VllmScoreWire.AnswerAsync),
-        new("POST", "/v1/score", "vllm", ErrorShapes.OpenAi, ScoreAsync),
-        new("POST", "/rerank", "vllm", ErrorShapes.OpenAi, RerankAsync),
+        new("POST", "/v1/score", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmScoreWire.AnswerAsync(call) : SglangOpenAiWire.ScoreAsync(call))
+        {
+            Tell = call => Tell(call, !call.Request.Has("query"), "sglang", ErrorShapes.SglangOpenAi),
+        },
+        new("POST", "/rerank", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmRerankWire.AnswerAsync(call) : TeiWire.RerankAsync(call))
+        {
+            Tell = call => Tell(call, call.Request.Has("documents"), "tei", ErrorShapes.Tei),
+        },
         rerank == RerankWire.Vllm
             ? new("POST", "/v1/rerank", "vllm", ErrorShapes.OpenAi, VllmRerankWire.AnswerAsync)
             : new("POST", "/v1/rerank", "sglang", ErrorShapes.SglangOpenAi, SglangOpenAiWire.RerankAsync),
         new("POST", "/v2/rerank", "vllm", ErrorShapes.OpenAi, VllmRerankWire.AnswerAsync),
     ];
 
-    private static Task ClassifyAsync(WireCall call)
-    {
-        if (call.Request.Has("input") || call.Request.Has("messages")) return VllmClassifyWire.AnswerAsync(call);
-        if (!call.Request.Has("text") && !call.Request.Has("input_ids"))
-            throw new Fault(FaultKind.Field, "give input or messages (vLLM), or text or input_ids (SGLang)", "input");
-        (call.Wire, call.Errors) = ("sglang", ErrorShapes.Sglang);
-        return SglangWire.ClassifyAsync(call);
-    }
+    private static bool IsVllm(WireCall call) => call.Wire == "vllm";
 
-    private static Task ScoreAsync(WireCall call)
+    private static void Tell(WireCall call, bool isVllm, string other, ErrorShape errors)
     {
-        if (!call.Request.Has("query")) return VllmScoreWire.AnswerAsync(call);
-        (call.Wire, call.Errors) = ("sglang", ErrorShapes.SglangOpenAi);
-        return SglangOpenAiWire.ScoreAsync(call);
-    }
-
-    private static Task RerankAsync(WireCall call)
-    {
-        if (call.Request.Has("documents")) return VllmRerankWire.AnswerAsync(call);
-        (call.Wire, call.Errors) = ("tei", ErrorShapes.Tei);
-        return TeiWire.RerankAsync(call);
+        if (!isVllm) (call.Wire, call.Errors) = (other, errors);
     }
 }
