@@ -110,7 +110,7 @@ public class PackageTests(Library library)
         foreach (string id in new[] { "SparseRM", "SparseRM.Demo" }) Pack(id, feed);
         File.WriteAllText(Path.Combine(program, "program.csproj"), $"""
             <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup><OutputType>Exe</OutputType><TargetFramework>net10.0</TargetFramework></PropertyGroup>
+              <PropertyGroup><OutputType>Exe</OutputType><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings></PropertyGroup>
               <ItemGroup><PackageReference Include="SparseRM.Demo" Version="{Packed.Version}" /></ItemGroup>
             </Project>
             """);
@@ -118,7 +118,7 @@ public class PackageTests(Library library)
             using SparseRM;
             using var scorer = RewardScorer.Open(args[0], new BackboneOptions { Model = Path.Combine(AppContext.BaseDirectory, "miniworld", "model") });
             System.Console.WriteLine($"{scorer.Score("What is six minus three?", "Three."):G9}");
-            """.Replace("using SparseRM;", "using System.IO; using SparseRM;", StringComparison.Ordinal));
+            """);
         var environment = new Dictionary<string, string> { ["NUGET_PACKAGES"] = library.Temporary("packages") };
         Library.Run("dotnet", ["build", program, "-o", $"{program}/out", "--nologo", "-v", "q", $"-p:RestoreAdditionalProjectSources={feed}"], environment, program).Succeeded();
         Assert.Equal($"{Expected("Three."):G9}\n", Library.Run("dotnet", [$"{program}/out/program.dll", library.Reward]).Succeeded());

@@ -11,7 +11,6 @@ from ._inputs import Ids, Rendered
 from ._models import Backbone, Sae, Score, Session, SparseRM
 from ._native import SparseRMError, library as _library
 
-__version__ = "0.1.0"
 __all__ = ["Backbone", "FitResult", "Ids", "Rendered", "Sae", "Score", "Session", "SparseRM", "SparseRMError", "fit", "open_handles", "version"]
 
 
