@@ -37,6 +37,23 @@ Task("Lint").Does(() =>
     Run("clang-format", $"--dry-run --Werror {string.Join(' ', Sources(".cpp", ".h", ".cu", ".cuh"))}");
 });
 
-Task("Pack").Does(() => Run("dotnet", $"publish {Cli} -c Release -o artifacts/sparserm"));
+// The C library, the wheel and the tarball, and the NuGet packages, into artifacts/.
+Task("Pack").Does(() =>
+{
+    string version = XmlPeek("Directory.Build.props", "//Version");
+    string Package(string id) => XmlPeek("Directory.Packages.props", $"//PackageVersion[@Include='{id}']/@Version");
+    Run("dotnet", "publish src/SparseRM.CApi -c Release -o artifacts/capi-Release");
+    Run("python3", $"src/SparseRM.Packages/pack.py {version} artifacts/capi-Release/libsparserm.so artifacts");
+    foreach (string project in new[] { "Ilgpu", "Demo" }) Run("dotnet", $"build src/SparseRM.{project} -c Release");
+    Run("dotnet", $"publish {Cli} -c Release -r linux-x64 --self-contained false -o artifacts/tool");
+    string properties = $"configuration=Release;version={version};tokenizers={Package("Microsoft.ML.Tokenizers")};protobuf={Package("Google.Protobuf")};"
+        + $"parquet={Package("ParquetSharp")};ilgpu={Package("ILGPU")}";
+    string source = System.IO.Path.GetFullPath("src");
+    foreach (string id in new[] { "SparseRM", "SparseRM.Ilgpu", "SparseRM.Demo", "SparseRM.Tool" })
+    {
+        Run("dotnet", $"pack src/SparseRM.Facade -c Release --no-build -o artifacts -p:NuspecFile={source}/SparseRM.Packages/{id}.nuspec "
+            + $"-p:NuspecBasePath={source} \"-p:NuspecProperties=\\\"{properties}\\\"\"");
+    }
+});
 
 RunTarget(target);

@@ -20,6 +20,8 @@ void pause() {
 /// idle.
 constexpr int kSpins = 4000;
 
+constexpr uint32_t kClosed = 0xFFFFFFFF;
+
 int processors() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
@@ -52,28 +54,46 @@ void ThreadPool::join() {
 }
 
 void ThreadPool::run_shared(int64_t tasks, Call call, const void* body) {
-  call_ = call;
-  body_ = body;
-  tasks_ = tasks;
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
-  drain(0);
-  // Every worker must have left before the body, which lives on the caller's stack, may go.
+  const uint32_t epoch = epoch_.load(std::memory_order_relaxed) + 1;
+  ticket_.store(static_cast<uint64_t>(epoch) << 32 | kClosed, std::memory_order_relaxed);
+  // Whoever reads one of these reads the closed ticket, too, when he takes it.
+  call_.store(call, std::memory_order_release);
+  body_.store(body, std::memory_order_release);
+  tasks_.store(tasks, std::memory_order_release);
+  done_.store(0, std::memory_order_relaxed);
+  ticket_.store(static_cast<uint64_t>(epoch) << 32, std::memory_order_release);
+  epoch_.store(epoch, std::memory_order_release);
+  // Those for whom there is work: the caller takes a task himself.
+  if (tasks > static_cast<int64_t>(workers_.size())) {
+    epoch_.notify_all();
+  } else {
+    for (int64_t task = 1; task < tasks; task++) epoch_.notify_one();
+  }
+  drain(0, epoch);
   for (int spin = 0;; spin++) {
-    int busy = busy_.load(std::memory_order_acquire);
-    if (busy == 0) return;
+    int64_t done = done_.load(std::memory_order_acquire);
+    if (done == tasks) return;
     if (spin < kSpins) {
       pause();
     } else {
-      busy_.wait(busy, std::memory_order_acquire);
+      done_.wait(done, std::memory_order_acquire);
     }
   }
 }
 
-void ThreadPool::drain(int worker) {
-  for (int64_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) call_(body_, task, worker);
+void ThreadPool::drain(int worker, uint32_t epoch) {
+  for (uint64_t ticket = ticket_.load(std::memory_order_acquire);;) {
+    if (static_cast<uint32_t>(ticket >> 32) != epoch) return;
+    const int64_t task = static_cast<int64_t>(ticket & kClosed), tasks = tasks_.load(std::memory_order_acquire);
+    Call call = call_.load(std::memory_order_acquire);
+    const void* body = body_.load(std::memory_order_acquire);
+    if (task == kClosed || task >= tasks) return;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
+    call(body, task, worker);
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks && worker != 0) done_.notify_one();
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
 }
 
 void ThreadPool::work(int worker) {
@@ -89,8 +109,7 @@ void ThreadPool::work(int worker) {
     }
     seen = epoch;
     if (stop_.load()) return;
-    drain(worker);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+    drain(worker, epoch);
   }
 }
 

@@ -39,16 +39,18 @@ class ThreadPool {
   void run_shared(int64_t tasks, Call call, const void* body);
   void work(int worker);
   void join();
-  void drain(int worker);
+  void drain(int worker, uint32_t epoch);
 
   std::vector<std::thread> workers_;
-  // Written by run_shared before it raises epoch_, read by workers after they saw it.
-  Call call_ = nullptr;
-  const void* body_ = nullptr;
-  int64_t tasks_ = 0;
-  alignas(64) std::atomic<int64_t> next_{0};
+  // What a run is: changed only while ticket_ is closed, so that who takes a ticket has read those of its run.
+  std::atomic<Call> call_{nullptr};
+  std::atomic<const void*> body_{nullptr};
+  std::atomic<int64_t> tasks_{0};
+  // The run's number (upper half) and its next task (lower half; kClosed while a run is set up). A worker that comes
+  // late finds another number or no task left, and touches nothing of a run that is over: nobody waits for it.
+  alignas(64) std::atomic<uint64_t> ticket_{0};
   alignas(64) std::atomic<uint32_t> epoch_{0};
-  alignas(64) std::atomic<int> busy_{0};
+  alignas(64) std::atomic<int64_t> done_{0};
   std::atomic<bool> stop_{false};
 };
 

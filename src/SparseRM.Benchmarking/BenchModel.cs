@@ -34,14 +34,15 @@ public sealed record BenchModel(string Name, ModelConfig Config, int Blocks, str
 
     internal bool IsMiniWorld => Folder == MiniWorldDemo.Model;
 
-    internal Backbone Open(BenchOptions options, int threads, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    internal Backbone Open(BenchOptions options, int threads, IProgress<WorkProgress>? progress, CancellationToken cancel, long prefixCacheBytes = 0)
     {
         var backbone = new BackboneOptions
         {
             Model = Folder ?? Name, Backend = options.Backend, Threads = threads, Variants = options.Variants,
             Compute = options.Compute, MaxBatchTokens = options.MaxBatchTokens, IdsOnly = !IsMiniWorld,
             IsShared = false, // variants are selected while it is open
-            PrefixCacheBytes = 0, // the same texts come again and again, and each time all of their work is measured
+            // None by default: the same texts come again and again, and each time all of their work is measured.
+            PrefixCacheBytes = prefixCacheBytes,
         };
         var stage = new StageProgress(progress, Folder is null ? "making up blocks" : "loading blocks", Blocks);
         return Folder is null

@@ -13,7 +13,9 @@ internal static class CommandLine
         SparseRM scores answers with a language model's own hidden states: a frozen model runs up to one layer, its residual stream is
         projected on a few directions of a sparse autoencoder, and a small head turns the projection into a reward.
 
-        Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 bad data or a failed run, 2 bad usage, 130 interrupted.
+        Data goes to standard output, messages to standard error. With --json an error is a line of JSON on standard error:
+        {"error": {"kind": "...", "message": "..."}}. As --output, - is standard output.
+        Exit codes: 0 done, 1 bad data or a failed run, 2 bad usage, 130 interrupted.
         Environment: HF_HOME or HF_HUB_CACHE (where hub ids are looked up), SPARSERM_CACHE (computed hidden states), NO_COLOR.
         """;
 
@@ -22,6 +24,7 @@ internal static class CommandLine
     {
         try
         {
+            session.IsJson = args.Contains(CommonOptions.Json.Name);
             var parsed = Root(session).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             session.Debug = parsed.GetValue(CommonOptions.Debug);
             if (parsed.Action is ParseErrorAction) throw new UsageException(Sentence(parsed));
@@ -48,8 +51,10 @@ internal static class CommandLine
         {
             new DemoCommand(session),
             new FitCommand(session),
+            new CombineCommand(session),
             new ScoreCommand(session),
             new EvaluateCommand(session),
+            new ServeCommand(session),
             new InspectCommand(session),
             new ActivationsCommand(session),
             new EncodeCommand(session),

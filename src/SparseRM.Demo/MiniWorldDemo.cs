@@ -22,6 +22,9 @@ public static class MiniWorldDemo
     /// <summary>The demo's SAE, as Gemma Scope lays it out.</summary>
     public static string Sae => Path.Combine(Folder, "saes", "gemma-scope", "layer_4", "width_2k", "average_l0_25");
 
+    /// <summary>A reward file for true answers, fitted on the demo's pairs; miniworld/README.md has the command that made it.</summary>
+    public static string Reward => Path.Combine(Folder, "reward.safetensors");
+
     /// <summary>A file of pairs: task is truthfulness, safety or red-teaming, part is train, test or shift.</summary>
     public static string Pairs(string task, string part) => Path.Combine(Folder, "pairs", $"{task}.{part}.jsonl");
 

@@ -139,7 +139,7 @@ public sealed class Backbone : IDisposable
     /// <exception cref="SparseRMException">The model has no such layer.</exception>
     public void Load(int layer, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
-        if (Model.LastLayer < layer) Engine.Use(() => Model.Load(layer, progress, cancel));
+        EnginePool.Load(Engine, layer, progress, cancel);
     }
 
     /// <summary>One state a sequence, [n, d_model], in the order of the sequences.</summary>
@@ -178,7 +178,7 @@ public sealed class Backbone : IDisposable
 
     private static string ArithmeticOf(Backend backend, DType compute) => string.Join(' ',
         Enum.GetValues<OpKind>().Where(op => op is not (OpKind.SaeEncode or OpKind.CountActive or OpKind.Score)).Select(op => backend.Variants(op).FirstOrDefault(variant => variant.Selected).Name)
-            .Prepend(backend.Name).Prepend(compute.Name()).Prepend(RewardTrainer.EngineVersion));
+            .Prepend(backend.Name).Prepend(compute.Name()).Prepend(Interop.KernelSources.Hash).Prepend(RewardTrainer.EngineVersion));
 
     /// <summary>Refuses a tokenizer with ids beyond the embedding (often padded to a round number of rows): it belongs to another model.</summary>
     private static void RequireFits(ModelTokenizer tokenizer, TransformerModel model)

@@ -14,7 +14,7 @@ internal sealed record Completions(IReadOnlyList<TokenSequence> Sequences, IRead
 {
     /// <summary>Encodes a set.</summary>
     /// <exception cref="DataFormatException">A completion cannot be encoded; names file and line.</exception>
-    public static Completions Of(InputEncoder encoder, ReadOutPosition position, PreferenceSet data)
+    public static Completions Of(InputEncoder encoder, ReadOutPosition position, PreferenceSet data, CancellationToken cancel = default)
     {
         var sequences = new List<TokenSequence>();
         var items = data.Items.Select(item => (Rows(item, item.Chosen), Rows(item, item.Rejected))).ToArray();
@@ -24,10 +24,10 @@ internal sealed record Completions(IReadOnlyList<TokenSequence> Sequences, IRead
         {
             try
             {
-                sequences.Add(encoder.Encode([.. item.Prompt, .. completion], item.Arguments).ReadAt(position));
+                sequences.Add(encoder.Encode([.. item.Prompt, .. completion], item.Arguments, cancel).ReadAt(position));
                 return sequences.Count - 1;
             }
-            catch (SparseRMException e) when (e is not ModelFormatException)
+            catch (SparseRMException e)
             {
                 throw new DataFormatException(data.Path, item.Line, e.Message);
             }

@@ -64,7 +64,7 @@ public sealed class PreferenceStates
         Backbone backbone, int layer, ReadOutPosition position, PreferenceSet data, CachedStates? cache, long keptBytes,
         IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var completions = Completions.Of(backbone.Encoder, position, data);
+        var completions = Completions.Of(backbone.Encoder, position, data, cancel);
         long bytes = (long)completions.Sequences.Count * backbone.DModel * sizeof(float);
         float[]? kept = bytes <= keptBytes ? StateReading.All(backbone, completions.Sequences, layer, cache, progress, cancel) : null;
         return new PreferenceStates(backbone, layer, cache, completions, data, kept);
@@ -81,7 +81,7 @@ public sealed class PreferenceStates
         if (_kept is null)
         {
             StateReading.Blocks(_backbone, [.. rows.Select(row => _completions.Sequences[row])], _layer, _cache,
-                (numbers, states) => read(Array.ConvertAll(numbers.ToArray(), number => rows[number]), states), progress, cancel);
+                (numbers, states, onBackend) => read(Array.ConvertAll(numbers.ToArray(), number => rows[number]), states, onBackend), progress, cancel);
             return;
         }
         var block = new float[Math.Min(BlockRows, rows.Count) * DModel];
@@ -89,7 +89,7 @@ public sealed class PreferenceStates
         {
             cancel.ThrowIfCancellationRequested();
             for (int i = 0; i < numbers.Length; i++) _kept.AsSpan(numbers[i] * DModel, DModel).CopyTo(block.AsSpan(i * DModel));
-            read(numbers, block.AsMemory(0, numbers.Length * DModel));
+            read(numbers, block.AsMemory(0, numbers.Length * DModel), null);
         }
     }
 

@@ -1,6 +1,6 @@
-using SparseRM.Engine;
 using SparseRM.Models;
 using SparseRM.Scoring;
+using SparseRM.Text;
 
 namespace SparseRM;
 
@@ -36,18 +36,23 @@ public sealed record RewardExplanation(float Score, IReadOnlyList<ComponentExpla
     /// <summary>The largest shares of the first component.</summary>
     public IReadOnlyList<ExplainedDirection> Top => Components[0].Top;
 
-    /// <summary>Explains an input, from the states of one forward pass: all of its tokens, and what the reward model reads.</summary>
-    internal static RewardExplanation Of(RewardModel reward, Backbone backbone, EncodedInput input, InputsRequest request, int directions, int tokens)
-    {
-        float score = reward.Total(request.Of(1));
-        return new RewardExplanation(score, [.. reward.Components.Select((component, c) =>
-            Of(component, backbone, input, request.Inputs[0][c]!, request.Inputs[1][c]!, directions, tokens))]);
-    }
+    /// <summary>Explains an input, from one forward pass.</summary>
+    /// <param name="reward">What scored it.</param>
+    /// <param name="tokenizer">Names tokens; null shows ids.</param>
+    /// <param name="input">The input.</param>
+    /// <param name="score">Its score.</param>
+    /// <param name="perToken">By component, v of every token, [tokens, inputs].</param>
+    /// <param name="read">By component, v that the score was computed from, [inputs].</param>
+    /// <param name="directions">Directions to show.</param>
+    /// <param name="tokens">Tokens to show with each.</param>
+    internal static RewardExplanation Of(
+        RewardModel reward, ModelTokenizer? tokenizer, EncodedInput input, float score, float[]?[] perToken, float[][] read, int directions, int tokens) =>
+        new(score, [.. reward.Components.Select((component, c) => Of(component, tokenizer, input, perToken[c]!, read[c], directions, tokens))]);
 
     private static ComponentExplanation Of(
-        RewardComponent component, Backbone backbone, EncodedInput input, float[] perToken, float[] v, int directions, int tokens)
+        RewardComponent component, ModelTokenizer? tokenizer, EncodedInput input, float[] perToken, float[] v, int directions, int tokens)
     {
-        var (tokenizer, width) = (backbone.Tokenizer, component.Input.Count);
+        int width = component.Input.Count;
         int[] ids = input.Ids.ToArray();
         // The state at BOS is an outlier by design of these models: it says nothing of the text.
         int first = tokenizer?.BosId is { } bos && ids[0] == bos ? 1 : 0;

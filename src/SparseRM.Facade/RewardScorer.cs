@@ -60,7 +60,17 @@ public sealed class RewardScorer : IDisposable
         if (reward.NeedsSae) RequireSae(name, reward, sae);
         AttachedReward? attached = null;
         backbone.Engine.Use(() => attached = new AttachedReward(backbone.Backend, reward, sae));
-        return new RewardScorer(backbone.Share(), reward, attached!);
+        var scorer = new RewardScorer(backbone.Share(), reward, attached!);
+        try
+        {
+            KnownAnswers.Check(scorer, name, 1, CancellationToken.None);
+            return scorer;
+        }
+        catch
+        {
+            scorer.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model that gives the states, and the encoder of inputs.</summary>
@@ -153,8 +163,9 @@ public sealed class RewardScorer : IDisposable
     }
 
     /// <summary>A session for answers to a prompt: <see cref="ScoringSession.SetAnswer"/> sets the text, and forks share the prompt.</summary>
-    /// <param name="prompt">The dialogue before the answer.</param>
-    public ScoringSession OpenSession(IReadOnlyList<Message> prompt) => new(this, [.. prompt]);
+    /// <param name="prompt">The dialogue before the answer; none for a session of token ids.</param>
+    [System.Runtime.CompilerServices.OverloadResolutionPriority(1)] // what `new("user", text)` means in a list
+    public ScoringSession OpenSession(IReadOnlyList<Message> prompt) => new(this, prompt.Count == 0 ? null : [.. prompt]);
 
     /// <summary>A session for token ids: those of the prompt, which may be none; <see cref="ScoringSession.Append"/> adds the answer's.</summary>
     /// <exception cref="SparseRMException">An id is outside the vocabulary, or there are more than the model's context.</exception>
@@ -179,7 +190,7 @@ public sealed class RewardScorer : IDisposable
     /// <summary>Counts by the data's own rules over scores of all completions.</summary>
     public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var completions = Completions.Of(Backbone.Encoder, Position, data);
+        var completions = Completions.Of(Backbone.Encoder, Position, data, cancel);
         var scores = ScoreBatch(completions.Sequences, progress, cancel);
         return Data.Evaluation.PreferenceEvaluation.Evaluate(data, completions.Scores(row => scores[row]));
     }
@@ -189,18 +200,23 @@ public sealed class RewardScorer : IDisposable
         Explain(Backbone.Encoder.Encode(dialogue), directions, tokens);
 
     /// <summary>Why an input got its score: one forward pass gives the score and every token's part in it.</summary>
+    /// <exception cref="SparseRMException">The input cannot be scored, or several heads are aggregated otherwise than by their mean.</exception>
     public RewardExplanation Explain(EncodedInput input, int directions = 8, int tokens = 5)
     {
-        // The second sequence is the first one's text: it computes nothing.
-        TokenSequence[] sequences = [new(input.Ids, ReadOut.Each(0, input.Ids.Length)), input.ReadAt(Position)];
-        var request = InputsRequest.Of(sequences, Attached, Priority.Bulk, Backbone.Backend);
-        Backbone.Engine.Run(request);
-        request.ThrowFirst();
-        return RewardExplanation.Of(Reward, Backbone, input, request, directions, tokens);
+        var result = ScoreAll([input], new ScoreOptions { Priority = Priority.Bulk, Explain = directions, ExplainTokens = tokens })[0];
+        if (result.Error is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(result.Error);
+        return result.Explanation!;
     }
 
     /// <summary>The sequence that this reward model reads of a dialogue.</summary>
     public TokenSequence Encode(IReadOnlyList<Message> dialogue) => Backbone.Encoder.Encode(dialogue).ReadAt(Position);
+
+    /// <summary>Scores the known answers that the reward model carries again, and compares: a wrong model, tokenizer or kernel is found so.</summary>
+    /// <param name="name">What the message calls the reward model: its file, say.</param>
+    /// <param name="cancel">Heard while the call waits and between batches.</param>
+    /// <returns>How each agrees; empty where the reward model carries none.</returns>
+    /// <exception cref="SparseRMException">An answer is wrong; names both scores.</exception>
+    public IReadOnlyList<ProbeAgreement> CheckKnownAnswers(string name, CancellationToken cancel = default) => KnownAnswers.Check(this, name, RewardProbe.MostItems, cancel);
 
     /// <summary>The score of every head for each sequence, as scoring computes them.</summary>
     internal float[][] HeadScores(IReadOnlyList<TokenSequence> sequences, CancellationToken cancel)
@@ -263,7 +279,7 @@ public sealed class RewardScorer : IDisposable
             };
             return [.. inputs.Select(input => input.ReadAt(Position))];
         }
-        catch (SparseRMException e) when (e is not ModelFormatException)
+        catch (SparseRMException e)
         {
             throw new DataFormatException(path, line.Line, e.Message);
         }

@@ -204,7 +204,7 @@ public sealed class RewardTrainer : IDisposable
                 counter ??= new LatentCounter(Backbone.Backend, encoder, frequency);
                 Array.Resize(ref times, 2 * numbers.Length);
                 for (int i = 0; i < numbers.Length; i++) (times[2 * i], times[(2 * i) + 1]) = places.Times(numbers.Span[i]);
-                counter.Add(block.Span, times);
+                counter.Add(block, times);
             }, progress, cancel);
             Backbone.Engine.Use(() => counter?.Flush());
             return frequency;
@@ -237,21 +237,43 @@ public sealed class RewardTrainer : IDisposable
     private void Encode(
         PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel) =>
         EncodeBlocks(states, rows, (encoder, numbers, block) =>
-            encoder.Encode(block.Span, (i, latents, activations) => read(numbers.Span[i], latents, activations)), progress, cancel);
+            encoder.Encode(block, (i, latents, activations) => read(numbers.Span[i], latents, activations)), progress, cancel);
 
-    private delegate void BlockEncoder(SaeEncoder encoder, ReadOnlyMemory<int> numbers, ReadOnlyMemory<float> block);
+    private delegate void BlockEncoder(SaeEncoder encoder, ReadOnlyMemory<int> numbers, Tensor block);
 
     /// <summary>Hands over the states of some completions with the encoder, while nobody else uses the backend.</summary>
     private void EncodeBlocks(
         PreferenceStates states, IReadOnlyList<int> rows, BlockEncoder encode, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var stage = new StageProgress(progress, "encoding states", rows.Count);
+        var stage = states.AreKept ? new StageProgress(progress, "encoding states", rows.Count) : null;
+        DeviceBuffer? sent = null;
         int done = 0;
-        states.Read(rows, (numbers, block) => Backbone.Engine.Use(() =>
+        try
         {
-            encode(_encoder ??= new SaeEncoder(Backbone.Backend, _sae!), numbers, block);
-            stage.Report(done += numbers.Length);
-        }), progress, cancel);
+            states.Read(rows, (numbers, block, onBackend) =>
+            {
+                Backbone.Engine.Use(() => encode(_encoder ??= new SaeEncoder(Backbone.Backend, _sae!), numbers, onBackend ?? Sent(block, ref sent)));
+                stage?.Report(done += numbers.Length); // where the states are computed, that is what takes the time, and it is told of
+            }, progress, cancel);
+        }
+        finally
+        {
+            if (sent is not null) Backbone.Engine.Use(sent.Dispose);
+        }
+    }
+
+    /// <summary>States [n, d_model] of the host on the backend.</summary>
+    private Tensor Sent(ReadOnlyMemory<float> states, ref DeviceBuffer? buffer)
+    {
+        if (buffer is null || buffer.Length < states.Length)
+        {
+            buffer?.Dispose();
+            buffer = null;
+            buffer = Backbone.Backend.Allocate(states.Length);
+        }
+        var sent = new Tensor(buffer, 0, states.Length / Backbone.DModel, Backbone.DModel, Backbone.DModel);
+        Backbone.Backend.Upload(states.Span, sent);
+        return sent;
     }
 
     private delegate void InputReader(int row, ReadOnlySpan<float> v);
@@ -271,7 +293,7 @@ public sealed class RewardTrainer : IDisposable
             }, progress, cancel);
             return;
         }
-        states.Read(rows, (numbers, block) =>
+        states.Read(rows, (numbers, block, _) =>
         {
             float[] values = input.ComputeRows(block, threads);
             for (int i = 0; i < numbers.Length; i++) read(numbers.Span[i], values.AsSpan(i * input.Count, input.Count));

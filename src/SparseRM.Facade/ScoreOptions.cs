@@ -35,4 +35,11 @@ public sealed record ScoreOptions
 
     /// <summary>For which tokens of the answer a score is given, too.</summary>
     public PerToken PerToken { get; init; }
+
+    /// <summary>How many directions explain the score, those with the largest shares; null for no explanation.</summary>
+    /// <remarks>What is explained is the mean of the heads: another aggregate of several heads is refused.</remarks>
+    public int? Explain { get; init; }
+
+    /// <summary>How many tokens show each of these directions.</summary>
+    public int ExplainTokens { get; init; } = 5;
 }

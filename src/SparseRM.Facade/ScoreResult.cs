@@ -28,6 +28,9 @@ public sealed record ScoreResult
     /// <summary>Scores of tokens in rising order, where they were asked for.</summary>
     public IReadOnlyList<TokenScore> TokenScores { get; init; } = [];
 
+    /// <summary>Why the score is what it is, where that was asked for.</summary>
+    public RewardExplanation? Explanation { get; init; }
+
     /// <summary>Tokens of the input.</summary>
     public required int Tokens { get; init; }
 

@@ -26,7 +26,7 @@ public sealed class ScoringSession : IDisposable
     private readonly IReadOnlyList<Message>? _prompt;
     private readonly SessionMemory _memory;
     private int[] _ids = [];
-    private int _count, _answerStart, _answerEnd, _busy, _disposed;
+    private int _count, _same, _answerStart, _answerEnd, _busy, _disposed;
     private float? _score;
 
     internal ScoringSession(RewardScorer scorer, IReadOnlyList<Message>? prompt) : this(scorer, prompt, new SessionMemory())
@@ -107,7 +107,7 @@ public sealed class ScoringSession : IDisposable
         _backbone.Engine.Use(() => memory = _memory.Fork());
         return new ScoringSession(_scorer, _prompt, memory!)
         {
-            _ids = Ids.ToArray(), _count = _count, _answerStart = _answerStart, _answerEnd = _answerEnd, _score = _score,
+            _ids = Ids.ToArray(), _count = _count, _same = _same, _answerStart = _answerStart, _answerEnd = _answerEnd, _score = _score,
         };
     }
 
@@ -128,7 +128,8 @@ public sealed class ScoringSession : IDisposable
     {
         if (_ids.Length < input.Ids.Length) Array.Resize(ref _ids, Math.Max(input.Ids.Length, 2 * _ids.Length));
         input.Ids.Span[common..].CopyTo(_ids.AsSpan(common));
-        (_count, _answerStart, _answerEnd, _score) = (input.Ids.Length, input.AnswerStart, input.AnswerEnd, null);
+        // What the memory holds beyond the common tokens is of another text.
+        (_count, _same, _answerStart, _answerEnd, _score) = (input.Ids.Length, Math.Min(_same, common), input.AnswerStart, input.AnswerEnd, null);
     }
 
     private SessionRequest Request(Priority priority = Priority.Interactive)
@@ -136,13 +137,14 @@ public sealed class ScoringSession : IDisposable
         if (_count == 0) throw new SparseRMException("the session holds no tokens; append some, or set an answer");
         // A copy: the tokens change while a cancelled pass may still run.
         var input = new EncodedInput(Ids.ToArray(), _answerStart, _answerEnd);
-        return SessionRequest.Of(input.ReadAt(_scorer.Position), _scorer.Attached, _memory, _backbone.Engine.Cache, priority);
+        return SessionRequest.Of(input.ReadAt(_scorer.Position), _scorer.Attached, _memory, _same, _backbone.Engine.Cache, priority);
     }
 
     private float Finish(SessionRequest request)
     {
         request.ThrowFirst();
         _backbone.Engine.Use(_memory.Commit);
+        _same = _count;
         float score = _scorer.Reward.Total(request.Of(0));
         _score = score;
         return score;

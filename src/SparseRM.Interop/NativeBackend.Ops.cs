@@ -7,6 +7,8 @@ namespace SparseRM.Interop;
 
 public sealed partial class NativeBackend
 {
+    private int[] _inOrder = []; // 0, 1, ..: rows that were copied lie in the order of their ids
+
     /// <inheritdoc/>
     public override unsafe void Embed(EmbeddingTable table, ReadOnlySpan<int> ids, float scale, Tensor y)
     {
@@ -15,8 +17,17 @@ public sealed partial class NativeBackend
         using var to = new TensorScope(y);
         SrmkStatus status;
         long bad;
-        fixed (int* rows = ids) status = srmk_embed(_handle, native.Start, (int)table.Slice.DType, rows, scale, to.Desc, out bad);
-        native.CountRows(ids.Length);
+        if (native.Rows is { } copied)
+        {
+            byte* start = copied.Read(ids);
+            if (_inOrder.Length < ids.Length) _inOrder = [.. Enumerable.Range(0, Math.Max(ids.Length, 2 * _inOrder.Length))];
+            fixed (int* rows = _inOrder) status = srmk_embed(_handle, start, (int)table.Slice.DType, rows, scale, to.Desc, out bad);
+        }
+        else
+        {
+            fixed (int* rows = ids) status = srmk_embed(_handle, native.Start, (int)table.Slice.DType, rows, scale, to.Desc, out bad);
+            native.CountRows(ids.Length);
+        }
         GC.KeepAlive(native);
         if (status == SrmkStatus.NonFinite)
         {

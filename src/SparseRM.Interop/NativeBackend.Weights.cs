@@ -96,7 +96,7 @@ public sealed partial class NativeBackend
     {
         if (slice.ElementCount == 0) return;
         long rowBytes = rowLength * slice.DType.ByteSize(), chunk = Math.Clamp(ChunkBytes / rowBytes, 1, rowCount);
-        if (slice.FileOffset >= 0)
+        if (slice.FileOffset >= 0 && !CopiedRows.Wanted)
         {
             var file = MappedFile.Acquire(slice);
             try

@@ -29,10 +29,16 @@ internal sealed unsafe class NativeEmbedding : EmbeddingTable
     private const long MaxResident = 64 << 20;
     private MappedFile? _file;
     private NativeBlock? _copy;
+    private CopiedRows? _rows;
     private long _touched;
 
     public NativeEmbedding(WeightSlice slice) : base(slice)
     {
+        if (slice.FileOffset >= 0 && CopiedRows.Wanted)
+        {
+            _rows = new CopiedRows(slice);
+            return;
+        }
         if (slice.FileOffset >= 0)
         {
             _file = MappedFile.Acquire(slice);
@@ -53,6 +59,9 @@ internal sealed unsafe class NativeEmbedding : EmbeddingTable
     }
 
     ~NativeEmbedding() => Close();
+
+    /// <summary>Where rows are read each time, or null where <see cref="Start"/> has them all.</summary>
+    public CopiedRows? Rows => _rows;
 
     /// <summary>The first element of row 0.</summary>
     public byte* Start
@@ -84,6 +93,7 @@ internal sealed unsafe class NativeEmbedding : EmbeddingTable
     {
         Interlocked.Exchange(ref _file, null)?.Release();
         Interlocked.Exchange(ref _copy, null)?.Dispose();
+        Interlocked.Exchange(ref _rows, null)?.Dispose();
     }
 }
 

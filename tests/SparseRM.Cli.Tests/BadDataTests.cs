@@ -36,7 +36,10 @@ public sealed class BadDataTests(FittedReward reward)
     {
         var lines = Enumerable.Repeat("{\"ids\": [2, 7]}", 900).ToList();
         lines[811] = "{\"ids\": [2, 7";
-        Cli.Run(CliInput.Text(string.Join('\n', lines)), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-").Failed(1, "line 812");
+        var result = Cli.Run(CliInput.Text(string.Join('\n', lines)), "score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", "-");
+        // What was scored before it has been written.
+        Assert.Equal(811, result.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        (result with { Out = "" }).Failed(1, "line 812", "--skip-bad");
     }
 
     [Fact]

@@ -6,7 +6,7 @@ namespace SparseRM.Cli.Tests;
 public sealed class BadOutputTests(FittedReward reward)
 {
     // Written at the very end; what is there before must outlive every failure.
-    private const string Old = "old";
+    private byte[] _old = [];
     private const string Line = "{\"ids\": [2, 7]}";
 
     /// <summary>Commands with --output. Their other files do not exist, so that only a check before all work can find the output.</summary>
@@ -25,7 +25,7 @@ public sealed class BadOutputTests(FittedReward reward)
     public void A_place_that_cannot_be_written_is_told_before_any_work(string command)
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder.File("file"), Old);
+        WriteOld(folder.File("file"), command);
         foreach (var (place, part) in new[] { ("missing/r.out", "folder does not exist"), ("file/r.out", "cannot be written"), (".", "is a folder") })
             Cli.Run([.. WithoutFiles(command), "--output", folder.File(place)]).Failed(1, folder.File(place), part);
         // A good place is passed: the next thing that is missing is told, and nothing is left there.
@@ -54,17 +54,28 @@ public sealed class BadOutputTests(FittedReward reward)
     }
 
     [Fact]
-    public void A_fit_that_finds_no_room() => LeavesTheOld(4, "", Fit);
+    public void A_fit_that_finds_no_room() => LeavesTheOld("fit", 4, "", Fit);
 
     [Fact]
-    public void Scores_that_find_no_room() => LeavesTheOld(4, string.Join('\n', Enumerable.Repeat(Line, 300)), Score);
+    public void Scores_that_find_no_room_are_kept_as_far_as_there_was_room()
+    {
+        Assert.SkipUnless(File.Exists("/bin/sh"), "needs sh for ulimit");
+        using var folder = new TemporaryFolder();
+        WriteOld(folder.File("r.out"), "score");
+        var input = CliInput.Text(string.Join('\n', Enumerable.Repeat(Line, 300)));
+        Cli.Run(input with { FileBlocks = 4 }, Score(folder.File("r.out"))).Failed(1, folder.File("r.out"), "cannot be written");
+        Assert.Equal(_old, File.ReadAllBytes(folder.File("r.out")));
+        Cli.Run(input, Score(folder.File("r.out"))).Succeeded();
+        Assert.Equal(Cli.Run(input, Score("-")).Succeeded(), File.ReadAllText(folder.File("r.out")));
+        Assert.Equal(["r.out"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
+    }
 
     [Fact]
     public void Activations_that_find_no_room()
     {
         // 3 lines of 2 tokens are 3 * 2 * 192 * 4 = 9 blocks of states, and the file has a header besides.
         string input = string.Join('\n', Enumerable.Repeat(Line, 3));
-        LeavesTheOld(9, input, Activations);
+        LeavesTheOld("activations", 9, input, Activations);
         using var folder = new TemporaryFolder();
         Cli.Run(CliInput.Text(input) with { FileBlocks = 8 }, Activations(folder.File("r.out"))).Failed(1, "sparserm-", "cannot be written");
         Assert.Empty(Directory.GetFiles(folder.Path));
@@ -75,7 +86,7 @@ public sealed class BadOutputTests(FittedReward reward)
     {
         using var folder = new TemporaryFolder();
         Shards.Write(folder.File("x.safetensors"), ("x", [3, 192], [.. Enumerable.Range(0, 3 * 192).Select(i => i % 7f)]));
-        LeavesTheOld(4, "", output => ["encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", output]);
+        LeavesTheOld("encode", 4, "", output => ["encode", "--sae", FittedReward.Sae, "--input", folder.File("x.safetensors"), "--output", output]);
     }
 
     private static string[] Activations(string output) => ["activations", "--model", FittedReward.Model, "--layers", "4", "--input", "-", "--output", output];
@@ -90,22 +101,31 @@ public sealed class BadOutputTests(FittedReward reward)
             "--cache", reward.Cache, "--output", output];
     }
 
-    private static void LeavesTheOld(int blocks, string input, Func<string, string[]> args)
+    private void LeavesTheOld(string command, int blocks, string input, Func<string, string[]> args)
     {
         Assert.SkipUnless(File.Exists("/bin/sh"), "needs sh for ulimit");
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder.File("r.out"), Old);
-        string[] command = args(folder.File("r.out"));
-        Cli.Run(CliInput.Text(input) with { FileBlocks = blocks }, command).Failed(1, folder.File("r.out"), "cannot be written");
+        WriteOld(folder.File("r.out"), command);
+        string[] line = args(folder.File("r.out"));
+        Cli.Run(CliInput.Text(input) with { FileBlocks = blocks }, line).Failed(1, folder.File("r.out"), "cannot be written");
         AssertOnlyOld(folder, "r.out");
         // The same with room: it was the limit, and nothing else, that failed.
-        Cli.Run(CliInput.Text(input), command).Succeeded();
+        Cli.Run(CliInput.Text(input), line).Succeeded();
         Assert.True(new FileInfo(folder.File("r.out")).Length > 512 * blocks);
     }
 
-    private static void AssertOnlyOld(TemporaryFolder folder, string name)
+    private void WriteOld(string path, string command)
+    {
+        if (command == "fit") File.Copy(reward.Path, path);
+        else if (command == "score") File.WriteAllText(path, "{\"ids\": [2], \"score\": 1}\n");
+        else if (command == "tokenize") File.WriteAllText(path, "{\"ids\": [2], \"rendered\": \"a\"}\n");
+        else Shards.Write(path, (command == "encode" ? "recon" : "block.0.resid_post.0", [1, 2], [3, 4]));
+        _old = File.ReadAllBytes(path);
+    }
+
+    private void AssertOnlyOld(TemporaryFolder folder, string name)
     {
         Assert.Equal([name], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
-        Assert.Equal(Old, File.ReadAllText(folder.File(name)));
+        Assert.Equal(_old, File.ReadAllBytes(folder.File(name)));
     }
 }

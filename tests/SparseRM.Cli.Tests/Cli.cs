@@ -21,6 +21,16 @@ internal sealed record CliResult(int Code, string Out, string Error)
     public JsonElement[] JsonLines() =>
         [.. Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 
+    /// <summary>Insists on one error as JSON on standard error, of this kind and with every part, and nothing on standard output.</summary>
+    public void FailedInJson(int code, string kind, params string[] parts)
+    {
+        Assert.True(Code == code, $"exit code {Code}, expected {code}: {Error}{Out}");
+        var error = JsonDocument.Parse(Error).RootElement.GetProperty("error");
+        Assert.Equal(kind, error.GetProperty("kind").GetString());
+        foreach (string part in parts) Assert.Contains(part, error.GetProperty("message").GetString());
+        Assert.Equal("", Out);
+    }
+
     /// <summary>Insists on one sentence on standard error that has every part, nothing on standard output, and no stack trace.</summary>
     public void Failed(int code, params string[] parts)
     {

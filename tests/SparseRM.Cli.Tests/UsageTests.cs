@@ -2,7 +2,7 @@ namespace SparseRM.Cli.Tests;
 
 public sealed class UsageTests
 {
-    public static TheoryData<string> Commands => ["demo", "fit", "score", "evaluate", "inspect", "activations", "encode", "tokenize", "bench", "kernels", "doctor"];
+    public static TheoryData<string> Commands => ["demo", "fit", "combine", "score", "evaluate", "inspect", "activations", "encode", "tokenize", "bench", "kernels", "doctor"];
 
     [Theory, MemberData(nameof(Commands))]
     public void Every_command_has_help_with_examples(string command)
@@ -10,6 +10,7 @@ public sealed class UsageTests
         string help = Cli.Run(command, "--help").Succeeded();
         Assert.Contains("Examples:", help);
         Assert.Contains($"  sparserm {command}", help);
+        Assert.All(help.Split('\n'), line => Assert.True(line.Length <= 100, line));
         Assert.Contains($"  {command}", Cli.Run("--help").Succeeded());
     }
 

@@ -2,7 +2,10 @@ using System.Xml.Linq;
 
 namespace SparseRM.Conformance;
 
-/// <summary>Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, and Core &lt;- Ilgpu &lt;- Cli. Any other arrow fails.</summary>
+/// <summary>
+/// Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, Core &lt;- Ilgpu &lt;- Cli,
+/// Facade &lt;- Server &lt;- Cli, and Facade &lt;- CApi. Any other arrow fails.
+/// </summary>
 public class DependencyTests
 {
     private static readonly Dictionary<string, string[]> s_allowed = new()
@@ -12,8 +15,10 @@ public class DependencyTests
         ["SparseRM.Ilgpu"] = ["SparseRM.Core"],
         ["SparseRM.Facade"] = ["SparseRM.Core", "SparseRM.Interop"],
         ["SparseRM.Demo"] = ["SparseRM.Facade"],
+        ["SparseRM.CApi"] = ["SparseRM.Facade"],
         ["SparseRM.Benchmarking"] = ["SparseRM.Demo"],
-        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu"],
+        ["SparseRM.Server"] = ["SparseRM.Facade"],
+        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu", "SparseRM.Server"],
     };
 
     private static IEnumerable<string> Projects => Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.csproj", SearchOption.AllDirectories);
@@ -31,12 +36,12 @@ public class DependencyTests
     }
 
     [Fact]
-    public void Only_Interop_is_unsafe()
+    public void Only_Interop_and_CApi_are_unsafe()
     {
         foreach (string path in Projects)
         {
             bool isUnsafe = XDocument.Load(path).Descendants("AllowUnsafeBlocks").Any(e => e.Value == "true");
-            Assert.Equal(Path.GetFileNameWithoutExtension(path) == "SparseRM.Interop", isUnsafe);
+            Assert.Equal(Path.GetFileNameWithoutExtension(path) is "SparseRM.Interop" or "SparseRM.CApi", isUnsafe);
         }
     }
 

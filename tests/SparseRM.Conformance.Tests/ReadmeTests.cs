@@ -32,7 +32,7 @@ public partial class ReadmeTests
         string[] allowed =
         [
             "SparseRM.sln", "src", "kernels", "native", "tests", "benchmarks", "build.cake", "README.md", "global.json",
-            "Directory.Build.props", "Directory.Packages.props", "LICENSE",
+            "Directory.Build.props", "Directory.Packages.props", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
         ];
         var found = Directory.EnumerateFileSystemEntries(SharedData.Root).Select(path => Path.GetFileName(path)!)
             .Where(name => !name.StartsWith('.') && name is not ("artifacts" or "TestResults" or "BenchmarkDotNet.Artifacts"));

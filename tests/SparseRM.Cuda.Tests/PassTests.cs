@@ -251,7 +251,7 @@ public sealed class PassTests : IDisposable
         {
             var random = new Random(seed);
             int[] ids = [.. Enumerable.Range(0, 9).Select(_ => random.Next(200))];
-            var states = forward.RunToLayer(TokenBatch.Pack([new(ids, 8, 9), new(ids.AsMemory(0, 5), 4, 5)], sharePrefixes: false), 1);
+            var states = forward.RunToLayer(TokenBatch.Pack([new(ids, ReadOut.At(8)), new(ids.AsMemory(0, 5), ReadOut.At(4))], sharePrefixes: false), 1);
             var values = new float[states.Rows * states.Columns];
             _backend.Download(states, values);
             return values;

@@ -67,7 +67,7 @@ public sealed class BackendCatalogTests
 
     private static float[] States(string backend)
     {
-        using var reader = ResidualReader.Open(World.Backbone with { Backend = backend, Layer = 4, Compute = SparseRM.Tensors.DType.F32 });
-        return reader.Read([.. World.Dialogues(World.Pairs("test", 2)).Select(reader.Encoder.Encode)]);
+        using var backbone = Backbone.Open(World.Backbone with { Backend = backend, Compute = SparseRM.Tensors.DType.F32 }, layer: 4);
+        return backbone.ReadStates([.. World.Dialogues(World.Pairs("test", 2)).Select(dialogue => World.Last(backbone, dialogue))], 4);
     }
 }

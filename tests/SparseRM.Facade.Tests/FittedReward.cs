@@ -41,7 +41,7 @@ public sealed class FittedReward : IDisposable
 
     private float[] Alone(DType? compute)
     {
-        using var scorer = Open(World.Backbone with { Threads = 1, Compute = compute });
+        using var scorer = Open(World.Backbone with { Threads = 1, Compute = compute, PrefixCacheBytes = 0 });
         return [.. Dialogues.Select(scorer.Score)];
     }
 }

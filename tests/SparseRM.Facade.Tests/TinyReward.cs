@@ -1,6 +1,7 @@
 using System.Text.Json;
 using SparseRM.Facade.Tests;
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Scoring;
 
 [assembly: AssemblyFixture(typeof(TinyReward))]
@@ -30,6 +31,10 @@ public sealed class TinyReward : IDisposable
     public RewardScorer Open(string family, BackboneOptions? options = null) =>
         RewardScorer.Open(Reward(_folders[family]), (options ?? World.Backbone) with { Model = _folders[family].Path });
 
+    /// <summary>Opens blocks 0..layer of the model of a family.</summary>
+    public Backbone Backbone(string family, BackboneOptions? options = null, int layer = Layer) =>
+        SparseRM.Backbone.Open((options ?? World.Backbone) with { Model = _folders[family].Path, ChatTemplate = "none" }, layer);
+
     public void Dispose()
     {
         foreach (var folder in _folders.Values) folder.Dispose();
@@ -39,18 +44,24 @@ public sealed class TinyReward : IDisposable
 
     private static void Save(TemporaryFolder folder)
     {
-        using var reader = ResidualReader.Open(new BackboneOptions { Model = folder.Path, Layer = Layer, ChatTemplate = "none" });
-        var random = new SeededRandom(1);
+        using var backbone = SparseRM.Backbone.Open(new BackboneOptions { Model = folder.Path, ChatTemplate = "none" }, Layer);
+        RewardModelFile.Save(Reward(folder), Reward(backbone));
+    }
+
+    /// <summary>A random reward model for a backbone.</summary>
+    public static RewardModel Reward(Backbone backbone, int layer = Layer, ReadOutPosition position = ReadOutPosition.Last, int seed = 1, int heads = 1)
+    {
+        var random = new SeededRandom(seed);
         float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)random.NextGaussian())];
-        var input = HeadInputs.Random(8, reader.DModel, seed: 1);
-        var head = new RewardHead(input.Count, Hidden, Values(Hidden * input.Count), Values(Hidden), Values(Hidden), 0);
+        var input = HeadInputs.Random(8, backbone.DModel, seed);
+        RewardHead[] all = [.. Enumerable.Range(0, heads).Select(_ => new RewardHead(input.Count, Hidden, Values(Hidden * input.Count), Values(Hidden), Values(Hidden), 0))];
         var metadata = new RewardModelMetadata
         {
-            Identity = reader.Identity, TemplateSource = reader.Template!.Source, DType = "bf16", SaeId = null, GatingMode = null, Loss = "margin",
+            Identity = backbone.Identity(layer, position), TemplateSource = backbone.Template!.Source, DType = "bf16", SaeId = null, GatingMode = null, Loss = "margin",
             Margin = 1, K = 8, Seed = 1, DataHash = "none", Pairs = 1, HeldOutPairs = 0, HeldOutAccuracy = null,
             EngineVersion = RewardTrainer.EngineVersion,
         };
-        RewardModelFile.Save(Reward(folder), new RewardModel(input, head, new float[input.Count], metadata));
+        return new RewardModel([new RewardComponent(RewardComponent.DefaultName, 1, input, all, new float[input.Count], metadata)]);
     }
 
     /// <summary>A tokenizer.json with a token for each byte, written in GPT-2's alphabet: bytes that cannot be printed stand beyond U+0100.</summary>

@@ -1,6 +1,7 @@
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Scoring;
 using SparseRM.Text;
 
@@ -39,6 +40,9 @@ internal static class World
     /// <summary>Every dialogue of the set: prompt with each of its completions, chosen before rejected.</summary>
     public static IReadOnlyList<Message>[] Dialogues(PreferenceSet data) =>
         [.. from item in data.Items from completion in item.Chosen.Concat(item.Rejected) select (IReadOnlyList<Message>)[.. item.Prompt, .. completion]];
+
+    /// <summary>What a reward of position last reads of a dialogue.</summary>
+    public static TokenSequence Last(Backbone backbone, IReadOnlyList<Message> dialogue) => backbone.Encoder.Encode(dialogue).ReadAt(ReadOutPosition.Last);
 
     /// <summary>The refusal: one sentence on one line that holds all of <paramref name="parts"/>.</summary>
     public static void Refuses(Action action, params ReadOnlySpan<string> parts)

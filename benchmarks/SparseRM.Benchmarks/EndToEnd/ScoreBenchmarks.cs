@@ -22,16 +22,16 @@ public class ScoreBenchmarks
     {
         _folder = Directory.CreateTempSubdirectory("sparserm-bench-").FullName;
         string reward = Path.Combine(_folder, "reward.safetensors");
-        var reader = new BackboneOptions { Model = MiniWorldDemo.Model };
-        var fit = new FitOptions { Reader = reader, Sae = MiniWorldDemo.Sae, K = 8, Training = new HeadTrainingOptions { MaxEpochs = 2 } };
-        using (var trainer = RewardTrainer.Open(fit))
+        var options = new BackboneOptions { Model = MiniWorldDemo.Model };
+        using (var trainer = RewardTrainer.Open(new TrainerOptions { Backbone = options, Sae = MiniWorldDemo.Sae }))
         {
             var data = PreferenceFile.Read(MiniWorldDemo.Pairs("truthfulness", "train"), new PreferenceReadOptions { Limit = 200 });
-            RewardModelFile.Save(reward, trainer.Fit(trainer.ReadStates(data)).Reward);
+            RewardModelFile.Save(reward, trainer.Fit(trainer.ReadStates(data), new FitOptions { K = 8, Training = new HeadTrainingOptions { MaxEpochs = 2 } }).Reward);
         }
-        _scorer = RewardScorer.Open(reward, reader);
+        _scorer = RewardScorer.Open(reward, options);
         var random = new SeededRandom(1);
-        _sequences = [_scorer.Backbone.Encoder.EncodeIds([.. Enumerable.Range(0, Tokens).Select(_ => random.NextInt(_scorer.Backbone.Model.Config.DVocab))])];
+        int[] ids = [.. Enumerable.Range(0, Tokens).Select(_ => random.NextInt(_scorer.Backbone.Config.DVocab))];
+        _sequences = [_scorer.Backbone.Encoder.EncodeIds(ids).ReadAt(_scorer.Position)];
     }
 
     [Benchmark] public float Score() => _scorer.ScoreBatch(_sequences)[0];

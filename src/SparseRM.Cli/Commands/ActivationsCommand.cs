@@ -15,7 +15,7 @@ internal sealed class ActivationsCommand : CliCommand
     private readonly Option<string> _input = Choices.Text("--input",
         "jsonl with ids (used as they are), text (already rendered), messages, or prompt and response; - is standard input", "FILE", required: true);
     private readonly Option<string> _output = Choices.Text("--output",
-        "safetensors with block.{layer}.resid_post.{row} [tokens, d_model], row = 0-based input line", "FILE", required: true);
+        "safetensors with block.{layer}.resid_post.{row} [tokens, d_model], row = 0-based input line; encode reads it; - is standard output", "FILE", required: true);
 
     public ActivationsCommand(Session session) : base("activations", "Write the residual stream of every token after chosen blocks", session,
         new Example("sparserm activations --model google/gemma-2-2b-it --layers 12 --input texts.jsonl --output states.safetensors", "HF's hidden_states[13]"),
@@ -23,7 +23,7 @@ internal sealed class ActivationsCommand : CliCommand
             "ids, no tokenizer needed"))
     {
         _layers.Required = true;
-        this.AddAll(CommonOptions.Model, _layers, _input, _output, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.DType);
+        this.AddAll(CommonOptions.Model, _layers, _input, _output, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.AddEos, CommonOptions.DType);
         this.AddAll(CommonOptions.Running);
     }
 
@@ -31,7 +31,9 @@ internal sealed class ActivationsCommand : CliCommand
     {
         int[] layers = [.. args.GetRequiredValue(_layers).Distinct().Order()];
         string path = args.GetRequiredValue(_input), output = args.GetRequiredValue(_output);
-        OutputFile.Probe(output);
+        OutputFile.Probe(output, OutputKind.States, ("--input", path));
+        Recognised.RefuseSwapped(args.GetValue(CommonOptions.Model), null);
+        bool addEos = args.GetValue(CommonOptions.AddEos);
         var lines = InputLines.Read(Session, path, allowEmpty: true);
         var options = args.Backbone(DType.F32) with
         {
@@ -42,7 +44,9 @@ internal sealed class ActivationsCommand : CliCommand
         {
             using var backbone = Backbone.Open(options, layers[^1], meter.Stage("loading blocks", layers[^1] + 1), Session.Cancel);
             Session.SayBackend(args, backbone.Description);
-            List<TokenSequence> sequences = [.. lines.Select(line => InputLines.At(path, line, () => Sequence(backbone, line)))];
+            List<TokenSequence> sequences = [.. lines.Select(line => InputLines.At(path, line, () => Sequence(backbone, line, addEos)))];
+            Session.TellOfText(backbone, !addEos && lines.Any(line => line is TextInput));
+            if (backbone.Encoder.CutInputs > 0) Session.Warn($"inputs of {path} that were cut to the model's context of {backbone.Config.NCtx} tokens: {backbone.Encoder.CutInputs}");
             using var scratch = new Scratch();
             var progress = meter.Stage("running", lines.Count);
             for (int i = 0; i < lines.Count; i++)
@@ -53,18 +57,19 @@ internal sealed class ActivationsCommand : CliCommand
                     scratch.Add($"block.{layer}.resid_post.{row}", states, backbone.DModel);
                 progress.Report(i + 1);
             }
-            OutputFile.Write(output, () => SafetensorsWriter.Write(output, scratch.Tensors, new Dictionary<string, string> { ["format"] = "pt" }));
+            Session.WriteFile(output, file => SafetensorsWriter.Write(file, scratch.Tensors,
+                new Dictionary<string, string> { ["format"] = "pt", [StateTensors.Key] = "activations" }));
             return 0;
         });
     }
 
-    private static TokenSequence Sequence(Backbone backbone, ScoreInput line)
+    private static TokenSequence Sequence(Backbone backbone, ScoreInput line, bool addEos)
     {
         var encoder = backbone.Encoder;
         var input = line switch
         {
             IdsInput ids => encoder.EncodeIds((int[])[.. ids.Ids]),
-            TextInput text => encoder.EncodeText(text.Text),
+            TextInput text => encoder.EncodeText(text.Text, addEos),
             _ => encoder.Encode(InputLines.Dialogue(line)!, line.Arguments),
         };
         return new(input.Ids, ReadOut.Each(0, input.Ids.Length));

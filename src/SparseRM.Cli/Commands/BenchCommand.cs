@@ -34,7 +34,9 @@ internal sealed class BenchCommand : CliCommand
             VariantChoice.Option, CommonOptions.MaxBatchTokens);
         this.AddAll(_plot, CommonOptions.Json);
         Add(new BenchOpsCommand("ops", session));
+        Add(new BenchTrafficCommand(session));
         Add(new BenchCompareCommand(session));
+        Add(new BenchServeCommand(session));
     }
 
     protected override void Run(ParseResult args)

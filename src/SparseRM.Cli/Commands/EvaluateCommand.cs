@@ -3,6 +3,7 @@ using System.Text.Json;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Data.Evaluation;
+using SparseRM.Errors;
 using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Commands;
@@ -34,14 +35,14 @@ internal sealed class EvaluateCommand : CliCommand
         string? reward = args.GetValue(_reward);
         int? folds = args.GetValue(_folds);
         if (folds is null) RefuseFitSettings(args, reward);
-        else if (reward is null) FitSettings.Check(reading, options);
+        else if (reward is null) FitSettings.Check(args, reading, options);
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
         if (folds is not null && reward is not null) (reading, options) = FitSettings.Of(args, reading, options, RewardModelFile.Load(reward));
         var found = Meter.Run(Session, meter => folds is { } count
             ? RunFolds(args, reading, options, data, count, meter)
             : RunReward(args, reading.Backbone, reward!, data, meter));
-        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, data, found));
-        else WriteTables(data, found.Result, found.Folds);
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, found));
+        else WriteTables(found.Data, found.Result, found.Folds);
     }
 
     private void RefuseFitSettings(ParseResult args, string? reward)
@@ -55,10 +56,15 @@ internal sealed class EvaluateCommand : CliCommand
 
     private Found RunReward(ParseResult args, BackboneOptions options, string reward, PreferenceSet data, Meter meter)
     {
-        using var scorer = Scorers.Open(args, reward, options, meter, Session.Cancel);
-        string backend = scorer.Backbone.Description;
-        Session.SayBackend(args, backend);
-        return new Found(scorer.Evaluate(data, meter, Session.Cancel), [], backend);
+        using var scorer = Scorers.Open(args, reward, options, null, meter, Session);
+        var backbone = scorer.Backbone;
+        Session.SayBackend(args, backbone.Description);
+        data = FitSettings.LeaveOutBad(args, data, backbone, scorer.Position, Session);
+        long before = backbone.Encoder.CutInputs;
+        var result = FitSettings.Advised(args, () => scorer.Evaluate(data, meter, Session.Cancel));
+        long cut = backbone.Encoder.CutInputs - before;
+        Session.TellOfData(backbone, data, cut);
+        return new Found(data, result, [], backbone.Description, cut);
     }
 
     private Found RunFolds(ParseResult args, TrainerOptions reading, FitOptions options, PreferenceSet data, int folds, Meter meter)
@@ -67,10 +73,14 @@ internal sealed class EvaluateCommand : CliCommand
         string backend = trainer.Backbone.Description;
         Session.SayBackend(args, backend);
         foreach (string note in trainer.Notes) Session.Note(note);
-        var states = trainer.ReadStates(data, meter, Session.Cancel);
+        data = FitSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
+        long before = trainer.Backbone.Encoder.CutInputs;
+        var states = FitSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
+        long cut = trainer.Backbone.Encoder.CutInputs - before;
+        Session.TellOfData(trainer.Backbone, data, cut);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var found = CrossValidation.Run(trainer, states, options, folds, args.GetValue(_group) != "item", meter, Session.Cancel);
-        return new Found(found.Result, found.Folds, backend);
+        return new Found(data, found.Result, found.Folds, backend, cut);
     }
 
     private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
@@ -93,11 +103,11 @@ internal sealed class EvaluateCommand : CliCommand
         table.Row(name, Tables.Percent(count.Accuracy), $"{Tables.Percent(interval.Low)} to {Tables.Percent(interval.High)}", Tables.Count(count.Total));
     }
 
-    private static void WriteJson(Utf8JsonWriter json, PreferenceSet data, Found found)
+    private static void WriteJson(Utf8JsonWriter json, Found found)
     {
-        var (result, folds, backend) = found;
+        var (data, result, folds, backend, cut) = found;
         Write(json, result.Pairs);
-        new Report().Add("backend", backend).Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).WriteTo(json);
+        new Report().Add("backend", backend).Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).Add("truncated", cut).WriteTo(json);
         json.WriteStartObject("by");
         foreach (var subset in result.BySubset)
         {
@@ -143,7 +153,7 @@ internal sealed class EvaluateCommand : CliCommand
         json.WriteEndObject();
     }
 
-    private sealed record Found(EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, string Backend);
+    private sealed record Found(PreferenceSet Data, EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, string Backend, long Cut);
 
     private static AccuracyInterval Interval(AccuracyCount count) => new(checked((int)count.Correct), checked((int)count.Total));
 }

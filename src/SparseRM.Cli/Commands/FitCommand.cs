@@ -3,6 +3,7 @@ using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Fitting;
 using SparseRM.Scoring;
+using Spectre.Console;
 
 namespace SparseRM.Cli.Commands;
 
@@ -11,7 +12,7 @@ internal sealed class FitCommand : CliCommand
 {
     private readonly Option<string> _data =
         Choices.Text("--data", "preference pairs: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
-    private readonly Option<string> _output = Choices.Text("--output", "the reward file to write", "FILE", required: true);
+    private readonly Option<string> _output = Choices.Text("--output", "the reward file to write; - is standard output", "FILE", required: true);
 
     public FitCommand(Session session) : base("fit", "Learn a reward from preference pairs and write it as one safetensors file", session,
         new Example(
@@ -23,7 +24,11 @@ internal sealed class FitCommand : CliCommand
                 + "--data train.parquet --output reward.safetensors",
             "another K and loss"),
         new Example("sparserm fit --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --output reward.safetensors",
-            "an ablation, without an SAE"))
+            "an ablation, without an SAE"),
+        new Example(
+            "sparserm fit --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --heads 5 --aggregate mean-minus:1 "
+                + "--data pairs.jsonl --output ensemble.safetensors",
+            "five heads, scored with caution"))
     {
         this.AddAll(CommonOptions.Model, FitSettings.Sae, _data, _output);
         this.AddAll(FitSettings.All.Where(option => option != FitSettings.Sae));
@@ -33,10 +38,10 @@ internal sealed class FitCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         var (reading, options) = (FitSettings.ReadTrainer(args), FitSettings.Read(args));
-        FitSettings.Check(reading, options);
+        FitSettings.Check(args, reading, options);
         string output = args.GetRequiredValue(_output);
-        if (output == "-") throw new UsageException("--output must be a file: a reward model is not written to standard output");
-        OutputFile.Probe(output);
+        if (output == "-" && args.GetValue(CommonOptions.Json)) throw new UsageException("--json and --output - both want standard output; leave one of them out");
+        OutputFile.Probe(output, OutputKind.Reward, ("--data", args.GetValue(_data)), ("--sae", reading.Sae));
         if (reading.CacheFolder is { } cache)
             Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
         var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
@@ -45,33 +50,61 @@ internal sealed class FitCommand : CliCommand
         {
             using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
             Session.SayBackend(args, trainer.Backbone.Description);
-            var states = trainer.ReadStates(data, meter, Session.Cancel);
+            data = FitSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
+            long before = trainer.Backbone.Encoder.CutInputs;
+            var states = FitSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
+            Session.TellOfData(trainer.Backbone, data, trainer.Backbone.Encoder.CutInputs - before);
             var fitted = trainer.Fit(states, options, null, meter, Session.Cancel);
             (notes, warnings) = ([.. trainer.Notes], [.. trainer.Warnings, .. fitted.Warnings]);
             return (fitted, trainer.Backbone.Description);
         });
         Session.Cancel.ThrowIfCancellationRequested();
-        OutputFile.Write(output, () => RewardModelFile.Save(output, result.Reward));
+        Session.WriteFile(output, path => RewardModelFile.Save(path, result.Reward));
         foreach (string note in notes) Session.Note(note);
         foreach (string warning in warnings) Session.Warn(warning);
         if (args.GetValue(CommonOptions.Json)) WriteJson(output, Facts(data, result, backend), result, warnings);
-        else WriteTables(output, Facts(data, result, backend), result);
+        else WriteTables(output == "-" ? Session.Bars : Session.Tables, output, Facts(data, result, backend), result);
     }
 
     private void WriteJson(string output, Report facts, FitResult result, string[] warnings) => Session.WriteJson(json =>
     {
         json.WriteString("output", output);
         facts.WriteTo(json);
+        json.WriteStartArray("head_accuracies");
+        foreach (var head in result.Heads)
+        {
+            json.WriteStartObject();
+            OfHead(head).WriteTo(json);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
         LatentTables.WriteJson(json, result.Reward.Input.Latents);
         new Report().Add("warnings", warnings).WriteTo(json);
     });
 
-    private void WriteTables(string output, Report facts, FitResult result)
+    // Where the reward file itself goes to standard output, what is said of it goes to standard error.
+    private void WriteTables(IAnsiConsole console, string output, Report facts, FitResult result)
     {
-        Session.Tables.Write(facts.ToTable("Fit"));
-        if (result.Reward.Input.Latents.Count > 0) Session.Tables.Write(LatentTables.Of(result.Reward.Input.Latents));
+        console.Write(facts.ToTable("Fit"));
+        if (result.Heads.Count > 1) console.Write(HeadTable(result));
+        if (result.Reward.Input.Latents.Count > 0) console.Write(LatentTables.Of(result.Reward.Input.Latents));
         if (result.Head.HeldOutPairs > 0) Session.Say("The held-out pairs chose the epoch, so their accuracy flatters a little; evaluate on other pairs, or with --folds.");
-        Session.Say($"wrote {output}");
+        if (output != "-") Session.Say($"wrote {output}");
+    }
+
+    private static Report OfHead(TrainedHead head) => new Report().Add("training_accuracy", head.TrainingAccuracy).Add("held_out_accuracy", head.HeldOutAccuracy)
+        .Add("training_loss", head.TrainingLoss).Add("held_out_loss", head.HeldOutLoss).Add("best_epoch", head.BestEpoch);
+
+    private static Table HeadTable(FitResult result)
+    {
+        var table = Tables.Of(">Head", ">Training accuracy", ">Held-out accuracy", ">Best epoch");
+        for (int i = 0; i < result.Heads.Count; i++)
+        {
+            var head = result.Heads[i];
+            table.Row($"{i + 1}", Tables.Percent(head.TrainingAccuracy), Tables.Percent(head.HeldOutAccuracy ?? double.NaN), $"{head.BestEpoch}");
+        }
+        table.Row("together", "", Tables.Percent(result.Reward.Metadata.HeldOutAccuracy ?? double.NaN), "");
+        return table;
     }
 
     private static Report Facts(PreferenceSet data, FitResult result, string backend)
@@ -81,9 +114,10 @@ internal sealed class FitCommand : CliCommand
             .Add("chat_template", identity.TemplateName).Add("dtype", metadata.DType).Add("backend", backend)
             .Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode)
             .Add("input", HeadInput.Name(result.Reward.Input.Kind)).Add("k", metadata.K).Add("inputs", result.Reward.Input.Count).Add("loss", metadata.Loss)
-            .Add("seed", metadata.Seed).Add("data", data.Path).Add("format", data.Format).Add("skipped_rows", data.Skipped.Count).Add("pairs", metadata.Pairs)
+            .Add("heads", result.Heads.Count).Add("aggregate", result.Heads.Count > 1 ? result.Reward.Aggregate.ToString() : null)
+            .Add("bootstrap", result.Heads.Count > 1 ? metadata.Bootstrap : null).Add("seed", metadata.Seed).Add("data", data.Path).Add("format", data.Format).Add("skipped_rows", data.Skipped.Count).Add("pairs", metadata.Pairs)
             .Add("training_pairs", head.TrainingPairs).Add("held_out_pairs", head.HeldOutPairs)
             .Add("training_loss", head.TrainingLoss).Add("training_accuracy", head.TrainingAccuracy)
-            .Add("held_out_loss", head.HeldOutLoss).Add("held_out_accuracy", head.HeldOutAccuracy).Add("best_epoch", head.BestEpoch);
+            .Add("held_out_loss", head.HeldOutLoss).Add("held_out_accuracy", metadata.HeldOutAccuracy).Add("best_epoch", head.BestEpoch);
     }
 }

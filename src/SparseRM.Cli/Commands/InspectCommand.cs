@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SparseRM.Cli.Terminal;
+using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Sae;
 using SparseRM.Scoring;
@@ -10,9 +11,12 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm inspect</c>: what a folder or file is, and whether it can be used.</summary>
 internal sealed class InspectCommand : CliCommand
 {
-    private readonly Argument<string> _path = new("PATH") { Description = "a model folder or hub id, an SAE's folder or file, or a reward file" };
+    private readonly Argument<string> _path = new("PATH")
+    {
+        Description = "a model or an SAE (folder, file or hub id), a reward file, or a file that activations or encode wrote",
+    };
 
-    public InspectCommand(Session session) : base("inspect", "Show what a model, SAE or reward file holds; it is recognised by its content", session,
+    public InspectCommand(Session session) : base("inspect", "Show what a model, SAE, reward file or file of states holds; it is recognised by its content", session,
         new Example("sparserm inspect google/gemma-2-2b-it", "a model"),
         new Example("sparserm inspect gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82", "an SAE"),
         new Example("sparserm inspect reward.safetensors --json", "a reward file, for a program"))
@@ -25,10 +29,31 @@ internal sealed class InspectCommand : CliCommand
     {
         string path = args.GetRequiredValue(_path);
         bool json = args.GetValue(CommonOptions.Json);
-        if (IsReward(path)) ShowReward(RewardModelFile.Load(path), json);
-        else if (IsSae(path)) Show(json, "SAE", InspectReports.Of(SaeFormatCatalog.Open(path, args.GetValue(CommonOptions.LlamaScope))));
-        else Show(json, "Model", InspectReports.OfModel(ModelFolder.Resolve(path)));
+        switch (Recognised.Of(path))
+        {
+            case PathKind.Reward: ShowReward(path, json); break;
+            case PathKind.Sae: ShowSae(args, path, json); break;
+            case PathKind.Model: Show(json, "Model", InspectReports.OfModel(path)); break;
+            case PathKind.Tensors: Show(json, "Tensors", InspectReports.OfTensors(path)); break;
+            default: ShowOther(args, path, json); break;
+        }
     }
+
+    /// <summary>What no rule knows at sight: a hub id, a folder that is broken or holds SAEs further down, or nothing.</summary>
+    private void ShowOther(ParseResult args, string path, bool json)
+    {
+        if (!Path.Exists(path))
+        {
+            if (path.Count(c => c == '/') > 1) ShowSae(args, path, json);
+            else Show(json, "Model", InspectReports.OfModel(ModelFolder.Resolve(path)));
+        }
+        else if (File.Exists(path)) throw new ModelFormatException(path, $"is nothing that is known; looked for {Recognised.LookedFor}");
+        else if (File.Exists(Path.Combine(path, "config.json")) || Directory.EnumerateFiles(path, "model*.safetensors*").Any()) Show(json, "Model", InspectReports.OfModel(path));
+        else ShowSae(args, path, json);
+    }
+
+    private void ShowSae(ParseResult args, string path, bool json) =>
+        Show(json, "SAE", InspectReports.Of(SaeFormatCatalog.Open(path, args.GetValue(CommonOptions.LlamaScope))));
 
     private void Show(bool json, string title, Report report)
     {
@@ -36,34 +61,42 @@ internal sealed class InspectCommand : CliCommand
         else Session.Tables.Write(report.ToTable(title));
     }
 
-    private void ShowReward(RewardModel reward, bool json)
+    private void ShowReward(string path, bool json)
     {
-        var report = InspectReports.Of(reward);
+        var reward = RewardModelFile.Load(path);
+        var shared = InspectReports.Of(reward, SafetensorsFile.Open(path).Metadata);
         if (json)
         {
-            Session.WriteJson(writer =>
-            {
-                report.WriteTo(writer);
-                LatentTables.WriteJson(writer, reward.Input.Latents);
-            });
+            Session.WriteJson(writer => WriteReward(writer, reward, shared));
             return;
         }
-        Session.Tables.Write(report.ToTable("Reward model"));
-        if (reward.Input.Latents.Count > 0) Session.Tables.Write(LatentTables.Of(reward.Input.Latents));
+        Session.Tables.Write(shared.ToTable("Reward model"));
+        foreach (var component in reward.Components)
+        {
+            Session.Tables.Write(InspectReports.Of(component).ToTable("Component"));
+            if (component.Input.Latents.Count > 0) Session.Tables.Write(LatentTables.Of(component.Input.Latents));
+        }
     }
 
-    private static bool IsReward(string path) =>
-        path.EndsWith(".safetensors", StringComparison.Ordinal) && File.Exists(path) && !IsNamedAsWeights(path)
-            && RewardModelFile.Recognises(SafetensorsFile.Open(path));
-
-    // What formats of SAEs call their weights; everything else is asked for its metadata.
-    private static bool IsNamedAsWeights(string path) =>
-        Path.GetFileName(path) is "sae_weights.safetensors" or "sae.safetensors" or "params.safetensors" or "final.safetensors";
-
-    private static bool IsSae(string path)
+    // A single component's facts stand beside what is shared; several are named.
+    private static void WriteReward(System.Text.Json.Utf8JsonWriter json, RewardModel reward, Report shared)
     {
-        if (File.Exists(path)) return true;
-        if (!Directory.Exists(path)) return false;
-        return File.Exists(Path.Combine(path, "config.json")) ? !ModelFolder.IsModel(path) : !Directory.EnumerateFiles(path, "model*.safetensors*").Any();
+        if (reward.Components is [var sole])
+        {
+            shared.Without("heads").WriteTo(json);
+            InspectReports.Of(sole).WriteTo(json);
+            LatentTables.WriteJson(json, sole.Input.Latents);
+            return;
+        }
+        shared.Without("components").WriteTo(json);
+        json.WriteStartArray("components");
+        foreach (var component in reward.Components)
+        {
+            json.WriteStartObject();
+            InspectReports.Of(component).WriteTo(json);
+            LatentTables.WriteJson(json, component.Input.Latents);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 }

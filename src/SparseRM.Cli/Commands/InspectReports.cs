@@ -12,6 +12,8 @@ namespace SparseRM.Cli.Commands;
 /// <summary>The facts that <c>inspect</c> shows.</summary>
 internal static class InspectReports
 {
+    private const int MostShown = 20;
+
     public static Report OfModel(string folder)
     {
         var config = ArchitectureCatalog.Read(folder);
@@ -33,17 +35,46 @@ internal static class InspectReports
         .Add("dtype", sae.WEnc.DType.ToString()).Add("model", sae.ModelName)
         .Add("notes", sae.Notes.Count > 0 ? sae.Notes : null).Add("ignored_fields", sae.IgnoredFields.Count > 0 ? sae.IgnoredFields : null);
 
-    public static Report Of(RewardModel reward)
+    /// <summary>What all components of a reward model share.</summary>
+    /// <param name="reward">The reward model.</param>
+    /// <param name="metadata">Metadata of its file.</param>
+    public static Report Of(RewardModel reward, IReadOnlyDictionary<string, string> metadata)
     {
-        var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
-        return new Report().Add("kind", "reward").Add("input", HeadInput.Name(reward.Input.Kind)).Add("inputs", reward.Input.Count)
-            .Add("hidden_units", reward.Head.HiddenUnits)
+        var (own, identity) = (reward.Metadata, reward.Metadata.Identity);
+        return new Report().Add("kind", "reward").Add("format_version", metadata["format_version"])
+            .Add("components", reward.Components.Count > 1 ? reward.Components.Count : null)
+            .Add("heads", reward.HeadCount).Add("aggregate", reward.HeadCount > reward.Components.Count ? reward.Aggregate.ToString() : null)
             .Add("model", identity.ModelName).Add("model_fingerprint", identity.ModelFingerprint).Add("tokenizer_fingerprint", identity.TokenizerFingerprint)
             .Add("layer", identity.Layer).Add("position", identity.Position.ToString().ToLowerInvariant())
-            .Add("chat_template", identity.TemplateName).Add("template_fingerprint", identity.TemplateFingerprint).Add("dtype", metadata.DType)
+            .Add("chat_template", identity.TemplateName).Add("template_fingerprint", identity.TemplateFingerprint).Add("dtype", own.DType)
+            .Add("checksum", metadata.GetValueOrDefault("checksum")).Add("warnings", reward.Warnings.Count > 0 ? reward.Warnings : null);
+    }
+
+    /// <summary>What is a component's own.</summary>
+    public static Report Of(RewardComponent component)
+    {
+        var metadata = component.Metadata;
+        return new Report().Add("name", component.Name).Add("weight", component.Weight)
+            .Add("input", HeadInput.Name(component.Input.Kind)).Add("inputs", component.Input.Count)
+            .Add("heads", component.Heads.Count).Add("hidden_units", component.Heads[0].HiddenUnits).Add("bootstrap", component.Heads.Count > 1 ? metadata.Bootstrap : null)
             .Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode).Add("loss", metadata.Loss).Add("margin", metadata.Margin)
             .Add("k", metadata.K).Add("seed", metadata.Seed).Add("data_hash", metadata.DataHash).Add("pairs", metadata.Pairs)
-            .Add("held_out_pairs", metadata.HeldOutPairs).Add("held_out_accuracy", metadata.HeldOutAccuracy).Add("engine_version", metadata.EngineVersion);
+            .Add("held_out_pairs", metadata.HeldOutPairs).Add("held_out_accuracy", metadata.HeldOutAccuracy)
+            .Add("novelty_calibration", component.Novelty is not { } novelty ? null : novelty.Calibration == NoveltyCalibration.HeldOut ? "held-out" : "cross-fitted")
+            .Add("novelty_samples", component.Novelty?.Samples)
+            .Add("probe_inputs", component.Probe?.Items.Count).Add("probe_arithmetic", component.Probe?.Arithmetic)
+            .Add("engine_version", metadata.EngineVersion);
+    }
+
+    /// <summary>A safetensors file that <c>activations</c> or <c>encode</c> wrote.</summary>
+    public static Report OfTensors(string path)
+    {
+        var file = SafetensorsFile.Open(path);
+        string[] names = [.. file.Names.Order(StringComparer.Ordinal)];
+        string[] shapes = [.. names.Take(MostShown).Select(name => $"{name} {file.Take(name).DType} [{string.Join(", ", file.Take(name).Shape)}]")];
+        return new Report().Add("kind", StateTensors.WrittenBy(path) == "activations" ? "states" : "activations").Add("file", path)
+            .Add("bytes", new FileInfo(path).Length).Add("sae_id", file.Metadata.GetValueOrDefault("sae_id")).Add("tensors", names.Length)
+            .Add(names.Length > MostShown ? "first_tensors" : "tensor_shapes", shapes);
     }
 
     private static void Weights(Report report, WeightIndex weights, int nLayers)

@@ -1,20 +1,25 @@
 using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text;
+using SparseRM.Cli.Lines;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
+using SparseRM.Errors;
 
 namespace SparseRM.Cli.Commands;
 
-/// <summary><c>sparserm score</c>: the same lines, with their scores.</summary>
+/// <summary><c>sparserm score</c>: the same lines, with their scores, as they come.</summary>
 internal sealed class ScoreCommand : CliCommand
 {
-    private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit wrote", "FILE", required: true);
+    private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit or combine wrote", "FILE", required: true);
     private readonly Option<string> _input = Choices.Text("--input",
         "jsonl with prompt and response or responses, messages, text (already rendered) or ids; - is standard input", "FILE", required: true);
-    private readonly Option<string> _output = Choices.Text("--output", "the same lines with score or scores; - or nothing is standard output", "FILE");
-
-    private readonly Option<bool> _explain = new("--explain")
+    private readonly Option<string> _output = Choices.Text("--output",
+        "the same lines with score or scores; - or nothing is standard output. Until it is complete it is FILE.*.partial, from which the same command goes on", "FILE");
+    private readonly Option<bool> _skipBad = new("--skip-bad") { Description = "give a bad line \"score\": null and its error, and go on" };
+    private readonly Option<bool> _json = new("--json")
     {
-        Description = "add explanation (or explanations): the directions with the largest shares, and the tokens that push them",
+        Description = "print a JSON object with what was done: on standard output where --output names a file, else on standard error",
     };
 
     public ScoreCommand(Session session) : base("score", "Score answers with a reward file", session,
@@ -22,49 +27,92 @@ internal sealed class ScoreCommand : CliCommand
         new Example(
             """echo '{"prompt": "What is 2 + 2?", "responses": ["4", "5"]}' | """
                 + "sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input -",
-            "several answers to one prompt"),
-        new Example("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl --explain", "and why"))
+            "several answers to one prompt; a line that comes through a pipe is answered at once"),
+        new Example("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl --explain --per-token sentence",
+            "and why, and a score after each sentence"),
+        new Example("sparserm score --model google/gemma-2-2b-it --reward ensemble.safetensors --input answers.jsonl --doubt --novelty --aggregate mean-minus:1",
+            "a cautious score of several heads, and how sure it is"))
     {
-        this.AddAll(CommonOptions.Model, _reward, _input, _output, _explain, FitSettings.Sae, FitSettings.Layer, CommonOptions.ChatTemplate,
-            CommonOptions.Truncate, CommonOptions.DType);
+        this.AddAll(CommonOptions.Model, _reward, _input, _output, _skipBad, _json);
+        this.AddAll(ScoreSettings.All);
+        this.AddAll(FitSettings.Sae, FitSettings.Layer, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.AddEos, CommonOptions.DType);
         this.AddAll(CommonOptions.LlamaScope);
         this.AddAll(CommonOptions.Running);
     }
 
     protected override void Run(ParseResult args)
     {
-        string path = args.GetRequiredValue(_input);
-        OutputFile.Probe(args.GetValue(_output));
-        var lines = InputLines.Read(Session, path);
+        string path = args.GetRequiredValue(_input), reward = args.GetRequiredValue(_reward);
+        string? output = args.GetValue(_output);
+        var asked = ScoreSettings.Read(args);
+        OutputFile.Probe(output, OutputKind.Scores, ("--input", path), ("--reward", reward), ("--sae", args.GetValue(FitSettings.Sae)));
         var options = args.Backbone(defaultType: null);
-        var (scores, explanations) = Meter.Run(Session, meter =>
+        // A bar would be drawn between the lines.
+        bool isShown = output is null or "-" && !Console.IsOutputRedirected;
+        Meter.Run(Session, meter =>
         {
-            using var scorer = Scorers.Open(args, args.GetRequiredValue(_reward), options, meter, Session.Cancel);
+            using var lines = new InputStart(path);
+            using var scorer = Scorers.Open(args, reward, options, model => ScoreSettings.Check(asked, model, reward), meter, Session);
             Session.SayBackend(args, scorer.Backbone.Description);
-            var found = scorer.ScoreLines(lines, path, meter, Session.Cancel);
-            return (found, args.GetValue(_explain) ? Explain(scorer, lines, meter) : null);
-        });
-        Session.WriteData(args.GetValue(_output), stream =>
-        {
-            for (int i = 0; i < lines.Count; i++)
-            {
-                if (explanations is not null) ScoreExplanations.WriteWith(stream, lines[i], scores[i], explanations[i]);
-                else if (lines[i] is AnswersInput) ScoreOutput.WriteWith(stream, lines[i], "scores", scores[i]);
-                else ScoreOutput.WriteWith(stream, lines[i], "score", scores[i][0]);
-            }
-        });
+            using var sink = ResultSink.Open(Session, output, () => Key(args, scorer, asked, reward));
+            Score(args, scorer, asked, lines, sink, meter);
+            return 0;
+        }, isQuiet: isShown);
     }
 
-    private RewardExplanation[][] Explain(RewardScorer scorer, IReadOnlyList<ScoreInput> lines, Meter meter)
+    private void Score(ParseResult args, RewardScorer scorer, ScoreOptions asked, InputStart input, ResultSink sink, Meter meter)
     {
-        var progress = meter.Stage("explaining", lines.Count);
-        var explanations = new RewardExplanation[lines.Count][];
-        for (int i = 0; i < lines.Count; i++)
+        bool skipBad = args.GetValue(_skipBad), addEos = args.GetValue(CommonOptions.AddEos), hasTexts = false;
+        var kept = sink.Kept;
+        if (kept is not null) Session.Reading(() => input.GoBehind(kept, skipBad));
+        var run = new ScoreRun(scorer, asked, input.Path, skipBad);
+        Session.AfterInterrupt = kept is null ? "what was scored is written" : $"what was scored is kept in {kept.Path}, and the same command goes on from there";
+        using (var reader = new LineReader(input.Lines, line =>
         {
-            Session.Cancel.ThrowIfCancellationRequested();
-            explanations[i] = ScoreExplanations.Of(scorer, lines[i]);
-            progress.Report(i + 1);
+            hasTexts |= line is TextInput;
+            return ScoreLine.Of(line, scorer.Backbone.Encoder, addEos);
+        }))
+        {
+            var progress = meter.Bytes("scoring", input.Length);
+            try
+            {
+                run.Run(reader, sink, input.IsPipe, () => progress.Report(run.Bytes), Session.Cancel);
+            }
+            catch (DataFormatException error) when (error.Line > 0)
+            {
+                string rest = kept is not null && kept.Lines + run.Lines > 0 ? $"; what was scored before is kept in {kept.Path}, and the same command goes on from there" : "";
+                throw error.WithAdvice((skipBad ? "mend it" : "mend it, or go on behind bad lines with --skip-bad") + rest);
+            }
         }
-        return explanations;
+        sink.Finish();
+        Tell(args, run, scorer, input.Path, kept, hasTexts && !addEos);
+    }
+
+    private void Tell(ParseResult args, ScoreRun run, RewardScorer scorer, string path, KeptResults? kept, bool hasTexts)
+    {
+        long bad = run.Bad + (kept?.Bad ?? 0), resumed = kept?.Lines ?? 0;
+        Session.TellOfText(scorer.Backbone, hasTexts);
+        if (run.Cut > 0) Session.Warn($"answers of {path} that were cut to the model's context of {scorer.Backbone.Config.NCtx} tokens: {run.Cut}");
+        if (resumed > 0) Session.Note($"lines that an earlier run had scored: {resumed}");
+        if (bad > 0) Session.Warn($"bad lines of {path} without a score: {bad}{(run.FirstBad is null ? "" : $"; the first: {run.FirstBad}")}");
+        if (!args.GetValue(_json)) return;
+        var report = new Report().Add("lines", resumed + run.Lines).Add("scores", run.Scores).Add("bad", bad).Add("first_bad", run.FirstBad)
+            .Add("truncated", run.Cut).Add("resumed_lines", resumed).Add("output", kept is null ? null : args.GetValue(_output)).Add("backend", scorer.Backbone.Description);
+        if (kept is not null) Session.WriteJson(report.WriteTo);
+        else Session.WriteMessage(report.WriteTo);
+    }
+
+    /// <summary>All that decides a line's result but the line.</summary>
+    private static string Key(ParseResult args, RewardScorer scorer, ScoreOptions asked, string reward)
+    {
+        var backbone = scorer.Backbone;
+        using var file = File.OpenRead(reward);
+        string all = string.Join('\n',
+        [
+            Convert.ToHexString(SHA256.HashData(file)), $"{backbone.Identity(scorer.Layer, scorer.Position)}", $"{asked}", $"{backbone.Options.Truncation}",
+            $"{args.GetValue(CommonOptions.AddEos)}", RewardTrainer.EngineVersion, backbone.BackendName, $"{backbone.Compute}",
+            .. backbone.Variants.OrderBy(variant => variant.Key).Select(variant => $"{variant.Key}={variant.Value}"),
+        ]);
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all)));
     }
 }

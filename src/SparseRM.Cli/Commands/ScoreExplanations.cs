@@ -1,49 +1,45 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using SparseRM.Cli.Terminal;
-using SparseRM.Data;
-using SparseRM.Models;
 using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Commands;
 
-/// <summary>Why a line's answers got their scores.</summary>
+/// <summary>Why an answer got its score, as JSON.</summary>
+/// <remarks>
+/// mean_score (of the mean training input) + the shares of the directions + remainder (of all other directions) = the score; of several components,
+/// each times its weight.
+/// </remarks>
 internal static class ScoreExplanations
 {
-    private const int Directions = 8, TokensEach = 5;
-
-    /// <summary>One for each answer of the line.</summary>
-    public static RewardExplanation[] Of(RewardScorer scorer, ScoreInput line) =>
-        [.. Inputs(scorer.Backbone.Encoder, line).Select(input => scorer.Explain(input, Directions, TokensEach))];
-
-    /// <summary>The line with score and explanation, or with scores and explanations where it has responses.</summary>
-    public static void WriteWith(Stream stream, ScoreInput line, float[] scores, RewardExplanation[] explanations)
+    /// <summary>The explanation of the only component, or of each component by its name.</summary>
+    public static string Json(RewardExplanation explanation, bool byComponent)
     {
-        if (line is AnswersInput)
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
-            ScoreOutput.WriteWith(stream, line,
-                ("scores", json => WriteList(json, scores, json.WriteNumberValue)),
-                ("explanations", json => WriteList(json, explanations, explanation => Write(json, explanation))));
-            return;
+            json.WriteStartObject();
+            if (!byComponent) Write(json, explanation.Components[0]);
+            foreach (var component in byComponent ? explanation.Components : [])
+            {
+                json.WriteStartObject(component.Name);
+                Write(json, component);
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
         }
-        ScoreOutput.WriteWith(stream, line, ("score", json => json.WriteNumberValue(scores[0])), ("explanation", json => Write(json, explanations[0])));
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    private static void WriteList<T>(Utf8JsonWriter json, T[] values, Action<T> write)
+    private static void Write(Utf8JsonWriter json, ComponentExplanation explanation)
     {
-        json.WriteStartArray();
-        foreach (var value in values) write(value);
-        json.WriteEndArray();
-    }
-
-    // The mean training input's score and the directions with the largest shares of the difference from it.
-    private static void Write(Utf8JsonWriter json, RewardExplanation explanation)
-    {
-        json.WriteStartObject();
         json.WriteNumber("mean_score", explanation.Parts.MeanScore);
         json.WriteStartArray("directions");
         foreach (var (share, tokens) in explanation.Top) Write(json, share, tokens);
         json.WriteEndArray();
-        json.WriteEndObject();
+        json.WriteNumber("remainder", explanation.Remainder);
     }
 
     private static void Write(Utf8JsonWriter json, DirectionShare share, IReadOnlyList<TokenPush> tokens)
@@ -61,12 +57,4 @@ internal static class ScoreExplanations
         json.WriteEndArray();
         json.WriteEndObject();
     }
-
-    private static IEnumerable<EncodedInput> Inputs(InputEncoder encoder, ScoreInput line) => line switch
-    {
-        AnswersInput answers => answers.Responses.Select(response => encoder.Encode([.. answers.Prompt, .. response], line.Arguments)),
-        TextInput text => [encoder.EncodeText(text.Text)],
-        IdsInput ids => [encoder.EncodeIds((int[])[.. ids.Ids])],
-        _ => [encoder.Encode(InputLines.Dialogue(line)!, line.Arguments)],
-    };
 }

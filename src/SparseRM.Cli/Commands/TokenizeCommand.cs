@@ -24,36 +24,39 @@ internal sealed class TokenizeCommand : CliCommand
             "one dialogue"),
         new Example("sparserm tokenize --model tokenizers/llama3 --no-bos --input texts.jsonl --output ids.jsonl",
             "plain texts, with a folder that holds only a tokenizer"))
-        => this.AddAll(_model, _input, _output, CommonOptions.ChatTemplate, _noBos);
+        => this.AddAll(_model, _input, _output, CommonOptions.ChatTemplate, _noBos, CommonOptions.AddEos);
 
     protected override void Run(ParseResult args)
     {
-        OutputFile.Probe(args.GetValue(_output));
-        string folder = ModelFolder.Resolve(args.GetRequiredValue(_model)), path = args.GetRequiredValue(_input);
+        string path = args.GetRequiredValue(_input);
+        OutputFile.Probe(args.GetValue(_output), OutputKind.Ids, ("--input", path));
+        string folder = ModelFolder.Resolve(args.GetRequiredValue(_model));
         var tokenizer = ModelTokenizer.Load(folder);
         var template = args.GetValue(CommonOptions.ChatTemplate) is { } name
             ? ChatTemplate.Named(name, tokenizer.SpecialTokens)
             : ChatTemplate.FromFolder(folder);
-        bool addBos = !args.GetValue(_noBos);
+        bool addBos = !args.GetValue(_noBos), addEos = args.GetValue(CommonOptions.AddEos), hasTexts = false;
         var lines = new List<(int[] Ids, string Text)>();
         foreach (var line in InputLines.Read(Session, path, allowEmpty: true))
         {
             Session.Cancel.ThrowIfCancellationRequested();
-            lines.Add(InputLines.At(path, line, () => Tokenize(tokenizer, template, line, addBos)));
+            lines.Add(InputLines.At(path, line, () => Tokenize(tokenizer, template, line, addBos, addEos)));
+            hasTexts |= line is TextInput;
         }
+        Session.TellOfText(hasTexts && !addEos ? tokenizer : null, template);
         Session.WriteData(args.GetValue(_output), stream =>
         {
             foreach (var (ids, text) in lines) Write(stream, ids, text);
         });
     }
 
-    private static (int[] Ids, string Text) Tokenize(ModelTokenizer tokenizer, ChatTemplate? template, ScoreInput line, bool addBos)
+    private static (int[] Ids, string Text) Tokenize(ModelTokenizer tokenizer, ChatTemplate? template, ScoreInput line, bool addBos, bool addEos)
     {
-        if (line is TextInput text) return (tokenizer.Encode(text.Text, addBos), text.Text);
+        if (line is TextInput text) return (tokenizer.Encode(text.Text, addBos, addEos), text.Text);
         if (InputLines.Dialogue(line) is not { } dialogue) throw new SparseRMException("has ids already");
         if (template is null)
             throw new SparseRMException($"the model has no chat template; name one with --chat-template ({string.Join(", ", ChatTemplate.Names)} or a file)");
-        var encoded = tokenizer.Encode(template.Render(dialogue));
+        var encoded = tokenizer.Encode(template.Render(dialogue, arguments: line.Arguments));
         bool wasAdded = encoded.Ids.Length > 0 && encoded.Ids[0] == tokenizer.BosId
             && !encoded.Text.StartsWith(tokenizer.BosToken!, StringComparison.Ordinal);
         return (!addBos && wasAdded ? encoded.Ids[1..] : encoded.Ids, encoded.Text);

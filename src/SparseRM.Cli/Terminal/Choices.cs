@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using SparseRM.Errors;
 
 namespace SparseRM.Cli.Terminal;
 
@@ -21,6 +22,35 @@ internal static class Choices
                 if (word == Word(result)) return value;
             result.AddError($"{name}: '{Word(result)}' is not one of {string.Join(", ", choices.Select(choice => choice.Word))}");
             return default!;
+        },
+    };
+
+    /// <summary>One of a few words, or none after the option's name.</summary>
+    public static Option<T> WithDefault<T>(string name, string description, T alone, params (string Word, T Value)[] choices)
+    {
+        var option = Of(name, $"{description} (alone: {choices.First(choice => Equals(choice.Value, alone)).Word})", choices);
+        var parse = option.CustomParser!;
+        option.Arity = ArgumentArity.ZeroOrOne;
+        option.CustomParser = result => result.Tokens.Count == 0 ? alone : parse(result);
+        return option;
+    }
+
+    /// <summary>A value that a parser reads from a word; what it refuses is bad usage.</summary>
+    public static Option<T> Parsed<T>(string name, string description, string helpName, Func<string, T> parse) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        CustomParser = result =>
+        {
+            try
+            {
+                return parse(Word(result));
+            }
+            catch (SparseRMException error)
+            {
+                result.AddError($"{name}: {error.Message.TrimEnd('.')}");
+                return default!;
+            }
         },
     };
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using SparseRM.Data;
 using SparseRM.Models;
 using SparseRM.Sae;
+using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Cli.Terminal;
@@ -55,7 +56,13 @@ internal static class CommonOptions
     public static Option<PreferenceDimension> Dimension { get; } = Choices.Of("--dimension", "which judgement of PKU-SafeRLHF counts (default: better)",
         ("better", PreferenceDimension.Better), ("safer", PreferenceDimension.Safer));
 
-    public static Option<bool> SkipBad { get; } = new("--skip-bad") { Description = "count bad rows and go on" };
+    public static Option<bool> AddEos { get; } = new("--add-eos") { Description = "put the tokenizer's EOS after each text (rendered dialogues have their own end)" };
+
+    public static Option<ScoreAggregate> Aggregate { get; } = Choices.Parsed("--aggregate",
+        "how the heads' scores become one: mean, min or mean-minus:LAMBDA, the mean less LAMBDA standard deviations (default: mean to fit, the reward file's to score)",
+        "mean|min|mean-minus:LAMBDA", ScoreAggregate.Parse);
+
+    public static Option<bool> SkipBad { get; } = new("--skip-bad") { Description = "leave bad rows out and count them: rows that cannot be read, and answers that cannot be encoded" };
 
     /// <summary>What every command that runs a model takes.</summary>
     public static IReadOnlyList<Option> Running { get; } = [Backend, VariantChoice.Option, Threads, MaxBatchTokens];
@@ -82,9 +89,12 @@ internal static class CommonOptions
     public static bool Has(this ParseResult args, Option option) => args.GetResult(option) is { Implicit: false };
 
     /// <summary>Settings of <see cref="Running"/> and of those others that the command has.</summary>
-    public static BackboneOptions Backbone(this ParseResult args, DType? defaultType) => new()
+    public static BackboneOptions Backbone(this ParseResult args, DType? defaultType) => args.Backbone(defaultType, args.GetRequiredValue(Model));
+
+    /// <summary>The same for a model that is not named by <see cref="Model"/>.</summary>
+    public static BackboneOptions Backbone(this ParseResult args, DType? defaultType, string model) => new()
     {
-        Model = args.GetRequiredValue(Model),
+        Model = model,
         Backend = args.GetValue(Backend) ?? "auto",
         Variants = args.Variants(),
         Threads = args.GetValue(Threads) ?? 0,

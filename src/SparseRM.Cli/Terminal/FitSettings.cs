@@ -2,6 +2,7 @@ using System.CommandLine;
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Scoring;
 using SparseRM.Tensors;
 
@@ -12,7 +13,7 @@ internal static class FitSettings
 {
     private static readonly HeadTrainingOptions s_defaults = new();
 
-    public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder or file: to fit on projections or activations, and to score only where the head reads activations of a top-k SAE", "PATH");
+    public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder, file or hub id: to fit on projections or activations, and to score only where the head reads activations of a top-k SAE", "PATH");
 
     public static Option<int?> Layer { get; } =
         Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's to fit, the reward file's to score)", least: 0);
@@ -46,6 +47,12 @@ internal static class FitSettings
 
     public static Option<int?> BatchPairs { get; } = Choices.Whole("--batch-pairs", $"pairs of a training step (default: {s_defaults.BatchPairs})");
 
+    public static Option<int?> Heads { get; } =
+        Choices.Whole("--heads", "train N heads, so that each score has a doubt; the score is their aggregate (default: 1)");
+
+    public static Option<string> Bootstrap { get; } = Choices.Of("--bootstrap",
+        "whether each of several heads sees a random sample of the prompts, or all of them (default: on)", ("on", "on"), ("off", "off"));
+
     public static Option<double?> HeldOut { get; } =
         Choices.Number("--held-out", $"share of the pairs kept out of training (default: {s_defaults.HeldOutFraction})", orZero: true);
 
@@ -54,13 +61,13 @@ internal static class FitSettings
     [
         Sae, Layer, K, Loss, Input, Pairs, Seed, CommonOptions.ChatTemplate, CommonOptions.Position, CommonOptions.Truncate,
         CommonOptions.DType, CommonOptions.LlamaScope,
-        Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut,
+        Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate,
         .. CommonOptions.Reading, CommonOptions.Cache, CommonOptions.NoCache, .. CommonOptions.Running,
     ];
 
     /// <summary>Those that mean nothing to a reward that is already fitted.</summary>
     public static IReadOnlyList<Option> OfFitsAlone { get; } =
-        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, CommonOptions.Position];
+        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate, CommonOptions.Position];
 
     /// <summary>Which states the user asked for.</summary>
     public static TrainerOptions ReadTrainer(ParseResult args) => new()
@@ -79,6 +86,9 @@ internal static class FitSettings
         Input = args.GetValue(Input),
         K = args.GetValue(K) ?? 128,
         Pairs = args.GetValue(Pairs),
+        Heads = args.GetValue(Heads) ?? 1,
+        Bootstrap = args.GetValue(Bootstrap) != "off",
+        Aggregate = args.GetValue(CommonOptions.Aggregate),
         Training = new HeadTrainingOptions
         {
             Loss = args.GetValue(Loss),
@@ -99,17 +109,22 @@ internal static class FitSettings
     /// <summary>What the user asked for, and for the rest what a reward model was fitted with.</summary>
     public static (TrainerOptions Trainer, FitOptions Fit) Of(ParseResult args, TrainerOptions trainer, FitOptions asked, RewardModel reward)
     {
+        if (reward.Components is not [var component])
+            throw new UsageException($"--folds fits one reward, and the reward file holds {reward.Components.Count}; name a file of one component, or leave --reward out");
         var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
         bool ownTemplate = trainer.Backbone.ChatTemplate is null && identity.TemplateFingerprint.Length > 0;
         var fit = asked with
         {
-            Input = args.Has(Input) ? asked.Input : reward.Input.Kind,
+            Input = args.Has(Input) ? asked.Input : component.Input.Kind,
+            Heads = args.GetValue(Heads) ?? component.Heads.Count,
+            Bootstrap = args.Has(Bootstrap) ? asked.Bootstrap : component.Heads.Count == 1 || metadata.Bootstrap,
+            Aggregate = args.Has(CommonOptions.Aggregate) ? asked.Aggregate : reward.Aggregate,
             K = args.GetValue(K) ?? metadata.K ?? asked.K,
             Training = asked.Training with
             {
                 Loss = args.Has(Loss) ? asked.Training.Loss : PreferenceLoss.Parse(metadata.Loss),
                 Margin = args.GetValue(Margin) ?? metadata.Margin,
-                HiddenUnits = args.GetValue(HiddenUnits) ?? reward.Head.HiddenUnits,
+                HiddenUnits = args.GetValue(HiddenUnits) ?? component.Heads[0].HiddenUnits,
                 Seed = args.GetValue(Seed) ?? metadata.Seed,
             },
         };
@@ -123,18 +138,22 @@ internal static class FitSettings
                 Template = ownTemplate ? (identity.TemplateName, metadata.TemplateSource) : null,
             },
         };
-        Check(trainer, fit);
+        Check(args, trainer, fit);
         return (trainer, fit);
     }
 
     /// <summary>Refuses what no file need be read for.</summary>
-    public static void Check(TrainerOptions trainer, FitOptions options)
+    public static void Check(ParseResult args, TrainerOptions trainer, FitOptions options)
     {
+        if (args.Has(Bootstrap) && options.Heads == 1) throw new UsageException("--bootstrap says what each of several heads sees; add --heads 2 or more, or leave it out");
         bool needsSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
         if (needsSae && trainer.Sae is null)
             throw new UsageException($"--input {HeadInput.Name(options.Input)} needs --sae; without an SAE there are --input dense and --input random");
         if (!needsSae && trainer.Sae is null && trainer.Layer is null)
             throw new UsageException("--layer is needed where there is no --sae that says it");
+        if (options.Aggregate.NeedsSeveralHeads && options.Heads == 1)
+            throw new UsageException($"--aggregate {options.Aggregate} needs several heads; add --heads 2 or more, or use mean");
+        Recognised.RefuseSwapped(trainer.Backbone.Model, trainer.Sae);
         if (options.Training.HeldOutFraction >= 1) throw new UsageException("--held-out is a share below 1");
     }
 
@@ -151,11 +170,32 @@ internal static class FitSettings
         };
         try
         {
-            var data = session.Reading(() => PreferenceFile.Read(path, options));
-            if (data.Skipped.Count > 0) session.Warn($"bad rows of {path} left out: {data.Skipped.Count}; the first: {data.Skipped.FirstReasons[0]}");
-            return data;
+            return session.Reading(() => PreferenceFile.Read(path, options));
         }
         catch (DataFormatException error) when (error.Line > 0 && !options.SkipBad)
+        {
+            throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
+        }
+    }
+
+    /// <summary>Under <c>--skip-bad</c> the data without what the model cannot read; tells of all that was left out.</summary>
+    public static PreferenceSet LeaveOutBad(ParseResult args, PreferenceSet data, Backbone backbone, ReadOutPosition position, Session session)
+    {
+        if (!args.GetValue(CommonOptions.SkipBad)) return data;
+        data = EncodableItems.Of(data, backbone, position);
+        if (data.Skipped.Count > 0)
+            session.Warn($"bad rows of {data.Path} left out: {data.Skipped.Count}; the first: {Wording.OfCommandLine(data.Skipped.FirstReasons[0])}");
+        return data;
+    }
+
+    /// <summary>Runs what encodes the data; a row that cannot be encoded is told with what the user may do.</summary>
+    public static T Advised<T>(ParseResult args, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (DataFormatException error) when (error.Line > 0 && !args.GetValue(CommonOptions.SkipBad))
         {
             throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
         }

@@ -19,7 +19,7 @@ internal static class InputLines
         {
             return work();
         }
-        catch (SparseRMException error) when (error is not (DataFormatException or ModelFormatException))
+        catch (SparseRMException error) when (error is not DataFormatException)
         {
             throw new DataFormatException(path, line.Line, error.Message);
         }

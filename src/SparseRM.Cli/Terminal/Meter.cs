@@ -13,9 +13,12 @@ internal sealed class Meter : IProgress<WorkProgress>
     private Meter(ProgressContext? bars) => _bars = bars;
 
     /// <summary>Runs the work; its bars disappear when it ends.</summary>
-    public static T Run<T>(Session session, Func<Meter, T> work)
+    /// <param name="session">Has the terminal.</param>
+    /// <param name="work">Reports to the meter.</param>
+    /// <param name="isQuiet">Shows no bars.</param>
+    public static T Run<T>(Session session, Func<Meter, T> work, bool isQuiet = false)
     {
-        if (!session.Bars.Profile.Capabilities.Interactive) return work(new Meter(null));
+        if (isQuiet || !session.Bars.Profile.Capabilities.Interactive) return work(new Meter(null));
         var columns = new ProgressColumn[] { new TaskDescriptionColumn(), new ProgressBarColumn(), new CountColumn(), new RemainingTimeColumn() };
         return session.Bars.Progress().AutoClear(true).Columns(columns).Start(bars => work(new Meter(bars)));
     }
@@ -39,10 +42,15 @@ internal sealed class Meter : IProgress<WorkProgress>
     /// <summary>The same as a number of units done.</summary>
     public IProgress<int> Stage(string stage, long total) => new Units(this, stage, total);
 
+    /// <summary>The same as a number of bytes, of which the total may not be known.</summary>
+    public IProgress<long> Bytes(string stage, long total) => new Units(this, stage, total);
+
     // Not System.Progress<T>, which would report from other threads and out of order.
-    private sealed class Units(Meter meter, string stage, long total) : IProgress<int>
+    private sealed class Units(Meter meter, string stage, long total) : IProgress<int>, IProgress<long>
     {
-        public void Report(int value) => meter.Report(new WorkProgress(stage, value, total));
+        public void Report(int value) => Report((long)value);
+
+        public void Report(long value) => meter.Report(new WorkProgress(stage, value, Math.Max(total, value)));
     }
 
     private sealed class CountColumn : ProgressColumn

@@ -18,6 +18,14 @@ internal sealed class Report
         return this;
     }
 
+    /// <summary>The same without a fact, which is told elsewhere.</summary>
+    public Report Without(string key)
+    {
+        var rest = new Report();
+        rest._facts.AddRange(_facts.Where(fact => fact.Key != key));
+        return rest;
+    }
+
     /// <summary>Writes every fact as a field.</summary>
     public void WriteTo(Utf8JsonWriter json)
     {

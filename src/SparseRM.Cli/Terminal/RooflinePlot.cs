@@ -25,7 +25,7 @@ internal static class RooflinePlot
     {
         if (!IsHtml(path) && !path.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
             throw new UsageException($"--plot: '{path}' ends in neither .html nor .png");
-        OutputFile.Probe(path);
+        OutputFile.Probe(path, OutputKind.Plot);
     }
 
     /// <summary>Draws, and writes the file whole or not at all.</summary>

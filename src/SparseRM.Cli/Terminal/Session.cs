@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using SparseRM.Data;
+using SparseRM.Text;
 using SparseRM.Weights;
 using Spectre.Console;
 
@@ -42,6 +44,9 @@ internal sealed class Session : IDisposable
 
     /// <summary>Whether stack traces are shown.</summary>
     public bool Debug { get; set; }
+
+    /// <summary>Whether errors are JSON, too.</summary>
+    public bool IsJson { get; set; }
 
     /// <summary>What an interruption leaves, as the end of the sentence that tells of it.</summary>
     public string AfterInterrupt { get; set; } = "nothing was written";
@@ -89,6 +94,75 @@ internal sealed class Session : IDisposable
         finally
         {
             _isReading = false;
+        }
+    }
+
+    /// <summary>What a model says of the texts that it was given, once each.</summary>
+    /// <param name="backbone">Encoded them.</param>
+    /// <param name="hasTexts">Whether there were texts without an EOS.</param>
+    public void TellOfText(Backbone backbone, bool hasTexts) => TellOfText(hasTexts ? backbone.Tokenizer : null, backbone.Template);
+
+    /// <summary>As above, of a tokenizer that read texts without an EOS (or null) and a template (or null).</summary>
+    public void TellOfText(ModelTokenizer? tokenizer, ChatTemplate? template)
+    {
+        if (tokenizer?.Note is { } note) Note(Wording.OfCommandLine(note));
+        if (template is null) return;
+        if (template.UnreadFields.Count > 0)
+            Note($"fields of messages that the chat template never reads, so that they change no score: {string.Join(", ", template.UnreadFields)}");
+        if (template.UnreadArguments.Count > 0)
+            Note($"arguments that the chat template never reads, so that they change no score: {string.Join(", ", template.UnreadArguments)}");
+    }
+
+    /// <summary>What a model says of the preference data that it was given.</summary>
+    /// <param name="backbone">Encoded them.</param>
+    /// <param name="data">The data.</param>
+    /// <param name="cut">Answers that were cut.</param>
+    public void TellOfData(Backbone backbone, PreferenceSet data, long cut)
+    {
+        if (cut > 0) Warn($"answers of {data.Path} that were cut to the model's context of {backbone.Config.NCtx} tokens: {cut}");
+        TellOfText(backbone, hasTexts: false);
+    }
+
+    /// <summary>One JSON object as a line on standard error.</summary>
+    public void WriteMessage(Action<Utf8JsonWriter> write)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        Messages.WriteLine(s_utf8.GetString(stream.ToArray()));
+    }
+
+    /// <summary>Standard output for data that is written as it comes; what was buffered before goes first.</summary>
+    public Stream OpenOutput()
+    {
+        Out.Flush();
+        return _output;
+    }
+
+    /// <summary>Writes a file that is made by its name, or its content to standard output where the name is "-".</summary>
+    /// <param name="path">What <c>--output</c> says.</param>
+    /// <param name="write">Writes the file under the name that it is given.</param>
+    public void WriteFile(string path, Action<string> write)
+    {
+        if (path != "-")
+        {
+            OutputFile.Write(path, () => write(path));
+            return;
+        }
+        string copy = Path.Combine(Path.GetTempPath(), $"sparserm-{Guid.NewGuid():N}.tmp");
+        try
+        {
+            OutputFile.Write(copy, () => write(copy));
+            using var file = File.OpenRead(copy);
+            file.CopyTo(OpenOutput());
+        }
+        finally
+        {
+            File.Delete(copy);
         }
     }
 

@@ -58,6 +58,13 @@ public static class ScoreInputFile
         }
     }
 
+    /// <summary>One line that comes from elsewhere than a file.</summary>
+    /// <param name="name">What it is, for messages.</param>
+    /// <param name="utf8">A JSON object.</param>
+    /// <exception cref="DataFormatException">As <see cref="Read(string, ScoreInputOptions)"/>.</exception>
+    public static ScoreInput Parse(string name, ReadOnlySpan<byte> utf8) =>
+        JsonLines.Parse(utf8, out string problem) is { } value ? Parse(DataRow.Of(name, 0, value), new ScoreInputOptions()) : throw new DataFormatException(name, 0, problem);
+
     private static ScoreInput ParseOrKeep(DataRow row, ScoreInputOptions options)
     {
         try

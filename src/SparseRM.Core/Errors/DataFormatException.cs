@@ -13,6 +13,9 @@ public sealed class DataFormatException : SparseRMException
     /// <summary>The same sentence with what the user may do about it.</summary>
     public DataFormatException WithAdvice(string advice) => new(Path, Line, $"{_problem}; {advice}", _unit);
 
+    /// <summary>What is wrong, without file and line.</summary>
+    public string Problem => PlainText.Escape(_problem);
+
     /// <summary>The file at fault ("-" is standard input).</summary>
     public string Path { get; }
 

@@ -38,11 +38,11 @@ internal sealed class LatentCounter : IDisposable
     }
 
     /// <summary>Counts the active latents of raw residual states.</summary>
-    /// <param name="states">[n, d_in].</param>
+    /// <param name="states">[n, d_in], on the backend.</param>
     /// <param name="times">[n, 2]: how often a state counts as a chosen and as a rejected sample.</param>
     /// <exception cref="ArgumentException">The states count so often together that the counts would not be exact.</exception>
     /// <remarks>After an error nothing that was counted can be used.</remarks>
-    public void Add(ReadOnlySpan<float> states, ReadOnlySpan<int> times)
+    public void Add(Tensor states, ReadOnlySpan<int> times)
     {
         long chosen = 0, rejected = 0;
         for (int i = 0; i < times.Length; i += 2) (chosen, rejected) = (chosen + times[i], rejected + times[i + 1]);

@@ -43,8 +43,8 @@ internal sealed class PrefixSharing
     }
 
     /// <summary>
-    /// Changes the plan for what is known: a leader's known tokens are not computed; a sequence of which more is known than it shares, or that is read
-    /// where its leader computes nothing, leads itself.
+    /// Changes the plan for what is known: a leader's known tokens are not computed; a sequence of which more is known than it shares, or of which its
+    /// leader knows more (what it is to keep, or is read at, is then computed nowhere), leads itself.
     /// </summary>
     public void Prefer(ReadOnlySpan<TokenSequence> sequences, ReadOnlySpan<KeyValuePrefix?> known)
     {
@@ -53,7 +53,8 @@ internal sealed class PrefixSharing
         for (int i = 0; i < sequences.Length; i++)
         {
             int own = known[i]?.Length ?? 0, leader = _leaders[i];
-            if (leader != i && (own > _prefixes[i] || sequences[i].ReadOut.Start < _prefixes[leader])) (_leaders[i], _prefixes[i]) = (i, own);
+            if (leader != i && (own > _prefixes[i] || own < Math.Min(_prefixes[i], _prefixes[leader]) || sequences[i].ReadOut.Start < _prefixes[leader]))
+                (_leaders[i], _prefixes[i]) = (i, own);
         }
     }
 

@@ -81,16 +81,6 @@ public sealed class SaeEncoder : IDisposable
         for (int start = 0; start < x.Rows; start += MaxRows) CountBlock(Input(x, start), start, times, counts);
     }
 
-    /// <summary>Counts the active latents of raw residual states of the host.</summary>
-    /// <param name="x">[n, d_in], dense.</param>
-    /// <param name="times">As above.</param>
-    /// <param name="counts">As above.</param>
-    public void Count(ReadOnlySpan<float> x, ReadOnlySpan<int> times, Tensor counts)
-    {
-        int rows = RowsOf(x);
-        for (int start = 0; start < rows; start += MaxRows) CountBlock(Input(x, start, rows), start, times, counts);
-    }
-
     /// <summary>Receives one row's active latents.</summary>
     public delegate void RowReader(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations);
 

@@ -12,6 +12,11 @@ namespace SparseRM.Scoring;
 /// <param name="dVocab">Rows of the model's embedding.</param>
 public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? template, Truncation truncation, int nCtx, int dVocab)
 {
+    private long _cut;
+
+    /// <summary>Inputs so far that were longer than the context and were cut.</summary>
+    public long CutInputs => Interlocked.Read(ref _cut);
+
     /// <summary>A dialogue whose last message is the answer.</summary>
     /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long.</exception>
     public EncodedInput Encode(IReadOnlyList<Message> dialogue) => Encode(dialogue, null);
@@ -19,13 +24,14 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     /// <summary>A dialogue whose last message is the answer.</summary>
     /// <param name="dialogue">The messages, oldest first.</param>
     /// <param name="arguments">What the template is given beside them; null for nothing.</param>
+    /// <param name="cancel">Ends a template that takes long.</param>
     /// <exception cref="SparseRMException">No template or tokenizer; the template refuses the dialogue; the input is too long.</exception>
-    public EncodedInput Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments)
+    public EncodedInput Encode(IReadOnlyList<Message> dialogue, JsonFields? arguments, CancellationToken cancel = default)
     {
         if (dialogue.Count == 0) throw new SparseRMException("the dialogue has no messages; give at least one, the answer being the last");
         if (template is null)
             throw new SparseRMException("the model has no chat template; name one as the option chat template (gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file)");
-        var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments));
+        var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments, cancellationToken: cancel));
         return Checked(encoded.Ids, encoded.AnswerStart, encoded.AnswerEnd);
     }
 
@@ -63,6 +69,7 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     {
         int excess = ids.Length - nCtx;
         if (excess <= 0) return new(ids, start, end);
+        if (truncation is Truncation.Left or Truncation.Right) Interlocked.Increment(ref _cut);
         switch (truncation)
         {
             case Truncation.Right:

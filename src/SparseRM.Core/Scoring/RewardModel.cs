@@ -149,7 +149,7 @@ public sealed class RewardModel
     {
         RequireCount(headScores);
         if (Components.FirstOrDefault(component => component.Heads.Count < 2) is { } sole)
-            throw new SparseRMException($"component \"{sole.Name}\" has one head, so that its doubt is not known; fit it with at least 2 heads.");
+            throw new SparseRMException(ErrorKind.Usage, $"component \"{sole.Name}\" has one head, so that its doubt is not known; fit it with at least 2 heads.");
         int heads = Components[0].Heads.Count;
         if (Components.All(component => component.Heads.Count == heads))
         {
@@ -226,6 +226,6 @@ public sealed class RewardModel
     private void RequireHeads(ScoreAggregate aggregate)
     {
         if (aggregate.NeedsSeveralHeads && Components.FirstOrDefault(component => component.Heads.Count < 2) is { } sole)
-            throw new SparseRMException($"aggregate {aggregate} needs several heads, but component \"{sole.Name}\" has one; use mean, or fit with at least 2 heads.");
+            throw new SparseRMException(ErrorKind.Usage, $"aggregate {aggregate} needs several heads, but component \"{sole.Name}\" has one; use mean, or fit with at least 2 heads.");
     }
 }

@@ -34,7 +34,7 @@ public sealed record ScoringIdentity
     public void RequireMatches(string path, ScoringIdentity current)
     {
         if (FirstDifference(current) is { } found)
-            throw new SparseRMException($"{path}: the reward model was fitted with {found.What} {found.Own}, but scoring uses {found.What} {found.Other}; use the same or fit again.");
+            throw new SparseRMException(ErrorKind.Mismatch, $"{path}: the reward model was fitted with {found.What} {found.Own}, but scoring uses {found.What} {found.Other}; use the same or fit again.");
     }
 
     /// <summary>What first tells the two apart, with both values; null where nothing does.</summary>

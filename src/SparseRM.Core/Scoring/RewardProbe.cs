@@ -97,7 +97,7 @@ public sealed class RewardProbe
             double allowed = same ? 0 : bound?.Invoke(head) ?? double.PositiveInfinity;
             bool agrees = same ? BitConverter.SingleToInt32Bits(found[head]) == BitConverter.SingleToInt32Bits(known) : Math.Abs((double)found[head] - known) <= allowed;
             if (agrees && float.IsFinite(found[head])) continue;
-            throw new SparseRMException(string.Create(CultureInfo.InvariantCulture,
+            throw new SparseRMException(ErrorKind.Mismatch, string.Create(CultureInfo.InvariantCulture,
                 $"{path}: known answer {item + 1} of component \"{component}\" scores {found[head]:R} with head {head + 1}, but scored {known:R} when it was fitted ")
                 + (same ? "with the same kernels" : string.Create(CultureInfo.InvariantCulture, $"(other kernels may differ by {allowed:G3})"))
                 + "; the model or the kernels compute something else: check both, or fit again.");

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using SparseRM.Errors;
 
 namespace SparseRM.Weights;
@@ -5,6 +7,8 @@ namespace SparseRM.Weights;
 /// <summary>Writes a file so that a reader sees the old one or the whole new one, never a part.</summary>
 public static class AtomicFile
 {
+    private const int LongestName = 255; // bytes, of nearly every file system
+
     /// <summary>Writes to a temporary name in the same folder, flushes to the disk, then renames over <paramref name="path"/>.</summary>
     /// <remarks>A link is followed, so that its target is replaced and not the link. What lies below <c>/dev</c> or <c>/proc</c> is written straight on.</remarks>
     /// <param name="path">The file to make or replace; its folder must exist.</param>
@@ -15,15 +19,14 @@ public static class AtomicFile
         string? temporary = null;
         try
         {
-            string full = System.IO.Path.GetFullPath(path);
-            if (!IsDevice(full) && new FileInfo(full).LinkTarget is not null) full = File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName;
+            string full = Target(path);
             if (IsDevice(full))
             {
                 using var device = new FileStream(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1 << 16);
                 write(device);
                 return;
             }
-            temporary = $"{full}.{Guid.NewGuid():N}.tmp";
+            temporary = Beside(full, $".{Guid.NewGuid():N}.tmp");
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
             {
                 write(stream);
@@ -52,8 +55,32 @@ public static class AtomicFile
         }
     }
 
-    // A rename would replace the device itself by a plain file.
-    private static bool IsDevice(string full) => !OperatingSystem.IsWindows() && File.Exists(full)
+    /// <summary>The file that a path means: its full path, links followed.</summary>
+    public static string Target(string path)
+    {
+        string full = System.IO.Path.GetFullPath(path);
+        return !IsDevice(full) && new FileInfo(full).LinkTarget is not null ? File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName : full;
+    }
+
+    /// <summary>A name in the folder of a file: its own with <paramref name="ending"/>, or where that would be too long for a file system, its start and a hash.</summary>
+    /// <param name="full">A full path.</param>
+    /// <param name="ending">ASCII, at most 100 characters.</param>
+    public static string Beside(string full, string ending)
+    {
+        string folder = System.IO.Path.GetDirectoryName(full) ?? "", name = System.IO.Path.GetFileName(full);
+        if (Encoding.UTF8.GetByteCount(name) + ending.Length <= LongestName) return full + ending;
+        string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..16];
+        int kept = 0, bytes = 0;
+        foreach (var rune in name.EnumerateRunes())
+        {
+            if ((bytes += rune.Utf8SequenceLength) > LongestName - ending.Length - hash.Length - 1) break;
+            kept += rune.Utf16SequenceLength;
+        }
+        return System.IO.Path.Combine(folder, $"{name[..kept]}.{hash}{ending}");
+    }
+
+    /// <summary>Whether a full path is written straight on: a rename would replace the device itself by a plain file.</summary>
+    public static bool IsDevice(string full) => !OperatingSystem.IsWindows() && File.Exists(full)
         && (full.StartsWith("/proc/", StringComparison.Ordinal) || (full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal)));
 
     private static void TryDelete(string path)

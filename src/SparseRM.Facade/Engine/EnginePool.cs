@@ -15,29 +15,76 @@ internal static class EnginePool
     internal sealed class Entry(string key)
     {
         public readonly string Key = key;
-        public readonly Lock Opening = new();
+        public readonly TaskCompletionSource<ForwardEngine> Opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
         public ForwardEngine? Engine;
-        public int Holders;
+        public int Holders, OpeningThread;
     }
 
     /// <summary>The engine for these options, opened where nobody has it; give it back with <see cref="Release"/>.</summary>
     public static Entry Take(BackboneOptions options, string folder, int layer, IProgress<int>? progress, CancellationToken cancel)
     {
-        var entry = Hold(options.IsShared ? KeyOf(options, folder) : Guid.NewGuid().ToString());
+        while (true)
+        {
+            var entry = Hold(options.IsShared ? KeyOf(options, folder) : Guid.NewGuid().ToString(), out bool opens);
+            try
+            {
+                if (opens) OpenInto(entry, options, folder, layer, progress, cancel);
+                else if (!Await(entry, cancel)) continue; // whoever opened it failed or gave up: this one tries himself
+                Load(entry.Engine!, layer, progress, cancel);
+                return entry;
+            }
+            catch
+            {
+                Release(entry);
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Loads blocks up to a layer; progress is told while nothing is locked.</summary>
+    public static void Load(ForwardEngine engine, int layer, IProgress<int>? progress, CancellationToken cancel)
+    {
+        if (layer >= engine.Model.Config.NLayers) engine.Use(() => engine.Model.Load(layer)); // refuses it
+        for (int next = engine.Model.LastLayer + 1; next <= layer; next++)
+        {
+            int block = next;
+            engine.Use(() => engine.Model.Load(block, null, cancel));
+            progress?.Report(block + 1);
+        }
+    }
+
+    private static void OpenInto(Entry entry, BackboneOptions options, string folder, int layer, IProgress<int>? progress, CancellationToken cancel)
+    {
         try
         {
-            lock (entry.Opening)
-            {
-                entry.Engine ??= Open(options, backend => TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel));
-                var engine = entry.Engine;
-                if (engine.Model.LastLayer < layer) engine.Use(() => engine.Model.Load(layer, progress, cancel));
-            }
-            return entry;
+            entry.Engine = Open(options, backend => TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel));
+            entry.Opened.SetResult(entry.Engine);
         }
         catch
         {
-            Release(entry);
+            lock (s_gate)
+            {
+                if (s_entries.TryGetValue(entry.Key, out var current) && current == entry) s_entries.Remove(entry.Key);
+            }
+            entry.Opened.SetCanceled(CancellationToken.None);
             throw;
+        }
+    }
+
+    /// <returns>False where the opening failed; then the hold is given back.</returns>
+    private static bool Await(Entry entry, CancellationToken cancel)
+    {
+        if (entry.OpeningThread == Environment.CurrentManagedThreadId && !entry.Opened.Task.IsCompleted)
+            throw new InvalidOperationException("a model was opened from a callback of its own opening");
+        try
+        {
+            entry.Opened.Task.Wait(cancel);
+            return true;
+        }
+        catch (AggregateException)
+        {
+            Release(entry);
+            return false;
         }
     }
 
@@ -65,12 +112,13 @@ internal static class EnginePool
         entry.Engine?.Dispose();
     }
 
-    private static Entry Hold(string key)
+    private static Entry Hold(string key, out bool opens)
     {
         lock (s_gate)
         {
-            if (!s_entries.TryGetValue(key, out var entry)) s_entries[key] = entry = new Entry(key);
-            entry.Holders++;
+            opens = !s_entries.TryGetValue(key, out var entry);
+            if (opens) s_entries[key] = entry = new Entry(key) { OpeningThread = Environment.CurrentManagedThreadId };
+            entry!.Holders++;
             return entry;
         }
     }

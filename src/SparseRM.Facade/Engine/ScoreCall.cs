@@ -22,6 +22,8 @@ internal sealed class ScoreCall
         if (options.Novelty && reward.Components.FirstOrDefault(component => component.Novelty is null) is { } without)
             throw new Errors.SparseRMException(Errors.ErrorKind.Usage, $"component \"{without.Name}\" has no statistics of its training inputs, so that novelty is not known; fit it again");
         if (options.Aggregate is { } aggregate) _ = reward.Total(new float[reward.HeadCount], aggregate);
+        if (options.Explain is not null && (options.Aggregate ?? reward.Aggregate) is var used && used != ScoreAggregate.Mean && reward.Components.Any(component => component.Heads.Count > 1))
+            throw new Errors.SparseRMException(Errors.ErrorKind.Usage, $"an explanation is of the mean of the heads, but their aggregate is {used}; explain with the aggregate mean");
         (_inputs, _options, _reward, _tokenizer) = (inputs, options, reward, tokenizer);
         _isPooled = options.PerToken != PerToken.None && position == ReadOutPosition.Mean;
         (_refused, _places) = (new Exception?[inputs.Count], new int[inputs.Count]);
@@ -33,6 +35,8 @@ internal sealed class ScoreCall
             {
                 if (options.PerToken == PerToken.None || _isPooled) sequences.Add(inputs[i].ReadAt(position));
                 if (options.PerToken != PerToken.None) sequences.Add(inputs[i].ReadEach(position));
+                // The same text once more: it computes nothing.
+                if (options.Explain is not null) sequences.Add(new(inputs[i].Ids, ReadOut.Each(0, inputs[i].Ids.Length)));
             }
             catch (Errors.SparseRMException error)
             {
@@ -46,7 +50,7 @@ internal sealed class ScoreCall
     public IReadOnlyList<TokenSequence> Sequences { get; }
 
     /// <summary>The request for it.</summary>
-    public ScoreRequest Request(AttachedReward reward, Backends.Backend backend) => _options.Novelty
+    public ScoreRequest Request(AttachedReward reward, Backends.Backend backend) => _options.Novelty || _options.Explain is not null
         ? InputsRequest.Of(Sequences, reward, _options.Priority, backend)
         : ScoreRequest.Of(Sequences, reward, _options.Priority);
 
@@ -61,7 +65,7 @@ internal sealed class ScoreCall
     private ScoreResult Result(ScoreRequest request, int i)
     {
         int tokens = _inputs[i].Ids.Length, place = _places[i];
-        var error = _refused[i] ?? request.Errors?[place] ?? (_isPooled ? request.Errors?[place + 1] : null);
+        var error = _refused[i] ?? ErrorOf(request, place);
         if (error is not null) return new ScoreResult { Score = float.NaN, Tokens = tokens, Error = error };
         var heads = request.Of(place)[^_reward.HeadCount..];
         try
@@ -72,6 +76,7 @@ internal sealed class ScoreCall
                 StandardDeviation = _options.Doubt ? _reward.Doubt(heads) : null,
                 Novelty = _options.Novelty ? NoveltyOf(((InputsRequest)request).Inputs[place]) : null,
                 Components = Components(heads),
+                Explanation = _options.Explain is { } directions ? Explain((InputsRequest)request, i, heads, directions) : null,
                 TokenScores = _options.PerToken == PerToken.None ? [] : TokenScores(request, _isPooled ? place + 1 : place, _inputs[i]),
                 Tokens = tokens,
             };
@@ -80,6 +85,23 @@ internal sealed class ScoreCall
         {
             return new ScoreResult { Score = float.NaN, Tokens = tokens, Error = notFinite };
         }
+    }
+
+    private int SequencesEach => 1 + (_isPooled ? 1 : 0) + (_options.Explain is null ? 0 : 1);
+
+    private Exception? ErrorOf(ScoreRequest request, int place)
+    {
+        for (int s = 0; s < SequencesEach; s++)
+            if (request.Errors?[place + s] is { } error) return error;
+        return null;
+    }
+
+    private RewardExplanation Explain(InputsRequest request, int i, ReadOnlySpan<float> heads, int directions)
+    {
+        int place = _places[i];
+        float[][] read = [.. _reward.Components.Select((component, c) => request.Inputs[place][c]![^component.Input.Count..])];
+        return RewardExplanation.Of(_reward, _tokenizer, _inputs[i], _reward.Total(heads, _options.Aggregate),
+            request.Inputs[place + SequencesEach - 1], read, directions, _options.ExplainTokens);
     }
 
     private ComponentScore[] Components(ReadOnlySpan<float> heads)

@@ -17,14 +17,16 @@ internal sealed class SessionMemory
     /// <summary>Where the next pass puts what it computes.</summary>
     public KeyValueRows Room { get; private set; }
 
-    /// <summary>Drops what lies beyond <paramref name="most"/> tokens, takes over what the cache knows where there is nothing, and makes room for the rest.</summary>
+    /// <summary>Drops what is not of the text, takes over what the cache knows where there is nothing, and makes room for the rest.</summary>
     /// <param name="cache">The engine's.</param>
     /// <param name="ids">The whole text.</param>
+    /// <param name="same">Tokens that the text has in common with what is held.</param>
     /// <param name="most">Tokens that may be known.</param>
     /// <param name="layers">Blocks that the pass runs.</param>
     /// <exception cref="Errors.SparseRMException">There is no room.</exception>
-    public void Prepare(PrefixCache cache, ReadOnlyMemory<int> ids, int most, int layers)
+    public void Prepare(PrefixCache cache, ReadOnlyMemory<int> ids, int same, int most, int layers)
     {
+        Truncate(same);
         if (_length == 0 && cache.Find(ids.Span, most, layers) is { } found) Adopt(found);
         Truncate(most);
         int rows = ids.Length - _length;

@@ -7,19 +7,20 @@ internal sealed class SessionRequest : ScoreRequest
 {
     private readonly SessionMemory _memory;
     private readonly PrefixCache _cache;
+    private readonly int _same;
 
-    private SessionRequest(TokenSequence sequence, AttachedReward reward, SessionMemory memory, PrefixCache cache) : base([sequence], [0], reward) =>
-        (_memory, _cache) = (memory, cache);
+    private SessionRequest(TokenSequence sequence, AttachedReward reward, SessionMemory memory, int same, PrefixCache cache) : base([sequence], [0], reward) =>
+        (_memory, _same, _cache) = (memory, same, cache);
 
-    /// <summary>One text of a session.</summary>
-    public static SessionRequest Of(TokenSequence sequence, AttachedReward reward, SessionMemory memory, PrefixCache cache, Priority priority) =>
-        new(sequence, reward, memory, cache) { Priority = priority };
+    /// <summary>One text of a session, which has its first <paramref name="same"/> tokens in common with what the memory holds.</summary>
+    public static SessionRequest Of(TokenSequence sequence, AttachedReward reward, SessionMemory memory, int same, PrefixCache cache, Priority priority) =>
+        new(sequence, reward, memory, same, cache) { Priority = priority };
 
     /// <inheritdoc/>
     public override KeyValuePrefix? Known(int index)
     {
         var (ids, read) = Sequences[0];
-        _memory.Prepare(_cache, ids, read.Start, Layers[^1] + 1);
+        _memory.Prepare(_cache, ids, _same, read.Start, Layers[^1] + 1);
         return _memory.Known;
     }
 

@@ -7,7 +7,10 @@ using SparseRM.Tensors;
 namespace SparseRM.Engine;
 
 /// <summary>Receives states [n, d_model] of the sequences whose numbers are given, in that order; valid during the call.</summary>
-internal delegate void BlockReader(ReadOnlyMemory<int> numbers, ReadOnlyMemory<float> states);
+/// <param name="numbers">The sequences.</param>
+/// <param name="states">Their states on the host.</param>
+/// <param name="onBackend">The same where they were computed; null where they come from memory or a file.</param>
+internal delegate void BlockReader(ReadOnlyMemory<int> numbers, ReadOnlyMemory<float> states, Tensor? onBackend);
 
 /// <summary>Brings states to the host, from the backend or from the cache of hidden states.</summary>
 internal static class StateReading
@@ -33,7 +36,7 @@ internal static class StateReading
         if ((long)sequences.Count * width > Array.MaxLength)
             throw new SparseRMException($"{sequences.Count} states of width {width} do not fit into memory at once; give at most {Array.MaxLength / width} texts at a time");
         var states = new float[sequences.Count * width];
-        Blocks(backbone, sequences, layer, cache, (numbers, block) =>
+        Blocks(backbone, sequences, layer, cache, (numbers, block, _) =>
         {
             for (int i = 0; i < numbers.Length; i++) block.Span.Slice(i * width, width).CopyTo(states.AsSpan(numbers.Span[i] * width));
         }, progress, cancel);
@@ -52,7 +55,7 @@ internal static class StateReading
         }
         int width = backbone.DModel;
         int[] missing = ReadCached(sequences, width, cache, read, cancel);
-        Compute(backbone, [.. missing.Select(i => sequences[i])], layer, (numbers, block) =>
+        Compute(backbone, [.. missing.Select(i => sequences[i])], layer, (numbers, block, onBackend) =>
         {
             var found = new int[numbers.Length];
             for (int i = 0; i < numbers.Length; i++)
@@ -60,7 +63,7 @@ internal static class StateReading
                 found[i] = missing[numbers.Span[i]];
                 cache.Add(sequences[found[i]], block.Span.Slice(i * width, width));
             }
-            read(found, block);
+            read(found, block, onBackend);
         }, new StageProgress(progress, Stage, sequences.Count, sequences.Count - missing.Length), cancel);
         cache.Flush();
     }
@@ -74,7 +77,7 @@ internal static class StateReading
             int length = states.Rows * states.Columns;
             if (block.Length < length) block = new float[length];
             DownloadFinite(backbone.Backend, states, block, layer);
-            read(numbers, block.AsMemory(0, length));
+            read(numbers, block.AsMemory(0, length), states);
         }), progress, cancel);
     }
 
@@ -91,7 +94,7 @@ internal static class StateReading
             else missing.Add(i);
             if (count == 0 || (count < CachedRows && i < sequences.Count - 1)) continue;
             cancel.ThrowIfCancellationRequested();
-            read(numbers.AsMemory(0, count), block.AsMemory(0, count * width));
+            read(numbers.AsMemory(0, count), block.AsMemory(0, count * width), null);
             count = 0;
         }
         return [.. missing];

@@ -16,7 +16,7 @@ internal sealed unsafe class WeightBytes : IDisposable
     public WeightBytes(WeightSlice slice)
     {
         _slice = slice;
-        if (slice.FileOffset >= 0) _file = MappedFile.Acquire(slice);
+        if (slice.FileOffset >= 0 && !CopiedRows.Wanted) _file = MappedFile.Acquire(slice);
         else _stream = slice.OpenRead();
     }
 

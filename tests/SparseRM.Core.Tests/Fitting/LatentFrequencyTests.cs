@@ -2,6 +2,7 @@ using SparseRM.Backends.Reference;
 using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Sae;
+using SparseRM.Tensors;
 using SparseRM.Weights;
 
 namespace SparseRM.Core.Tests.Fitting;
@@ -68,7 +69,10 @@ public sealed class LatentFrequencyTests
             for (int i = 0; i < times[(2 * row) + 1]; i++) expected.Add(chosen: false, latents);
         });
         using var counter = new LatentCounter(backend, encoder, counted);
-        counter.Add(states, times);
+        using var buffer = backend.Allocate(states.Length);
+        var onBackend = new Tensor(buffer, 0, rows, sae.DIn, sae.DIn);
+        backend.Upload(states, onBackend);
+        counter.Add(onBackend, times);
         counter.Flush();
         Assert.Equal(expected.ChosenCounts.ToArray(), counted.ChosenCounts.ToArray());
         Assert.Equal(expected.RejectedCounts.ToArray(), counted.RejectedCounts.ToArray());

@@ -37,7 +37,7 @@ public sealed class PrefixSharingTests
         {
             TokenSequence[] sequences = [.. all.Select(Last)];
             var expected = TokenBatch.Pack(sequences, share);
-            again.Fill(sequences, share);
+            again.Fill(sequences, [], share);
             Assert.Equal(expected.Ids, again.Ids);
             Assert.Equal(expected.Positions, again.Positions);
             Assert.Equal(expected.ReadRows, again.ReadRows);
@@ -90,16 +90,21 @@ public sealed class PrefixSharingTests
     {
         using var backend = new ReferenceBackend();
         using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "llama31"), 0, DType.F32);
-        using var runner = new ResidualRunner(model, limit);
-        long before = 0;
-        runner.Run(sequences, 0, (_, numbers) =>
+        using var runner = new ResidualRunner(model);
+        TokenSequence[] sorted = [.. sequences];
+        TokenSequence.SortByIds(sorted, new int[sorted.Length]);
+        var states = new Tensor[1];
+        for (int first = 0, count; first < sorted.Length; first += count)
         {
-            batch(numbers.Length, runner.ComputedTokens - before);
-            before = runner.ComputedTokens;
-        });
+            count = BatchPlan.Size(sorted.AsSpan(first), limit);
+            long before = runner.ComputedTokens;
+            runner.Pack(sorted.AsSpan(first, count));
+            runner.Run(sorted.AsSpan(first, count), [0], states);
+            batch(count, runner.ComputedTokens - before);
+        }
     }
 
-    private static TokenSequence Last(int[] ids) => new(ids, ids.Length - 1, ids.Length);
+    private static TokenSequence Last(int[] ids) => new(ids, ReadOut.At(ids.Length - 1));
 
     private static int Shared(int[] a, int[] b) => a.AsSpan().CommonPrefixLength(b);
 }

@@ -55,18 +55,24 @@ public class TransformerForwardTests
     {
         using var backend = new ReferenceBackend();
         using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "llama2"), 0, DType.F32);
-        using var runner = new ResidualRunner(model, maxBatchTokens: 64);
+        using var runner = new ResidualRunner(model);
         int largest = 0, seen = 0;
         var first = new float[64];
-        runner.Run([.. Enumerable.Repeat(Last(1, 2), 5000)], 0, (states, numbers) =>
+        TokenSequence[] all = [.. Enumerable.Repeat(Last(1, 2), 5000)];
+        var states = new Tensor[1];
+        while (seen < all.Length)
         {
-            largest = Math.Max(largest, numbers.Length);
-            seen += numbers.Length;
-            var values = new float[states.Rows * states.Columns];
-            backend.Download(states, values);
-            if (seen == numbers.Length) values.AsSpan(0, 64).CopyTo(first);
+            int count = BatchPlan.Size(all.AsSpan(seen), maxTokens: 64);
+            largest = Math.Max(largest, count);
+            runner.Pack(all.AsSpan(seen, count));
+            runner.Run(all.AsSpan(seen, count), [0], states);
+            var values = new float[states[0].Rows * states[0].Columns];
+            Assert.Equal(count, states[0].Rows);
+            backend.Download(states[0], values);
+            if (seen == 0) values.AsSpan(0, 64).CopyTo(first);
             foreach (var row in values.Chunk(64)) Assert.Equal(first, row);
-        });
+            seen += count;
+        }
         Assert.Equal(5000, seen);
         Assert.InRange(largest, 2, 64);
     }
@@ -97,7 +103,7 @@ public class TransformerForwardTests
         {
             using var backend = new ReferenceBackend();
             using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "llama31"), 0, DType.F32);
-            return model.Fingerprint;
+            return model.FingerprintOf(0);
         }
     }
 
@@ -108,8 +114,8 @@ public class TransformerForwardTests
         using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "mistral"), 3, DType.F32);
         using var forward = new TransformerForward(model);
         int[] ids = [.. Enumerable.Range(0, 30).Select(i => i * 7 % 256)];
-        var before = States(forward, backend, TokenBatch.Pack([new(ids[..20], 0, 20)]));
-        var after = States(forward, backend, TokenBatch.Pack([new(ids, 0, 20)]));
+        var before = States(forward, backend, TokenBatch.Pack([new(ids[..20], ReadOut.Each(0, 20))]));
+        var after = States(forward, backend, TokenBatch.Pack([new(ids, ReadOut.Each(0, 20))]));
         Assert.Equal(before, after);
     }
 
@@ -127,7 +133,7 @@ public class TransformerForwardTests
         Assert.Equal(3.068925988914511e-07, f[63], 1e-13);
     }
 
-    private static TokenSequence Last(params int[] ids) => new(ids, ids.Length - 1, ids.Length);
+    private static TokenSequence Last(params int[] ids) => new(ids, ReadOut.At(ids.Length - 1));
 
     private static float[][] States(TransformerForward forward, ReferenceBackend backend, TokenBatch batch)
     {

@@ -37,7 +37,7 @@ public sealed class RewardFormat2Tests : IDisposable
         Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(again));
 
         static string Told(ProbeItem item) =>
-            $"{string.Join(' ', item.Sequence.Ids.ToArray())} {item.Sequence.ReadStart} {item.Sequence.ReadEnd} {string.Join(' ', item.Scores)}";
+            $"{string.Join(' ', item.Sequence.Ids.ToArray())} {item.Sequence.ReadOut} {string.Join(' ', item.Scores)}";
     }
 
     [Fact]

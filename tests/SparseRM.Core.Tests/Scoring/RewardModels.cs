@@ -1,4 +1,5 @@
 using SparseRM.Fitting;
+using SparseRM.Models;
 using SparseRM.Scoring;
 
 namespace SparseRM.Core.Tests.Scoring;
@@ -45,7 +46,7 @@ public static class RewardModels
             float[] whitening = [.. Enumerable.Range(0, n).SelectMany(i => Enumerable.Range(0, i + 1).Select(j => i == j ? 1f : 0.25f * (i - j)))];
             var novelty = new NoveltyEstimator(mean, whitening, [1, 2, 4], [0.75f, 0.5f, 0.25f], 2, NoveltyCalibration.HeldOut, 3);
             float[] Scores(float first) => [.. Enumerable.Range(0, heads).Select(head => first + head)];
-            var probe = new RewardProbe("cpu plain", [new(new(new[] { 1, 2, 3 }, 2, 3), Scores(0.5f)), new(new(new[] { 4, 5 }, 0, 2), Scores(-1))]);
+            var probe = new RewardProbe("cpu plain", [new(new(new[] { 1, 2, 3 }, ReadOut.At(2)), Scores(0.5f)), new(new(new[] { 4, 5 }, ReadOut.Mean(0, 2)), Scores(-1))]);
             return new RewardComponent(name, weight, model.Input, [.. Enumerable.Range(0, heads).Select(head => Make(model.Input.Kind, seed: head + 1).Head)],
                 mean, model.Metadata with { Bootstrap = heads == 3 }, novelty, probe);
         }

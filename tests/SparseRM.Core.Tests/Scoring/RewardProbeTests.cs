@@ -6,7 +6,7 @@ namespace SparseRM.Core.Tests.Scoring;
 
 public sealed class RewardProbeTests
 {
-    private readonly RewardProbe _probe = new("cpu plain", [new(new(new[] { 1, 2, 3 }, 2, 3), [0.5f, -1])]);
+    private readonly RewardProbe _probe = new("cpu plain", [new(new(new[] { 1, 2, 3 }, ReadOut.At(2)), [0.5f, -1])]);
 
     [Fact]
     public void The_same_arithmetic_must_give_the_same_bits()
@@ -30,7 +30,7 @@ public sealed class RewardProbeTests
     [Fact]
     public void The_shortest_different_inputs_are_chosen()
     {
-        TokenSequence Of(params int[] ids) => new(ids, ids.Length - 1, ids.Length);
+        TokenSequence Of(params int[] ids) => new(ids, ReadOut.At(ids.Length - 1));
         var chosen = RewardProbe.Choose([Of(1, 2, 3), Of(9), Of(1, 2, 3), Of(4, 5), .. Enumerable.Range(10, 20).Select(id => Of(id, 1, 2, 3))]);
         Assert.Equal(RewardProbe.MostItems, chosen.Count);
         Assert.Equal([1, 2, 3, 4, 4, 4, 4, 4], chosen.Select(sequence => sequence.Ids.Length));
@@ -44,8 +44,8 @@ public sealed class RewardProbeTests
     {
         Assert.Throws<ArgumentException>(() => new RewardProbe("x", []));
         Assert.Throws<ArgumentException>(() => new RewardProbe("", [_probe.Items[0]]));
-        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new(new[] { 1 }, 0, 1), [float.NaN])]));
-        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new(new[] { 1 }, 0, 2), [1])]));
+        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new(new[] { 1 }, ReadOut.At(0)), [float.NaN])]));
+        Assert.Throws<ArgumentException>(() => new RewardProbe("x", [new(new(new[] { 1 }, ReadOut.Mean(0, 2)), [1])]));
         Assert.Throws<ArgumentException>(() => new RewardProbe("x", [.. Enumerable.Repeat(_probe.Items[0], 9)]));
     }
 

@@ -18,10 +18,10 @@ public sealed class ScoreOnHostTests
         float[] states = [.. Enumerable.Range(0, 3 * d).Select(i => i % 7 - 3f)];
         states[d + 4] = bad;
         using var backend = new ReferenceBackend();
-        using var resident = new ResidentReward(backend, model.Input, model.Head);
+        using var resident = new ResidentHeads(backend, model.Input, [model.Head]);
         var (z, scores) = (new Tensor(backend.Allocate(3 * d), 0, 3, d, d), new Tensor(backend.Allocate(3), 0, 3, 1, 1));
         backend.Upload(states, z);
-        backend.Score(z, resident, scores);
+        backend.Score(z, resident.Weights, scores);
         var found = new float[3];
         backend.Download(scores, found);
         TensorAssert.SameBits([model.Score(states.AsSpan(0, d)), float.NaN, model.Score(states.AsSpan(2 * d, d))], found);

@@ -60,7 +60,7 @@ public class TokenizerEndsTests
     [Fact]
     public void Rendered_texts_are_read_at_their_eos_where_it_is_asked_for()
     {
-        var encoder = new InputEncoder(Load(Template(Bos, Text, Eos)), null, ReadOutPosition.Last, Truncation.Refuse, nCtx: 8, dVocab: 3);
+        var encoder = new InputEncoder(Load(Template(Bos, Text, Eos)), null, Truncation.Refuse, nCtx: 8, dVocab: 3);
         Assert.Equal([0, 2], encoder.EncodeText("a").Ids.ToArray());
         Assert.Equal([0, 2, 1], encoder.EncodeText("a", addEos: true).Ids.ToArray());
     }

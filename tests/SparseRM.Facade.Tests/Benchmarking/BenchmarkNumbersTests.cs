@@ -10,7 +10,7 @@ namespace SparseRM.Facade.Tests.Benchmarking;
 /// <summary>The arithmetic of the benchmarks, by hand.</summary>
 public sealed class BenchmarkNumbersTests
 {
-    private static TokenSequence Ids(params int[] ids) => new(ids, ids.Length - 1, ids.Length);
+    private static TokenSequence Ids(params int[] ids) => new(ids, ReadOut.At(ids.Length - 1));
 
     [Fact]
     public void Nominal_work_counts_shared_beginnings_once()

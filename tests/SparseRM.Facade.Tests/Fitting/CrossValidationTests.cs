@@ -7,7 +7,7 @@ public sealed class CrossValidationTests
     [InlineData(false)]
     public void Scores_every_pair_once_with_a_head_that_did_not_see_it(bool byPrompt)
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("train", 90));
         var done = new List<long>();
         var result = CrossValidation.Run(trainer, states, World.Fit, folds: 3, byPrompt, new Reports(progress => done.Add(progress.Done)));
@@ -24,7 +24,7 @@ public sealed class CrossValidationTests
         // Every third pair prefers an answer to itself.
         var data = World.Pairs("train", 60);
         data = data with { Items = [.. data.Items.Select((item, i) => i % 3 == 0 ? item with { Rejected = item.Chosen } : item)] };
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var result = CrossValidation.Run(trainer, trainer.ReadStates(data), World.Fit, folds: 2, groupByPrompt: false);
         Assert.Equal(60, result.Folds.Sum(fold => fold.Total));
         Assert.InRange(result.Folds.Sum(fold => fold.Correct), 30, 40);
@@ -33,7 +33,7 @@ public sealed class CrossValidationTests
     [Fact]
     public void Refuses_folds_that_cannot_be()
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("train", 4));
         World.Refuses(() => CrossValidation.Run(trainer, states, World.Fit, folds: 1, groupByPrompt: true), "1 folds", "at least 2");
         World.Refuses(() => CrossValidation.Run(trainer, states, World.Fit, folds: 5, groupByPrompt: true), "5 folds", "4");
@@ -42,7 +42,7 @@ public sealed class CrossValidationTests
     [Fact]
     public void A_cancelled_token_stops_it()
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("train", 20));
         using var source = new CancellationTokenSource();
         var reports = new Reports(_ => source.Cancel());

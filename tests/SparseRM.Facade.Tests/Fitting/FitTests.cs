@@ -13,12 +13,8 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     public void The_same_seed_gives_the_same_bytes_on_any_number_of_threads()
     {
         string again = _folder.File("again.safetensors");
-        var oneThread = World.Fit with
-        {
-            Reader = World.Backbone with { Threads = 1, MaxBatchTokens = 100 },
-            Training = World.Fit.Training with { Threads = 1 },
-        };
-        World.FitTo(again, oneThread, World.Pairs("train", 120));
+        var oneThread = World.Trainer with { Backbone = World.Backbone with { Threads = 1, MaxBatchTokens = 100 } };
+        World.FitTo(again, World.Fit with { Training = World.Fit.Training with { Threads = 1 } }, World.Pairs("train", 120), oneThread);
         Assert.Equal(File.ReadAllBytes(fitted.Path), File.ReadAllBytes(again));
     }
 
@@ -62,11 +58,11 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     public void Other_positions_fit_and_score_in_any_batch(ReadOutPosition position)
     {
         string path = _folder.File("position.safetensors");
-        World.FitTo(path, World.Fit with { Reader = World.Backbone with { Position = position } }, World.Pairs("train", 120));
+        World.FitTo(path, World.Fit, World.Pairs("train", 120), World.Trainer with { Position = position });
         // The position comes from the reward file, so a scorer's options leave it.
         using var scorer = RewardScorer.Open(path, World.Backbone);
-        using var small = RewardScorer.Open(path, World.Backbone with { MaxBatchTokens = 1, Threads = 1 });
-        TensorAssert.SameBits([.. fitted.Dialogues.Select(small.Score)], scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Backbone.Encoder.Encode)]));
+        using var small = RewardScorer.Open(path, World.Backbone with { MaxBatchTokens = 1, Threads = 1, PrefixCacheBytes = 0 });
+        TensorAssert.SameBits([.. fitted.Dialogues.Select(small.Score)], scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Encode)]));
         Assert.NotEqual(fitted.Scores[0], scorer.Score(fitted.Dialogues[0]));
         Assert.InRange(scorer.Evaluate(World.Pairs("test", 60)).Pairs.Accuracy, position == ReadOutPosition.Content ? 0.85 : 0.5, 1);
         World.Refuses(() => scorer.ScoreIds([2, 3, 4]), $"position {position.ToString().ToLowerInvariant()}", "messages");
@@ -76,23 +72,22 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     [Fact]
     public void Content_reads_the_last_token_of_the_answer_alone()
     {
-        using var content = ResidualReader.Open(World.Reader with { Layer = 4, Position = ReadOutPosition.Content });
-        using var mean = ResidualReader.Open(World.Reader with { Layer = 4, Position = ReadOutPosition.Mean });
+        using var backbone = Backbone.Open(World.Backbone, layer: 4);
         foreach (var dialogue in fitted.Dialogues.Take(5))
         {
-            var (last, all) = (content.Encoder.Encode(dialogue), mean.Encoder.Encode(dialogue));
-            Assert.Equal((all.ReadEnd - 1, all.ReadEnd), (last.ReadStart, last.ReadEnd));
-            Assert.True(all.ReadEnd < all.Ids.Length);
-            float[] states = [];
-            content.ReadAllTokens(last, [4], (_, read) => states = read);
-            TensorAssert.SameBits(states.AsSpan((all.ReadEnd - 1) * content.DModel, content.DModel), content.Read([last]));
+            var input = backbone.Encoder.Encode(dialogue);
+            var (last, all) = (input.ReadAt(ReadOutPosition.Content), input.ReadAt(ReadOutPosition.Mean).ReadOut);
+            Assert.Equal((ReadOut.At(all.End - 1), Pooling.Mean), (last.ReadOut, all.Pooling));
+            Assert.True(all.End < input.Ids.Length);
+            float[] states = backbone.ReadLayers(new(input.Ids, ReadOut.Each(0, input.Ids.Length)), [4])[4];
+            TensorAssert.SameBits(states.AsSpan((all.End - 1) * backbone.DModel, backbone.DModel), backbone.ReadStates([last], 4));
         }
     }
 
     [Fact]
     public void Refuses_more_latents_than_the_SAE_has_and_warns_of_fewer_than_K()
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("train", 32));
         World.Refuses(() => trainer.Fit(states, World.Fit with { K = 1025 }), "2050", "2048", "1024");
         World.Refuses(() => trainer.Fit(states, World.Fit with { K = 0 }), "K is 0");
@@ -106,9 +101,9 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     [Fact]
     public void Uses_the_first_pairs_only_where_asked()
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var few = trainer.Fit(trainer.ReadStates(World.Pairs("train", 60)), World.Fit with { Pairs = 40 }).Reward;
-        var all = trainer.Fit(trainer.ReadStates(World.Pairs("train", 40))).Reward;
+        var all = trainer.Fit(trainer.ReadStates(World.Pairs("train", 40)), World.Fit).Reward;
         Assert.Equal((40, 40), (few.Metadata.Pairs, all.Metadata.Pairs));
         Assert.Equal(all.Head.W1.ToArray(), few.Head.W1.ToArray());
     }
@@ -117,37 +112,36 @@ public sealed class FitTests(FittedReward fitted) : IDisposable
     public void States_fit_by_turns_with_two_SAEs()
     {
         // What one trainer learnt of the states must not leak into another's fit.
-        var other = World.Fit with { Sae = World.TopKSae };
-        using var jump = RewardTrainer.Open(World.Fit);
-        using var topK = RewardTrainer.Open(other);
+        using var jump = RewardTrainer.Open(World.Trainer);
+        using var topK = RewardTrainer.Open(World.Trainer with { Sae = World.TopKSae });
         var data = World.Pairs("train", 40);
-        var expected = topK.Fit(topK.ReadStates(data)).Reward.Input.Latents;
+        var expected = topK.Fit(topK.ReadStates(data), World.Fit).Reward.Input.Latents;
         var states = jump.ReadStates(data);
-        Assert.NotEqual(expected, jump.Fit(states).Reward.Input.Latents);
-        Assert.Equal(expected, topK.Fit(states).Reward.Input.Latents);
+        Assert.NotEqual(expected, jump.Fit(states, World.Fit).Reward.Input.Latents);
+        Assert.Equal(expected, topK.Fit(states, World.Fit).Reward.Input.Latents);
     }
 
     [Fact]
     public void Refuses_an_SAE_of_another_layer_with_both_values() =>
-        World.Refuses(() => RewardTrainer.Open(World.Fit with { Reader = World.Backbone with { Layer = 3 } }), "layer 4", "layer 3");
+        World.Refuses(() => RewardTrainer.Open(World.Trainer with { Layer = 3 }), "layer 4", "layer 3");
 
     [Fact]
     public void Refuses_an_SAE_of_another_width_with_both_values()
     {
         string narrow = SharedData.Shipped("goldens", "saes", "gemma-scope", "layer_2", "width_1k", "average_l0_9");
-        World.Refuses(() => RewardTrainer.Open(World.Fit with { Sae = narrow }), narrow, "64", "192");
+        World.Refuses(() => RewardTrainer.Open(World.Trainer with { Sae = narrow }), narrow, "64", "192");
     }
 
     [Fact]
     public void Refuses_to_guess_the_layer() =>
-        World.Refuses(() => RewardTrainer.Open(World.Fit with { Sae = null, Input = HeadInputKind.Dense }), "no layer was given");
+        World.Refuses(() => RewardTrainer.Open(World.Trainer with { Sae = null }), "no layer was given");
 
     [Fact]
     public void A_cache_folder_that_cannot_be_made_is_a_warning_and_not_an_end()
     {
         string file = _folder.File("file");
         File.WriteAllText(file, "");
-        using var trainer = RewardTrainer.Open(World.Fit with { CacheFolder = file });
+        using var trainer = RewardTrainer.Open(World.Trainer with { CacheFolder = file });
         Assert.Contains(trainer.Warnings, warning => warning.Contains(file));
         Assert.Equal(4, trainer.ReadStates(World.Pairs("train", 2)).Count);
     }

@@ -8,6 +8,8 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
+    private static FitOptions Activations { get; } = World.Fit with { Input = HeadInputKind.Activations };
+
     [Theory]
     [InlineData(HeadInputKind.Projection)]
     [InlineData(HeadInputKind.Activations)]
@@ -15,8 +17,8 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
     [InlineData(HeadInputKind.Random)]
     public void Fits_and_scores_without_an_SAE_in_memory(HeadInputKind kind)
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { Input = kind });
-        var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 120)));
+        using var trainer = RewardTrainer.Open(World.Trainer);
+        var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 120)), World.Fit with { Input = kind });
         string path = Saved(result);
         Assert.Equal(kind, result.Reward.Input.Kind);
         using var scorer = RewardScorer.Open(path, World.Backbone);
@@ -32,11 +34,11 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
     [InlineData(HeadInputKind.Random)]
     public void Needs_no_SAE_where_no_latent_is_used(HeadInputKind kind)
     {
-        var options = World.Fit with { Input = kind, Sae = null, Reader = World.Backbone with { Layer = 4 } };
+        var (options, reading) = (World.Fit with { Input = kind }, World.Trainer with { Sae = null, Layer = 4 });
         string without = _folder.File("without.safetensors"), with = _folder.File("with.safetensors");
         var data = World.Pairs("train", 40);
-        Assert.Null(World.FitTo(without, options, data).Reward.Metadata.SaeId);
-        World.FitTo(with, options with { Sae = World.Sae }, data);
+        Assert.Null(World.FitTo(without, options, data, reading).Reward.Metadata.SaeId);
+        World.FitTo(with, options, data, reading with { Sae = World.Sae });
         Assert.Equal(File.ReadAllBytes(without), File.ReadAllBytes(with));
     }
 
@@ -45,25 +47,25 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
     [InlineData(HeadInputKind.Activations)]
     public void Refuses_latents_without_an_SAE(HeadInputKind kind)
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { Input = kind, Sae = null, Reader = World.Backbone with { Layer = 4 } });
+        using var trainer = RewardTrainer.Open(World.Trainer with { Sae = null, Layer = 4 });
         var states = trainer.ReadStates(World.Pairs("train", 2));
-        World.Refuses(() => trainer.Fit(states), $"input {HeadInput.Name(kind)} needs an SAE", "--sae");
+        World.Refuses(() => trainer.Fit(states, World.Fit with { Input = kind }), $"input {HeadInput.Name(kind)} needs an SAE", "give one");
     }
 
     [Fact]
     public void Activations_of_a_top_k_SAE_score_with_that_SAE_alone()
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { Sae = World.TopKSae, Input = HeadInputKind.Activations });
-        var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 120)));
+        using var trainer = RewardTrainer.Open(World.Trainer with { Sae = World.TopKSae });
+        var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 120)), Activations);
         string path = Saved(result);
-        World.Refuses(() => RewardScorer.Open(path, World.Backbone), path, trainer.Sae!.Id, "--sae");
+        World.Refuses(() => RewardScorer.Open(path, World.Backbone), path, trainer.Sae!.Id, "give that SAE");
         var other = SaeFormatCatalog.Open(World.Sae);
         World.Refuses(() => RewardScorer.Open(path, World.Backbone, other), path, trainer.Sae.Id, other.Id);
 
         using var scorer = RewardScorer.Open(path, World.Backbone, SaeFormatCatalog.Open(World.TopKSae));
         var test = trainer.ReadStates(World.Pairs("test", 20));
         float[] expected = trainer.Scores(result.Reward, test);
-        TensorAssert.SameBits(expected, scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Backbone.Encoder.Encode)]));
+        TensorAssert.SameBits(expected, scorer.ScoreBatch([.. fitted.Dialogues.Select(scorer.Encode)]));
         Parallel.For(0, 40, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => Assert.Equal(expected[i], scorer.Score(fitted.Dialogues[i])));
         Assert.InRange(scorer.Evaluate(World.Pairs("test", 60)).Pairs.Accuracy, 0.85, 1);
         Explains(scorer);
@@ -72,8 +74,8 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
     [Fact]
     public void Scores_states_that_were_never_fitted_on()
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { Sae = World.TopKSae, Input = HeadInputKind.Activations });
-        var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 60)));
+        using var trainer = RewardTrainer.Open(World.Trainer with { Sae = World.TopKSae });
+        var result = trainer.Fit(trainer.ReadStates(World.Pairs("train", 60)), Activations);
         var test = trainer.ReadStates(World.Pairs("test", 4));
         using var scorer = RewardScorer.Open(Saved(result), World.Backbone, trainer.Sae);
         float[] scores = trainer.Scores(result.Reward, test);
@@ -83,8 +85,8 @@ public sealed class InputKindTests(FittedReward fitted) : IDisposable
     [Fact]
     public async Task Dispose_waits_for_calls_that_use_the_SAE()
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { Sae = World.TopKSae, Input = HeadInputKind.Activations });
-        string path = Saved(trainer.Fit(trainer.ReadStates(World.Pairs("train", 60))));
+        using var trainer = RewardTrainer.Open(World.Trainer with { Sae = World.TopKSae });
+        string path = Saved(trainer.Fit(trainer.ReadStates(World.Pairs("train", 60)), Activations));
         for (int round = 0; round < 5; round++)
         {
             var scorer = RewardScorer.Open(path, World.Backbone, trainer.Sae);

@@ -1,4 +1,5 @@
 using SparseRM.Data;
+using SparseRM.Models;
 
 namespace SparseRM.Facade.Tests.Fitting;
 
@@ -9,14 +10,14 @@ public sealed class PreferenceStatesTests : IDisposable
     [Fact]
     public void Has_one_row_for_each_completion_and_one_pair_for_each_two()
     {
-        using var reader = ResidualReader.Open(World.Backbone with { Layer = 4 });
+        using var backbone = Backbone.Open(World.Backbone, layer: 4);
         var data = World.Pairs("test", 3);
-        var states = PreferenceStates.Open(reader, data);
+        var states = Open(backbone, data, layer: 4);
         Assert.Equal((6, 192, true), (states.Count, states.DModel, states.AreKept));
         Assert.Equal([(0, 1, 0), (2, 3, 1), (4, 5, 2)], states.Pairs());
-        float[] alone = reader.Read([reader.Encoder.Encode(World.Dialogues(data)[3])]);
+        float[] alone = backbone.ReadStates([World.Last(backbone, World.Dialogues(data)[3])], 4);
         float[] read = [];
-        states.Read([3], (_, block) => read = block.ToArray());
+        states.Read([3], (_, block, _) => read = block.ToArray());
         TensorAssert.SameBits(alone, read);
         var scores = states.Scores(row => row);
         Assert.Equal([2f], scores[1].Chosen);
@@ -32,8 +33,8 @@ public sealed class PreferenceStatesTests : IDisposable
             """{"prompt": "Why?", "chosen": "So.", "rejected": "No."}""",
             $$"""{"prompt": "Why?", "chosen": "{{tooLong}}", "rejected": "No."}""",
         ]);
-        using var reader = ResidualReader.Open(World.Backbone with { Layer = 0 });
-        World.Refuses(() => PreferenceStates.Open(reader, PreferenceFile.Read(path)), "pairs.jsonl, line 2: ", "512");
+        using var backbone = Backbone.Open(World.Backbone);
+        World.Refuses(() => Open(backbone, PreferenceFile.Read(path)), "pairs.jsonl, line 2: ", "512");
     }
 
     [Fact]
@@ -41,10 +42,13 @@ public sealed class PreferenceStatesTests : IDisposable
     {
         string path = _folder.File("pairs.jsonl");
         File.WriteAllLines(path, ["""{"prompt": "\ud800 <bos>", "chosen": "\udc00", "rejected": "<eos>"}"""]);
-        using var reader = ResidualReader.Open(World.Backbone with { Layer = 0 });
-        if (Record.Exception(() => PreferenceStates.Open(reader, PreferenceFile.Read(path))) is { } refused)
+        using var backbone = Backbone.Open(World.Backbone);
+        if (Record.Exception(() => Open(backbone, PreferenceFile.Read(path))) is { } refused)
             Assert.Contains("line 1", Assert.IsType<SparseRM.Errors.DataFormatException>(refused).Message);
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private static PreferenceStates Open(Backbone backbone, PreferenceSet data, int layer = 0) =>
+        PreferenceStates.Open(backbone, layer, ReadOutPosition.Last, data, null, PreferenceStates.DefaultKeptBytes, null, TestContext.Current.CancellationToken);
 }

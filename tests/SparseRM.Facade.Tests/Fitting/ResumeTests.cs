@@ -8,7 +8,7 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    private FitOptions Cached => World.Fit with { CacheFolder = _folder.File("cache"), Reader = World.Backbone with { MaxBatchTokens = 256 } };
+    private TrainerOptions Cached => World.Trainer with { CacheFolder = _folder.File("cache"), Backbone = World.Backbone with { MaxBatchTokens = 256 } };
 
     [Fact]
     public void A_run_that_was_cancelled_resumes_and_a_second_fit_reads_nothing()
@@ -50,10 +50,10 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
     public void Another_layer_position_template_or_type_finds_nothing()
     {
         FitsLikeWithout();
-        Assert.Equal(0, Found(Cached with { Sae = null, Reader = Cached.Reader with { Layer = 3 } }));
-        Assert.Equal(0, Found(Cached with { Reader = Cached.Reader with { Position = SparseRM.Models.ReadOutPosition.Mean } }));
-        Assert.Equal(0, Found(Cached with { Reader = Cached.Reader with { ChatTemplate = "none" } }));
-        Assert.Equal(0, Found(Cached with { Reader = Cached.Reader with { Compute = SparseRM.Tensors.DType.F32 } }));
+        Assert.Equal(0, Found(Cached with { Sae = null, Layer = 3 }));
+        Assert.Equal(0, Found(Cached with { Position = SparseRM.Models.ReadOutPosition.Mean }));
+        Assert.Equal(0, Found(Cached with { Backbone = Cached.Backbone with { ChatTemplate = "none" } }));
+        Assert.Equal(0, Found(Cached with { Backbone = Cached.Backbone with { Compute = SparseRM.Tensors.DType.F32 } }));
         Assert.Equal(240, Found(Cached));
     }
 
@@ -74,7 +74,7 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
     [Fact]
     public void A_cancelled_token_stops_encoding_and_training()
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("train", 40));
         foreach (string stage in (string[])["encoding states", "training the head"])
         {
@@ -85,10 +85,10 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
                 seen.Add(progress.Stage);
                 if (progress.Stage == stage) source.Cancel();
             });
-            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Fit(states, progress: reports, cancel: source.Token));
+            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Fit(states, World.Fit, progress: reports, cancel: source.Token));
             Assert.Equal(stage, seen[^1]);
         }
-        Assert.NotNull(trainer.Fit(states).Reward);
+        Assert.NotNull(trainer.Fit(states, World.Fit).Reward);
     }
 
     public void Dispose() => _folder.Dispose();
@@ -100,11 +100,11 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
         long? found = null;
         var states = trainer.ReadStates(World.Pairs("train", 120), new Reports(progress => found ??= progress.Done));
         string path = _folder.File("reward.safetensors");
-        RewardModelFile.Save(path, trainer.Fit(states).Reward);
+        RewardModelFile.Save(path, trainer.Fit(states, World.Fit).Reward);
         return (found!.Value, File.ReadAllBytes(path).AsSpan().SequenceEqual(File.ReadAllBytes(fitted.Path)));
     }
 
-    private static long Found(FitOptions options)
+    private static long Found(TrainerOptions options)
     {
         using var trainer = RewardTrainer.Open(options);
         using var source = new CancellationTokenSource();

@@ -16,12 +16,11 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
     [InlineData(false)]
     public void A_fit_has_the_same_bytes_as_with_states_in_memory(bool cached)
     {
-        var options = World.Fit with { KeptStateBytes = 0, CacheFolder = cached ? _folder.File("cache") : null };
-        using var trainer = RewardTrainer.Open(options);
+        using var trainer = RewardTrainer.Open(World.Trainer with { KeptStateBytes = 0, CacheFolder = cached ? _folder.File("cache") : null });
         var states = trainer.ReadStates(World.Pairs("train", 120));
         Assert.False(states.AreKept);
         string path = _folder.File("reward.safetensors");
-        RewardModelFile.Save(path, trainer.Fit(states).Reward);
+        RewardModelFile.Save(path, trainer.Fit(states, World.Fit).Reward);
         Assert.Equal(File.ReadAllBytes(fitted.Path), File.ReadAllBytes(path));
         var test = trainer.ReadStates(World.Pairs("test", 20));
         TensorAssert.SameBits(fitted.Scores, trainer.Scores(fitted.Result.Reward, test));
@@ -32,12 +31,12 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
     [Fact]
     public void Activations_of_a_top_k_SAE_fit_and_fold_alike()
     {
-        var options = World.Fit with { Sae = World.TopKSae, Input = HeadInputKind.Activations };
-        using var kept = RewardTrainer.Open(options);
-        using var streamed = RewardTrainer.Open(options with { KeptStateBytes = 0 });
+        var options = World.Fit with { Input = HeadInputKind.Activations };
+        using var kept = RewardTrainer.Open(World.Trainer with { Sae = World.TopKSae });
+        using var streamed = RewardTrainer.Open(World.Trainer with { Sae = World.TopKSae, KeptStateBytes = 0 });
         var data = World.Pairs("train", 60);
         var (a, b) = (kept.ReadStates(data), streamed.ReadStates(data));
-        var (first, second) = (kept.Fit(a).Reward, streamed.Fit(b).Reward);
+        var (first, second) = (kept.Fit(a, options).Reward, streamed.Fit(b, options).Reward);
         Assert.Equal(first.Head.W1.ToArray(), second.Head.W1.ToArray());
         TensorAssert.SameBits(kept.Scores(first, a), streamed.Scores(second, b));
         Assert.Equal(
@@ -48,7 +47,7 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
     [Fact]
     public void Scores_of_rows_that_are_not_asked_for_are_NaN()
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("test", 20));
         float[] scores = trainer.Scores(fitted.Result.Reward, states, [3, 1]);
         Assert.Equal([1, 3], Enumerable.Range(0, scores.Length).Where(row => !float.IsNaN(scores[row])));
@@ -75,7 +74,7 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
     /// <summary>Live managed bytes before a fit, with texts and token ids in memory, and at the end of counting.</summary>
     private (long Before, long Live) LiveBytes(int pairs, long keptBytes)
     {
-        using var trainer = RewardTrainer.Open(World.Fit with { KeptStateBytes = keptBytes, Reader = World.Backbone with { MaxBatchTokens = 256 } });
+        using var trainer = RewardTrainer.Open(World.Trainer with { KeptStateBytes = keptBytes, Backbone = World.Backbone with { MaxBatchTokens = 256 } });
         var states = trainer.ReadStates(Numbered(pairs));
         long before = GC.GetTotalMemory(forceFullCollection: true), live = 0;
         using var source = new CancellationTokenSource();
@@ -85,7 +84,7 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
             live = GC.GetTotalMemory(forceFullCollection: true);
             source.Cancel();
         });
-        Assert.ThrowsAny<OperationCanceledException>(() => trainer.Fit(states, progress: reports, cancel: source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => trainer.Fit(states, World.Fit, progress: reports, cancel: source.Token));
         Assert.True(live > 0);
         return (before, live);
     }

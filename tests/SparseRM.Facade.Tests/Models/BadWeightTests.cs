@@ -68,7 +68,7 @@ public sealed class BadWeightTests
 
     private static float[] States(string model)
     {
-        using var reader = ResidualReader.Open(World.Backbone with { Model = model, Layer = 4 });
-        return reader.Read([reader.Encoder.Encode([new("user", "Which word is the opposite of late?"), new("assistant", "Early.")])]);
+        using var backbone = Backbone.Open(World.Backbone with { Model = model }, layer: 4);
+        return backbone.ReadStates([World.Last(backbone, [new("user", "Which word is the opposite of late?"), new("assistant", "Early.")])], 4);
     }
 }

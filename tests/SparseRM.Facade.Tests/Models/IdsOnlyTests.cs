@@ -11,18 +11,18 @@ public sealed class IdsOnlyTests
     {
         using var folder = TemporaryFolder.CopyOf(SharedData.MiniWorld("model"));
         File.WriteAllText(folder.File("tokenizer.json"), "{");
-        var options = new BackboneOptions { Model = folder.Path, Layer = 0 };
-        Assert.Throws<ModelFormatException>(() => ResidualReader.Open(options));
-        using var reader = ResidualReader.Open(options with { IdsOnly = true });
-        Assert.Equal(192, reader.Read([reader.Encoder.EncodeIds([2, 5, 7])]).Length);
-        Assert.Throws<SparseRMException>(() => reader.Encoder.EncodeText("words"));
+        var options = new BackboneOptions { Model = folder.Path };
+        Assert.Throws<ModelFormatException>(() => Backbone.Open(options));
+        using var backbone = Backbone.Open(options with { IdsOnly = true });
+        Assert.Equal(192, backbone.ReadStates([backbone.Encoder.EncodeIds((int[])[2, 5, 7]).ReadAt(ReadOutPosition.Last)], 0).Length);
+        Assert.Throws<SparseRMException>(() => backbone.Encoder.EncodeText("words"));
     }
 
     [Fact]
     public void A_chat_template_without_a_tokenizer_is_refused()
     {
         string folder = SharedData.Shipped("goldens", "models", "llama2");
-        var error = Assert.Throws<ModelFormatException>(() => ResidualReader.Open(new BackboneOptions { Model = folder, Layer = 0, ChatTemplate = "chatml" }));
+        var error = Assert.Throws<ModelFormatException>(() => Backbone.Open(new BackboneOptions { Model = folder, ChatTemplate = "chatml" }));
         Assert.Contains("chatml", error.Message);
     }
 
@@ -32,9 +32,9 @@ public sealed class IdsOnlyTests
         using var folder = TemporaryFolder.CopyOf(SharedData.MiniWorld("model"));
         string json = File.ReadAllText(folder.File("tokenizer.json"));
         Add("<image_soft_token>");
-        ResidualReader.Open(new BackboneOptions { Model = folder.Path, Layer = 0 }).Dispose();
+        Backbone.Open(new BackboneOptions { Model = folder.Path }).Dispose();
         Add("<another>");
-        var error = Assert.Throws<ModelFormatException>(() => ResidualReader.Open(new BackboneOptions { Model = folder.Path, Layer = 0 }));
+        var error = Assert.Throws<ModelFormatException>(() => Backbone.Open(new BackboneOptions { Model = folder.Path }));
         Assert.Contains("2048", error.Message);
 
         void Add(string token)

@@ -11,7 +11,7 @@ public sealed class ShardTests(FittedReward fitted)
         using var single = WeightEdits.Changed();
         using var sharded = WeightEdits.Sharded();
         string reward = sharded.File("reward.reward");
-        World.FitTo(reward, World.Fit with { Reader = World.Backbone with { Model = sharded.Path } }, World.Pairs("train", 40));
+        World.FitTo(reward, World.Fit, World.Pairs("train", 40), World.Trainer with { Backbone = World.Backbone with { Model = sharded.Path } });
         float[] expected = Scores(reward, single.Path);
         Assert.Equal(expected, Scores(reward, sharded.Path));
 
@@ -51,7 +51,7 @@ public sealed class ShardTests(FittedReward fitted)
         World.Refuses(() => Open(sharded.Path), sharded.File("block-1.safetensors"));
     }
 
-    private static void Open(string model) => ResidualReader.Open(World.Backbone with { Model = model, Layer = 4 }).Dispose();
+    private static void Open(string model) => Backbone.Open(World.Backbone with { Model = model }, layer: 4).Dispose();
 
     private float[] Scores(string reward, string model)
     {

@@ -34,7 +34,7 @@ public sealed class AllocationTests(TinyReward tiny)
     private static TokenSequence[] Batch(int tokens, bool mean) => [.. Enumerable.Range(0, Sequences).Select(i =>
     {
         int[] ids = [.. Enumerable.Range(0, tokens).Select(t => t < tokens / 2 ? t % 251 : (t * 7 + i) % 256)];
-        return new TokenSequence(ids, mean ? tokens / 2 : tokens - 1, tokens);
+        return new TokenSequence(ids, mean ? ReadOut.Mean(tokens / 2, tokens) : ReadOut.At(tokens - 1));
     })];
 
     /// <summary>Bytes that this thread allocates in one call; the least of a few, since the runtime itself allocates when it compiles anew.</summary>

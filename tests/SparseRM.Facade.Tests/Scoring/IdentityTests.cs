@@ -34,11 +34,15 @@ public sealed class IdentityTests(FittedReward fitted)
 
     [Fact]
     public void Refuses_another_layer_with_both_values() =>
-        World.Refuses(() => fitted.Open(World.Backbone with { Layer = 3 }), fitted.Path, "layer 4", "layer 3");
+        World.Refuses(() =>
+        {
+            using var backbone = Backbone.Open(World.Backbone, layer: 3);
+            fitted.Result.Reward.Metadata.Identity.RequireMatches(fitted.Path, backbone.Identity(3, fitted.Result.Reward.Metadata.Identity.Position));
+        }, fitted.Path, "layer 4", "layer 3");
 
     [Fact]
     public void Refuses_a_layer_that_the_model_does_not_have() =>
-        World.Refuses(() => fitted.Open(World.Backbone with { Layer = 6 }), "layers 0 to 5", "6");
+        World.Refuses(() => Backbone.Open(World.Backbone, layer: 6), "layers 0 to 5", "6");
 
     [Fact]
     public void Refuses_another_template_with_both_values() =>
@@ -69,8 +73,8 @@ public sealed class IdentityTests(FittedReward fitted)
     [Fact]
     public void Names_the_model_though_its_path_ends_in_a_separator()
     {
-        using var reader = ResidualReader.Open(World.Backbone with { Model = World.Model + Path.DirectorySeparatorChar, Layer = 0 });
-        Assert.Equal("model", reader.Identity.ModelName);
+        using var backbone = Backbone.Open(World.Backbone with { Model = World.Model + Path.DirectorySeparatorChar });
+        Assert.Equal("model", backbone.Identity(0, SparseRM.Models.ReadOutPosition.Last).ModelName);
     }
 
     private void RefusesModel(TemporaryFolder copy)

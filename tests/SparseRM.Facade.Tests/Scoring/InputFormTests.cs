@@ -64,7 +64,7 @@ public sealed class InputFormTests(FittedReward fitted)
     public void Refuses_an_input_that_is_too_long_with_both_numbers()
     {
         using var scorer = fitted.Open();
-        World.Refuses(() => scorer.Score(Long), $"{FullIds(scorer).Length} tokens", "512", "--truncate");
+        World.Refuses(() => scorer.Score(Long), $"{FullIds(scorer).Length} tokens", "512", "truncation left or right");
     }
 
     [Fact]

@@ -35,7 +35,7 @@ public sealed class InvarianceTests(FittedReward fitted, TinyReward tiny)
             int[] counts = [.. new[] { 1, 2, Environment.ProcessorCount, Environment.ProcessorCount + 1 }.Distinct()];
             var scorers = (from threads in counts from tokens in new[] { 1, 20, 50, 2048 }
                 let options = World.Backbone with { Threads = threads, MaxBatchTokens = tokens, Compute = compute }
-                select With(variant, tiny.Open(family, options))).ToArray();
+                select tiny.Open(family, With(variant, options))).ToArray();
             try
             {
                 float[] alone = [.. Texts.Select(text => scorers[0].ScoreBatch([text])[0])];
@@ -55,8 +55,8 @@ public sealed class InvarianceTests(FittedReward fitted, TinyReward tiny)
     [Theory, MemberData(nameof(Variants))]
     public void A_group_that_shares_its_prompt_scores_like_each_answer_alone(string variant, DType compute)
     {
-        using var scorer = With(variant, tiny.Open("gemma2", World.Backbone with { Compute = compute }));
-        using var one = With(variant, tiny.Open("gemma2", World.Backbone with { Compute = compute, Threads = 1, MaxBatchTokens = 1 }));
+        using var scorer = tiny.Open("gemma2", With(variant, World.Backbone with { Compute = compute }));
+        using var one = tiny.Open("gemma2", With(variant, World.Backbone with { Compute = compute, Threads = 1, MaxBatchTokens = 1, PrefixCacheBytes = 0 }));
         const string Prompt = "Which word is the opposite of late?";
         string[] answers = ["Early.", "The opposite of late is early.", "The opposite of late is buy.", "Early.", "", "e"];
         Gen.Select(Gen.Int[0, Prompt.Length], Gen.Int[0, answers.Length - 1].Array[0, 8]).Sample((length, chosen) =>
@@ -83,14 +83,14 @@ public sealed class InvarianceTests(FittedReward fitted, TinyReward tiny)
         var turns = Enumerable.Range(0, 12).Select(i => new Message(i % 2 == 0 ? "user" : "assistant", fitted.Dialogues[i][^1].Content + " The opposite of late is early."));
         IReadOnlyList<Message>[] dialogues = [.. from length in new[] { 2, 6, 8, 12 } from answer in new[] { "Early.", "The answer is buy.", "Early. Buy." }
             select (IReadOnlyList<Message>)[.. turns.Take(length), new("user", "Why?"), new("assistant", answer)]];
-        using var one = fitted.Open(World.Backbone with { Threads = 1, MaxBatchTokens = 1, Compute = compute });
+        using var one = fitted.Open(World.Backbone with { Threads = 1, MaxBatchTokens = 1, Compute = compute, PrefixCacheBytes = 0 });
         float[] alone = [.. dialogues.Select(one.Score)];
         Assert.True(one.Backbone.Encoder.Encode(dialogues[^1]).Ids.Length > 200);
         foreach (int tokens in (int[])[200, 1000, 2048])
         {
             using var scorer = fitted.Open(World.Backbone with { MaxBatchTokens = tokens, Compute = compute });
-            TensorAssert.SameBits(alone, scorer.ScoreBatch([.. dialogues.Select(scorer.Backbone.Encoder.Encode)]));
-            TensorAssert.SameBits(alone[3..6], scorer.ScoreBatch([.. dialogues[3..6].Select(scorer.Backbone.Encoder.Encode)]));
+            TensorAssert.SameBits(alone, scorer.ScoreBatch([.. dialogues.Select(scorer.Encode)]));
+            TensorAssert.SameBits(alone[3..6], scorer.ScoreBatch([.. dialogues[3..6].Select(scorer.Encode)]));
         }
     }
 
@@ -103,18 +103,17 @@ public sealed class InvarianceTests(FittedReward fitted, TinyReward tiny)
         Parallel.For(0, 48, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
         {
             int first = i * 7 % fitted.Dialogues.Count, second = i * 11 % fitted.Dialogues.Count;
-            var encoder = scorer.Backbone.Encoder;
             if (i % 12 == 0) Assert.Equal(evaluated, scorer.Evaluate(data).Pairs);
             else if (i % 12 == 1) Assert.Equal(fitted.Scores[first], scorer.Explain(fitted.Dialogues[first]).Parts.Score, 1e-5);
             else TensorAssert.SameBits([fitted.Scores[first], fitted.Scores[second]],
-                scorer.ScoreBatch([encoder.Encode(fitted.Dialogues[first]), encoder.Encode(fitted.Dialogues[second])]));
+                scorer.ScoreBatch([scorer.Encode(fitted.Dialogues[first]), scorer.Encode(fitted.Dialogues[second])]));
         });
     }
 
     [Fact]
     public void Scores_of_the_fit_are_those_of_the_saved_file()
     {
-        using var trainer = RewardTrainer.Open(World.Fit);
+        using var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("test", 20));
         TensorAssert.SameBits(fitted.Scores, trainer.Scores(fitted.Result.Reward, states));
     }
@@ -128,21 +127,22 @@ public sealed class InvarianceTests(FittedReward fitted, TinyReward tiny)
         foreach (int shared in new[] { 0, 3, 9, 17, 24 })
         {
             int[] prompt = longest[..shared];
-            if (shared > 0) texts.Add(new(prompt, shared - 1, shared));
+            if (shared > 0) texts.Add(new(prompt, ReadOut.At(shared - 1)));
             for (int answer = 1; answer <= 5; answer++)
             {
                 int[] ids = [.. prompt, .. Tokens(answer)];
-                texts.Add(new(ids, answer == 5 ? ids.Length / 2 : ids.Length - 1, ids.Length));
+                texts.Add(new(ids, answer == 5 ? ReadOut.Mean(ids.Length / 2, ids.Length) : ReadOut.At(ids.Length - 1)));
             }
         }
         return [.. texts];
     }
 
-    private static RewardScorer With(string variant, RewardScorer scorer)
+    private static BackboneOptions With(string variant, BackboneOptions options)
     {
-        var backend = scorer.Backbone.Backend;
-        foreach (var op in Enum.GetValues<OpKind>())
-            if (backend.Variants(op).Any(has => has.Name == variant && has.Supported)) backend.Select(op, variant);
-        return scorer;
+        using var backend = BackendCatalog.Open("cpu", 1);
+        return options with
+        {
+            Variants = Enum.GetValues<OpKind>().Where(op => backend.Variants(op).Any(has => has.Name == variant && has.Supported)).ToDictionary(op => op, _ => variant),
+        };
     }
 }

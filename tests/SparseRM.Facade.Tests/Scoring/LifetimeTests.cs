@@ -6,12 +6,12 @@ public sealed class LifetimeTests(FittedReward fitted)
     public void Refuses_to_score_after_dispose()
     {
         var scorer = fitted.Open();
-        var sequence = scorer.Backbone.Encoder.Encode(fitted.Dialogues[0]);
+        var sequence = scorer.Encode(fitted.Dialogues[0]);
         scorer.Dispose();
         scorer.Dispose();
         Assert.Throws<ObjectDisposedException>(() => scorer.Score(fitted.Dialogues[0]));
         Assert.Throws<ObjectDisposedException>(() => scorer.Explain(fitted.Dialogues[0]));
-        Assert.Throws<ObjectDisposedException>(() => scorer.Backbone.ReadAllTokens(sequence, [4], (_, _) => { }));
+        Assert.Throws<ObjectDisposedException>(() => scorer.Backbone.ReadLayers(sequence, [4]));
     }
 
     [Fact]
@@ -23,11 +23,11 @@ public sealed class LifetimeTests(FittedReward fitted)
     [Fact]
     public void A_trainer_can_be_disposed_twice()
     {
-        var trainer = RewardTrainer.Open(World.Fit);
+        var trainer = RewardTrainer.Open(World.Trainer);
         var states = trainer.ReadStates(World.Pairs("test", 4));
         trainer.Dispose();
         trainer.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => trainer.Fit(states));
+        Assert.Throws<ObjectDisposedException>(() => trainer.Fit(states, World.Fit));
         Assert.Throws<ObjectDisposedException>(() => trainer.ReadStates(World.Pairs("test", 1)));
     }
 
@@ -37,7 +37,7 @@ public sealed class LifetimeTests(FittedReward fitted)
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
         Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Backbone, cancel: cancelled.Token));
-        Assert.ThrowsAny<OperationCanceledException>(() => RewardTrainer.Open(World.Fit, cancel: cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardTrainer.Open(World.Trainer, cancel: cancelled.Token));
         using var scorer = fitted.Open();
         Assert.ThrowsAny<OperationCanceledException>(() => scorer.ScoreGroup([new("user", "Why?")], ["So."], cancelled.Token));
         Assert.ThrowsAny<OperationCanceledException>(() => scorer.Evaluate(World.Pairs("test", 4), cancel: cancelled.Token));

@@ -16,28 +16,28 @@ public sealed class NotFiniteTests
         const int DModel = 192;
         IReadOnlyList<Message> bad = [new("user", "Is it early?"), new("assistant", "Yes.")], good = [new("user", "Why?"), new("assistant", "No.")];
         int token;
-        using (var whole = ResidualReader.Open(World.Reader with { Layer = 1 }))
+        using (var whole = Backbone.Open(World.Backbone, layer: 1))
             token = whole.Encoder.Encode(bad).Ids.ToArray().Except(whole.Encoder.Encode(good).Ids.ToArray()).First();
         using var model = WeightEdits.Changed("model.embed_tokens.weight", values => values[(token * DModel) + 7] = float.NaN);
         string path = model.File("reward.safetensors");
         RewardModelFile.Save(path, Reward(model.Path, heads));
-        using var scorer = RewardScorer.Open(path, World.Reader with { Model = model.Path });
+        using var scorer = RewardScorer.Open(path, World.Backbone with { Model = model.Path });
         Assert.True(float.IsFinite(scorer.Score(good)));
         World.Refuses(() => scorer.Score(bad), "NaN");
-        World.Refuses(() => scorer.ScoreBatch([scorer.Reader.Encoder.Encode(good), scorer.Reader.Encoder.Encode(bad)]), "NaN");
+        World.Refuses(() => scorer.ScoreBatch([scorer.Encode(good), scorer.Encode(bad)]), "NaN");
     }
 
     private static RewardModel Reward(string model, int heads)
     {
-        using var reader = ResidualReader.Open(World.Reader with { Model = model, Layer = 1 });
+        using var backbone = Backbone.Open(World.Backbone with { Model = model }, layer: 1);
         var random = new SeededRandom(1);
         float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)random.NextGaussian())];
-        var input = HeadInputs.Random(4, reader.DModel, seed: 1);
+        var input = HeadInputs.Random(4, backbone.DModel, seed: 1);
         return new RewardModel([new RewardComponent(
             RewardComponent.DefaultName, 1, input, [.. Enumerable.Range(0, heads).Select(_ => new RewardHead(input.Count, 3, Values(3 * input.Count), Values(3), Values(3), 0))],
             new float[input.Count], new RewardModelMetadata
             {
-                Identity = reader.Identity, TemplateSource = reader.Template!.Source, DType = "bf16", Loss = "margin", Margin = 1, K = 4, Seed = 1, DataHash = "none",
+                Identity = backbone.Identity(1, SparseRM.Models.ReadOutPosition.Last), TemplateSource = backbone.Template!.Source, DType = "bf16", Loss = "margin", Margin = 1, K = 4, Seed = 1, DataHash = "none",
                 Pairs = 1, HeldOutPairs = 0, EngineVersion = RewardTrainer.EngineVersion,
             })]);
     }

@@ -1,7 +1,7 @@
 namespace SparseRM.Data.Containers;
 
 /// <summary>Standard input, or a plain error where the process was started without one.</summary>
-internal static class StandardInput
+public static class StandardInput
 {
     private const int WriteOnly = 1, AccessMode = 3;
 

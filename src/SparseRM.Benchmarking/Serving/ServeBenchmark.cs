@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using SparseRM.Data;
+using SparseRM.Demo;
+using SparseRM.Models;
+using SparseRM.Text;
+
+namespace SparseRM.Benchmarking.Serving;
+
+/// <summary>The server on MiniWorld, in a process of its own, beside the library in this one: the same texts, the same number of callers.</summary>
+/// <remarks>Without the prefix cache, but for the group: texts that come again would cost nothing on either side.</remarks>
+public static class ServeBenchmark
+{
+    private const int Answers = 16;
+
+    private sealed record Sample(TokenSequence Sequence, byte[] Ids, byte[] Text);
+
+    /// <summary>Measures.</summary>
+    /// <param name="clients">Clients at once.</param>
+    /// <param name="seconds">How long each load lasts.</param>
+    /// <param name="progress">Told of the stages.</param>
+    /// <param name="cancel">Checked between requests.</param>
+    public static ServeResult Run(int clients, double seconds, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
+        RunAsync(clients, TimeSpan.FromSeconds(seconds), progress, cancel).GetAwaiter().GetResult();
+
+    private static async Task<ServeResult> RunAsync(int clients, TimeSpan time, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        void Stage(int number) => progress?.Report(new WorkProgress("measuring", number, 5));
+        Stage(0);
+        using var scorer = RewardScorer.Open(MiniWorldDemo.Reward, new BackboneOptions { Model = MiniWorldDemo.Model, PrefixCacheBytes = 0 });
+        var samples = Samples(scorer);
+        async Task Library(Sample sample)
+        {
+            var result = (await scorer.ScoreAllAsync([new EncodedInput(sample.Sequence.Ids, 0, sample.Sequence.Ids.Length)], null, cancel).ConfigureAwait(false))[0];
+            if (result.Error is not null) throw result.Error;
+        }
+        double Own() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
+        await Load(samples, 1, time / 4, Library, Own, cancel).ConfigureAwait(false);
+        double alone = (await Load(samples, 1, time / 2, Library, Own, cancel).ConfigureAwait(false)).P50;
+        var engine = await Load(samples, clients, time, Library, Own, cancel).ConfigureAwait(false);
+
+        Stage(1);
+        long start = Stopwatch.GetTimestamp();
+        using var server = ServerProcess.Start("--prefix-cache-mib", "0");
+        await server.Post(samples[0].Ids).ConfigureAwait(false);
+        double first = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        await Load(samples, clients, time / 2, sample => server.Post(sample.Ids), () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        Stage(2);
+        double one = (await Load(samples, 1, time / 2, sample => server.Post(sample.Ids), () => server.CpuSeconds, cancel).ConfigureAwait(false)).P50;
+        var ids = await Load(samples, clients, time, sample => server.Post(sample.Ids), () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        Stage(3);
+        var text = await Load(samples, clients, time, sample => server.Post(sample.Text), () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        Stage(4);
+        var (tokens, computed, prompt) = await Group(scorer).ConfigureAwait(false);
+        Stage(5);
+        return new ServeResult(first, engine, ids, text, one - alone, tokens, computed, prompt);
+    }
+
+    /// <summary>Every client asks for one sample after the other until the time is over.</summary>
+    private static async Task<LoadResult> Load(
+        IReadOnlyList<Sample> samples, int clients, TimeSpan time, Func<Sample, Task> ask, Func<double> cpu, CancellationToken cancel)
+    {
+        int next = 0;
+        long tokens = 0;
+        double used = cpu();
+        long start = Stopwatch.GetTimestamp();
+        var times = await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Task.Run(async () =>
+        {
+            var own = new List<double>();
+            while (Stopwatch.GetElapsedTime(start) < time)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var sample = samples[Interlocked.Increment(ref next) % samples.Count];
+                long began = Stopwatch.GetTimestamp();
+                await ask(sample).ConfigureAwait(false);
+                own.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+                Interlocked.Add(ref tokens, sample.Sequence.Ids.Length);
+            }
+            return own;
+        }, cancel))).ConfigureAwait(false);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        double[] sorted = [.. times.SelectMany(own => own).Order()];
+        return new LoadResult(clients, sorted.Length, tokens / seconds, tokens / Math.Max(1e-9, cpu() - used), sorted[sorted.Length / 2], sorted[sorted.Length * 99 / 100]);
+    }
+
+    private static List<Sample> Samples(RewardScorer scorer)
+    {
+        var samples = new List<Sample>();
+        foreach (var item in PreferenceFile.Read(MiniWorldDemo.Pairs("truthfulness", "test")).Items)
+        {
+            foreach (var completion in item.Chosen.Concat(item.Rejected))
+            {
+                string prompt = item.Prompt[^1].Content!, answer = completion[^1].Content!;
+                var sequence = scorer.Encode([new Message("user", prompt), new Message("assistant", answer)]);
+                var ids = new JsonArray([.. sequence.Ids.ToArray().Select(id => (JsonNode)id)]);
+                samples.Add(new Sample(sequence, Body(new JsonObject { ["ids"] = ids }), Body(new JsonObject { ["prompt"] = prompt, ["response"] = answer })));
+            }
+        }
+        return samples;
+    }
+
+    private static async Task<(int Tokens, long Computed, int Prompt)> Group(RewardScorer scorer)
+    {
+        string prompt = string.Join(' ', Enumerable.Repeat("the cat and the dog", 16));
+        using var server = ServerProcess.Start();
+        long before = await server.Metric("sparserm_computed_tokens_total").ConfigureAwait(false);
+        int[] lengths = [.. Enumerable.Range(0, Answers).Select(i => scorer.Encode([new Message("user", prompt), new Message("assistant", $"{i}")]).Ids.Length)];
+        await Task.WhenAll(Enumerable.Range(0, Answers).Select(i => server.Post(Body(new JsonObject { ["prompt"] = prompt, ["response"] = $"{i}" })))).ConfigureAwait(false);
+        long after = await server.Metric("sparserm_computed_tokens_total").ConfigureAwait(false);
+        int[] first = scorer.Encode([new Message("user", prompt), new Message("assistant", "0")]).Ids.ToArray(), second = scorer.Encode([new Message("user", prompt), new Message("assistant", "1")]).Ids.ToArray();
+        return (lengths.Sum(), after - before, first.Zip(second).TakeWhile(pair => pair.First == pair.Second).Count());
+    }
+
+    private static byte[] Body(JsonObject body) => System.Text.Encoding.UTF8.GetBytes(body.ToJsonString());
+}

@@ -1,0 +1,48 @@
+using System.Text;
+
+namespace SparseRM.CApi;
+
+/// <summary>Tells a caller's callback how far a call is; one that answers with anything but 0 cancels the call.</summary>
+internal sealed unsafe class CallProgress(delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> callback, void* user, CancellationTokenSource stop)
+    : IProgress<WorkProgress>, IProgress<int>
+{
+    private readonly delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> _callback = callback;
+    private readonly void* _user = user;
+    private string? _stage;
+    private byte[] _utf8 = [0];
+
+    public void Report(WorkProgress value)
+    {
+        if (stop.IsCancellationRequested) return;
+        if (value.Stage != _stage) (_stage, _utf8) = (value.Stage, Encoding.UTF8.GetBytes($"{value.Stage}\0"));
+        fixed (byte* stage = _utf8)
+            if (_callback(_user, stage, value.Done, value.Total) != 0) stop.Cancel();
+    }
+
+    public void Report(int value) => Report(new WorkProgress("loading blocks", value, value));
+}
+
+/// <summary>What ends a call early: the caller's cancel handle, and his progress callback. Dispose it when the call is over.</summary>
+internal readonly unsafe struct CallScope : IDisposable
+{
+    private readonly HandleTable.Loan<CancellationTokenSource> _cancel;
+    private readonly CancellationTokenSource? _stop;
+
+    public CallScope(nint cancel, delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> progress, void* user)
+    {
+        if (cancel != 0) _cancel = Library.Handles.Borrow<CancellationTokenSource>(cancel);
+        if (progress is null) return;
+        _stop = cancel == 0 ? new CancellationTokenSource() : CancellationTokenSource.CreateLinkedTokenSource(_cancel.Value.Token);
+        Progress = new CallProgress(progress, user, _stop);
+    }
+
+    public CallProgress? Progress { get; }
+
+    public CancellationToken Token => _stop?.Token ?? _cancel.Value?.Token ?? CancellationToken.None;
+
+    public void Dispose()
+    {
+        _stop?.Dispose();
+        _cancel.Dispose();
+    }
+}

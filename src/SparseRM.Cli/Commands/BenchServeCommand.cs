@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Text.Json;
+using SparseRM.Benchmarking.Serving;
+using SparseRM.Cli.Terminal;
+
+namespace SparseRM.Cli.Commands;
+
+/// <summary><c>sparserm bench serve</c>: the server, in a process of its own, beside the library.</summary>
+internal sealed class BenchServeCommand : CliCommand
+{
+    private readonly Option<int?> _clients = Choices.Whole("--clients", "clients at once (default: 64)");
+    private readonly Option<double?> _seconds = Choices.Number("--seconds", "how long each load lasts (default: 5)");
+
+    public BenchServeCommand(Session session) : base("serve", "Measure the server of the demo under load from another process, beside the library", session,
+        new Example("sparserm bench serve", "about half a minute"),
+        new Example("sparserm bench serve --clients 256 --seconds 600 --json", "a long load"))
+    {
+        this.AddAll(_clients, _seconds, CommonOptions.Json);
+    }
+
+    protected override void Run(ParseResult args)
+    {
+        var result = Meter.Run(Session, meter => ServeBenchmark.Run(args.GetValue(_clients) ?? 64, args.GetValue(_seconds) ?? 5, meter, Session.Cancel));
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => Write(json, result));
+        else Show(result);
+    }
+
+    private void Show(ServeResult result)
+    {
+        var table = Tables.Of("", ">Clients", ">Requests", ">Tokens/s", ">Tokens/CPU s", ">p50 ms", ">p99 ms");
+        foreach (var (name, load) in Loads(result))
+        {
+            table.Row(name, $"{load.Clients}", Tables.Count(load.Requests), Tables.Count((int)load.TokensPerSecond), Tables.Count((int)load.TokensPerCpuSecond),
+                $"{load.P50:F2}", $"{load.P99:F2}");
+        }
+        Session.Tables.Write(table);
+        Session.Out.WriteLine($"server / engine, a second of its own processor time: {result.Ids.TokensPerCpuSecond / result.Engine.TokensPerCpuSecond:P0}");
+        Session.Out.WriteLine($"text / ids: {result.Text.TokensPerSecond / result.Ids.TokensPerSecond:P0}");
+        Session.Out.WriteLine($"p99 / p50: {result.Ids.P99 / result.Ids.P50:F1}");
+        Session.Out.WriteLine($"added latency of one request, p50: {result.AddedLatency:F2} ms");
+        Session.Out.WriteLine($"16 answers to a prompt of {result.GroupPrompt} tokens in 16 POSTs: {result.GroupComputed} of {result.GroupTokens} tokens computed");
+        Session.Out.WriteLine($"start to the first score: {result.FirstScore:F2} s");
+    }
+
+    private static (string Name, LoadResult Load)[] Loads(ServeResult result) => [("engine", result.Engine), ("server, ids", result.Ids), ("server, text", result.Text)];
+
+    private static void Write(Utf8JsonWriter json, ServeResult result)
+    {
+        new Report().Add("first_score_seconds", result.FirstScore).Add("added_latency_ms", result.AddedLatency).Add("group_tokens", result.GroupTokens)
+            .Add("group_computed_tokens", result.GroupComputed).Add("group_prompt_tokens", result.GroupPrompt).WriteTo(json);
+        json.WriteStartArray("loads");
+        foreach (var (name, load) in Loads(result))
+        {
+            json.WriteStartObject();
+            new Report().Add("name", name).Add("clients", load.Clients).Add("requests", load.Requests).Add("tokens_per_second", load.TokensPerSecond)
+                .Add("tokens_per_cpu_second", load.TokensPerCpuSecond).Add("p50_ms", load.P50).Add("p99_ms", load.P99).WriteTo(json);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,155 @@
+using System.CommandLine;
+using System.Net;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using SparseRM.Cli.Terminal;
+using SparseRM.Data;
+using SparseRM.Demo;
+using SparseRM.Server;
+
+namespace SparseRM.Cli.Commands;
+
+/// <summary><c>sparserm serve</c>: rewards over HTTP, in the forms that RL trainers speak.</summary>
+internal sealed class ServeCommand : CliCommand
+{
+    private static readonly ServerLimits s_limits = new();
+    private readonly Option<string> _model = Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID");
+
+    private readonly Option<string[]> _reward = new("--reward")
+    {
+        Description = "a reward file, or NAME=FILE; may be given several times, requests name them in their field model, and the first answers where they do not",
+        HelpName = "[NAME=]FILE",
+    };
+
+    private readonly Option<bool> _demo = new("--demo") { Description = "serve the demo's model and reward: nothing else is needed" };
+
+    private readonly Option<string> _listen = Choices.Text("--listen", "address and port (default: 127.0.0.1:8000; port 0 takes a free one)", "ADDRESS:PORT");
+    private readonly Option<string> _keyFile = Choices.Text("--api-key", "a file with the key that clients must send (default: the environment's SPARSERM_API_KEY; none)", "FILE");
+    private readonly Option<bool> _insecure = new("--insecure") { Description = "serve other machines without a key" };
+    private readonly Option<string> _certificate = Choices.Text("--tls-certificate", "a PEM certificate, for HTTPS", "FILE");
+    private readonly Option<string> _key = Choices.Text("--tls-key", "its PEM key", "FILE");
+    private readonly Option<RerankWire> _wire = Choices.Of("--wire", "whose answer /v1/rerank gives (default: vllm)", ("vllm", RerankWire.Vllm), ("sglang", RerankWire.Sglang));
+    private readonly Option<int?> _requests = Choices.Whole("--max-queue-requests", $"requests that may wait (default: {new QueueOptions().MaxRequests})");
+    private readonly Option<int?> _tokens = Choices.Whole("--max-queue-tokens", $"tokens that may wait (default: {new QueueOptions().MaxTokens})");
+    private readonly Option<int?> _items = Choices.Whole("--max-items", $"inputs of a request (default: {s_limits.Items})");
+    private readonly Option<int?> _body = Choices.Whole("--max-body-mib", $"MiB of a request (default: {s_limits.BodyBytes >> 20})");
+    private readonly Option<double?> _deadline = Choices.Number("--deadline", $"seconds that a request may take (default: {s_limits.Deadline.TotalSeconds})");
+    private readonly Option<int?> _cache = Choices.Whole("--prefix-cache-mib", $"MiB of keys and values kept of earlier texts (default: {BackboneOptions.DefaultPrefixCacheBytes >> 20})", least: 0);
+    private readonly Option<int?> _keep = Choices.Whole("--keep", "scored texts that the page may open again, in memory only (default: none; with --demo 20)", least: 0);
+    private readonly Option<bool> _logTexts = new("--log-texts") { Description = "log requests with their texts" };
+    private readonly Option<bool> _logRequests = new("--log-requests") { Description = "log every request, not only failures" };
+    private readonly Option<string> _logFormat = Choices.Of("--log-format", "lines for people or JSON (default: text)", ("text", "text"), ("json", "json"));
+
+    public ServeCommand(Session session) : base("serve", "Serve rewards over HTTP to RL trainers, and a page that shows why", session,
+        new Example("sparserm serve --demo", "the demo's reward, and its page at http://127.0.0.1:8000"),
+        new Example("sparserm serve --model google/gemma-2-2b-it --reward reward.safetensors", "one reward, for trainers on this machine"),
+        new Example("sparserm serve --model google/gemma-2-2b-it --reward helpful=a.safetensors --reward safe=b.safetensors --listen 0.0.0.0:8000 --api-key key.txt",
+            "two rewards over one forward pass, for other machines"))
+    {
+        this.AddAll(_model, _demo, _listen, _keyFile, _insecure, _certificate, _key, _wire, _requests, _tokens, _items, _body, _deadline, _cache, _keep,
+            _logTexts, _logRequests, _logFormat, CommonOptions.ChatTemplate, CommonOptions.DType);
+        Options.Add(_reward);
+        this.AddAll(CommonOptions.Running);
+    }
+
+    protected override void Run(ParseResult args)
+    {
+        Session.AfterInterrupt = "no request was accepted yet";
+        RunAsync(args).GetAwaiter().GetResult();
+    }
+
+    private async Task RunAsync(ParseResult args)
+    {
+        var options = Asked(args);
+        var server = await RewardServer.StartAsync(options, logging => Configure(logging, args), Session.Cancel);
+        await using (server)
+        {
+            Session.Messages.WriteLine($"serving {string.Join(", ", options.Rewards.Select(reward => reward.Name))} at {server.Address}");
+            using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+            {
+                context.Cancel = true;
+                _ = server.ReloadAsync();
+            });
+            var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var registration = Session.Cancel.Register(stop.SetResult);
+            await stop.Task;
+            await server.StopAsync();
+        }
+    }
+
+    private void Configure(ILoggingBuilder logging, ParseResult args)
+    {
+        logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
+        if (args.GetValue(_logFormat) == "json")
+            logging.AddJsonConsole(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, "O"));
+        else
+            logging.AddSimpleConsole(console => (console.SingleLine, console.UseUtcTimestamp, console.TimestampFormat) = (true, true, "HH:mm:ss "));
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    private ServerOptions Asked(ParseResult args)
+    {
+        bool demo = args.GetValue(_demo);
+        string[] files = args.GetValue(_reward) ?? [];
+        if (demo && (args.Has(_model) || files.Length > 0)) throw new UsageException("--demo serves its own model and reward; leave --model and --reward out");
+        if (!demo && !args.Has(_model)) throw new UsageException("serve needs --model and --reward, or --demo");
+        if (!demo && files.Length == 0) throw new UsageException("serve needs at least one --reward, a file that fit wrote");
+        var queue = new QueueOptions();
+        return new ServerOptions
+        {
+            Backbone = args.Backbone(null, demo ? MiniWorldDemo.Model : args.GetValue(_model)!) with
+            {
+                PrefixCacheBytes = args.GetValue(_cache) is { } mebibytes ? (long)mebibytes << 20 : BackboneOptions.DefaultPrefixCacheBytes,
+                Queue = queue with { MaxRequests = args.GetValue(_requests) ?? queue.MaxRequests, MaxTokens = args.GetValue(_tokens) ?? queue.MaxTokens },
+            },
+            Rewards = demo ? [new NamedReward("miniworld", MiniWorldDemo.Reward)] : [.. files.Select(Named)],
+            Listen = Address(args.GetValue(_listen) ?? "127.0.0.1:8000"),
+            ApiKey = ApiKey(args.GetValue(_keyFile)),
+            Insecure = args.GetValue(_insecure),
+            TlsCertificate = args.GetValue(_certificate),
+            TlsKey = args.GetValue(_key),
+            Rerank = args.GetValue(_wire),
+            Keep = args.GetValue(_keep) ?? (demo ? 20 : 0),
+            Example = demo ? Example() : null,
+            LogTexts = args.GetValue(_logTexts),
+            LogRequests = args.GetValue(_logRequests),
+            Limits = s_limits with
+            {
+                Items = args.GetValue(_items) ?? s_limits.Items,
+                BodyBytes = args.GetValue(_body) is { } body ? (long)body << 20 : s_limits.BodyBytes,
+                Deadline = args.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(Math.Min(seconds, 86400)) : s_limits.Deadline,
+            },
+        };
+    }
+
+    /// <summary>The first test question of the demo, with its right and its wrong answer.</summary>
+    private static PageExample Example()
+    {
+        var item = PreferenceFile.Read(MiniWorldDemo.Pairs("truthfulness", "test"), new PreferenceReadOptions { Limit = 1 }).Items[0];
+        return new PageExample(item.Prompt[^1].Content!, item.Chosen[0][^1].Content!, item.Rejected[0][^1].Content!);
+    }
+
+    /// <summary>NAME=FILE, or a file that is called as it is named without its ending.</summary>
+    private static NamedReward Named(string given)
+    {
+        int equals = given.IndexOf('=');
+        var named = equals < 0 ? new NamedReward(Path.GetFileNameWithoutExtension(given), given) : new NamedReward(given[..equals], given[(equals + 1)..]);
+        return named.Name.Length > 0 && named.Path.Length > 0 ? named : throw new UsageException($"--reward: '{given}' is neither a file nor NAME=FILE");
+    }
+
+    private static IPEndPoint Address(string given)
+    {
+        string text = given.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1" + given["localhost".Length..] : given;
+        int colon = text.LastIndexOf(':');
+        return colon > 0 && IPEndPoint.TryParse(text, out var address) && (text[0] == '[' || text.IndexOf(':') == colon)
+            ? address : throw new UsageException($"--listen: '{given}' is not an address and port such as 127.0.0.1:8000 or [::1]:8000");
+    }
+
+    private static string? ApiKey(string? file)
+    {
+        string? key = file is not null ? File.ReadAllText(file).Trim() : Environment.GetEnvironmentVariable("SPARSERM_API_KEY");
+        return string.IsNullOrEmpty(key) ? file is null ? null : throw new UsageException($"--api-key: {file} holds no key") : key;
+    }
+}

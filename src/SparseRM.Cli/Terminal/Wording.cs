@@ -1,0 +1,29 @@
+using System.Text.RegularExpressions;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary>Says a library's options as the flags of the command line.</summary>
+internal static partial class Wording
+{
+    private static readonly (string Library, string CommandLine)[] s_phrases =
+    [
+        ("try dtype f32", "try --dtype f32"),
+        ("or allow truncation left or right", "or cut it with --truncate left or right"),
+        ("say the format ", "say --format "),
+        ("explain with the aggregate mean", "add --aggregate mean"),
+        ("give that SAE too", "give that SAE with --sae"),
+        ("leave the layer to the SAE", "leave --layer out"),
+        ("say which to use.", "say which with --aggregate."),
+        ("allow a cache to have them computed once", "leave --no-cache out to have them computed once"),
+    ];
+
+    /// <summary>A message of the library with flags in the place of its options.</summary>
+    public static string OfCommandLine(string message)
+    {
+        foreach (var (library, commandLine) in s_phrases) message = message.Replace(library, commandLine, StringComparison.Ordinal);
+        return LibraryOption().Replace(message, match => "--" + match.Groups[1].Value.ToLowerInvariant().Replace(' ', '-'));
+    }
+
+    [GeneratedRegex(@"\b(?:the )?option (chat template|add EOS|max batch tokens|columns|format|heads|aggregate|bootstrap|truncate)\b")]
+    private static partial Regex LibraryOption();
+}

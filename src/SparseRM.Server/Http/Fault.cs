@@ -1,0 +1,86 @@
+using SparseRM.Errors;
+
+namespace SparseRM.Server.Http;
+
+/// <summary>What sort of failure a wire tells its client of.</summary>
+internal enum FaultKind
+{
+    /// <summary>The body is not JSON, or not of the wire's form.</summary>
+    Malformed,
+    /// <summary>A field has a value that cannot be used.</summary>
+    Field,
+    /// <summary>A list of inputs is empty where its owner refuses that.</summary>
+    Empty,
+    /// <summary>A text cannot be made into tokens.</summary>
+    Text,
+    /// <summary>An input has more tokens than the model takes.</summary>
+    TooLong,
+    /// <summary>There are more inputs than a request may have.</summary>
+    TooMany,
+    /// <summary>The body has more bytes than a request may have.</summary>
+    TooLarge,
+    /// <summary>No key, or another one.</summary>
+    Unauthorized,
+    /// <summary>No such route, or not with this method.</summary>
+    NoRoute,
+    /// <summary>No reward model of that name.</summary>
+    NoModel,
+    /// <summary>No such result.</summary>
+    NoResult,
+    /// <summary>Too much waits already.</summary>
+    Full,
+    /// <summary>The allowed time is over.</summary>
+    Deadline,
+    /// <summary>The server is about to stop, or not ready yet.</summary>
+    Unavailable,
+    /// <summary>The model gave a state or score that is not finite.</summary>
+    Numeric,
+    /// <summary>A fault of the server or its machine.</summary>
+    Internal,
+}
+
+/// <summary>A request, or one of its inputs, has no score; the message is one sentence.</summary>
+internal sealed class Fault(FaultKind kind, string message, string? field = null) : Exception(message)
+{
+    /// <summary>What sort of failure.</summary>
+    public FaultKind Kind => kind;
+
+    /// <summary>The field at fault, such as <c>input[3]</c>, or null.</summary>
+    public string? Field { get; } = field;
+
+    /// <summary>Its name in answers and metrics.</summary>
+    public string Word => Kind switch
+    {
+        FaultKind.TooLong => "too_long",
+        FaultKind.TooMany => "too_many",
+        FaultKind.TooLarge => "too_large",
+        FaultKind.NoRoute => "no_route",
+        FaultKind.NoModel => "no_model",
+        FaultKind.NoResult => "no_result",
+        _ => Kind.ToString().ToLowerInvariant(),
+    };
+
+    /// <summary>Any exception as what a client is told. What is not the client's doing is told without its inside.</summary>
+    /// <param name="error">The exception.</param>
+    /// <param name="field">The input at fault, where it is one.</param>
+    public static Fault Of(Exception error, string? field = null) => error switch
+    {
+        Fault fault => fault,
+        AggregateException { InnerExceptions: [var only] } => Of(only, field),
+        Microsoft.AspNetCore.Http.BadHttpRequestException { StatusCode: 413 } => new Fault(FaultKind.TooLarge, "the body is larger than this server takes; send less at once"),
+        Microsoft.AspNetCore.Http.BadHttpRequestException bad => new Fault(FaultKind.Malformed, $"the request is not valid HTTP: {bad.Message.TrimEnd('.')}"),
+        System.Text.Json.JsonException json => new Fault(FaultKind.Malformed, $"the body is not valid JSON: {json.Message.TrimEnd('.')}"),
+        _ => Of(SparseRMException.KindOf(error), error.Message, field),
+    };
+
+    private static Fault Of(ErrorKind kind, string message, string? field) => kind switch
+    {
+        ErrorKind.Full => new Fault(FaultKind.Full, message),
+        ErrorKind.Deadline => new Fault(FaultKind.Deadline, message),
+        ErrorKind.Closed => new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later"),
+        ErrorKind.Usage or ErrorKind.Data => new Fault(FaultKind.Text, message, field),
+        ErrorKind.Numeric => new Fault(FaultKind.Numeric, message, field),
+        ErrorKind.Device => new Fault(FaultKind.Internal, "the machine that computes the scores failed; see the server's log", field),
+        _ => new Fault(FaultKind.Internal, "the server failed to score this; see its log", field),
+    };
+}

@@ -1,0 +1,73 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using SparseRM.Text;
+
+namespace SparseRM.Server.Http;
+
+/// <summary>Reads messages of a dialogue as OpenAI writes them: a role, a content that is text or a list of text parts, and other fields, which are kept.</summary>
+internal static class MessageFields
+{
+    /// <summary>A list of messages, at least one.</summary>
+    public static List<Message> Messages(this JsonElement value, string field)
+    {
+        var messages = new List<Message>(value.List(field).GetArrayLength());
+        foreach (var item in value.EnumerateArray()) messages.Add(One(item, $"{field}[{messages.Count}]"));
+        return messages.Count > 0 ? messages : throw new Fault(FaultKind.Empty, $"{field} has no messages; give at least one", field);
+    }
+
+    /// <summary>A prompt: a text, which is one user turn, or messages.</summary>
+    public static List<Message> Prompt(this JsonElement value, string field) =>
+        value.ValueKind == JsonValueKind.String ? [new Message("user", value.Text(field))] : value.Messages(field);
+
+    /// <summary>A text, or the text parts of a list joined; other parts are refused, since only text is scored.</summary>
+    public static string Content(this JsonElement value, string field)
+    {
+        if (value.ValueKind != JsonValueKind.Array) return value.Text(field);
+        var text = new StringBuilder();
+        int at = 0;
+        foreach (var part in value.EnumerateArray())
+        {
+            string name = $"{field}[{at++}]";
+            if (part.ValueKind == JsonValueKind.String)
+            {
+                text.Append(part.Text(name));
+                continue;
+            }
+            string type = part.Object(name).TextOrNull("type") ?? "text";
+            if (type is not ("text" or "input_text" or "output_text"))
+                throw new Fault(FaultKind.Field, $"{name} is a part of type '{type}'; only text can be scored", name);
+            text.Append(part.Need("text").Text($"{name}.text"));
+        }
+        return text.ToString();
+    }
+
+    private static Message One(JsonElement item, string field)
+    {
+        string role = item.Object(field).Has("role", out var named) ? named.Text($"{field}.role") : throw new Fault(FaultKind.Field, $"{field}.role is missing", field);
+        if (role.Length == 0) throw new Fault(FaultKind.Field, $"{field}.role is empty", field);
+        bool hasContent = item.Has("content", out var content);
+        var fields = Others(item);
+        if (!hasContent && fields is null) throw new Fault(FaultKind.Field, $"{field}.content is missing", field);
+        return new Message(role, hasContent ? content.Content($"{field}.content") : null) { Fields = fields };
+    }
+
+    private static JsonFields? Others(JsonElement item)
+    {
+        var utf8 = new ArrayBufferWriter<byte>();
+        int count = 0;
+        using (var json = new Utf8JsonWriter(utf8))
+        {
+            json.WriteStartObject();
+            foreach (var member in item.EnumerateObject())
+            {
+                bool isNull = member.Value.ValueKind == JsonValueKind.Null;
+                if (member.NameEquals("role") || (member.NameEquals("content") && !isNull)) continue;
+                member.WriteTo(json);
+                if (!isNull) count++;
+            }
+            json.WriteEndObject();
+        }
+        return count == 0 ? null : new JsonFields(JsonElement.Parse(utf8.WrittenSpan));
+    }
+}

@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace SparseRM.Server.Http;
+
+/// <summary>What happens around each route: the key, the body, failures in the wire's shape, metrics, the log.</summary>
+internal sealed class RequestPipeline(ServerParts parts)
+{
+    private const int ClientClosed = 499;
+    private readonly byte[]? _keyHash = parts.Options.ApiKey is { } key ? SHA256.HashData(Encoding.UTF8.GetBytes(key)) : null;
+    private readonly JsonDocumentOptions _lenient = new() { MaxDepth = parts.Options.Limits.Nesting };
+    private readonly JsonDocumentOptions _strict = new() { MaxDepth = parts.Options.Limits.Nesting, AllowDuplicateProperties = false };
+
+    /// <summary>Answers a request of a route.</summary>
+    public async Task RunAsync(HttpContext http, WireRoute route)
+    {
+        long started = Stopwatch.GetTimestamp();
+        parts.Metrics.Began();
+        var call = new WireCall(http, route, parts);
+        int status = ClientClosed;
+        try
+        {
+            await AnswerAsync(http, route, call).ConfigureAwait(false);
+            status = http.Response.StatusCode;
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is left to be told.
+        }
+        catch (Exception error)
+        {
+            status = await RefuseAsync(http, call, error).ConfigureAwait(false);
+        }
+        finally
+        {
+            parts.Metrics.Ended(call.Wire, status, started);
+            if (parts.Options.LogRequests) ServerLog.Answered(parts.Log, route.Method, route.Path, status, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext http, WireRoute route, WireCall call)
+    {
+        if (!route.IsOpen && !HasKey(http.Request)) throw new Fault(FaultKind.Unauthorized, "the API key is missing or wrong; send it as a bearer token or as X-API-Key");
+        if (parts.IsStopping && !route.WhileStopping) throw new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later");
+        if (!route.HasBody)
+        {
+            await route.Handle(call).ConfigureAwait(false);
+            return;
+        }
+        using var body = await JsonDocument.ParseAsync(http.Request.Body, route.IsStrict ? _strict : _lenient, http.RequestAborted).ConfigureAwait(false);
+        call.Body = body.RootElement;
+        route.Tell?.Invoke(call);
+        Bound(body.RootElement, 3);
+        if (parts.Options.LogTexts) ServerLog.Body(parts.Log, route.Method, route.Path, body.RootElement.GetRawText());
+        await route.Handle(call).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses long lists before anything is made of them; lists of numbers are ids, which the model's context bounds.</summary>
+    private void Bound(JsonElement value, int levels)
+    {
+        if (value.ValueKind == JsonValueKind.Object && levels > 0)
+        {
+            foreach (var member in value.EnumerateObject()) Bound(member.Value, levels);
+        }
+        else if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() is var count and > 0 && value[0].ValueKind != JsonValueKind.Number)
+        {
+            if (count > parts.Options.Limits.Items)
+                throw new Fault(FaultKind.TooMany, $"the request has {count} inputs, this server takes {parts.Options.Limits.Items}; send them in parts");
+            if (levels > 0)
+                foreach (var item in value.EnumerateArray()) Bound(item, levels - 1);
+        }
+    }
+
+    /// <returns>The status that the client saw.</returns>
+    private async Task<int> RefuseAsync(HttpContext http, WireCall call, Exception error)
+    {
+        var fault = Fault.Of(error);
+        parts.Metrics.Failed(fault.Word);
+        if (fault.Kind == FaultKind.Internal) ServerLog.Failed(parts.Log, error, http.Request.Method, http.Request.Path);
+        else ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, parts.Options.LogTexts ? fault.Message : fault.Field ?? "");
+        if (http.Response.HasStarted)
+        {
+            // Half an answer must not look like a whole one.
+            http.Abort();
+            return ClientClosed;
+        }
+        try
+        {
+            // A body that is not read to its end would be taken for the next request.
+            if (fault.Kind is FaultKind.TooLarge or FaultKind.Malformed or FaultKind.Unauthorized) http.Response.Headers.Connection = "close";
+            await call.WriteAsync(fault).ConfigureAwait(false);
+            return http.Response.StatusCode;
+        }
+        catch (Exception broken) when (broken is IOException or OperationCanceledException)
+        {
+            return ClientClosed;
+        }
+    }
+
+    /// <summary>Compared by hash, in constant time: neither its length nor its beginning can be guessed from times.</summary>
+    private bool HasKey(HttpRequest request)
+    {
+        if (_keyHash is null) return true;
+        string? given = request.Headers["X-API-Key"];
+        if (given is null && (string?)request.Headers.Authorization is { } bearer && bearer.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)) given = bearer[7..].Trim();
+        return given is not null && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(given)), _keyHash);
+    }
+}

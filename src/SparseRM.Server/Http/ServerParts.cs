@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Logging;
+using SparseRM.Server.Serving;
+
+namespace SparseRM.Server.Http;
+
+/// <summary>What all routes share.</summary>
+internal sealed class ServerParts(ServerOptions options, ILogger log) : IDisposable
+{
+    /// <summary>What is served, and to whom.</summary>
+    public ServerOptions Options => options;
+
+    /// <summary>Where failures are told.</summary>
+    public ILogger Log => log;
+
+    /// <summary>The reward models.</summary>
+    public RewardRegistry Registry { get; } = new(options);
+
+    /// <summary>Counters.</summary>
+    public ServerMetrics Metrics { get; } = new();
+
+    /// <summary>The last scored texts.</summary>
+    public RecentScores Recent { get; } = new(options.Keep);
+
+    /// <summary>Results that are fetched later.</summary>
+    public PendingResults Pending { get; } = new(options.Limits.PendingResults);
+
+    /// <summary>The scorer.</summary>
+    public ScoringCore Core => field ??= new ScoringCore(Registry, options, Metrics, Recent);
+
+    /// <summary>Whether the server was told to stop: requests that were accepted are answered, others refused.</summary>
+    public bool IsStopping { get; set; }
+
+    /// <summary>Reads reward files again and says what became of each.</summary>
+    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel)
+    {
+        var results = await Registry.ReloadAsync(name, cancel).ConfigureAwait(false);
+        foreach (var result in results)
+        {
+            Metrics.Reloaded(result.Problem is null);
+            if (result.Problem is null) ServerLog.Reloaded(log, result.Name, result.Fingerprint);
+            else ServerLog.NotReloaded(log, result.Name, result.Problem);
+        }
+        return results;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Registry.Dispose();
+}

@@ -1,0 +1,64 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using SparseRM.Server.Serving;
+
+namespace SparseRM.Server.Http;
+
+/// <summary>One request as a wire sees it: the body, the scorer, and how to answer.</summary>
+internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts parts)
+{
+    private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    /// <summary>The server's parts.</summary>
+    public ServerParts Parts => parts;
+
+    /// <summary>The request and response.</summary>
+    public HttpContext Http => http;
+
+    /// <summary>The JSON body.</summary>
+    public JsonElement Body { get; internal set; }
+
+    /// <summary>How failures are told; a route of two wires sets it once it knows which.</summary>
+    public ErrorShape Errors { get; set; } = route.Errors;
+
+    /// <summary>Whose form the request has; a route of two wires sets it.</summary>
+    public string Wire { get; set; } = route.Wire;
+
+    /// <summary>Cancelled when the client goes away.</summary>
+    public CancellationToken Cancel => http.RequestAborted;
+
+    /// <summary>The body as an object.</summary>
+    /// <exception cref="Fault">It is something else.</exception>
+    public JsonElement Request => Body.ValueKind == JsonValueKind.Object ? Body : throw new Fault(FaultKind.Malformed, "the body is not a JSON object; send one");
+
+    /// <summary>Scores.</summary>
+    public Task<ScoreAnswer> ScoreAsync(ScoreWork work) => parts.Core.ScoreAsync(work, Cancel);
+
+    /// <summary>Writes a JSON answer, at once and with its length.</summary>
+    public async Task WriteAsync(Action<Utf8JsonWriter> write, int status = 200)
+    {
+        var bytes = new ArrayBufferWriter<byte>(1024);
+        using (var json = new Utf8JsonWriter(bytes, s_json)) write(json);
+        await WriteAsync(bytes.WrittenMemory, "application/json", status).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes an answer.</summary>
+    public async Task WriteAsync(ReadOnlyMemory<byte> body, string type, int status = 200)
+    {
+        http.Response.StatusCode = status;
+        http.Response.ContentType = type;
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, Cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes a failure in the wire's own shape.</summary>
+    public Task WriteAsync(Fault fault)
+    {
+        int status = Errors.Status(fault);
+        if (status is 429 or 503) http.Response.Headers.RetryAfter = "1";
+        if (status == 401) http.Response.Headers.WWWAuthenticate = "Bearer";
+        return WriteAsync(json => Errors.Write(json, fault, status), status);
+    }
+}

@@ -1,0 +1,155 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using SparseRM.Errors;
+using SparseRM.Server.Http;
+using SparseRM.Server.Wires;
+
+namespace SparseRM.Server;
+
+/// <summary>Serves reward models over HTTP, in the forms that RL trainers speak.</summary>
+/// <remarks>An input has a score or an error, never a default; a score has the bits that the library gives to the text alone.</remarks>
+/// <example><code>
+/// await using var server = await RewardServer.StartAsync(new ServerOptions
+/// {
+///     Backbone = new BackboneOptions { Model = "google/gemma-2-2b-it" },
+///     Rewards = [new NamedReward("helpful", "helpful.safetensors")],
+/// });
+/// </code></example>
+public sealed class RewardServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly ServerParts _parts;
+    private bool _stopped;
+
+    private RewardServer(WebApplication app, ServerParts parts) => (_app, _parts) = (app, parts);
+
+    /// <summary>Opens the models, checks their known answers, and listens.</summary>
+    /// <param name="options">What is served, and to whom.</param>
+    /// <param name="logging">Where logs go; nowhere by default.</param>
+    /// <param name="cancel">Gives up while models are opened.</param>
+    /// <exception cref="SparseRMException">A model cannot be served, the options are unsafe, or the address is taken; one sentence says what to do.</exception>
+    public static async Task<RewardServer> StartAsync(ServerOptions options, Action<ILoggingBuilder>? logging = null, CancellationToken cancel = default)
+    {
+        options.Check();
+        var app = Build(options, logging);
+        var parts = new ServerParts(options, app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("SparseRM.Server"));
+        try
+        {
+            Map(app, parts);
+            await parts.Registry.OpenAsync(cancel).ConfigureAwait(false);
+            await Listen(app, options, cancel).ConfigureAwait(false);
+        }
+        catch
+        {
+            parts.Dispose();
+            await app.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+        var server = new RewardServer(app, parts);
+        ServerLog.Listening(parts.Log, server.Address.ToString(), string.Join(", ", options.Rewards.Select(reward => reward.Name)));
+        return server;
+    }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new(_app.Urls.First());
+
+    /// <summary>Reads all reward files again; each that cannot be served stays as it was.</summary>
+    /// <param name="cancel">Gives up what is not done.</param>
+    /// <returns>Whether all were replaced.</returns>
+    public async Task<bool> ReloadAsync(CancellationToken cancel = default) =>
+        (await _parts.ReloadAsync(null, cancel).ConfigureAwait(false)).All(result => result.Problem is null);
+
+    /// <summary>Takes no new requests, answers those that were accepted, and gives the models back.</summary>
+    public async Task StopAsync()
+    {
+        if (_stopped) return;
+        _stopped = true;
+        ServerLog.Stopping(_parts.Log, _parts.Metrics.Running);
+        await _app.StopAsync().ConfigureAwait(false);
+        _parts.IsStopping = true;
+        _parts.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        await _app.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static WebApplication Build(ServerOptions options, Action<ILoggingBuilder>? logging)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "sparserm" });
+        builder.WebHost.UseKestrelCore();
+        if (options.TlsCertificate is not null) builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
+        builder.Services.AddRoutingCore();
+        // Whoever runs the server decides when it stops; the host installs no handlers of signals.
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Limits.Drain);
+        logging?.Invoke(builder.Logging);
+        return builder.Build();
+    }
+
+    private static void Configure(KestrelServerOptions kestrel, ServerOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = options.Limits.BodyBytes;
+        kestrel.Limits.MaxRequestHeadersTotalSize = options.Limits.HeaderBytes;
+        kestrel.Limits.MaxRequestHeaderCount = 100;
+        kestrel.Limits.RequestHeadersTimeout = options.Limits.Headers;
+        kestrel.Listen(options.Listen, listen =>
+        {
+            listen.Protocols = options.TlsCertificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+            if (options.TlsCertificate is { } certificate) listen.UseHttps(Certificate(certificate, options.TlsKey!));
+        });
+    }
+
+    private static X509Certificate2 Certificate(string certificate, string key)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(certificate, key);
+        }
+        catch (Exception error) when (error is IOException or System.Security.Cryptography.CryptographicException or UnauthorizedAccessException)
+        {
+            throw new SparseRMException($"{certificate} with key {key} cannot be used for TLS: {error.Message.TrimEnd('.')}; give a PEM certificate and its unencrypted PEM key");
+        }
+    }
+
+    private static void Map(WebApplication app, ServerParts parts)
+    {
+        var pipeline = new RequestPipeline(parts);
+        foreach (var route in WireRoutes.All(parts.Options.Rerank))
+            app.MapMethods(route.Path, [route.Method], (RequestDelegate)(http => pipeline.RunAsync(http, route)));
+        var nothing = new WireRoute("", "", "none", ErrorShapes.Own, call => throw new Fault(FaultKind.NoRoute,
+            $"{call.Http.Request.Method} {call.Http.Request.Path} is not served; /openapi.json lists what is")) { HasBody = false, IsOpen = true };
+        app.MapFallback((RequestDelegate)(http => pipeline.RunAsync(http, nothing)));
+    }
+
+    private static async Task Listen(WebApplication app, ServerOptions options, CancellationToken cancel)
+    {
+        try
+        {
+            await app.StartAsync(cancel).ConfigureAwait(false);
+        }
+        catch (IOException error)
+        {
+            throw new SparseRMException($"{options.Listen} cannot be listened at: {error.Message.TrimEnd('.')}; give another address or port");
+        }
+    }
+
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,78 @@
+using SparseRM.Models;
+using SparseRM.Scoring;
+using SparseRM.Server.Http;
+using SparseRM.Text;
+
+namespace SparseRM.Server.Serving;
+
+/// <summary>An input as ids, and what was done to it.</summary>
+internal readonly record struct EncodedItem(EncodedInput Input, BosAction Bos);
+
+/// <summary>Makes ids of what wires read: exactly one BOS whatever the client sent, and nothing cut that was not to be cut. Thread-safe.</summary>
+internal sealed class ItemEncoder(Backbone backbone)
+{
+    private readonly InputEncoder _encoder = new(backbone.Tokenizer, backbone.Template, Truncation.Refuse, int.MaxValue, backbone.Config.DVocab);
+
+    /// <summary>Tokens that the model takes.</summary>
+    public int Context => backbone.Config.NCtx;
+
+    /// <summary>The ids of an item.</summary>
+    /// <exception cref="Fault">It is no text, or too long.</exception>
+    /// <exception cref="Errors.SparseRMException">Template or tokenizer refuse it.</exception>
+    public EncodedItem Encode(ScoreItem item, ScoreWork work)
+    {
+        var bos = BosAction.Kept;
+        var encoded = Encode(item, _encoder, ref bos);
+        int limit = Math.Min(work.MaxTokens ?? Context, Context), count = encoded.Ids.Length;
+        if (count <= limit) return new EncodedItem(encoded, bos);
+        if (work.Truncation == Truncation.Refuse)
+            throw new Fault(FaultKind.TooLong, $"{item.Field} has {count} tokens, the model takes {Context}; shorten it, or ask for truncation", item.Field);
+        return new EncodedItem(Encode(item, new InputEncoder(backbone.Tokenizer, backbone.Template, work.Truncation, limit, backbone.Config.DVocab), ref bos), bos);
+    }
+
+    private EncodedInput Encode(ScoreItem item, InputEncoder encoder, ref BosAction bos)
+    {
+        switch (item)
+        {
+            case TextItem text:
+                bos = BosOf(text.Text);
+                return encoder.EncodeText(text.Text);
+            case IdsItem ids:
+                return EncodeIds(ids, encoder, ref bos);
+            case DialogueItem dialogue:
+                bos = backbone.Tokenizer is { UsesBos: true } ? BosAction.Kept : BosAction.None;
+                return encoder.Encode(dialogue.Messages, dialogue.Arguments);
+            default:
+                throw ((BadItem)item).Fault;
+        }
+    }
+
+    private EncodedInput EncodeIds(IdsItem item, InputEncoder encoder, ref BosAction bos)
+    {
+        var ids = item.Ids;
+        if (backbone.Tokenizer is { UsesBos: true, BosId: { } mark } && ids.Length > 0)
+        {
+            int leading = 0;
+            while (leading < ids.Length && ids[leading] == mark) leading++;
+            int dropped = leading - 1; // -1: one is added
+            if (dropped != 0)
+            {
+                bos = dropped < 0 ? BosAction.Added : BosAction.Merged;
+                ids = dropped < 0 ? [mark, .. ids] : ids[dropped..];
+                if (item.Answer is { } at) item = item with { Answer = (Math.Max(at.Start - dropped, 0), at.End - dropped) };
+            }
+        }
+        else
+        {
+            bos = BosAction.None;
+        }
+        return item.Answer is { } answer ? encoder.EncodeIds(ids, answer.Start, answer.End) : encoder.EncodeIds(ids);
+    }
+
+    private BosAction BosOf(string text)
+    {
+        if (backbone.Tokenizer is not { UsesBos: true, BosToken: { Length: > 0 } mark }) return BosAction.None;
+        if (!text.StartsWith(mark, StringComparison.Ordinal)) return BosAction.Added;
+        return text.AsSpan(mark.Length).StartsWith(mark, StringComparison.Ordinal) ? BosAction.Merged : BosAction.Kept;
+    }
+}

@@ -1,0 +1,133 @@
+using SparseRM.Errors;
+using SparseRM.Server.Http;
+
+namespace SparseRM.Server.Serving;
+
+/// <summary>The reward models by name, and how they are replaced while requests run. Thread-safe.</summary>
+internal sealed class RewardRegistry : IDisposable
+{
+    private readonly BackboneOptions _options;
+    private readonly IReadOnlyList<NamedReward> _named;
+    private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
+    private readonly ServedReward?[] _served;
+    private readonly string?[] _faults;
+    private readonly SemaphoreSlim _reloading = new(1);
+
+    /// <summary>Takes the names; nothing is read yet.</summary>
+    public RewardRegistry(ServerOptions options)
+    {
+        (_options, _named) = (options.Backbone, options.Rewards);
+        (_served, _faults) = (new ServedReward?[_named.Count], new string?[_named.Count]);
+        for (int i = 0; i < _named.Count; i++) _byName[_named[i].Name] = i;
+        // Clients of one model know it by the model's name.
+        _byName.TryAdd(options.Backbone.Model, 0);
+        _byName.TryAdd(Path.GetFileName(Path.TrimEndingDirectorySeparator(options.Backbone.Model)), 0);
+    }
+
+    /// <summary>All that are served, in the order of the options.</summary>
+    public IReadOnlyList<ServedReward> All => [.. _served.OfType<ServedReward>()];
+
+    /// <summary>Why a reward model's known answers were wrong when last asked; empty where all are right.</summary>
+    public IReadOnlyList<string> Faults => [.. _faults.OfType<string>()];
+
+    /// <summary>Opens all.</summary>
+    /// <exception cref="SparseRMException">One cannot be served.</exception>
+    public async Task OpenAsync(CancellationToken cancel)
+    {
+        for (int i = 0; i < _named.Count; i++) _served[i] = await ServedReward.OpenAsync(_named[i], _options, cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>The reward model of a name, for one request, which releases it.</summary>
+    /// <exception cref="Fault">There is none of that name.</exception>
+    public ServedReward Use(string? name)
+    {
+        int index = 0;
+        if (name is { Length: > 0 } && !_byName.TryGetValue(name, out index))
+            throw new Fault(FaultKind.NoModel, $"the model `{name}` does not exist; known are {string.Join(", ", _named.Select(named => named.Name))}", "model");
+        while (true)
+        {
+            var served = Volatile.Read(ref _served[index]) ?? throw new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later");
+            if (served.TryUse()) return served;
+        }
+    }
+
+    /// <summary>Reads reward files again. Each new one is checked before it takes the old one's place; where that fails, the old one stays.</summary>
+    /// <param name="name">Which; null for all.</param>
+    /// <param name="cancel">Gives up what is not done.</param>
+    /// <returns>What became of each.</returns>
+    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel)
+    {
+        if (name is not null && !_byName.ContainsKey(name)) throw new Fault(FaultKind.NoModel, $"the model `{name}` does not exist", "model");
+        await _reloading.WaitAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            var results = new List<ReloadResult>();
+            for (int i = 0; i < _named.Count; i++)
+                if (name is null || _byName[name] == i) results.Add(await ReloadAsync(i, cancel).ConfigureAwait(false));
+            return results;
+        }
+        finally
+        {
+            _reloading.Release();
+        }
+    }
+
+    /// <summary>Scores all known answers again.</summary>
+    public async Task ProbeAsync(CancellationToken cancel)
+    {
+        for (int i = 0; i < _named.Count; i++)
+        {
+            using var use = new RewardUse(this, _named[i].Name);
+            try
+            {
+                await use.Reward.Probe(cancel).ConfigureAwait(false);
+                _faults[i] = null;
+            }
+            // That the queue is full says nothing of the answers.
+            catch (SparseRMException error) when (error.Kind is not (ErrorKind.Full or ErrorKind.Deadline))
+            {
+                _faults[i] = error.Message;
+            }
+        }
+    }
+
+    /// <summary>Gives up all.</summary>
+    public void Dispose()
+    {
+        for (int i = 0; i < _served.Length; i++) Interlocked.Exchange(ref _served[i], null)?.Release();
+    }
+
+    private async Task<ReloadResult> ReloadAsync(int index, CancellationToken cancel)
+    {
+        var named = _named[index];
+        try
+        {
+            var fresh = await ServedReward.OpenAsync(named, _options, cancel).ConfigureAwait(false);
+            var old = Interlocked.Exchange(ref _served[index], fresh);
+            _faults[index] = null;
+            old?.Release();
+            return new ReloadResult(named.Name, fresh.Fingerprint, null);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            return new ReloadResult(named.Name, _served[index]?.Fingerprint ?? "", error is SparseRMException or IOException or UnauthorizedAccessException
+                ? error.Message : $"{named.Path}: {error.GetType().Name}: {error.Message}");
+        }
+    }
+}
+
+/// <summary>What a reload did.</summary>
+/// <param name="Name">The reward model.</param>
+/// <param name="Fingerprint">The file that is served now.</param>
+/// <param name="Problem">Why the old one stays, or null where the new one is served.</param>
+internal sealed record ReloadResult(string Name, string Fingerprint, string? Problem);
+
+/// <summary>A request's hold of a reward model.</summary>
+internal readonly struct RewardUse(RewardRegistry registry, string? name) : IDisposable
+{
+    /// <summary>The reward model.</summary>
+    public ServedReward Reward { get; } = registry.Use(name);
+
+    /// <inheritdoc/>
+    public void Dispose() => Reward.Release();
+}

@@ -1,0 +1,87 @@
+using SparseRM.Models;
+using SparseRM.Server.Http;
+
+namespace SparseRM.Server.Serving;
+
+/// <summary>The one way from inputs to scores, for all wires.</summary>
+internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options, ServerMetrics metrics, RecentScores recent)
+{
+    /// <summary>Scores what a request asks for. An input that fails has its own error; the others have their scores.</summary>
+    /// <param name="work">The inputs.</param>
+    /// <param name="cancel">The client went away: what waits leaves the queue.</param>
+    /// <exception cref="Fault">Nothing of the request can be scored: no such model, too many inputs, the queue is full, the time is over.</exception>
+    public async Task<ScoreAnswer> ScoreAsync(ScoreWork work, CancellationToken cancel)
+    {
+        if (work.Items.Count > options.Limits.Items)
+            throw new Fault(FaultKind.TooMany, $"the request has {work.Items.Count} inputs, this server takes {options.Limits.Items}; send them in parts");
+        using var use = new RewardUse(registry, work.Model);
+        var answers = new ScoredItem[work.Items.Count];
+        var encoded = new EncodedItem[answers.Length];
+        var running = new List<int>(answers.Length);
+        for (int i = 0; i < answers.Length; i++)
+        {
+            try
+            {
+                encoded[i] = use.Reward.Encoder.Encode(work.Items[i], work);
+                running.Add(i);
+            }
+            catch (Exception error)
+            {
+                answers[i] = ScoredItem.Failed(work.Items[i], Fault.Of(error, work.Items[i].Field));
+            }
+        }
+        var results = await RunAsync(use.Reward.Scorer, [.. running.Select(i => encoded[i].Input)], work, cancel).ConfigureAwait(false);
+        for (int next = 0; next < running.Count; next++)
+        {
+            int i = running[next];
+            answers[i] = ScoredItem.Of(work.Items[i], encoded[i], results[next], use.Reward.Scorer.Backbone.Tokenizer);
+            if (work.Explain is var (directions, tokens) && answers[i].Fault is null)
+                answers[i].Explanation = await Task.Run(() => use.Reward.Scorer.Explain(encoded[i].Input, directions, tokens), cancel).ConfigureAwait(false);
+        }
+        foreach (var answer in answers) metrics.Scored(answer);
+        use.Reward.Drift.Offer(use.Reward, answers);
+        recent.Add(use.Reward, answers);
+        return new ScoreAnswer(use.Reward, answers);
+    }
+
+    private async Task<IReadOnlyList<ScoreResult>> RunAsync(RewardScorer scorer, IReadOnlyList<EncodedInput> inputs, ScoreWork work, CancellationToken cancel)
+    {
+        if (inputs.Count == 0) return [];
+        if (work.Explain is not null && inputs.Count > options.Limits.Explained)
+            throw new Fault(FaultKind.TooMany, $"explanations of {inputs.Count} inputs are asked for, this server gives {options.Limits.Explained} at once; send them in parts", "explain");
+        var call = new ScoreOptions
+        {
+            Priority = work.Priority,
+            Deadline = work.Deadline is { } own && own < options.Limits.Deadline ? own : options.Limits.Deadline,
+            PerToken = work.PerToken,
+            // What a reward model does not know is answered with null.
+            Doubt = work.Doubt && scorer.Reward.HasDoubt,
+            Novelty = work.Novelty && scorer.Reward.HasNovelty,
+        };
+        try
+        {
+            return await scorer.ScoreAllAsync(inputs, call, cancel).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception error)
+        {
+            throw Fault.Of(error);
+        }
+    }
+}
+
+/// <summary>Scores of a request.</summary>
+/// <param name="Reward">What gave them.</param>
+/// <param name="Items">In the order of the inputs.</param>
+internal sealed record ScoreAnswer(ServedReward Reward, IReadOnlyList<ScoredItem> Items)
+{
+    /// <summary>Tokens of all inputs.</summary>
+    public long Tokens => Items.Sum(item => (long)item.Tokens);
+
+    /// <summary>The scores, where the wire cannot say that some failed.</summary>
+    /// <exception cref="Fault">The first failure.</exception>
+    public float[] Scores => [.. Items.Select(item => item.Score)];
+}

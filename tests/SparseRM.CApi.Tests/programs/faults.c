@@ -1,0 +1,244 @@
+/* Every way to call the library wrongly that a test can name: faults MODEL REWARD SAE. Each must give its status and one sentence. */
+#include <math.h>
+#include <sparserm.h>
+
+#include "check.h"
+
+static srm_backbone_options options_of(const char *model) {
+  srm_backbone_options options;
+  SRM_INIT(options);
+  options.model = model;
+  options.threads = 2;
+  return options;
+}
+
+static srm_input pair(const char *prompt, const char *answer) {
+  srm_input input;
+  SRM_INIT(input);
+  input.prompt.data = prompt;
+  input.prompt.length = input.text.length = SRM_ZERO_TERMINATED;
+  input.text.data = answer;
+  return input;
+}
+
+static void handles(srm_backbone backbone, srm_reward reward) {
+  float score;
+  srm_reward copy = reward, other;
+  EXPECT_FAILS(SRM_HANDLE, srm_score(NULL, "a", 1, "b", 1, &score));
+  EXPECT(isnan(score));
+  EXPECT_SAYS("null");
+  EXPECT_FAILS(SRM_HANDLE, srm_score((srm_reward)backbone, "a", 1, "b", 1, &score));
+  EXPECT_SAYS("not that of a reward");
+  EXPECT_FAILS(SRM_HANDLE, srm_score((srm_reward)&score, "a", 1, "b", 1, &score));
+  EXPECT_FAILS(SRM_HANDLE, srm_score((srm_reward)(intptr_t)-1, "a", 1, "b", 1, &score));
+  EXPECT_FAILS(SRM_HANDLE, srm_backbone_close((srm_backbone)reward));
+  EXPECT(srm_score(copy, "a", 1, "b", 1, &score) == SRM_OK && isfinite(score));
+  EXPECT(srm_reward_close(copy) == SRM_OK);
+  EXPECT_FAILS(SRM_HANDLE, srm_score(copy, "a", 1, "b", 1, &score));
+  EXPECT_SAYS("closed");
+  EXPECT_FAILS(SRM_HANDLE, srm_reward_close(copy));
+  /* The next handle takes the place of the closed one, which stays closed nonetheless. */
+  EXPECT(srm_cancel_create((srm_canceller *)&other) == SRM_OK);
+  EXPECT_FAILS(SRM_HANDLE, srm_score(copy, "a", 1, "b", 1, &score));
+  EXPECT(srm_cancel_close((srm_canceller)other) == SRM_OK);
+}
+
+static void texts(srm_reward reward) {
+  float score;
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, NULL, 0, "b", 1, &score));
+  EXPECT_SAYS("the prompt is a null pointer");
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, "a", 1, NULL, 1, &score));
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, "a", -1, "b", 1, &score));
+  EXPECT_SAYS("-1");
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, "a", 1, "b", INT64_MIN, &score));
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, "a", 1, "b", INT64_MAX - 1, &score));
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, "\xff", 1, "b", 1, &score));
+  EXPECT_SAYS("UTF-8");
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, "\xed\xa0\x80", 3, "b", 1, &score)); /* half of a surrogate pair */
+  EXPECT_FAILS(SRM_USAGE, srm_score(reward, "a", 1, "b", 1, NULL));
+  EXPECT(srm_score(reward, "a\0b", 3, "", 0, &score) == SRM_OK);
+}
+
+static void structs(const char *model, const char *path, srm_backbone backbone, srm_reward reward) {
+  srm_backbone_options options = options_of(model);
+  srm_backbone opened = backbone;
+  srm_reward attached;
+  EXPECT_FAILS(SRM_STRUCT, (options.struct_size = 0, srm_backbone_open(&options, &opened)));
+  EXPECT(opened == NULL);
+  EXPECT_FAILS(SRM_STRUCT, (options.struct_size = sizeof options - 8, srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_STRUCT, (options.struct_size = sizeof options + 8, srm_backbone_open(&options, &opened)));
+  EXPECT_SAYS("newer");
+  EXPECT_FAILS(SRM_USAGE, srm_backbone_open(NULL, &opened));
+  options = options_of(model);
+  EXPECT_FAILS(SRM_USAGE, srm_backbone_open(&options, NULL));
+  EXPECT_FAILS(SRM_USAGE, (options.threads = -1, srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_USAGE, (options.threads = 2, options.truncation = 9, srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_USAGE, (options.truncation = 0, options.variants = "matmul", srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_DEVICE, (options.variants = "matmul=none", srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_DEVICE, (options.variants = NULL, options.backend = "tpu", srm_backbone_open(&options, &opened)));
+  EXPECT_SAYS("tpu");
+  EXPECT_FAILS(SRM_USAGE, (options.backend = NULL, options.compute = "int8", srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_USAGE, (options.compute = NULL, options.model = NULL, srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_HANDLE, (options.model = model, options.cancel = (srm_canceller)backbone, srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_MODEL, srm_reward_attach(backbone, model, NULL, &attached));
+  EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, NULL, NULL, &attached));
+  EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, path, NULL, NULL));
+
+  srm_input input = pair("a", "b");
+  srm_result result;
+  SRM_INIT(result);
+  EXPECT_FAILS(SRM_STRUCT, (input.struct_size = 4, srm_score_batch(reward, &input, 1, NULL, &result)));
+  input = pair("a", "b");
+  EXPECT_FAILS(SRM_STRUCT, (result.struct_size = 0, srm_score_batch(reward, &input, 1, NULL, &result)));
+  SRM_INIT(result);
+  EXPECT_FAILS(SRM_USAGE, srm_score_batch(reward, &input, -1, NULL, &result));
+  EXPECT_FAILS(SRM_USAGE, srm_score_batch(reward, NULL, 1, NULL, &result));
+  EXPECT_FAILS(SRM_USAGE, srm_score_batch(reward, &input, 1, NULL, NULL));
+  EXPECT_FAILS(SRM_USAGE, srm_score_batch(reward, &input, INT64_MAX, NULL, &result));
+  srm_score_options score;
+  SRM_INIT(score);
+  EXPECT_FAILS(SRM_USAGE, (score.deadline_ms = -1, srm_score_batch(reward, &input, 1, &score, &result)));
+  EXPECT_FAILS(SRM_USAGE, (score.deadline_ms = NAN, srm_score_batch(reward, &input, 1, &score, &result)));
+  EXPECT_FAILS(SRM_USAGE, (score.deadline_ms = 0, score.priority = 7, srm_score_batch(reward, &input, 1, &score, &result)));
+  EXPECT_FAILS(SRM_DEADLINE, (score.priority = 0, score.deadline_ms = 1e-6, srm_score_batch(reward, &input, 1, &score, &result)));
+  EXPECT(srm_score_batch(reward, &input, 0, NULL, NULL) == SRM_OK);
+}
+
+/* A failure of one input is its own; the others are scored, and no failure is a score. */
+static void items(srm_reward reward) {
+  const int32_t bad_ids[] = {1, 1 << 30}, good_ids[] = {2, 5, 6};
+  char sentences[6][200];
+  srm_input inputs[6];
+  srm_result results[6];
+  for (int i = 0; i < 6; i++) {
+    inputs[i] = pair("a", "b");
+    SRM_INIT(results[i]);
+    results[i].error = sentences[i];
+    results[i].error_capacity = sizeof sentences[i];
+    memset(sentences[i], 'x', sizeof sentences[i]);
+  }
+  inputs[1].text.data = "\xff";
+  inputs[2].kind = SRM_INPUT_IDS;
+  inputs[2].ids = bad_ids;
+  inputs[2].id_count = 2;
+  inputs[3].kind = SRM_INPUT_JSON;
+  inputs[3].text.data = "{\"prompt\": \"a\"";
+  inputs[4].kind = 9;
+  inputs[5].kind = SRM_INPUT_IDS;
+  inputs[5].ids = good_ids;
+  inputs[5].id_count = 3;
+  inputs[5].answer_start = 1;
+  inputs[5].answer_end = 3;
+  EXPECT(srm_score_batch(reward, inputs, 6, NULL, results) == SRM_OK);
+  const srm_status expected[] = {SRM_OK, SRM_USAGE, SRM_DATA, SRM_DATA, SRM_USAGE, SRM_OK};
+  for (int i = 0; i < 6; i++) {
+    EXPECT(results[i].status == expected[i]);
+    EXPECT((expected[i] == SRM_OK) == (isfinite(results[i].score) != 0));
+    EXPECT((expected[i] == SRM_OK) == (strlen(sentences[i]) == 0));
+  }
+  results[1].error_capacity = 8;
+  EXPECT(srm_score_batch(reward, inputs, 2, NULL, results) == SRM_OK);
+  EXPECT(strlen(sentences[1]) == 7);
+}
+
+static void buffers(srm_backbone backbone, srm_reward reward, const char *sae_path) {
+  char text[8];
+  float few[4], *all;
+  int64_t needed = 0, count = 0, rows = 0, columns = 0, width = 0, starts[64];
+  srm_input input = pair("a", "b");
+  srm_sae sae;
+  EXPECT_FAILS(SRM_BUFFER, srm_backbone_describe(backbone, text, sizeof text, &needed));
+  EXPECT(needed > 8);
+  EXPECT_FAILS(SRM_BUFFER, srm_explain(reward, &input, 1, 1, NULL, 0, &needed));
+  EXPECT_FAILS(SRM_USAGE, srm_explain(reward, &input, -1, 1, text, 8, &needed));
+  EXPECT_FAILS(SRM_USAGE, srm_backbone_describe(backbone, text, -5, NULL));
+  EXPECT_FAILS(SRM_BUFFER, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, few, NULL, 0, &count));
+  EXPECT(count > 0);
+  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, NULL, NULL, 100, &count));
+  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, 4, few, NULL, 4, &count));
+  EXPECT_FAILS(SRM_USAGE, srm_hidden_states(backbone, &input, -1, few, 4, &rows, &columns));
+  EXPECT_FAILS(SRM_BUFFER, srm_hidden_states(backbone, &input, 1, few, 4, &rows, &columns));
+  EXPECT(rows > 4 && columns > 16);
+  all = malloc(sizeof(float) * (size_t)(rows * columns));
+  srm_status deep = srm_hidden_states(backbone, &input, 1000, all, rows * columns, &rows, &columns);
+  EXPECT(deep != SRM_OK && deep != SRM_INTERNAL);
+  EXPECT(srm_hidden_states(backbone, &input, 4, all, rows * columns, &rows, &columns) == SRM_OK);
+  EXPECT_FAILS(SRM_HANDLE, srm_sae_width((srm_sae)reward, &width, NULL, NULL));
+  EXPECT(srm_sae_open(backbone, sae_path, &sae) == SRM_OK);
+  EXPECT(srm_sae_width(sae, NULL, &width, NULL) == SRM_OK);
+  EXPECT_FAILS(SRM_BUFFER, srm_sae_encode_dense(sae, all, rows, few, 4));
+  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_dense(sae, all, -1, few, 4));
+  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_dense(sae, NULL, rows, few, 4));
+  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_sparse(sae, all, INT64_MAX, starts, NULL, NULL, 0, &count));
+  EXPECT_FAILS(SRM_BUFFER, srm_sae_encode_sparse(sae, all, rows, starts, NULL, NULL, 0, &count));
+  EXPECT(count > 0 && starts[rows] == count);
+  all[0] = NAN;
+  EXPECT_FAILS(SRM_NUMERIC, srm_sae_encode_sparse(sae, all, rows, starts, NULL, NULL, 0, &count));
+  free(all);
+  EXPECT(srm_sae_close(sae) == SRM_OK);
+}
+
+static void sessions(srm_reward reward) {
+  const int32_t ids[] = {2, 5, 6}, bad[] = {-1};
+  const srm_message prompt = {{"user", SRM_ZERO_TERMINATED}, {"What is six minus three?", SRM_ZERO_TERMINATED}, {NULL, 0}};
+  srm_session session, fork;
+  float alone, score;
+  int64_t length;
+  EXPECT_FAILS(SRM_USAGE, srm_session_open(reward, NULL, 1, &session));
+  EXPECT(session == NULL);
+  EXPECT_FAILS(SRM_USAGE, srm_session_open(reward, &prompt, -1, &session));
+  EXPECT_FAILS(SRM_HANDLE, srm_session_open(NULL, &prompt, 1, &session));
+  EXPECT(srm_session_open(reward, &prompt, 1, &session) == SRM_OK);
+  EXPECT_FAILS(SRM_DATA, srm_session_score(session, &score)); /* nothing to score yet */
+  EXPECT(isnan(score));
+  EXPECT_FAILS(SRM_USAGE, srm_session_set_answer(session, "\xff", 1));
+  EXPECT(srm_session_set_answer(session, "Seventeen.", 10) == SRM_OK && srm_session_score(session, &score) == SRM_OK);
+  EXPECT(srm_session_fork(session, &fork) == SRM_OK && srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, &score) == SRM_OK);
+  EXPECT(srm_score(reward, "What is six minus three?", SRM_ZERO_TERMINATED, "Three.", 6, &alone) == SRM_OK && memcmp(&alone, &score, 4) == 0);
+  EXPECT_FAILS(SRM_DATA, srm_session_append(session, bad, 1));
+  EXPECT(srm_session_close(session) == SRM_OK && srm_session_score(fork, &score) == SRM_OK && srm_session_close(fork) == SRM_OK);
+  EXPECT_FAILS(SRM_HANDLE, srm_session_score(fork, &score));
+  EXPECT(srm_session_open_ids(reward, NULL, 0, &session) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 0);
+  EXPECT_FAILS(SRM_USAGE, srm_session_set_answer(session, "a", 1));
+  EXPECT(srm_session_append(session, ids, 3) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 3);
+  EXPECT(srm_session_score(session, &score) == SRM_OK && isfinite(score));
+  EXPECT(srm_session_close(session) == SRM_OK);
+}
+
+static void fits(const char *model, const char *sae) {
+  srm_fit_options fit;
+  srm_backbone_options options = options_of(model);
+  SRM_INIT(fit);
+  EXPECT_FAILS(SRM_USAGE, srm_fit(&fit, NULL)); /* no model */
+  fit.backbone = &options;
+  fit.sae = sae;
+  fit.layer = -1;
+  fit.output = "/nowhere/reward.safetensors";
+  EXPECT_FAILS(SRM_USAGE, srm_fit(&fit, NULL)); /* no data */
+  EXPECT_FAILS(SRM_DATA, (fit.data = "/nowhere/pairs.jsonl", srm_fit(&fit, NULL)));
+  EXPECT_FAILS(SRM_USAGE, (fit.position = "first", srm_fit(&fit, NULL)));
+  EXPECT_FAILS(SRM_STRUCT, (fit.struct_size = 8, srm_fit(&fit, NULL)));
+}
+
+int main(int argc, char **argv) {
+  if (argc < 4) return 2;
+  srm_backbone_options options = options_of(argv[1]);
+  srm_reward reward, second;
+  srm_backbone backbone;
+  EXPECT(srm_last_status() == SRM_OK && srm_last_error()[0] == 0);
+  EXPECT(strcmp(srm_status_name(SRM_DATA), "SRM_DATA") == 0 && strcmp(srm_status_name(SRM_BUFFER), "SRM_BUFFER") == 0);
+  EXPECT(strcmp(srm_status_name(-1), "unknown status") == 0 && strcmp(srm_status_name(99), "unknown status") == 0);
+  EXPECT(srm_reward_open(argv[2], NULL, &options, &reward) == SRM_OK);
+  EXPECT(srm_reward_backbone(reward, &backbone) == SRM_OK);
+  EXPECT(srm_reward_attach(backbone, argv[2], NULL, &second) == SRM_OK);
+  texts(reward);
+  structs(argv[1], argv[2], backbone, reward);
+  items(reward);
+  buffers(backbone, reward, argv[3]);
+  sessions(reward);
+  fits(argv[1], argv[3]);
+  handles(backbone, reward); /* closes it */
+  EXPECT(srm_reward_close(second) == SRM_OK && srm_backbone_close(backbone) == SRM_OK);
+  EXPECT(srm_open_handles() == 0);
+  return 0;
+}

@@ -1,0 +1,142 @@
+using System.Net;
+using System.Text.Json;
+using SparseRM.Scoring;
+
+namespace SparseRM.Server.Tests;
+
+/// <summary>Health, readiness, reload, stop, metrics.</summary>
+public class OperationTests(Rewards rewards)
+{
+    private const string Body = """{"prompt": "Q", "response": "A"}""";
+
+    [Fact]
+    public async Task Health_and_ready_are_told_apart()
+    {
+        Assert.Equal("alive", (await rewards.Server.Get("/health")).Ok.GetProperty("status").GetString());
+        Assert.Equal("ready", (await rewards.Server.Get("/ready")).Ok.GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task A_reload_swaps_the_model_without_losing_a_request()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.File("r.safetensors");
+        File.Copy(rewards.True, path);
+        await using var server = await rewards.Start(options => options with { Rewards = [new("r", path)] });
+        float[] allowed = [rewards.Scorer.Score("Q", "A"), rewards.SafeScorer.Score("Q", "A")];
+        using var stop = new CancellationTokenSource();
+        var load = Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        {
+            int count = 0;
+            for (; !stop.IsCancellationRequested; count++) Assert.Contains((await server.Post("/v1/rewards", Body)).Ok.GetProperty("results")[0].GetProperty("score").GetSingle(), allowed);
+            return count;
+        })).ToArray();
+        for (int i = 0; i < 6; i++)
+        {
+            string fresh = folder.File("fresh");
+            File.Copy(i % 2 == 0 ? rewards.Safe : rewards.True, fresh, overwrite: true);
+            File.Move(fresh, path, overwrite: true);
+            var model = (await server.Post("/admin/reload", "")).Ok.GetProperty("models")[0];
+            Assert.True(model.GetProperty("reloaded").GetBoolean());
+            // What is answered after the reload is answered by the new one.
+            var answer = (await server.Post("/v1/rewards", Body)).Ok;
+            JsonAssert.Score(allowed[i % 2 == 0 ? 1 : 0], answer.GetProperty("results")[0].GetProperty("score"));
+            Assert.Equal(model.GetProperty("fingerprint").GetString(), answer.GetProperty("fingerprint").GetString());
+        }
+        stop.Cancel();
+        Assert.All(await Task.WhenAll(load), count => Assert.True(count > 0));
+        Assert.Equal(6, await server.Metric("sparserm_reloads_total", "done"));
+        Assert.Equal("ready", (await server.Get("/ready")).Ok.GetProperty("status").GetString());
+    }
+
+    [Theory]
+    [InlineData("half")]
+    [InlineData("gone")]
+    [InlineData("poisoned probe")]
+    [InlineData("another model's")]
+    public async Task A_reload_that_fails_keeps_the_old_one(string how)
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.File("r.safetensors");
+        File.Copy(rewards.True, path);
+        await using var server = await rewards.Start(options => options with { Rewards = [new("r", path)] });
+        float before = rewards.Scorer.Score("Q", "A");
+        switch (how)
+        {
+            case "half":
+                File.WriteAllBytes(path, File.ReadAllBytes(rewards.Safe)[..5000]);
+                break;
+            case "gone":
+                File.Delete(path);
+                break;
+            default:
+                RewardModelFile.Save(path, Changed(how));
+                break;
+        }
+        var model = (await server.Post("/admin/reload", "")).Refused(409).GetProperty("models")[0];
+        Assert.False(model.GetProperty("reloaded").GetBoolean());
+        Assert.Contains(how == "poisoned probe" ? "known answer" : "r.safetensors", model.GetProperty("problem").GetString(), StringComparison.Ordinal);
+        JsonAssert.Score(before, (await server.Post("/v1/rewards", Body)).Ok.GetProperty("results")[0].GetProperty("score"));
+        Assert.Equal("ready", (await server.Get("/ready")).Ok.GetProperty("status").GetString());
+        Assert.False(await server.Server.ReloadAsync());
+        Assert.Equal(2, await server.Metric("sparserm_reloads_total", "failed"));
+    }
+
+    [Fact]
+    public async Task A_model_folder_that_vanishes_stops_no_score()
+    {
+        using var folder = TemporaryFolder.CopyOf(SharedData.MiniWorld("model"));
+        await using var server = await rewards.Start(options => options with { Backbone = options.Backbone with { Model = folder.Path } });
+        foreach (string file in Directory.EnumerateFiles(folder.Path)) File.Delete(file);
+        (await server.Post("/admin/reload", "")).Refused(409);
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"), (await server.Post("/v1/rewards", Body)).Ok.GetProperty("results")[0].GetProperty("score"));
+    }
+
+    [Fact]
+    public async Task Stopping_answers_what_was_accepted()
+    {
+        await using var server = await rewards.Start();
+        string responses = JsonSerializer.Serialize(Enumerable.Range(0, 800).Select(i => $"{i} the cat and the dog and the cat and the dog and the cat"));
+        var slow = server.Post("/v1/rewards", $$"""{"inputs": [{"prompt": "Q", "responses": {{responses}}}]}""");
+        while (await server.Metric("sparserm_requests_running") < 2 && !slow.IsCompleted) await Task.Delay(2);
+        await server.Server.StopAsync();
+        Assert.Equal(800, (await slow).Ok.GetProperty("results")[0].GetProperty("results").GetArrayLength());
+        await Assert.ThrowsAsync<HttpRequestException>(() => server.Get("/health"));
+    }
+
+    [Fact]
+    public async Task An_address_that_is_taken_is_said_in_a_sentence()
+    {
+        var error = await Assert.ThrowsAsync<SparseRM.Errors.SparseRMException>(() => rewards.Start(options => options with { Listen = new IPEndPoint(IPAddress.Loopback, rewards.Server.Server.Address.Port) }));
+        Assert.Contains("cannot be listened at", error.Message);
+    }
+
+    [Fact]
+    public async Task Metrics_have_Prometheus_form()
+    {
+        (await rewards.Server.Post("/v1/rewards", Body)).Refused(200);
+        var answer = await rewards.Server.Get("/metrics");
+        Assert.StartsWith("text/plain; version=0.0.4", answer.Type);
+        foreach (string line in answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            Assert.Matches("""^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [-+0-9.eE]+)$""", line);
+        foreach (string name in (string[])["sparserm_queue_requests", "sparserm_queue_tokens", "sparserm_batches_total", "sparserm_computed_tokens_total", "sparserm_cached_tokens_total", "sparserm_request_seconds_count", "sparserm_audit_false_alarm_rate"])
+            Assert.Contains($"\n{name}", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Unknown_routes_name_the_list_of_routes()
+    {
+        var error = (await rewards.Server.Get("/v1/classify")).Refused(404).GetProperty("error");
+        Assert.Equal(("no_route", "GET /v1/classify is not served; /openapi.json lists what is"), (error.GetProperty("kind").GetString(), error.GetProperty("message").GetString()));
+    }
+
+    private RewardModel Changed(string how)
+    {
+        var reward = RewardModelFile.Load(rewards.True);
+        var component = reward.Components[0];
+        var metadata = how == "poisoned probe" ? component.Metadata
+            : component.Metadata with { Identity = component.Metadata.Identity with { ModelFingerprint = new string('0', component.Metadata.Identity.ModelFingerprint.Length) } };
+        var probe = how != "poisoned probe" ? component.Probe : new RewardProbe(component.Probe!.Arithmetic, [.. component.Probe.Items.Select(item => item with { Scores = [.. item.Scores.Select(score => score + 0.5f)] })]);
+        return new RewardModel([new RewardComponent(component.Name, component.Weight, component.Input, component.Heads, component.MeanInput.ToArray(), metadata, component.Novelty, probe)], reward.Aggregate);
+    }
+}

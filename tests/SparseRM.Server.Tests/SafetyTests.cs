@@ -1,0 +1,181 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using SparseRM.Errors;
+
+namespace SparseRM.Server.Tests;
+
+/// <summary>Keys, addresses, limits, and bodies and sockets that are none.</summary>
+public class SafetyTests(Rewards rewards)
+{
+    private const string Good = """{"prompt": "Q", "response": "A"}""";
+
+    [Fact]
+    public async Task Another_address_than_loopback_needs_a_key_or_insecure()
+    {
+        var error = await Assert.ThrowsAsync<SparseRMException>(() => rewards.Start(options => options with { Listen = new IPEndPoint(IPAddress.Any, 0) }));
+        Assert.Contains("can be reached from other machines, and no API key is set", error.Message);
+        Assert.Equal(ErrorKind.Usage, error.Kind);
+        await using var open = await rewards.Start(options => options with { Listen = new IPEndPoint(IPAddress.Any, 0), Insecure = true });
+        await using var keyed = await rewards.Start(options => options with { Listen = new IPEndPoint(IPAddress.Any, 0), ApiKey = "0123456789" });
+    }
+
+    [Theory]
+    [InlineData(null, null, 401)]
+    [InlineData("X-API-Key", "0123456780", 401)]
+    [InlineData("X-API-Key", "0123456789", 200)]
+    [InlineData("Authorization", "Bearer 0123456789", 200)]
+    [InlineData("Authorization", "Bearer 012345678", 401)]
+    [InlineData("Authorization", "Basic 0123456789", 401)]
+    public async Task A_key_is_asked_of_all_but_health_and_page(string? header, string? value, int status)
+    {
+        await using var server = await rewards.Start(options => options with { ApiKey = "0123456789" });
+        foreach (var (method, path) in ((HttpMethod, string)[])[(HttpMethod.Post, "/v1/rewards"), (HttpMethod.Post, "/admin/reload"), (HttpMethod.Get, "/metrics"), (HttpMethod.Get, "/v1/recent")])
+        {
+            var request = new HttpRequestMessage(method, path);
+            if (method == HttpMethod.Post) request.Content = new StringContent(Good);
+            if (header is not null) request.Headers.TryAddWithoutValidation(header, value);
+            Assert.Equal(status, (int)(await server.Send(request)).Status);
+        }
+        foreach (string path in (string[])["/health", "/ready", "/"]) Assert.Equal(HttpStatusCode.OK, (await server.Get(path)).Status);
+    }
+
+    [Fact]
+    public async Task Large_bodies_are_refused_without_being_read()
+    {
+        using var socket = rewards.Server.Connect();
+        socket.ReceiveTimeout = 10_000;
+        socket.Send("POST /v1/rewards HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n{"u8);
+        Assert.StartsWith("HTTP/1.1 413", ReadHead(socket));
+        byte[] large = new byte[17 << 20];
+        large.AsSpan().Fill((byte)' ');
+        var chunked = new HttpRequestMessage(HttpMethod.Post, "/classify") { Content = new StreamContent(new MemoryStream(large)) };
+        chunked.Headers.TransferEncodingChunked = true;
+        try
+        {
+            Assert.Equal(413, (int)(await rewards.Server.Send(chunked)).Status);
+        }
+        catch (HttpRequestException)
+        {
+            // The connection may be closed while the rest of the body is still being sent.
+        }
+    }
+
+    [Fact]
+    public async Task Too_many_inputs_are_refused_in_each_wire_s_shape()
+    {
+        string many = "[" + string.Join(',', Enumerable.Repeat("\"a\"", 1_000_000)) + "]";
+        Assert.Equal(413, (int)(await rewards.Server.Post("/v1/rewards", $$"""{"inputs": [{"prompt": "Q", "responses": {{many}}}]}""")).Status);
+        Assert.Equal(400, (int)(await rewards.Server.Post("/classify", $$"""{"input": {{many}}}""")).Status);
+        Assert.Equal(400, (int)(await rewards.Server.Post("/get_reward", $$"""{"query": {{many}}}""")).Status);
+        Assert.Equal("Validation", (await rewards.Server.Post("/rerank", $$"""{"query": "Q", "texts": {{many}}}""")).Refused(413).GetProperty("error_type").GetString());
+    }
+
+    [Theory]
+    [InlineData("/v1/rewards")]
+    [InlineData("/classify")]
+    [InlineData("/get_reward")]
+    [InlineData("/predict")]
+    [InlineData("/slime")]
+    [InlineData("/roll/submit")]
+    [InlineData("/verify")]
+    public async Task Bodies_that_are_no_request_are_refused_and_the_server_lives(string path)
+    {
+        byte[][] bodies =
+        [
+            [], "null"u8.ToArray(), "[]"u8.ToArray(), "{"u8.ToArray(), "\xff\xfe"u8.ToArray(), Encoding.ASCII.GetBytes(new string('[', 100_000)),
+            Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("{\"a\":", 100_000))), "{\"inputs\": [[[1]]], \"input\": {}, \"query\": {}, \"prompt\": 1, \"response\": []}"u8.ToArray(),
+            "{\"inputs\": 1e999, \"input\": 1e999, \"query\": 1e999, \"prompt\": \"x\", \"response\": 1e999}"u8.ToArray(),
+        ];
+        foreach (byte[] body in bodies)
+        {
+            var answer = await rewards.Server.Post(path, body);
+            Assert.InRange((int)answer.Status, 400, 499);
+            Assert.Equal(System.Text.Json.JsonValueKind.Object, answer.Json.ValueKind);
+        }
+        (await rewards.Server.Post("/v1/rewards", Good)).Refused(200);
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_not_UTF8_are_not_read_as_another_text()
+    {
+        byte[] body = [.. "{\"input\": \"a"u8, 0xC3, 0x28, .. "\"}"u8];
+        (await rewards.Server.Post("/classify", body)).Refused(400);
+    }
+
+    [Fact]
+    public async Task No_path_opens_a_file()
+    {
+        foreach (string path in (string[])["/../../etc/passwd", "/%2e%2e/etc/passwd", "/page.js/../../x", "/admin/reload?model=/etc/passwd", "/index.html"])
+            Assert.Equal(HttpStatusCode.NotFound, (await rewards.Server.Get(path)).Status);
+        (await rewards.Server.Send(new HttpRequestMessage(HttpMethod.Post, "/admin/reload?model=/etc/passwd"))).Refused(404);
+    }
+
+    [Fact]
+    public async Task Slow_headers_and_cut_connections_cost_nobody_else()
+    {
+        await using var server = await rewards.Start(options => options with { Limits = options.Limits with { Headers = TimeSpan.FromSeconds(1) } });
+        using var slow = server.Connect();
+        slow.ReceiveTimeout = 15_000;
+        slow.Send("POST /v1/rewards HTTP/1.1\r\nHost:"u8);
+        for (int i = 0; i < 20; i++)
+        {
+            using var cut = server.Connect();
+            cut.Send("POST /v1/rewards HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"prompt\""u8);
+            cut.LingerState = new LingerOption(true, 0);
+        }
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"), (await server.Post("/v1/rewards", Good)).Ok.GetProperty("results")[0].GetProperty("score"));
+        // Answered with a time-out and closed, or closed.
+        string head = ReadHead(slow);
+        Assert.True(head.Length == 0 || head.StartsWith("HTTP/1.1 408", StringComparison.Ordinal), head);
+    }
+
+    [Fact]
+    public async Task A_client_that_closes_its_half_is_taken_for_gone_and_costs_nobody_else()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            using var socket = rewards.Server.Connect();
+            socket.ReceiveTimeout = 20_000;
+            socket.Send(Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/1.1\r\nHost: x\r\nContent-Length: {Good.Length}\r\n\r\n{Good}"));
+            socket.Shutdown(SocketShutdown.Send);
+            // A whole answer, or none: the connection is closed in time.
+            string head = ReadHead(socket);
+            Assert.True(head.Length == 0 || head.StartsWith("HTTP/1.1 200", StringComparison.Ordinal), head);
+        }
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"), (await rewards.Server.Post("/v1/rewards", Good)).Ok.GetProperty("results")[0].GetProperty("score"));
+    }
+
+    [Fact]
+    public async Task TLS_is_served_from_PEM_files()
+    {
+        using var folder = new TemporaryFolder();
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=localhost", key, System.Security.Cryptography.HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        File.WriteAllText(folder.File("cert.pem"), certificate.ExportCertificatePem());
+        File.WriteAllText(folder.File("key.pem"), key.ExportPkcs8PrivateKeyPem());
+        await using var server = await rewards.Start(options => options with { TlsCertificate = folder.File("cert.pem"), TlsKey = folder.File("key.pem") });
+        using var client = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, found, _, _) => found!.Thumbprint == certificate.Thumbprint });
+        Assert.Equal("https", server.Server.Address.Scheme);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri(server.Server.Address, "/health"))).StatusCode);
+        File.WriteAllText(folder.File("key.pem"), "nothing");
+        var error = await Assert.ThrowsAsync<SparseRMException>(() => rewards.Start(options => options with { TlsCertificate = folder.File("cert.pem"), TlsKey = folder.File("key.pem") }));
+        Assert.Contains("cannot be used for TLS", error.Message);
+    }
+
+    internal static string ReadHead(Socket socket)
+    {
+        var text = new StringBuilder();
+        byte[] buffer = new byte[4096];
+        try
+        {
+            while (!text.ToString().Contains("\r\n\r\n", StringComparison.Ordinal) && socket.Receive(buffer) is > 0 and var count) text.Append(Encoding.UTF8.GetString(buffer, 0, count));
+        }
+        catch (SocketException)
+        {
+            // Closed by the other side.
+        }
+        return text.ToString();
+    }
+}
