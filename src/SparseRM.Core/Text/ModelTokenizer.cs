@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using SparseRM.Errors;
 using SparseRM.Text.Bpe;
 
@@ -136,6 +137,20 @@ public sealed class ModelTokenizer
     /// <c>&lt;id 7&gt;</c> for an id without a token.</summary>
     public string TokenText(int id) =>
         _marks.Contains(id) ? _added[id].Content : _encoder.TextOf(id) ?? (_added.TryGetValue(id, out var token) ? token.Content : $"<id {id}>");
+
+    /// <summary>This tokenizer for .NET code that takes Microsoft.ML's: ids of texts alone, without BOS and EOS; special tokens spelled in them are tokens.</summary>
+    public Microsoft.ML.Tokenizers.Tokenizer AsTokenizer() => new TokenizerAdapter(this);
+
+    /// <summary>The tokens of a text alone, with the characters that each holds a part of.</summary>
+    internal List<TokenRange> EncodeRanges(string text) => Encode(text, MarkZones.Everywhere);
+
+    /// <summary>The bytes that an id stands for, or null for an id without a token.</summary>
+    internal byte[]? BytesOf(int id) =>
+        _marks.Contains(id) ? Encoding.UTF8.GetBytes(_added[id].Content)
+        : _encoder.BytesOf(id) ?? (_added.TryGetValue(id, out var token) ? Encoding.UTF8.GetBytes(token.Content) : null);
+
+    /// <summary>Whether a blank with which the first token of a text begins may be one that the tokenizer put there.</summary>
+    internal bool BeginsWithPutBlank(int id) => _encoder.PutsBlankFirst && !_marks.Contains(id);
 
     private List<TokenRange> Encode(string text, MarkZones zones)
     {

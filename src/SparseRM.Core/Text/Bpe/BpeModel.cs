@@ -15,10 +15,14 @@ internal sealed class BpeModel
     private readonly ConcurrentDictionary<string, (int Id, int End)[]>.AlternateLookup<ReadOnlySpan<char>> _keptLookup;
     private int _keptCount;
 
-    /// <summary>Takes the vocabulary.</summary>
-    public BpeModel(Dictionary<string, int> vocabulary)
+    private readonly Lazy<Dictionary<long, (int Rank, int Id)>> _merges;
+    private readonly int _longestPiece;
+
+    /// <summary>Takes the vocabulary and its merges, which are made when they are first asked for.</summary>
+    public BpeModel(Dictionary<string, int> vocabulary, Lazy<Dictionary<long, (int Rank, int Id)>> merges)
     {
-        Vocabulary = vocabulary;
+        (Vocabulary, _merges) = (vocabulary, merges);
+        _longestPiece = vocabulary.Keys.Select(piece => piece.Length).DefaultIfEmpty(0).Max();
         _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         _keptLookup = _kept.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (var (piece, id) in vocabulary) _pieceOfId[id] = piece;
@@ -28,7 +32,10 @@ internal sealed class BpeModel
     public Dictionary<string, int> Vocabulary { get; }
 
     /// <summary>Rank and result of merging two ids, by <see cref="Key"/>.</summary>
-    public required Dictionary<long, (int Rank, int Id)> Merges { get; init; }
+    public Dictionary<long, (int Rank, int Id)> Merges => _merges.Value;
+
+    /// <summary>Whether two pieces merge wherever they spell a third, whose id is the rank.</summary>
+    public bool IdsAreRanks { get; init; }
 
     /// <summary>Ids of the tokens of the 256 bytes, or null without byte fallback.</summary>
     public int[]? ByteIds { get; init; }
@@ -60,12 +67,12 @@ internal sealed class BpeModel
     public void Encode(AlignedText aligned, int start, int end, List<TokenRange> tokens)
     {
         string text = aligned.Text;
-        if (TakesWholePieces && _lookup.TryGetValue(text.AsSpan(start, end - start), out int whole) && !Special.Contains(whole))
+        var piece = text.AsSpan(start, end - start);
+        if (WholePiece(piece) is { } whole)
         {
             Add(whole, aligned, start, end, tokens);
             return;
         }
-        var piece = text.AsSpan(start, end - start);
         if (!_keptLookup.TryGetValue(piece, out var parts))
         {
             parts = Parts(piece);
@@ -74,12 +81,18 @@ internal sealed class BpeModel
         AddParts(parts, aligned, start, tokens);
     }
 
-    // The symbols that are left when nothing merges any more; words come again and again, so those of short pieces are kept.
-    private (int Id, int End)[] Parts(ReadOnlySpan<char> piece)
+    /// <summary>Id of a piece that is a token as a whole, or null where it is none or is merged all the same.</summary>
+    public int? WholePiece(ReadOnlySpan<char> piece) =>
+        TakesWholePieces && _lookup.TryGetValue(piece, out int whole) && !Special.Contains(whole) ? whole : null;
+
+    /// <summary>The symbols that are left of a piece when nothing merges any more: ids, -1 for unknown, and where each ends. Words come again and again,
+    /// so <see cref="Encode"/> keeps those of short pieces.</summary>
+    public (int Id, int End)[] Parts(ReadOnlySpan<char> piece)
     {
         Span<Symbol> symbols = piece.Length > ShortPiece ? new Symbol[piece.Length] : stackalloc Symbol[piece.Length];
         symbols = symbols[..Symbols(piece, symbols)];
-        PairMerger.Merge(symbols, new MergeRule(Merges));
+        if (IdsAreRanks) PairMerger.Merge(symbols, new SpellingRule(_lookup, piece, _longestPiece));
+        else PairMerger.Merge(symbols, new MergeRule(Merges));
         int count = 0;
         for (int i = 0; i >= 0; i = symbols[i].Next) count++;
         var parts = new (int Id, int End)[count];
@@ -148,6 +161,20 @@ internal sealed class BpeModel
             (rank, id) = (0, -1);
             if (left.Id < 0 || right.Id < 0 || !merges.TryGetValue(Key(left.Id, right.Id), out var merge)) return false;
             (rank, id) = merge;
+            return true;
+        }
+    }
+
+    private readonly ref struct SpellingRule(Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup, ReadOnlySpan<char> text, int longest)
+        : IMergeRule
+    {
+        private readonly ReadOnlySpan<char> _text = text;
+
+        public bool TryMerge(in Symbol left, in Symbol right, out int rank, out int id)
+        {
+            rank = id = -1;
+            if (right.End - left.Start > longest || !lookup.TryGetValue(_text[left.Start..right.End], out rank)) return false;
+            id = rank;
             return true;
         }
     }

@@ -39,9 +39,8 @@ internal sealed class BpeModelReader
         bool usesBytes = !isByteLevel && (_model.Flag("byte_fallback", _path) ?? false);
         int? unknown = UnknownId(isByteLevel);
         if (isByteLevel) RequireBytes(unknown);
-        return new BpeModel(Vocabulary)
+        return new BpeModel(Vocabulary, new(Merges(special)))
         {
-            Merges = Merges(special),
             ByteIds = usesBytes ? ByteIds() : null,
             UnknownId = unknown,
             FusesUnknown = _model.Flag("fuse_unk", _path) ?? false,

@@ -18,6 +18,12 @@ internal interface ISegmentEncoder
     /// <summary>Readable text of an id, or null where the vocabulary has no such id.</summary>
     string? TextOf(int id);
 
+    /// <summary>The bytes that an id stands for in a text, or null where the vocabulary has no such id.</summary>
+    byte[]? BytesOf(int id);
+
+    /// <summary>Whether a text gets a blank before it that is none of its own.</summary>
+    bool PutsBlankFirst { get; }
+
     /// <summary>Writes all that determines ids, in one fixed order.</summary>
     void Describe(BinaryWriter writer);
 }

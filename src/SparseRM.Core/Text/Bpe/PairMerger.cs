@@ -39,7 +39,7 @@ internal static class PairMerger
     private const int Short = 64;
 
     /// <summary>Merges in place; walk the result from index 0 along <see cref="Symbol.Next"/>.</summary>
-    public static void Merge<TRule>(Span<Symbol> symbols, TRule rule) where TRule : IMergeRule
+    public static void Merge<TRule>(Span<Symbol> symbols, TRule rule) where TRule : IMergeRule, allows ref struct
     {
         for (int i = 0; i < symbols.Length; i++)
         {
@@ -50,7 +50,7 @@ internal static class PairMerger
         else MergeLong(symbols, rule);
     }
 
-    private static void MergeShort<TRule>(Span<Symbol> symbols, TRule rule) where TRule : IMergeRule
+    private static void MergeShort<TRule>(Span<Symbol> symbols, TRule rule) where TRule : IMergeRule, allows ref struct
     {
         for (int i = 0; i < symbols.Length; i++) Rate(symbols, i, rule);
         while (true)
@@ -65,13 +65,13 @@ internal static class PairMerger
         }
     }
 
-    private static void Rate<TRule>(Span<Symbol> symbols, int left, TRule rule) where TRule : IMergeRule
+    private static void Rate<TRule>(Span<Symbol> symbols, int left, TRule rule) where TRule : IMergeRule, allows ref struct
     {
         ref var symbol = ref symbols[left];
         if (symbol.Next < 0 || !rule.TryMerge(symbol, symbols[symbol.Next], out symbol.Rank, out symbol.MergedId)) symbol.Rank = int.MaxValue;
     }
 
-    private static void MergeLong<TRule>(Span<Symbol> symbols, TRule rule) where TRule : IMergeRule
+    private static void MergeLong<TRule>(Span<Symbol> symbols, TRule rule) where TRule : IMergeRule, allows ref struct
     {
         var queue = new PriorityQueue<Candidate, (int Rank, int Left)>();
         for (int i = 0; i + 1 < symbols.Length; i++) Enqueue(symbols, i, rule, queue);
@@ -98,7 +98,7 @@ internal static class PairMerger
     }
 
     private static void Enqueue<TRule>(Span<Symbol> symbols, int left, TRule rule, PriorityQueue<Candidate, (int Rank, int Left)> queue)
-        where TRule : IMergeRule
+        where TRule : IMergeRule, allows ref struct
     {
         int right = symbols[left].Next;
         if (right >= 0 && rule.TryMerge(symbols[left], symbols[right], out int rank, out int id))

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace SparseRM.Text.Bpe;
 
 /// <summary>Encodes text as Hugging Face's tokenizers do: normalizers, normalized added tokens, pre-tokenizers, merges.</summary>
@@ -7,11 +9,13 @@ internal sealed class PipelineEncoder : ISegmentEncoder
     private readonly BpeModel _model;
     private readonly AddedTokenFinder _normalized;
     private readonly List<AddedToken> _rewritten;
+    private readonly Lazy<RankEncoder?> _ranks;
 
     /// <summary>Takes the parts; <paramref name="normalized"/> are the added tokens that are found after the normalizers.</summary>
     public PipelineEncoder(TokenizerPipeline pipeline, BpeModel model, IReadOnlyList<(AddedToken Token, string Pattern)> normalized, HashSet<int> marks)
     {
         (_pipeline, _model) = (pipeline, model);
+        _ranks = new Lazy<RankEncoder?>(() => pipeline.SpellsLast ? RankEncoder.Of(model) : null);
         _normalized = new AddedTokenFinder(normalized, marks);
         _rewritten = [.. normalized.Where(entry => entry.Pattern != entry.Token.Content && marks.Contains(entry.Token.Id)).Select(entry => entry.Token)];
         HighestId = model.Vocabulary.Values.Concat(model.ByteIds ?? []).Append(model.UnknownId ?? 0).Max();
@@ -53,6 +57,17 @@ internal sealed class PipelineEncoder : ISegmentEncoder
     }
 
     /// <inheritdoc/>
+    public byte[]? BytesOf(int id)
+    {
+        if (_model.PieceOf(id) is { } piece && _pipeline.IsByteLevel && ByteAlphabet.TryDecode(piece) is { } bytes) return bytes;
+        if (_model.ByteIds is { } byteIds && Array.IndexOf(byteIds, id) is >= 0 and var b) return [(byte)b];
+        return TextOf(id) is { } text ? Encoding.UTF8.GetBytes(text) : null;
+    }
+
+    /// <inheritdoc/>
+    public bool PutsBlankFirst => _pipeline.PutsBlankFirst;
+
+    /// <inheritdoc/>
     public void Describe(BinaryWriter writer)
     {
         TokenizerDescription.Write(writer, _pipeline, _model, Pieces);
@@ -62,7 +77,11 @@ internal sealed class PipelineEncoder : ISegmentEncoder
     private void EncodePieces(AlignedText aligned, int start, int end, List<TokenRange> tokens)
     {
         var pieces = new Pieces(aligned, start, Math.Max(start, end));
-        foreach (var preTokenizer in _pipeline.PreTokenizers) preTokenizer(pieces);
-        foreach (var (from, to) in pieces.Ranges) _model.Encode(pieces.Aligned, from, to, tokens);
+        var ranks = _ranks.Value;
+        foreach (var preTokenizer in _pipeline.PreTokenizers.SkipLast(ranks is null ? 0 : 1)) preTokenizer(pieces);
+        if (ranks is not null)
+            foreach (var (from, to) in pieces.Ranges) ranks.Encode(pieces.Aligned, from, to, tokens);
+        else
+            foreach (var (from, to) in pieces.Ranges) _model.Encode(pieces.Aligned, from, to, tokens);
     }
 }

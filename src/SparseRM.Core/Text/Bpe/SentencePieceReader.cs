@@ -64,9 +64,8 @@ internal sealed class SentencePieceReader
         var pipeline = new TokenizerPipeline();
         if (_dummyPrefix) pipeline.AddPrefix($"{TokenizerPipeline.Blank}");
         if (_escapes) pipeline.AddReplacement(" ", $"{TokenizerPipeline.Blank}");
-        var model = new BpeModel(vocabulary)
+        var model = new BpeModel(vocabulary, new(PieceMerges.Of(vocabulary, Results(), _path)))
         {
-            Merges = PieceMerges.Of(vocabulary, Results(), _path),
             ByteIds = _byteFallback ? byteIds : null,
             UnknownId = _unknownId >= 0 && _unknownId < _pieces.Count ? _unknownId : null,
             FusesUnknown = true,

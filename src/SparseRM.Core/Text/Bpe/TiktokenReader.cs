@@ -38,8 +38,9 @@ internal static class TiktokenReader
             if (parts.Length != 2 || parts[0].Length == 0 || !Base64.IsValid(parts[0])
                 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int rank) || rank != tokens.Count)
                 throw new ModelFormatException(path, $"line {tokens.Count + 1} is not 'base64 {tokens.Count}'");
-            if (!seen.Add(parts[0])) throw new ModelFormatException(path, $"line {tokens.Count + 1} repeats a token");
-            tokens.Add(Convert.FromBase64String(parts[0]));
+            byte[] token = Convert.FromBase64String(parts[0]);
+            if (!seen.Add(ByteAlphabet.Spell(token))) throw new ModelFormatException(path, $"line {tokens.Count + 1} repeats a token");
+            tokens.Add(token);
         }
         int bytes = tokens.Count(token => token.Length == 1);
         if (bytes != 256) throw new ModelFormatException(path, $"has {bytes} tokens of one byte, expected 256");
@@ -59,9 +60,10 @@ internal static class TiktokenReader
         pipeline.AddBytes(prefix: false, regex: null);
         var pieces = tokens.ConvertAll(ByteAlphabet.Spell);
         var vocabulary = pieces.Select((piece, rank) => (piece, rank)).ToDictionary(entry => entry.piece, entry => entry.rank, StringComparer.Ordinal);
-        var model = new BpeModel(vocabulary)
+        // Only the fingerprint asks for the merges.
+        var model = new BpeModel(vocabulary, new(() => PieceMerges.Of(vocabulary, pieces.Select((piece, rank) => (piece, rank, rank)), path)))
         {
-            Merges = PieceMerges.Of(vocabulary, pieces.Select((piece, rank) => (piece, rank, rank)), path),
+            IdsAreRanks = true,
             TakesWholePieces = true,
             Special = [],
         };

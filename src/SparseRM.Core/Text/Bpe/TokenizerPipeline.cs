@@ -18,6 +18,12 @@ internal sealed class TokenizerPipeline
     /// <summary>Whether pieces are spelled as bytes in the end.</summary>
     public bool IsByteLevel { get; private set; }
 
+    /// <summary>Whether that spelling is the last of <see cref="PreTokenizers"/>, so that all cuts are cuts of the text itself.</summary>
+    public bool SpellsLast { get; private set; }
+
+    /// <summary>Whether a text gets a blank before it that is none of its own.</summary>
+    public bool PutsBlankFirst { get; private set; }
+
     /// <summary>The text after all normalizers.</summary>
     public AlignedText Normalize(AlignedText text) => Normalizers.Aggregate(text, (current, normalizer) => normalizer(current));
 
@@ -25,8 +31,11 @@ internal sealed class TokenizerPipeline
     public void AddComposition() => AddNormalizer("nfc", static text => text.Composed());
 
     /// <summary>Puts <paramref name="prefix"/> before every text that is not empty.</summary>
-    public void AddPrefix(string prefix) =>
+    public void AddPrefix(string prefix)
+    {
+        PutsBlankFirst |= prefix == $"{Blank}";
         AddNormalizer($"prepend {prefix}", text => text.Text.Length == 0 ? text : text.With([(0, 0)], prefix));
+    }
 
     /// <summary>Writes matches of a fixed text as <paramref name="content"/>.</summary>
     public void AddReplacement(string pattern, string content)
@@ -55,19 +64,24 @@ internal sealed class TokenizerPipeline
         {
             if (prefix) pieces.Prepend(" ", range => pieces.Aligned.Text[range.Start] != ' ');
             if (regex is not null) Splitter.Split(pieces, regex.Find, SplitBehavior.Isolated);
-            pieces.SpellAsBytes();
         });
+        PreTokenizers.Add(static pieces => pieces.SpellAsBytes());
+        SpellsLast = true;
     }
 
     /// <summary>Writes spaces as <paramref name="blank"/>, puts one before pieces by <paramref name="scheme"/>, and splits before each.</summary>
-    public void AddMetaspace(char blank, PrependScheme scheme, bool splits) => AddPreTokenizer($"metaspace {blank} {scheme} {splits}", pieces =>
+    public void AddMetaspace(char blank, PrependScheme scheme, bool splits)
     {
-        pieces.Replace(' ', blank);
-        if (scheme != PrependScheme.Never)
-            pieces.Prepend($"{blank}", range => pieces.Aligned.Text[range.Start] != blank
-                && (scheme == PrependScheme.Always || pieces.Aligned.Origin(range.Start, range.Start + 1).Start == 0));
-        if (splits) Splitter.Split(pieces, Splitter.Literal($"{blank}"), SplitBehavior.MergedWithNext);
-    });
+        PutsBlankFirst |= scheme != PrependScheme.Never;
+        AddPreTokenizer($"metaspace {blank} {scheme} {splits}", pieces =>
+        {
+            pieces.Replace(' ', blank);
+            if (scheme != PrependScheme.Never)
+                pieces.Prepend($"{blank}", range => pieces.Aligned.Text[range.Start] != blank
+                    && (scheme == PrependScheme.Always || pieces.Aligned.Origin(range.Start, range.Start + 1).Start == 0));
+            if (splits) Splitter.Split(pieces, Splitter.Literal($"{blank}"), SplitBehavior.MergedWithNext);
+        });
+    }
 
     private void AddNormalizer(string step, Func<AlignedText, AlignedText> normalizer)
     {
@@ -79,6 +93,7 @@ internal sealed class TokenizerPipeline
     {
         Steps.Add(step);
         PreTokenizers.Add(preTokenizer);
+        SpellsLast = false;
     }
 }
 
