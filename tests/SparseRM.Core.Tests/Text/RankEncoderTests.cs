@@ -48,6 +48,9 @@ public class RankEncoderTests
     // A merge before those of its parts: 'abc' waits for 'bc', which comes later.
     [InlineData("""["a bc", "b c"]""", false)]
     [InlineData("""["b c", "a bc"]""", true)]
+    // The same token from other parts before: nothing is left to wait.
+    [InlineData("""["a b", "ab c", "a bc", "b c"]""", true)]
+    [InlineData("""["a bc", "b c", "a b", "ab c"]""", false)]
     // 'ab' + 'c' never stands side by side, as 'bc' merges first: what is unreachable is no token to ranks either.
     [InlineData("""["b c", "a b", "ab c"]""", true)]
     public void Merges_before_their_parts_go_by_pairs(string merges, bool goesByRanks)
