@@ -135,6 +135,25 @@ public sealed class Backbone : IDisposable
     /// <summary>As <see cref="Attach(string, SparseAutoencoder?)"/>, with a reward model in memory.</summary>
     public RewardScorer Attach(RewardModel reward, SparseAutoencoder? sae = null) => RewardScorer.Attach(this, "the reward model", reward, sae);
 
+    /// <summary>Scores inputs with several attached reward models: those at one layer share every pass, and those at other layers one up to the deepest.</summary>
+    /// <param name="scorers">Attached to this backbone.</param>
+    /// <param name="inputs">From <see cref="Encoder"/>.</param>
+    /// <param name="options">What is wanted of each; null for scores alone.</param>
+    /// <param name="cancel">Heard while the call waits and between batches.</param>
+    /// <returns>For each scorer, a result for each input.</returns>
+    /// <exception cref="ArgumentException">A scorer is attached to another backbone.</exception>
+    /// <exception cref="SparseRMException">What is asked for is not known: doubt of one head, novelty without statistics.</exception>
+    public async Task<IReadOnlyList<IReadOnlyList<ScoreResult>>> ScoreAllAsync(
+        IReadOnlyList<RewardScorer> scorers, IReadOnlyList<EncodedInput> inputs, ScoreOptions? options = null, CancellationToken cancel = default)
+    {
+        if (scorers.Any(scorer => scorer.Backbone.Engine != Engine)) throw new ArgumentException("a reward model is attached to another backbone", nameof(scorers));
+        if (scorers.Count == 0 || inputs.Count == 0) return [.. scorers.Select(_ => (IReadOnlyList<ScoreResult>)[])];
+        var calls = scorers.Select(scorer => new ScoreCall(inputs, options ?? new ScoreOptions(), scorer.Reward, scorer.Position, Tokenizer)).ToArray();
+        var requests = calls.Select((call, i) => call.Request(scorers[i].Attached, Backend)).ToArray();
+        await Engine.RunTogetherAsync([.. requests.Where(request => request.Sequences.Length > 0)], cancel).ConfigureAwait(false);
+        return [.. calls.Select((call, i) => call.Results(requests[i]))];
+    }
+
     /// <summary>Loads blocks up to a layer, where they are not loaded yet.</summary>
     /// <exception cref="SparseRMException">The model has no such layer.</exception>
     public void Load(int layer, IProgress<int>? progress = null, CancellationToken cancel = default)

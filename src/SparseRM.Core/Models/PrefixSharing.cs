@@ -5,7 +5,7 @@ namespace SparseRM.Models;
 internal sealed class PrefixSharing
 {
     private TokenSequence[] _sorted = [];
-    private int[] _numbers = [], _common = [], _leaders = [], _prefixes = [], _groupStart = [], _groupLeader = [];
+    private int[] _numbers = [], _common = [], _leaders = [], _prefixes = [], _twins = [], _groupStart = [], _groupLeader = [];
     private long[] _best = [];
 
     /// <summary>The leader of each sequence, itself for leaders; in the order that was given.</summary>
@@ -14,11 +14,17 @@ internal sealed class PrefixSharing
     /// <summary>Tokens of each sequence that are not computed for it: shared with its leader, or known (see <see cref="Prefer"/>).</summary>
     public ReadOnlySpan<int> Prefixes => _prefixes;
 
+    /// <summary>
+    /// The sequence whose rows each one uses as they are, since it has the same tokens: itself where there is none before it. Of a twin, leader and prefix
+    /// are those of that sequence.
+    /// </summary>
+    public ReadOnlySpan<int> Twins => _twins;
+
     /// <summary>No sharing.</summary>
     public void PlanNone(int count)
     {
         Grow(count);
-        for (int i = 0; i < count; i++) (_leaders[i], _prefixes[i]) = (i, 0);
+        for (int i = 0; i < count; i++) (_leaders[i], _prefixes[i], _twins[i]) = (i, 0, i);
     }
 
     /// <summary>Plans what to share.</summary>
@@ -29,17 +35,36 @@ internal sealed class PrefixSharing
     /// </remarks>
     public void Plan(ReadOnlySpan<TokenSequence> sequences)
     {
-        int n = sequences.Length;
-        Grow(n);
+        Grow(sequences.Length);
         sequences.CopyTo(_sorted);
-        for (int i = 0; i < n; i++) _numbers[i] = i;
-        TokenSequence.SortByIds(_sorted.AsSpan(0, n), _numbers.AsSpan(0, n));
-        for (int i = 1; i < n; i++) _common[i] = _sorted[i - 1].Ids.Span.CommonPrefixLength(_sorted[i].Ids.Span);
-        Array.Clear(_sorted, 0, n); // the ids are the caller's
+        for (int i = 0; i < sequences.Length; i++) _numbers[i] = i;
+        TokenSequence.SortByIds(_sorted.AsSpan(0, sequences.Length), _numbers.AsSpan(0, sequences.Length));
+        int n = KeepOneOfEach(sequences.Length);
+        Array.Clear(_sorted, 0, sequences.Length); // the ids are the caller's
         Array.Fill(_best, -1, 0, n + 1);
         _best[0] = 0;
         for (int leader = 0; leader < n; leader++) LeanOn(leader, n);
         for (int end = n; end > 0; end = _groupStart[_groupLeader[end]]) Assign(_groupStart[_groupLeader[end]], _groupLeader[end], end);
+        for (int i = 0; i < sequences.Length; i++) (_leaders[i], _prefixes[i]) = (_leaders[_twins[i]], _prefixes[_twins[i]]);
+    }
+
+    /// <summary>Closes the sorted ranks over sequences with the tokens of the one before; what is left is planned.</summary>
+    private int KeepOneOfEach(int count)
+    {
+        int kept = 0;
+        for (int i = 0; i < count; i++)
+        {
+            int number = _numbers[i], common = i == 0 ? 0 : _sorted[i - 1].Ids.Span.CommonPrefixLength(_sorted[i].Ids.Span);
+            _twins[number] = number;
+            if (i > 0 && common == _sorted[i].Ids.Length && common == _sorted[i - 1].Ids.Length)
+            {
+                _twins[number] = _numbers[kept - 1];
+                continue;
+            }
+            (_numbers[kept], _common[kept]) = (number, common);
+            kept++;
+        }
+        return kept;
     }
 
     /// <summary>
@@ -52,9 +77,19 @@ internal sealed class PrefixSharing
             if (_leaders[i] == i) _prefixes[i] = known[i]?.Length ?? 0;
         for (int i = 0; i < sequences.Length; i++)
         {
+            if (_twins[i] != i) continue;
             int own = known[i]?.Length ?? 0, leader = _leaders[i];
             if (leader != i && (own > _prefixes[i] || own < Math.Min(_prefixes[i], _prefixes[leader]) || sequences[i].ReadOut.Start < _prefixes[leader]))
                 (_leaders[i], _prefixes[i]) = (i, own);
+        }
+        for (int i = 0; i < sequences.Length; i++)
+        {
+            int twin = _twins[i], own = known[i]?.Length ?? 0;
+            if (twin == i) continue;
+            // What its twin's leader skips is computed nowhere.
+            int skipped = _prefixes[_leaders[twin]];
+            if (own < skipped || sequences[i].ReadOut.Start < skipped) (_leaders[i], _prefixes[i], _twins[i]) = (i, own, i);
+            else (_leaders[i], _prefixes[i]) = (_leaders[twin], _prefixes[twin]);
         }
     }
 
@@ -101,7 +136,7 @@ internal sealed class PrefixSharing
         if (_sorted.Length >= count) return;
         int length = Math.Max(count, 2 * _sorted.Length);
         _sorted = new TokenSequence[length];
-        (_numbers, _common, _leaders, _prefixes) = (new int[length], new int[length], new int[length], new int[length]);
+        (_numbers, _common, _leaders, _prefixes, _twins) = (new int[length], new int[length], new int[length], new int[length], new int[length]);
         (_groupStart, _groupLeader, _best) = (new int[length], new int[length + 1], new long[length + 1]);
     }
 }

@@ -93,9 +93,10 @@ public sealed class TokenBatch
         for (int i = 0; i < sequences.Length; i++)
         {
             int length = sequences[i].Ids.Length;
+            ReadCount += sequences[i].ReadOut.Positions;
+            if (_sharing.Twins[i] != i) continue;
             TokenCount += length - _sharing.Prefixes[i];
             KeyCount += length - (Leads(i) ? 0 : _sharing.Prefixes[i]);
-            ReadCount += sequences[i].ReadOut.Positions;
             MaxLength = Math.Max(MaxLength, length);
         }
         Grow(ref _ids, TokenCount);
@@ -118,6 +119,7 @@ public sealed class TokenBatch
     /// <exception cref="ArgumentException">Some of them are not computed in this batch.</exception>
     public void Keep(int sequence, int from, KeyValueSegment segment, int row)
     {
+        sequence = _sharing.Twins[sequence];
         var (prefix, length) = (_sharing.Prefixes[sequence], _segments[sequence].PrefixCount + _segments[sequence].KeyCount);
         if (from < prefix)
         {
@@ -136,6 +138,7 @@ public sealed class TokenBatch
         int row = 0, key = 0;
         for (int i = 0; i < sequences.Length; i++)
         {
+            if (_sharing.Twins[i] != i) continue;
             int prefix = _sharing.Prefixes[i], length = sequences[i].Ids.Length, own = length - prefix;
             int known = Leads(i) ? prefix : 0, start = key;
             if (known > 0)
@@ -154,7 +157,12 @@ public sealed class TokenBatch
             key += own;
         }
         for (int i = 0; i < sequences.Length; i++)
-            if (!Leads(i)) _segments[i] = _segments[i] with { PrefixStart = _segments[_sharing.Leaders[i]].PrefixStart };
+            if (_sharing.Twins[i] == i && !Leads(i)) _segments[i] = _segments[i] with { PrefixStart = _segments[_sharing.Leaders[i]].PrefixStart };
+        for (int i = 0; i < sequences.Length; i++)
+        {
+            int twin = _sharing.Twins[i];
+            if (twin != i) (_segments[i], _firstRows[i]) = (_segments[twin] with { QueryCount = 0 }, _firstRows[twin]);
+        }
     }
 
     private void PlaceKeys(int row, int start, int known, int prefix, int length)

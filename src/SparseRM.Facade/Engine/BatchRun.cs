@@ -108,7 +108,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         }
     }
 
-    /// <summary>All layers that a part of the batch reads: they end at the same one.</summary>
+    /// <summary>All layers that a part of the batch reads, rising.</summary>
     private void PlaceLayers(List<BatchPart> parts)
     {
         bool same = true;

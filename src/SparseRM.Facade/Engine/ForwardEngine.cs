@@ -121,6 +121,29 @@ internal sealed class ForwardEngine : IDisposable
         request.ThrowIfFailed();
     }
 
+    /// <summary>Queues requests at once, so that those for the same texts share their passes, and runs them to their ends.</summary>
+    /// <param name="requests">Not yet queued.</param>
+    /// <param name="cancel">Heard while they wait and between batches.</param>
+    public async Task RunTogetherAsync(IReadOnlyList<ForwardRequest> requests, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closed, typeof(Backbone));
+            _queue.Add(requests);
+            if (_owner == 0) WakeThread();
+        }
+        var registrations = requests.Select(request => Register(request, cancel)).ToArray();
+        try
+        {
+            foreach (var request in requests) await request.Completion.ConfigureAwait(false);
+        }
+        finally
+        {
+            foreach (var registration in registrations) registration.Dispose();
+        }
+    }
+
     /// <summary>Queues a request.</summary>
     /// <param name="request">Not yet queued.</param>
     /// <param name="deadline">How long it may take; null for as long as it takes.</param>

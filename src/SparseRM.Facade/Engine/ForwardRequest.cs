@@ -47,6 +47,9 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     /// <param name="error">Why.</param>
     public virtual void Fail(int index, Exception error) => _error ??= error;
 
+    /// <summary>Whether it may stand in a batch that runs beyond its layers: not where it holds keys and values of its own, which end there.</summary>
+    public virtual bool MayRunDeeper => true;
+
     /// <summary>What is known of a sequence beforehand, where the cache is not asked; on the thread that owns the backend, just before the pass.</summary>
     public virtual KeyValuePrefix? Known(int index) => null;
 

@@ -8,8 +8,12 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
 {
     // So many interactive batches go before a bulk one that waits.
     private const int InteractiveInARow = 8;
+
+    // Requests among which one is looked for that runs deeper over the same text.
+    private const int LookedAt = 64;
     private readonly LinkedList<ForwardRequest> _interactive = [], _bulk = [];
     private readonly List<TokenSequence> _chosen = [];
+    private readonly HashSet<ReadOnlyMemory<int>> _texts = new(TokenComparer.Instance);
     private int _inARow;
 
     /// <summary>Requests that wait, in whole or in part.</summary>
@@ -27,6 +31,22 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
             throw new QueueFullException(Requests, Tokens, options);
         Tokens += tokens;
         ListOf(request).AddLast(request);
+    }
+
+    /// <summary>Adds several requests, or none.</summary>
+    /// <exception cref="QueueFullException">There are too many, or too many tokens with them.</exception>
+    public void Add(IReadOnlyList<ForwardRequest> requests)
+    {
+        int added = 0;
+        try
+        {
+            for (; added < requests.Count; added++) Add(requests[added]);
+        }
+        catch
+        {
+            while (added > 0) Remove(requests[--added]);
+            throw;
+        }
     }
 
     /// <summary>Takes out what still waits of a request.</summary>
@@ -47,7 +67,10 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
         return all;
     }
 
-    /// <summary>Takes the next batch: neighbours in time that run equally deep, as many as fit; empty where nothing waits.</summary>
+    /// <summary>
+    /// Takes the next batch: neighbours in time that run equally deep, as many as fit, and whatever asks for the same texts up to another layer; empty where
+    /// nothing waits.
+    /// </summary>
     public void Take(List<BatchPart> parts)
     {
         parts.Clear();
@@ -55,32 +78,58 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
         bool bulk = _interactive.Count == 0 || (_bulk.Count > 0 && _inARow >= InteractiveInARow);
         _inARow = bulk ? 0 : _inARow + 1;
         var list = bulk ? _bulk : _interactive;
-        int depth = list.First!.Value.Layers[^1];
         // The first request alone: cut where its sorted sequences share the least.
-        long tokens = TakeFirst(list, parts);
+        var first = Deepest(list);
+        int depth = first.Layers[^1];
+        long tokens = TakeFirst(list, first, parts);
         _chosen.Clear();
         foreach (var sequence in parts[0].Sequences) _chosen.Add(sequence);
-        if (list.Count > 0 && parts[0].Request == list.First.Value) return; // it goes on in the next batch
-        for (var node = list.First; node is not null && tokens < maxBatchTokens && _chosen.Count < BatchPlan.MaxSequences;)
+        bool goesOn = first.Waiting > 0; // then only what is computed in this batch anyway joins
+        bool fits = true;
+        _texts.Clear();
+        for (LinkedListNode<ForwardRequest>? node = list.First, next; node is not null && _chosen.Count < BatchPlan.MaxSequences; node = next)
         {
-            var (request, next) = (node.Value, node.Next);
-            if (request.Layers[^1] == depth)
-            {
-                int count = Fitting(request, ref tokens);
-                if (count == 0) break;
-                parts.Add(new BatchPart(request, request.Taken, count));
-                Advance(list, request, count);
-                if (request.Waiting > 0) break;
-            }
-            node = next;
+            next = node.Next;
+            var request = node.Value;
+            if (request == first) continue;
+            bool joins = fits && !goesOn && request.Layers[^1] == depth && tokens < maxBatchTokens;
+            int count = joins ? Fitting(request, ref tokens) : request.Layers[^1] <= depth && request.MayRunDeeper ? Computed(request) : 0;
+            if (joins) fits = count == request.Waiting;
+            if (count == 0) continue;
+            parts.Add(new BatchPart(request, request.Taken, count));
+            Advance(list, request, count);
         }
         // Those of one consumer stand together.
         if (parts.Count > 2) Arrange(parts);
     }
 
-    private long TakeFirst(LinkedList<ForwardRequest> list, List<BatchPart> parts)
+    /// <summary>The request that goes first, or one behind it that asks for the same text up to a deeper layer: its pass serves both.</summary>
+    private static ForwardRequest Deepest(LinkedList<ForwardRequest> list)
     {
-        var request = list.First!.Value;
+        var first = list.First!.Value;
+        if (!first.MayRunDeeper || list.Count == 1) return first;
+        var (deepest, text) = (first, first.Sequences[first.Taken].Ids);
+        int looked = 0;
+        foreach (var request in list)
+        {
+            if (++looked > LookedAt) break;
+            if (request.Layers[^1] > deepest.Layers[^1] && request.Sequences[request.Taken].Ids.Span.SequenceEqual(text.Span)) deepest = request;
+        }
+        return deepest;
+    }
+
+    /// <summary>How many of a request's next sequences are texts of this batch: they cost nothing but their read-outs.</summary>
+    private int Computed(ForwardRequest request)
+    {
+        if (_texts.Count == 0)
+            foreach (var sequence in _chosen) _texts.Add(sequence.Ids);
+        int count = 0;
+        while (count < request.Waiting && _texts.Contains(request.Sequences[request.Taken + count].Ids)) count++;
+        return count;
+    }
+
+    private long TakeFirst(LinkedList<ForwardRequest> list, ForwardRequest request, List<BatchPart> parts)
+    {
         var rest = request.Sequences.AsSpan(request.Taken);
         int size = rest.Length == 1 ? 1 : BatchPlan.Size(rest, maxBatchTokens);
         parts.Add(new BatchPart(request, request.Taken, size));

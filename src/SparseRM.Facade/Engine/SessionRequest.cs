@@ -17,6 +17,9 @@ internal sealed class SessionRequest : ScoreRequest
         new(sequence, reward, memory, same, cache) { Priority = priority };
 
     /// <inheritdoc/>
+    public override bool MayRunDeeper => false;
+
+    /// <inheritdoc/>
     public override KeyValuePrefix? Known(int index)
     {
         var (ids, read) = Sequences[0];

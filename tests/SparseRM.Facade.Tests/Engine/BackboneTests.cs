@@ -50,6 +50,29 @@ public sealed class BackboneTests(TinyReward tiny)
     }
 
     [Fact]
+    public async Task Rewards_at_several_layers_share_one_pass_up_to_the_deepest()
+    {
+        using var backbone = tiny.Backbone("gemma2", World.Backbone with { IsShared = false, PrefixCacheBytes = 0, MaxBatchTokens = 64 }, layer: 2);
+        int[] layers = [0, 2, 1, 1];
+        RewardScorer[] scorers = [.. layers.Select((layer, i) => backbone.Attach(TinyReward.Reward(backbone, layer, seed: i + 1)))];
+        EncodedInput[] inputs = [.. s_texts.Select(text => backbone.Encoder.EncodeIds(text))];
+        float[][] alone = [.. scorers.Select(scorer => s_texts.Select(scorer.ScoreIds).ToArray())];
+        long start = backbone.Counts.ComputedTokens;
+        scorers[1].ScoreBatch([.. inputs.Select(input => input.ReadAt(ReadOutPosition.Last))]);
+        long deepest = backbone.Counts.ComputedTokens - start;
+        foreach (var priority in Enum.GetValues<Priority>())
+        {
+            start = backbone.Counts.ComputedTokens;
+            var found = await backbone.ScoreAllAsync(scorers, inputs, new ScoreOptions { Priority = priority });
+            Assert.Equal(deepest, backbone.Counts.ComputedTokens - start);
+            for (int i = 0; i < scorers.Length; i++) Assert.Equal(alone[i], found[i].Select(result => result.Score));
+        }
+        using var other = tiny.Backbone("qwen2");
+        await Assert.ThrowsAsync<ArgumentException>(() => other.ScoreAllAsync(scorers, inputs));
+        foreach (var scorer in scorers) scorer.Dispose();
+    }
+
+    [Fact]
     public async Task Rewards_come_and_go_while_others_score()
     {
         using var world = new Alone(tiny, "qwen2");
