@@ -61,12 +61,11 @@ public sealed class ScoringSession : IDisposable
 
     /// <summary>Makes this text the answer to the prompt that the session was opened with; what it has in common with the last one stays computed.</summary>
     /// <param name="answer">The whole answer so far.</param>
-    /// <exception cref="SparseRMException">The template refuses the dialogue, or it is too long.</exception>
-    /// <exception cref="InvalidOperationException">The session was opened without a prompt.</exception>
+    /// <exception cref="SparseRMException">The template refuses the dialogue, it is too long, or the session was opened without a prompt.</exception>
     public void SetAnswer(string answer)
     {
         using var call = Enter();
-        if (_prompt is null) throw new InvalidOperationException("the session was opened without a prompt of messages; append token ids");
+        if (_prompt is null) throw new SparseRMException(ErrorKind.Usage, "the session was opened without a prompt of messages; append token ids");
         var input = _backbone.Encoder.Encode([.. _prompt, new("assistant", answer)]);
         int common = Ids.CommonPrefixLength(input.Ids.Span);
         if (common == _count && common == input.Ids.Length) return;
@@ -153,7 +152,7 @@ public sealed class ScoringSession : IDisposable
     private Call Enter()
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
-        if (Interlocked.Exchange(ref _busy, 1) != 0) throw new InvalidOperationException("the session is in use by another call; a session takes one call at a time");
+        if (Interlocked.Exchange(ref _busy, 1) != 0) throw new SparseRMException(ErrorKind.Usage, "the session is in use by another call; a session takes one call at a time");
         return new Call(this);
     }
 

@@ -26,7 +26,7 @@ public sealed class ServeTests
         using var served = Served.Start();
         string responses = JsonSerializer.Serialize(Enumerable.Range(0, 400).Select(i => $"{i} the cat and the dog and the cat and the dog"));
         var slow = served.Post($$"""{"inputs": [{"prompt": "Q", "responses": {{responses}}}]}""");
-        await Task.Delay(50);
+        await served.UntilRunning();
         served.Signal("TERM");
         var answer = await slow;
         Assert.Equal(400, answer.GetProperty("results")[0].GetProperty("results").GetArrayLength());
@@ -103,6 +103,18 @@ public sealed class ServeTests
             string text = await response.Content.ReadAsStringAsync();
             Assert.True(response.StatusCode == HttpStatusCode.OK, text);
             return JsonDocument.Parse(text).RootElement;
+        }
+
+        /// <summary>Waits until a request was taken up.</summary>
+        public async Task UntilRunning()
+        {
+            for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(30); await Task.Delay(2))
+            {
+                string metrics = await _client.GetStringAsync("/metrics");
+                // The one that asks is one itself.
+                if (metrics.Split('\n').Any(line => line.StartsWith("sparserm_requests_running ", StringComparison.Ordinal) && !line.EndsWith(" 1", StringComparison.Ordinal))) return;
+            }
+            throw new InvalidOperationException("no request was taken up");
         }
 
         public void Signal(string name)

@@ -123,7 +123,7 @@ public sealed class SessionTests(TinyReward tiny)
         World.Refuses(() => session.Append(1, 5000), "5000", "vocabulary");
         World.Refuses(() => session.Append(new int[world.Backbone.Config.NCtx + 1]), "context");
         Assert.Equal(0, session.Length);
-        Assert.Throws<InvalidOperationException>(() => session.SetAnswer("a"));
+        World.Refuses(() => session.SetAnswer("a"), "without a prompt");
         session.Dispose();
         session.Dispose();
         Assert.Throws<ObjectDisposedException>(() => session.Append(1));
