@@ -171,8 +171,11 @@ public sealed class RewardScorer : IDisposable
     /// <exception cref="SparseRMException">An id is outside the vocabulary, or there are more than the model's context.</exception>
     public ScoringSession OpenSession(ReadOnlySpan<int> promptIds)
     {
+        // Encoded first: a session that nobody gets is one that nobody disposes.
+        var prompt = promptIds.IsEmpty ? null : Backbone.Encoder.EncodeIds(promptIds.ToArray());
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         var session = new ScoringSession(this, null);
-        if (!promptIds.IsEmpty) session.Set(Backbone.Encoder.EncodeIds(promptIds.ToArray()));
+        if (prompt is not null) session.Set(prompt);
         return session;
     }
 

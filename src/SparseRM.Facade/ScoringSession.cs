@@ -114,8 +114,14 @@ public sealed class ScoringSession : IDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        _backbone.Engine.Use(_memory.Release);
-        _backbone.Dispose();
+        try
+        {
+            _backbone.Engine.Use(_memory.Release);
+        }
+        finally
+        {
+            _backbone.Dispose();
+        }
     }
 
     internal void Set(EncodedInput input) => Set(input, 0);

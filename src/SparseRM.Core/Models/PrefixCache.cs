@@ -155,6 +155,7 @@ public sealed class PrefixCache(Backend backend, ModelConfig config, long capaci
 
     private bool MakeRoom(long bytes)
     {
+        if (bytes > capacity) return false; // nothing need go for what never fits
         while (_bytes + bytes > capacity)
         {
             // The last one is a leaf: whoever used it used its parents after it.

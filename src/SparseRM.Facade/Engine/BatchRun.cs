@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Tensors;
 
@@ -31,8 +30,9 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         }
         catch (Exception error)
         {
+            // The pass itself failed: nobody was handed anything yet.
             Cache.Abandon();
-            if (error is BackendException || (parts.Count == 1 && parts[0].Count == 1)) FailAll(parts, error);
+            if (parts.Count == 1 && parts[0].Count == 1) parts[0].Request.Fail(parts[0].First, error);
             else RunOneByOne(parts);
         }
         foreach (var part in parts) part.Request.Advance(part.Count);
@@ -59,7 +59,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         }
     }
 
-    private static void FailAll(List<BatchPart> parts, Exception error)
+    private static void FailAll(ReadOnlySpan<BatchPart> parts, Exception error)
     {
         foreach (var part in parts)
             for (int i = 0; i < part.Count; i++) part.Request.Fail(part.First + i, error);
@@ -88,8 +88,9 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         var batch = _runner.Pack(sequences, anyKnown ? CollectionsMarshal.AsSpan(_known) : []);
         Keep(parts, batch, anyKept);
         _runner.Run(sequences, _layers, _states);
-        Cache.Commit();
-        HandOut(parts);
+        // An error of a device may show only when states are read: then nothing of the pass is kept.
+        if (HandOut(parts)) Cache.Commit();
+        else Cache.Abandon();
         // The ids are the callers'.
         _sequences.Clear();
         _known.Clear();
@@ -126,8 +127,11 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         if (_states.Length != _layers.Length) _states = new Tensor[_layers.Length];
     }
 
-    private void HandOut(List<BatchPart> parts)
+    /// <summary>Hands each consumer its states; what one of them throws fails that one's parts alone.</summary>
+    /// <returns>Whether all took theirs.</returns>
+    private bool HandOut(List<BatchPart> parts)
     {
+        bool all = true;
         int row = 0;
         for (int first = 0, end; first < parts.Count; first = end)
         {
@@ -136,9 +140,19 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
             int[] layers = parts[first].Request.Layers;
             if (_handed.Length < layers.Length) _handed = new Tensor[layers.Length];
             for (int i = 0; i < layers.Length; i++) _handed[i] = _states[Array.IndexOf(_layers, layers[i])].RowRange(row, rows);
-            parts[first].Request.Consume(_handed.AsSpan(0, layers.Length), CollectionsMarshal.AsSpan(parts)[first..end]);
+            var own = CollectionsMarshal.AsSpan(parts)[first..end];
+            try
+            {
+                parts[first].Request.Consume(_handed.AsSpan(0, layers.Length), own);
+            }
+            catch (Exception error)
+            {
+                all = false;
+                FailAll(own, error);
+            }
             row += rows;
         }
+        return all;
     }
 
     public void Dispose()

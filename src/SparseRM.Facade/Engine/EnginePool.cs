@@ -97,7 +97,11 @@ internal static class EnginePool
     /// <summary>One more holder.</summary>
     public static Entry Share(Entry entry)
     {
-        lock (s_gate) entry.Holders++;
+        lock (s_gate)
+        {
+            ObjectDisposedException.ThrowIf(entry.Holders == 0, typeof(Backbone));
+            entry.Holders++;
+        }
         return entry;
     }
 

@@ -11,6 +11,8 @@ namespace SparseRM.Engine;
 /// </remarks>
 internal sealed class ForwardEngine : IDisposable
 {
+    // What a timer takes.
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(40);
     private readonly Lock _gate = new();
     private readonly RequestQueue _queue;
     private readonly Queue<Job> _jobs = [];
@@ -106,10 +108,11 @@ internal sealed class ForwardEngine : IDisposable
                 }
                 else
                 {
-                    request.WaitBeyond(reported);
+                    request.WaitBeyond(progress is null ? int.MaxValue : reported);
                 }
-                if (progress is null || mine || request.Done == reported) continue;
-                progress.Report(reported = request.Done);
+                if (progress is null || mine) continue;
+                if (request.Done != reported) progress.Report(reported = request.Done);
+                // Also where the batch was of others alone: nobody was woken for what is left of this one.
                 mine = TakeIfNext(request);
             }
         }
@@ -154,6 +157,7 @@ internal sealed class ForwardEngine : IDisposable
         if (request.Sequences.Length == 0) return;
         cancel.ThrowIfCancellationRequested();
         if (deadline <= TimeSpan.Zero) throw new DeadlineException(deadline.Value);
+        if (deadline > s_longest) deadline = null;
         Enqueue(request, takeIfFree: false);
         using var registration = Register(request, cancel);
         using var timer = deadline is { } time ? new Timer(_ => Withdraw(request, new DeadlineException(time)), null, time, Timeout.InfiniteTimeSpan) : null;
@@ -306,8 +310,9 @@ internal sealed class ForwardEngine : IDisposable
     {
         if (_thread is null)
         {
-            _thread = new Thread(RunThread) { IsBackground = true, Name = "sparserm engine" };
-            _thread.Start();
+            var thread = new Thread(RunThread) { IsBackground = true, Name = "sparserm engine" };
+            thread.Start();
+            _thread = thread;
         }
         _wake.Set();
     }

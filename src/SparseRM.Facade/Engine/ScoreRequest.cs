@@ -99,7 +99,7 @@ internal class ScoreRequest : ForwardRequest
         {
             int count = Sequences[i].ReadOut.States * Width;
             scores[..count].CopyTo(Of(Numbers[i]));
-            if (HasNaN(scores[..count])) Fail(i, ResidualRunner.NotFinite(Layers[0]));
+            if (!AreFinite(scores[..count])) Fail(i, ResidualRunner.NotFinite(Layers[0]));
             scores = scores[count..];
         }
     }
@@ -113,10 +113,10 @@ internal class ScoreRequest : ForwardRequest
         return (sorted, numbers);
     }
 
-    private static bool HasNaN(ReadOnlySpan<float> values)
+    private static bool AreFinite(ReadOnlySpan<float> values)
     {
         foreach (float value in values)
-            if (float.IsNaN(value)) return true;
-        return false;
+            if (!float.IsFinite(value)) return false;
+        return true;
     }
 }

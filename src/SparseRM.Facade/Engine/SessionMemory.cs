@@ -10,6 +10,7 @@ internal sealed class SessionMemory
     private readonly List<KeyValueRows> _pieces = [];
     private KeyValueSegment? _tail;
     private int _tailRows, _tailCapacity, _length;
+    private bool _released;
 
     /// <summary>What is known, ending where the next pass begins; null for nothing.</summary>
     public KeyValuePrefix? Known { get; private set; }
@@ -26,6 +27,7 @@ internal sealed class SessionMemory
     /// <exception cref="Errors.SparseRMException">There is no room.</exception>
     public void Prepare(PrefixCache cache, ReadOnlyMemory<int> ids, int same, int most, int layers)
     {
+        ObjectDisposedException.ThrowIf(_released, typeof(ScoringSession)); // disposed while the call waited
         Truncate(same);
         if (_length == 0 && cache.Find(ids.Span, most, layers) is { } found) Adopt(found);
         Truncate(most);
@@ -52,6 +54,7 @@ internal sealed class SessionMemory
     /// <summary>What <see cref="Room"/> asked for is there.</summary>
     public void Commit()
     {
+        if (_released) return;
         if (_pieces is [.., var last] && last.Segment == Room.Segment && last.First + last.Count == Room.First) _pieces[^1] = last with { Count = last.Count + Room.Count };
         else _pieces.Add(Room with { Segment = Room.Segment.AddReference() });
         _tailRows += Room.Count;
@@ -69,6 +72,7 @@ internal sealed class SessionMemory
     /// <summary>Gives everything back.</summary>
     public void Release()
     {
+        _released = true;
         Truncate(0);
         _tail?.Release();
         (_tail, _tailCapacity) = (null, 0);

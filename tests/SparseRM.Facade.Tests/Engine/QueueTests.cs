@@ -212,4 +212,62 @@ public sealed class QueueTests(TinyReward tiny)
         await Task.WhenAll(callers).WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal(0, world.Backbone.Counts.WaitingRequests);
     }
+
+    [Fact]
+    public async Task A_bulk_call_with_progress_goes_on_though_others_were_served_before_it()
+    {
+        using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 8, PrefixCacheBytes = 0 });
+        TokenSequence[] texts = [.. Enumerable.Range(0, 6).Select(i => world.Input(Text(i)).ReadAt(ReadOutPosition.Last))];
+        for (int round = 0; round < 200; round++)
+        {
+            var bulk = Task.Run(() => world.Scorer.ScoreBatch(texts, new Reports(_ => { })));
+            var one = Task.Run(() => world.Scorer.ScoreAllAsync([world.Input(Text(9))]));
+            await Task.WhenAll(bulk, one).WaitAsync(TimeSpan.FromSeconds(30));
+        }
+    }
+
+    [Fact]
+    public async Task States_are_handed_out_once_though_a_stranger_in_the_batch_fails()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        TokenSequence[] texts = [.. Enumerable.Range(0, 5).Select(i => world.Input(Text(i)).ReadAt(ReadOutPosition.Last))];
+        var seen = new List<int>();
+        Task good, bad;
+        using (world.Backbone.Engine.Hold())
+        {
+            good = world.Backbone.Engine.RunAsync(StatesRequest.Of(texts, 1, (_, numbers) => seen.AddRange(numbers.ToArray())), null, default);
+            bad = world.Backbone.Engine.RunAsync(StatesRequest.Of(texts, 1, (_, _) => throw new InvalidDataException()), null, default);
+        }
+        await good;
+        await Assert.ThrowsAsync<InvalidDataException>(() => bad);
+        Assert.Equal([0, 1, 2, 3, 4], seen.Order());
+    }
+
+    [Fact]
+    public async Task A_session_that_is_disposed_while_its_score_waits_gives_its_memory_back()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        long before = world.Backbone.Counts.CachedBytes;
+        var session = world.Scorer.OpenSession(Text(3).AsSpan());
+        Task<float> waiting;
+        Task disposed;
+        using (world.Backbone.Engine.Hold())
+        {
+            waiting = session.ScoreAsync();
+            disposed = Task.Run(session.Dispose);
+            await Task.Delay(50);
+        }
+        await disposed;
+        try
+        {
+            await waiting;
+        }
+        catch (ObjectDisposedException)
+        {
+            // Or the score came first.
+        }
+        world.Scorer.ScoreBatch([world.Input(Text(1)).ReadAt(ReadOutPosition.Last)]);
+        Assert.Equal(before, world.Backbone.Counts.CachedBytes);
+        Assert.ThrowsAny<SparseRMException>(() => world.Scorer.OpenSession([9999]));
+    }
 }
