@@ -93,7 +93,7 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
             var request = node.Value;
             if (request == first) continue;
             bool joins = fits && !goesOn && request.Layers[^1] == depth && tokens < maxBatchTokens;
-            int count = joins ? Fitting(request, ref tokens) : request.Layers[^1] <= depth && request.MayRunDeeper ? Computed(request) : 0;
+            int count = joins ? Fitting(request, ref tokens) : request.Layers[^1] <= depth && request.MayRunDeeper ? Computed(request, ref tokens) : 0;
             if (joins) fits = count == request.Waiting;
             if (count == 0) continue;
             parts.Add(new BatchPart(request, request.Taken, count));
@@ -118,13 +118,20 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
         return deepest;
     }
 
-    /// <summary>How many of a request's next sequences are texts of this batch: they cost nothing but their read-outs.</summary>
-    private int Computed(ForwardRequest request)
+    /// <summary>How many of a request's next sequences are texts of this batch: they cost nothing but their read-outs, each a row of the last block.</summary>
+    private int Computed(ForwardRequest request, ref long tokens)
     {
         if (_texts.Count == 0)
             foreach (var sequence in _chosen) _texts.Add(sequence.Ids);
         int count = 0;
-        while (count < request.Waiting && _texts.Contains(request.Sequences[request.Taken + count].Ids)) count++;
+        while (count < request.Waiting && _texts.Contains(request.Sequences[request.Taken + count].Ids))
+        {
+            // One state each is what a batch of scores reads anyway.
+            int reads = request.Sequences[request.Taken + count].ReadOut.Positions - 1;
+            if (tokens + reads > 2L * maxBatchTokens) break;
+            tokens += reads;
+            count++;
+        }
         return count;
     }
 
