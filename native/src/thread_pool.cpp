@@ -40,7 +40,7 @@ ThreadPool::ThreadPool(int threads) {
     // No destructor follows a constructor that throws, and a std::thread that is not joined ends the process.
     join();
     throw Error(SRMK_OUT_OF_MEMORY, "only " + std::to_string(started) + " of " + std::to_string(count) +
-                                        " threads could be started; ask for fewer with --threads");
+                                        " threads could be started; ask for fewer");
   }
 }
 

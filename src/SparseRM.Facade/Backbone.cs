@@ -150,7 +150,7 @@ public sealed class Backbone : IDisposable
         if (scorers.Count == 0 || inputs.Count == 0) return [.. scorers.Select(_ => (IReadOnlyList<ScoreResult>)[])];
         var calls = scorers.Select(scorer => new ScoreCall(inputs, options ?? new ScoreOptions(), scorer.Reward, scorer.Position, Tokenizer)).ToArray();
         var requests = calls.Select((call, i) => call.Request(scorers[i].Attached, Backend)).ToArray();
-        await Engine.RunTogetherAsync([.. requests.Where(request => request.Sequences.Length > 0)], cancel).ConfigureAwait(false);
+        await Engine.RunTogetherAsync([.. requests.Where(request => request.Sequences.Length > 0)], options?.Deadline, cancel).ConfigureAwait(false);
         return [.. calls.Select((call, i) => call.Results(requests[i]))];
     }
 

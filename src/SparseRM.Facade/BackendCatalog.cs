@@ -8,7 +8,7 @@ using SparseRM.Interop.Cuda;
 namespace SparseRM;
 
 /// <summary>A backend by name, and whether this machine has it.</summary>
-/// <param name="Name">What <c>--backend</c> takes.</param>
+/// <param name="Name">What <see cref="BackboneOptions.Backend"/> takes.</param>
 /// <param name="Available">Whether it opens here.</param>
 /// <param name="Note">What it is, or why it does not open.</param>
 public sealed record BackendEntry(string Name, bool Available, string Note);
@@ -19,7 +19,7 @@ public sealed record BackendEntry(string Name, bool Available, string Note);
 public sealed record BackendKernels(BackendEntry Backend, IReadOnlyDictionary<OpKind, IReadOnlyList<KernelVariant>> Ops);
 
 /// <summary>A backend, or one that has several devices.</summary>
-/// <param name="Names">What <c>--backend</c> takes and help shows: its name, or <c>family:device</c> for a device or two of it.</param>
+/// <param name="Names">What <see cref="BackboneOptions.Backend"/> takes and help shows: its name, or <c>family:device</c> for a device or two of it.</param>
 /// <param name="Open">Opens the name, which may be another device of the family, with a number of threads (0 for all cores).</param>
 /// <param name="Table">An op's variants where no device opens: none of them supported or selected.</param>
 public sealed record BackendFamily(

@@ -126,6 +126,7 @@ public sealed class RewardScorer : IDisposable
     public IReadOnlyList<ScoreResult> ScoreAll(
         IReadOnlyList<EncodedInput> inputs, ScoreOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
+        if (options?.Deadline is not null) throw new SparseRMException(ErrorKind.Usage, "a deadline is kept by asynchronous calls only; call ScoreAllAsync");
         var call = new ScoreCall(inputs, options ?? new ScoreOptions { Priority = Priority.Bulk }, Reward, Position, Backbone.Tokenizer);
         var request = call.Request(Attached, Backbone.Backend);
         Backbone.Engine.Run(request, progress is null ? null : new StageProgress(progress, "scoring", call.Sequences.Count), cancel);

@@ -85,10 +85,13 @@ public sealed class ScoringSession : IDisposable
     }
 
     /// <summary>As <see cref="Score"/>.</summary>
-    /// <param name="options">Priority and deadline.</param>
+    /// <param name="options">Priority and deadline; a session gives nothing beside the score.</param>
     /// <param name="cancel">Heard while the call waits.</param>
+    /// <exception cref="SparseRMException">Something else is asked for.</exception>
     public async Task<float> ScoreAsync(ScoreOptions? options = null, CancellationToken cancel = default)
     {
+        if (options is not null && options with { Priority = Priority.Interactive, Deadline = null } != new ScoreOptions())
+            throw new SparseRMException(ErrorKind.Usage, "a session gives the score alone; ask ScoreAllAsync for doubt, novelty, tokens, explanations or another aggregate");
         using var call = Enter();
         if (_score is { } known) return known;
         var request = Request(options?.Priority ?? Priority.Interactive);

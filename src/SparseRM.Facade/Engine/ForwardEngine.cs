@@ -126,10 +126,12 @@ internal sealed class ForwardEngine : IDisposable
 
     /// <summary>Queues requests at once, so that those for the same texts share their passes, and runs them to their ends.</summary>
     /// <param name="requests">Not yet queued.</param>
+    /// <param name="deadline">How long they may take together; null for as long as it takes.</param>
     /// <param name="cancel">Heard while they wait and between batches.</param>
-    public async Task RunTogetherAsync(IReadOnlyList<ForwardRequest> requests, CancellationToken cancel)
+    public async Task RunTogetherAsync(IReadOnlyList<ForwardRequest> requests, TimeSpan? deadline, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
+        deadline = Checked(deadline);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_closed, typeof(Backbone));
@@ -137,6 +139,7 @@ internal sealed class ForwardEngine : IDisposable
             if (_owner == 0) WakeThread();
         }
         var registrations = requests.Select(request => Register(request, cancel)).ToArray();
+        using var timer = Until(deadline, requests);
         try
         {
             foreach (var request in requests) await request.Completion.ConfigureAwait(false);
@@ -156,13 +159,20 @@ internal sealed class ForwardEngine : IDisposable
     {
         if (request.Sequences.Length == 0) return;
         cancel.ThrowIfCancellationRequested();
-        if (deadline <= TimeSpan.Zero) throw new DeadlineException(deadline.Value);
-        if (deadline > s_longest) deadline = null;
+        deadline = Checked(deadline);
         Enqueue(request, takeIfFree: false);
         using var registration = Register(request, cancel);
-        using var timer = deadline is { } time ? new Timer(_ => Withdraw(request, new DeadlineException(time)), null, time, Timeout.InfiniteTimeSpan) : null;
+        using var timer = Until(deadline, [request]);
         await request.Completion.ConfigureAwait(false);
     }
+
+    private static TimeSpan? Checked(TimeSpan? deadline) =>
+        deadline <= TimeSpan.Zero ? throw new DeadlineException(deadline.Value) : deadline > s_longest ? null : deadline;
+
+    private Timer? Until(TimeSpan? deadline, IReadOnlyList<ForwardRequest> requests) => deadline is not { } time ? null : new Timer(_ =>
+    {
+        foreach (var request in requests) Withdraw(request, new DeadlineException(time));
+    }, null, time, Timeout.InfiniteTimeSpan);
 
     /// <summary>Runs what needs the backend while nothing else uses it; at once where this thread owns it already.</summary>
     /// <exception cref="ObjectDisposedException">The engine is closed.</exception>

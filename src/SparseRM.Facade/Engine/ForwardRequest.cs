@@ -77,7 +77,7 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     }
 
     /// <summary>Counts sequences that are done, and completes the request with its last.</summary>
-    public bool Advance(int count)
+    public void Advance(int count)
     {
         lock (this)
         {
@@ -85,11 +85,10 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
             if (_done < sequences.Length)
             {
                 Monitor.PulseAll(this);
-                return false;
+                return;
             }
         }
         Complete(null);
-        return true;
     }
 
     /// <summary>Completes the request, once.</summary>

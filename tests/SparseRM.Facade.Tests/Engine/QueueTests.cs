@@ -270,4 +270,17 @@ public sealed class QueueTests(TinyReward tiny)
         Assert.Equal(before, world.Backbone.Counts.CachedBytes);
         Assert.ThrowsAny<SparseRMException>(() => world.Scorer.OpenSession([9999]));
     }
+
+    [Fact]
+    public async Task What_a_call_cannot_give_is_refused_and_not_ignored()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        World.Refuses(() => world.Scorer.ScoreAll([world.Input(Text(1))], new ScoreOptions { Deadline = TimeSpan.FromSeconds(9) }), "asynchronous");
+        using var session = world.Scorer.OpenSession(Text(1).AsSpan());
+        Assert.Equal(ErrorKind.Usage, (await Assert.ThrowsAsync<SparseRMException>(() => session.ScoreAsync(new ScoreOptions { Novelty = true }))).Kind);
+        Assert.Equal(world.Of(Text(1)), await session.ScoreAsync(new ScoreOptions { Priority = Priority.Bulk, Deadline = TimeSpan.MaxValue }));
+        using (world.Backbone.Engine.Hold())
+            await Assert.ThrowsAsync<DeadlineException>(() => world.Backbone.ScoreAllAsync(
+                [world.Scorer], [world.Input(Text(1))], new ScoreOptions { Deadline = TimeSpan.FromMilliseconds(20) }));
+    }
 }
