@@ -21,6 +21,10 @@ public sealed class ServeTests
     }
 
     [Fact]
+    public void A_reward_file_that_is_not_there_is_named() =>
+        Cli.Run("serve", "--model", SharedData.MiniWorld("model"), "--reward", "none.safetensors").Failed(1, "none.safetensors: there is no such reward file");
+
+    [Fact]
     public async Task TERM_answers_what_was_accepted_and_ends_well()
     {
         using var served = Served.Start();
