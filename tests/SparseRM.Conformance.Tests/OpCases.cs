@@ -12,6 +12,9 @@ public sealed record OpCase(string Backend, OpKind Op, string Variant, bool Stri
     /// <summary>Lengths round every vector width, as many as the backend is fast enough for.</summary>
     public IEnumerable<int> Lengths => TestedBackends.Lengths(Backend);
 
+    /// <summary>All cases where the backend is fast, on an emulated device those named second.</summary>
+    public T[] Sample<T>(T[] all, T[] few) => TestedBackends.IsFast(Backend) ? all : few;
+
     public Rig Open(int threads = 2) => new(Backend, Op, Variant, Strided, threads);
     public override string ToString() => $"{Backend} {Variant}{(Strided ? " strided" : "")}";
 }
@@ -23,6 +26,9 @@ public static class OpCases
     public static IEnumerable<string> Supported(string backend, OpKind op) => Variants(backend, op).Select(v => v.Name);
 
     public static TheoryData<OpCase> For(OpKind op) => Of(TestedBackends.Names, op);
+
+    /// <summary>Once a variant, for what no layout of the operands can change.</summary>
+    public static TheoryData<OpCase> Dense(OpKind op) => [.. For(op).Select(row => row.Data).Where(c => !c.Strided)];
 
     /// <summary>Of the variants in which a row's bits depend on that row alone.</summary>
     public static TheoryData<OpCase> BatchInvariant(OpKind op) => Of(TestedBackends.Names, op, v => v.BatchInvariant);

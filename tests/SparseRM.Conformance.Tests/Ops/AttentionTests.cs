@@ -63,12 +63,12 @@ public class AttentionTests
     public void Agrees_with_the_oracle_with_softcap_window_and_large_scores(OpCase c)
     {
         using var rig = c.Open();
-        foreach (int window in new[] { 0, 1, 5, 64, 70, 300 })
+        foreach (int window in c.Sample([0, 1, 5, 64, 70, 300], [0, 5, 70]))
         {
             Compare(rig, new(2, 1, 16, 1, 5, window), 150, 150, Whole(150));
             Compare(rig, new(2, 2, 16, 30, 0, window), 150, 150, Whole(150));
         }
-        Compare(rig, new(8, 4, 256, 0.0625f, 50, 100), 130, 130, Whole(130));  // Gemma-2-2B
+        Compare(rig, new(2, 1, 256, 0.0625f, 50, 100), 130, 130, Whole(130));  // a group of Gemma-2-2B's heads
     }
 
     [Theory, MemberData(nameof(OpCases.For), OpKind.Attention, MemberType = typeof(OpCases))]
@@ -143,7 +143,7 @@ public class AttentionTests
             var all = one.Read(one.Native, y);
 
             var (q3, k3, v3) = (three.Pair(T, width, q.Values), three.Pair(T, kvWidth, k.Values), three.Pair(T, kvWidth, v.Values));
-            foreach (int split in new[] { 1, 50, 64, 65, 128, 172 })
+            foreach (int split in c.Sample([1, 50, 64, 65, 128, 172], [1, 65, 128]))
             {
                 // The same keys as prefix and own part, in two segments: the prompt's queries, then the rest's.
                 AttentionSegment[] segments = [new(0, split, 0, 0, 0, split), new(split, T - split, 0, split, split, T - split)];
@@ -151,7 +151,7 @@ public class AttentionTests
                 three.Native.Attention(q3.Actual, k3.Actual, v3.Actual, Positions(segments), segments, o, parts);
                 TensorAssert.SameBits(all, three.Read(three.Native, parts));
             }
-            for (int row = 0; row < T; row += 9)
+            for (int row = 0; row < T; row += c.Sample([9], [43])[0])
             {
                 var alone = three.Operand(1, width, compute).Actual;
                 // Keys after the row are there too: they must not matter.

@@ -14,7 +14,7 @@ public class RopeAttentionTests
             foreach (int dHead in new[] { 2, 24, 64, 128, 256 })
             {
                 // Two sequences of 30 and 23 tokens, the second with the first's beginning; all rows ask, then two read-outs.
-                var options = new AttentionOptions(4, 2, dHead, 0.3f, 20, 17);
+                var options = new AttentionOptions(2, 1, dHead, 0.3f, 20, 17);
                 int[] positions = [.. Enumerable.Range(0, 30), .. Enumerable.Range(10, 13)];
                 Compare(rig, options, compute, positions, positions, new(0, 30, 0, 0, 0, 30), new(30, 13, 0, 10, 30, 13));
                 Compare(rig, options, compute, [29, 22], positions, new(0, 1, 0, 0, 0, 30), new(1, 1, 0, 10, 30, 13));
