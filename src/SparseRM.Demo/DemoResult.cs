@@ -1,5 +1,6 @@
 using SparseRM.Backends;
 using SparseRM.Data.Evaluation;
+using SparseRM.Scoring;
 using SparseRM.Tensors;
 
 namespace SparseRM.Demo;
@@ -23,8 +24,6 @@ public sealed record DemoOptions
     public int Threads { get; init; }
     /// <summary>F32 or BF16; null takes F32, in which the reference run was made: the same latents are active equally often.</summary>
     public DType? Compute { get; init; }
-    /// <summary>How many directions the explanation names.</summary>
-    public int ExplainedDirections { get; init; } = 6;
 }
 
 /// <summary>One line of the demo's table: a head input and its accuracies, one a draw.</summary>
@@ -35,14 +34,24 @@ public sealed record DemoOptions
 /// <param name="Shift">Likewise on the pairs with other wordings.</param>
 public sealed record DemoRow(string Input, int K, int Pairs, IReadOnlyList<AccuracyCount> Test, IReadOnlyList<AccuracyCount> Shift);
 
+/// <summary>An answer as it grows.</summary>
+/// <param name="Text">The token that was added.</param>
+/// <param name="Score">The score of the answer up to here.</param>
+/// <param name="Values">The projections there on the <see cref="DemoExample.Latents"/>.</param>
+public sealed record DemoToken(string Text, float Score, IReadOnlyList<double> Values);
+
+/// <summary>An answer with its score and where that comes from.</summary>
+/// <param name="Text">The answer.</param>
+/// <param name="Tokens">Token by token, those that the chat template adds at the end, too.</param>
+/// <param name="Explanation">The score and the shares of all directions in it.</param>
+public sealed record DemoAnswer(string Text, IReadOnlyList<DemoToken> Tokens, RewardExplanation Explanation);
+
 /// <summary>One question with a right and a wrong answer.</summary>
 /// <param name="Question">The prompt.</param>
 /// <param name="Right">The preferred answer.</param>
 /// <param name="Wrong">The rejected answer.</param>
-/// <param name="RightScore">Its score.</param>
-/// <param name="WrongScore">Its score.</param>
-/// <param name="Explanation">Why the wrong answer scores as it does.</param>
-public sealed record DemoExample(string Question, string Right, string Wrong, float RightScore, float WrongScore, RewardExplanation Explanation);
+/// <param name="Latents">The chosen latents with the largest separation, two a side where there are as many: those that the answers are compared by.</param>
+public sealed record DemoExample(string Question, DemoAnswer Right, DemoAnswer Wrong, IReadOnlyList<DirectionLatent> Latents);
 
 /// <summary>What the demo found.</summary>
 /// <param name="Options">How it ran.</param>
@@ -50,6 +59,7 @@ public sealed record DemoExample(string Question, string Right, string Wrong, fl
 /// <param name="Rows">The method beside its ablations.</param>
 /// <param name="FewPairs">One direction a side from 32 pairs, where choosing well counts most; empty where <paramref name="Rows"/> are that already.</param>
 /// <param name="TrainingItems">Training pairs in the file.</param>
+/// <param name="DSae">Latents of the SAE.</param>
 /// <param name="Example">A score and its reasons.</param>
 public sealed record DemoResult(
-    DemoOptions Options, FitResult Fit, IReadOnlyList<DemoRow> Rows, IReadOnlyList<DemoRow> FewPairs, int TrainingItems, DemoExample Example);
+    DemoOptions Options, FitResult Fit, IReadOnlyList<DemoRow> Rows, IReadOnlyList<DemoRow> FewPairs, int TrainingItems, int DSae, DemoExample Example);

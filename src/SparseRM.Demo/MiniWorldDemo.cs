@@ -61,7 +61,7 @@ public static class MiniWorldDemo
         DemoRow[] fewRows = fit.K == few.K && fit.Pairs == few.Pairs ? [] : [Row("top-K directions", few), Random(few)];
 
         return new DemoResult(
-            options, fitted, rows, fewRows, train.Items.Count, Examples(trainer, fitted.Reward, test, options));
+            options, fitted, rows, fewRows, train.Items.Count, trainer.Sae!.DSae, Example(trainer, fitted.Reward, test));
 
         DemoRow Row(string name, FitOptions how, RewardModel? reward = null)
         {
@@ -89,7 +89,7 @@ public static class MiniWorldDemo
     }
 
     /// <summary>The first test question, its right and its wrong answer, through the facade that a user would use.</summary>
-    private static DemoExample Examples(RewardTrainer trainer, RewardModel reward, PreferenceStates test, DemoOptions options)
+    private static DemoExample Example(RewardTrainer trainer, RewardModel reward, PreferenceStates test)
     {
         var item = test.Data.Items[0];
         string folder = Directory.CreateTempSubdirectory("sparserm-demo-").FullName;
@@ -98,14 +98,26 @@ public static class MiniWorldDemo
             string path = Path.Combine(folder, "demo.safetensors");
             RewardModelFile.Save(path, reward);
             using var scorer = RewardScorer.Open(path, trainer.Backbone.Options);
-            IReadOnlyList<Message> right = [.. item.Prompt, .. item.Chosen[0]], wrong = [.. item.Prompt, .. item.Rejected[0]];
-            return new DemoExample(
-                item.Prompt[^1].Content!, item.Chosen[0][^1].Content!, item.Rejected[0][^1].Content!,
-                scorer.Score(right), scorer.Score(wrong), scorer.Explain(wrong, options.ExplainedDirections));
+            DirectionLatent[] latents = [.. new[] { 1, -1 }.SelectMany(sign => reward.Input.Latents.Where(latent => latent.Sign == sign).Take(2))];
+            return new DemoExample(item.Prompt[^1].Content!, Answer(scorer, item.Prompt, item.Chosen[0], latents),
+                Answer(scorer, item.Prompt, item.Rejected[0], latents), latents);
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    private static DemoAnswer Answer(RewardScorer scorer, IReadOnlyList<Message> prompt, IReadOnlyList<Message> answer, DirectionLatent[] latents)
+    {
+        var input = scorer.Backbone.Encoder.Encode([.. prompt, .. answer]);
+        int[] ids = input.Ids.ToArray();
+        var result = scorer.ScoreAll(
+            [input], new ScoreOptions { PerToken = PerToken.Token, Explain = scorer.Reward.Input.Count, ExplainTokens = ids.Length })[0];
+        if (result.Error is { } error) throw error;
+        var directions = latents.Select(latent => result.Explanation!.Top.First(top => top.Share.Latent == latent)).ToArray();
+        return new DemoAnswer(answer[^1].Content!, [.. result.TokenScores.Select(token => new DemoToken(
+            scorer.Backbone.Tokenizer!.TokenText(ids[token.Position]), token.Score,
+            [.. directions.Select(direction => direction.Tokens.First(at => at.Position == token.Position).Value)]))], result.Explanation!);
     }
 }

@@ -12,8 +12,9 @@ public sealed record ExplainedDirection(DirectionShare Share, IReadOnlyList<Toke
 /// <summary>What a direction reads at one token, in units of the score.</summary>
 /// <param name="Position">The token's position.</param>
 /// <param name="Text">The token.</param>
+/// <param name="Value">Its projection at that token.</param>
 /// <param name="Push">See <see cref="DirectionShare.Push"/>.</param>
-public readonly record struct TokenPush(int Position, string Text, double Push);
+public readonly record struct TokenPush(int Position, string Text, double Value, double Push);
 
 /// <summary>Why a component of a reward model gave its score.</summary>
 /// <param name="Name">The component.</param>
@@ -59,7 +60,8 @@ public sealed record RewardExplanation(float Score, IReadOnlyList<ComponentExpla
         var parts = ScoreExplanation.Of(component, v);
         return new ComponentExplanation(component.Name, parts, [.. parts.Top(directions).Select(share => new ExplainedDirection(share,
             [.. Enumerable.Range(first, ids.Length - first)
-                .Select(t => new TokenPush(t, tokenizer?.TokenText(ids[t]) ?? $"{ids[t]}", share.Push(perToken[t * width + share.Index])))
+                .Select(t => (Position: t, Text: tokenizer?.TokenText(ids[t]) ?? $"{ids[t]}", Value: (double)perToken[t * width + share.Index]))
+                .Select(token => new TokenPush(token.Position, token.Text, token.Value, share.Push(token.Value)))
                 .OrderByDescending(token => Math.Abs(token.Push)).ThenBy(token => token.Position).Take(tokens)]))]);
     }
 }

@@ -32,9 +32,14 @@ public sealed class DemoTests
         Assert.Equal(JsonValueKind.Array, json.GetProperty("warnings").ValueKind);
 
         var example = json.GetProperty("example");
-        Assert.True(example.GetProperty("right_score").GetDouble() > example.GetProperty("wrong_score").GetDouble());
-        double shares = example.GetProperty("shares").EnumerateArray().Sum(share => share.GetProperty("share").GetDouble());
-        Assert.Equal(example.GetProperty("wrong_score").GetDouble() - example.GetProperty("mean_score").GetDouble(), shares, 1e-4);
+        var (right, wrong) = (example.GetProperty("right"), example.GetProperty("wrong"));
+        Assert.True(right.GetProperty("score").GetDouble() > wrong.GetProperty("score").GetDouble());
+        foreach (var answer in new[] { right, wrong })
+        {
+            double shares = answer.GetProperty("shares").EnumerateArray().Sum(share => share.GetProperty("share").GetDouble());
+            Assert.Equal(answer.GetProperty("score").GetDouble() - example.GetProperty("mean_score").GetDouble(), shares, 1e-4);
+            Assert.Equal(answer.GetProperty("score").GetDouble(), answer.GetProperty("tokens").EnumerateArray().Last().GetProperty("score").GetDouble());
+        }
     }
 
     [Fact]
@@ -44,8 +49,11 @@ public sealed class DemoTests
         string[] Lines(string part) => [.. text.Split('\n').Where(line => line.Contains(part, StringComparison.Ordinal))];
         Assert.Single(Lines("top-K directions "));
         Assert.Single(Lines("random directions "));
-        Assert.Contains("Random directions: mean and range of 16 draws.", text);
-        Assert.Contains("Tokens where it pushes the score most", text);
+        string words = string.Join(' ', text.Split('\n', ' '));
+        Assert.Contains("Random directions: mean and range of 16 draws. With 32 pairs and K = 1, chosen directions are ", words);
+        Assert.Contains("The answers part at Three and Seventeen: ", words);
+        Assert.Single(Lines("Share of the gap"));
+        Assert.All(text.Split('\n').Where(line => line.Length > 0 && line[0] != ' '), line => Assert.InRange(line.Length, 1, 100));
         string[] commands = [.. Lines("  sparserm ").Select(line => line.Trim().Split(' ')[1])];
         Assert.Equal(["fit", "evaluate", "score"], commands);
         Assert.DoesNotContain('\u001b', text);

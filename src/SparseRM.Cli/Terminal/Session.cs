@@ -36,6 +36,9 @@ internal sealed class Session : IDisposable
     /// <summary>Standard output for tables: colours only on a terminal.</summary>
     public IAnsiConsole Tables { get; }
 
+    /// <summary>Columns of running text on standard output: a terminal's, 100 at most, since longer lines are hard to read.</summary>
+    public int TextWidth => Math.Min(Tables.Profile.Width, 100);
+
     /// <summary>Standard error for progress bars.</summary>
     public IAnsiConsole Bars { get; }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace SparseRM.Cli.Terminal;
@@ -22,6 +23,23 @@ internal static partial class Wording
     {
         foreach (var (library, commandLine) in s_phrases) message = message.Replace(library, commandLine, StringComparison.Ordinal);
         return LibraryOption().Replace(message, match => "--" + match.Groups[1].Value.ToLowerInvariant().Replace(' ', '-'));
+    }
+
+    /// <summary>A paragraph in lines of at most so many columns, broken at blanks.</summary>
+    public static IEnumerable<string> Fold(string paragraph, int width)
+    {
+        var line = new StringBuilder();
+        foreach (string word in paragraph.Split(' '))
+        {
+            if (line.Length > 0 && line.Length + 1 + word.Length > width)
+            {
+                yield return line.ToString();
+                line.Clear();
+            }
+            if (line.Length > 0) line.Append(' ');
+            line.Append(word);
+        }
+        yield return line.ToString();
     }
 
     [GeneratedRegex(@"\b(?:the )?option (chat template|add EOS|max batch tokens|columns|format|heads|aggregate|bootstrap|truncate)\b")]

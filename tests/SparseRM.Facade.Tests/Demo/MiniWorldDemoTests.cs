@@ -54,16 +54,33 @@ public sealed class MiniWorldDemoTests(DemoRun run) : IClassFixture<DemoRun>
     }
 
     [Fact]
-    public void The_example_prefers_the_right_answer_and_says_why()
+    public void The_example_prefers_the_right_answer_and_its_shares_add_up()
     {
         var example = run.Result.Example;
-        Assert.True(example.RightScore > example.WrongScore);
-        var parts = example.Explanation.Parts;
-        Assert.Equal(example.WrongScore, parts.Score, 1e-5);
-        Assert.Equal(parts.Score - parts.MeanScore, parts.Shares.Sum(share => share.Share), 1e-4);
-        Assert.Equal(6, example.Explanation.Top.Count);
-        Assert.All(example.Explanation.Top, direction => Assert.NotEmpty(direction.Tokens));
-        Assert.All(example.Explanation.Top, direction => Assert.Contains(direction.Share.Latent!.Value, run.Result.Fit.Reward.Input.Latents));
+        Assert.True(example.Right.Explanation.Score > example.Wrong.Explanation.Score);
+        foreach (var answer in new[] { example.Right, example.Wrong })
+        {
+            var parts = answer.Explanation.Parts;
+            Assert.Equal(answer.Explanation.Score, parts.Score, 1e-5);
+            Assert.Equal(parts.Score - parts.MeanScore, parts.Shares.Sum(share => share.Share), 1e-4);
+            // The last token's is the answer's own score, and its projections are those that were scored.
+            Assert.Equal(answer.Explanation.Score, answer.Tokens[^1].Score);
+            foreach (var (i, latent) in example.Latents.Index())
+                Assert.Equal(parts.Shares.Single(share => share.Latent == latent).Value, answer.Tokens[^1].Values[i], 1e-6);
+        }
+    }
+
+    /// <summary>What makes the wrong answer wrong is one word: the score falls there, and what the leading latents read is turned round.</summary>
+    [Fact]
+    public void The_wrong_word_shows()
+    {
+        var example = run.Result.Example;
+        var (right, wrong) = (example.Right.Tokens[0], example.Wrong.Tokens[0]);
+        Assert.Equal(("Three", "Seventeen"), (right.Text, wrong.Text));
+        Assert.True(right.Score > wrong.Score + 1, $"{right.Score} and {wrong.Score}");
+        Assert.Equal([1892, 841, 1924, 427], example.Latents.Select(latent => latent.Latent));
+        Assert.True(example.Right.Tokens[^1].Values[0] > example.Wrong.Tokens[^1].Values[0]);  // 1892 prefers chosen answers
+        Assert.True(example.Right.Tokens[^1].Values[2] < example.Wrong.Tokens[^1].Values[2]);  // 1924 rejected ones
     }
 
     [Fact]
