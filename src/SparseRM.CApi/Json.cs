@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using SparseRM.Backends;
-using SparseRM.Scoring;
 
 namespace SparseRM.CApi;
 
@@ -60,38 +59,11 @@ internal static class Json
         {
             json.WriteStartObject();
             json.WriteString("name", component.Name);
-            json.WriteNumber("mean_score", component.Parts.MeanScore);
-            json.WriteStartArray("directions");
-            foreach (var (share, tokens) in component.Top) Write(json, share, tokens);
-            json.WriteEndArray();
+            ExplanationJson.Write(json, component);
             json.WriteEndObject();
         }
         json.WriteEndArray();
     });
-
-    private static void Write(Utf8JsonWriter json, DirectionShare share, IReadOnlyList<TokenPush> tokens)
-    {
-        json.WriteStartObject();
-        if (share.Latent is { } latent)
-        {
-            json.WriteNumber("latent", latent.Latent);
-            json.WriteString("prefers", latent.Sign > 0 ? "chosen" : "rejected");
-        }
-        json.WriteNumber("value", share.Value);
-        json.WriteNumber("mean", share.Mean);
-        json.WriteNumber("share", share.Share);
-        json.WriteStartArray("tokens");
-        foreach (var token in tokens)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("position", token.Position);
-            json.WriteString("text", token.Text);
-            json.WriteNumber("push", token.Push);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
 
     private static void Write(Utf8JsonWriter json, string name, string? value)
     {

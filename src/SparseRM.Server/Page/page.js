@@ -142,10 +142,10 @@ function text(tokens, most) {
 
 /** A bar for each direction: its share of the score, and the words at which it is pushed most. */
 function bars(explanation) {
-  const most = Math.max(1e-9, ...explanation.top.map(direction => Math.abs(direction.share)));
-  return make("ol", { className: "bars" }, ...explanation.top.map(direction => {
+  const most = Math.max(1e-9, ...explanation.directions.map(direction => Math.abs(direction.share)));
+  return make("ol", { className: "bars" }, ...explanation.directions.map(direction => {
     const width = 50 * Math.abs(direction.share) / most;
-    const name = direction.latent === undefined ? `direction ${direction.index}` : `latent ${direction.latent} (of ${direction.sign > 0 ? "chosen" : "rejected"})`;
+    const name = direction.latent === null ? `direction ${direction.index}` : `latent ${direction.latent} (of ${direction.prefers})`;
     const contexts = direction.tokens.slice(0, 4).map(token => `“${token.text.trim() || "␣"}” ${signed(token.push)}`).join("  ");
     return make("li", {},
       make("div", { className: "head" }, make("span", {}, name), make("span", {}, signed(direction.share))),

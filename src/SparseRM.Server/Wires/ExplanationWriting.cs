@@ -21,35 +21,7 @@ internal static class ExplanationWriting
     {
         json.WriteStartObject();
         json.WriteString("name", explanation.Name);
-        json.WriteNumber("mean_score", explanation.Parts.MeanScore);
-        json.WriteNumber("directions", explanation.Parts.Shares.Count);
-        json.WriteStartArray("top");
-        foreach (var (share, tokens) in explanation.Top)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("index", share.Index);
-            if (share.Latent is { } latent)
-            {
-                json.WriteNumber("latent", latent.Latent);
-                json.WriteNumber("sign", latent.Sign);
-            }
-            json.WriteNumber("value", share.Value);
-            json.WriteNumber("mean", share.Mean);
-            json.WriteNumber("share", share.Share);
-            json.WriteStartArray("tokens");
-            foreach (var token in tokens)
-            {
-                json.WriteStartObject();
-                json.WriteNumber("position", token.Position);
-                json.WriteString("text", token.Text);
-                json.WriteNumber("push", token.Push);
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        json.WriteNumber("remainder", explanation.Remainder);
+        ExplanationJson.Write(json, explanation);
         json.WriteEndObject();
     }
 

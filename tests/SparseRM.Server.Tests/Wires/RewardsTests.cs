@@ -59,9 +59,9 @@ public class RewardsTests(Rewards rewards)
             var explanation = result.GetProperty("explanation");
             var component = explanation.GetProperty("components")[0];
             double sum = component.GetProperty("mean_score").GetDouble() + component.GetProperty("remainder").GetDouble()
-                + component.GetProperty("top").EnumerateArray().Sum(direction => direction.GetProperty("share").GetDouble());
+                + component.GetProperty("directions").EnumerateArray().Sum(direction => direction.GetProperty("share").GetDouble());
             Assert.Equal(result.GetProperty("score").GetDouble(), sum, 1e-4);
-            Assert.Equal(2, component.GetProperty("top").GetArrayLength());
+            Assert.Equal(2, component.GetProperty("directions").GetArrayLength());
             Assert.Equal(result.GetProperty("tokens").GetInt32(), explanation.GetProperty("tokens").GetArrayLength());
         }
     }
