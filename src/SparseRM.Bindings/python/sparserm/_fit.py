@@ -27,7 +27,10 @@ def fit(
     held_out_fraction: float = 0.1, pairs: Optional[int] = None, skip_bad: bool = False, cache: Optional[Path] = None,
     heads: int = 1, aggregate: str = "mean", progress: Optional[Progress] = None, **options: Any,
 ) -> FitResult:
-    """Fits a reward model on a preference file (jsonl, json, csv) and writes it to ``output``. Options are those of a backbone."""
+    """Fits a reward model on a preference file and writes it to ``output``. Options are those of a backbone.
+
+    The file is jsonl, json or csv, or parquet where ParquetSharpNative.so lies beside the C library (the error says where it comes from).
+    """
     backbone = backbone_options(model, **options)
     given = native.FitOptions(
         backbone=pointer(backbone), sae=_path(sae), data=_path(data), output=_path(output), cache=_path(cache), position=_optional(position),

@@ -74,6 +74,19 @@ def fill(place: native.Input, value: Input) -> None:
         raise TypeError(f"an input is (prompt, answer), a list of messages, a mapping, Ids or Rendered; found {type(value).__name__}")
 
 
+def size(value: Input) -> int:
+    """About how much text an input is, in characters, to tell how long it takes; very large where only the C library can tell."""
+    if isinstance(value, tuple):
+        return sum(map(len, value))
+    if isinstance(value, Rendered):
+        return len(value.text)
+    if isinstance(value, Ids):
+        return 4 * len(value.ids)
+    if isinstance(value, Mapping) or not all(isinstance(message, Mapping) for message in value):
+        return 1 << 40
+    return sum(len(message.get("content") or "") for message in value)
+
+
 def inputs(values: Sequence[Input]) -> ctypes.Array:
     made = (native.Input * max(1, len(values)))()
     for place, value in zip(made, values):

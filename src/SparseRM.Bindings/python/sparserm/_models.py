@@ -8,14 +8,16 @@ import itertools
 import json
 import os
 from dataclasses import dataclass
+from time import perf_counter
 from ctypes import byref, c_float, c_int32, c_int64, c_void_p
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from . import _arrays as arrays
 from . import _native as native
-from ._inputs import Dialogue, Ids, Input, inputs, messages, text
+from ._inputs import Dialogue, Ids, Input, inputs, messages, size, text
 
 _ERROR_BYTES = 512
+_SHORT = 0.02  # seconds; a thread beside the caller's, which hears Ctrl-C at once, would cost a millisecond or more
 Path = Union[str, "os.PathLike[str]"]
 Progress = Callable[[str, int, int], Any]
 
@@ -28,11 +30,14 @@ def _optional(value: Optional[str]) -> Optional[bytes]:
     return None if value is None else value.encode("utf-8")
 
 
+_NO_PROGRESS = native.PROGRESS()
+
+
 def progress_of(progress: Optional[Progress]) -> Any:
     """A C callback; where the caller's raises, the call is cancelled and ``errors`` has what was raised."""
     errors: list[BaseException] = []
     if progress is None:
-        return native.PROGRESS(), errors
+        return _NO_PROGRESS, errors
 
     def told(_: Any, stage: bytes, done: int, total: int) -> int:
         try:
@@ -60,8 +65,8 @@ def backbone_options(model: Path, **options: Any) -> native.BackboneOptions:
     return native.BackboneOptions(model=_path(model), **{name: _optional(value) if isinstance(value, str) else value for name, value in given.items()})
 
 
-def with_progress(options: Any, progress: Optional[Progress], call: Callable[[], int]) -> None:
-    """Runs a call that takes cancel and progress from its options' struct."""
+def with_progress(options: Any, progress: Optional[Progress], call: Callable[[], int], *, is_short: bool = False) -> None:
+    """Runs a call that takes cancel and progress from its options' struct. A short one runs on this thread, and Ctrl-C is heard when it is over."""
     options.progress, errors = progress_of(progress)
 
     def run(cancel: Any) -> None:
@@ -69,7 +74,7 @@ def with_progress(options: Any, progress: Optional[Progress], call: Callable[[],
         native.check(call())
 
     try:
-        native.interruptible(run)
+        run(None) if is_short else native.interruptible(run)
     except native.SparseRMError:
         if errors:
             raise errors[0] from None
@@ -249,6 +254,7 @@ class SparseRM(_Handle):
     """
 
     _close = "srm_reward_close"
+    _pace = 1.0  # seconds that a character took at last: so it is guessed which call is short
 
     def __init__(self, model: Path, reward: Path, *, sae: Optional[Path] = None, progress: Optional[Progress] = None, **options: Any) -> None:
         super().__init__()
@@ -284,15 +290,18 @@ class SparseRM(_Handle):
         deadline: seconds that it may take. An answer that cannot be scored raises :class:`SparseRMError`.
         """
         if isinstance(answers, str):
-            if isinstance(prompt, str) and deadline is None:
-                asked, said, found = prompt.encode("utf-8"), answers.encode("utf-8"), c_float()
-                native.check(native.library().srm_score(self._handle, asked, len(asked), said, len(said), byref(found)))
-                return found.value
-            return self.score(prompt, [answers], deadline=deadline)[0]
+            length = len(prompt) + len(answers)
+            if not isinstance(prompt, str) or deadline is not None or length * self._pace > _SHORT:
+                return self.score(prompt, [answers], deadline=deadline)[0]
+            asked, said, found, start = prompt.encode("utf-8"), answers.encode("utf-8"), c_float(), perf_counter()
+            native.check(native.library().srm_score(self._handle, asked, len(asked), said, len(said), byref(found)))
+            self._pace = (perf_counter() - start) / max(1, length)
+            return found.value
         dialogue = messages([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt)
         count = 1 if isinstance(prompt, str) else len(prompt)
         texts = (native.Text * max(1, len(answers)))(*(text(answer) for answer in answers))
-        return self._run(len(answers), deadline, None, "raise", lambda options, results: native.library().srm_score_group(
+        length = sum(map(len, answers)) + (len(prompt) if isinstance(prompt, str) else size(prompt))
+        return self._run(len(answers), length, deadline, None, "raise", lambda options, results: native.library().srm_score_group(
             self._handle, dialogue, count, texts, len(answers), options, results))
 
     def score_batch(
@@ -303,7 +312,7 @@ class SparseRM(_Handle):
         errors: ``"raise"`` raises the first; ``"return"`` gives a :class:`SparseRMError` in the place of a score.
         """
         given = inputs(values)
-        return self._run(len(values), deadline, progress, errors, lambda options, results: native.library().srm_score_batch(
+        return self._run(len(values), sum(map(size, values)), deadline, progress, errors, lambda options, results: native.library().srm_score_batch(
             self._handle, given, len(values), options, results))
 
     async def score_async(self, prompt: Union[str, Dialogue], answers: Union[str, Sequence[str]], *, deadline: Optional[float] = None) -> Any:
@@ -370,7 +379,7 @@ class SparseRM(_Handle):
         names = [component["name"] for component in self.describe()["components"]]
         given = inputs(values)
         return self._run(
-            len(values), deadline, progress, errors,
+            len(values), sum(map(size, values)), deadline, progress, errors,
             lambda options, results: native.library().srm_score_batch(self._handle, given, len(values), options, results),
             names, doubt=int(doubt), novelty=int(novelty), aggregate=_optional(aggregate))
 
@@ -380,7 +389,7 @@ class SparseRM(_Handle):
         return _written(lambda *out: native.library().srm_explain(self._handle, given, directions, tokens, *out))
 
     def _run(
-        self, count: int, deadline: Optional[float], progress: Optional[Progress], errors: str, call: Callable[[Any, Any], int],
+        self, count: int, length: int, deadline: Optional[float], progress: Optional[Progress], errors: str, call: Callable[[Any, Any], int],
         names: Optional[Sequence[str]] = None, **wanted: Any,
     ) -> list[Any]:
         results = (native.Result * max(1, count))()
@@ -392,7 +401,9 @@ class SparseRM(_Handle):
             if number < len(parts):
                 result.components, result.component_capacity = parts[number], len(parts[number])
         options = native.ScoreOptions(deadline_ms=1000 * deadline if deadline else 0, **wanted)
-        with_progress(options, progress, lambda: call(byref(options), results))
+        start = perf_counter()
+        with_progress(options, progress, lambda: call(byref(options), results), is_short=length * self._pace < _SHORT)
+        self._pace = (perf_counter() - start) / max(1, length)
 
         def found(number: int) -> Any:
             result = results[number]
