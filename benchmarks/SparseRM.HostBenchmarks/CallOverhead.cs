@@ -34,7 +34,9 @@ internal static unsafe class CallOverhead
                 int* i = first;
                 Compare("srm_score, a text pair", () => scorer.Score(Prompt, Answer), () => Score(reward, p, prompt.Length, a, answer.Length));
                 var input = Sized<NativeInput>();
-                (input.Kind, input.Ids, input.IdCount) = (4, i, ids.Length);
+                input.Kind = 4;
+                input.Ids = i;
+                input.IdCount = ids.Length;
                 Compare("srm_score_batch, one input of ids", () => scorer.ScoreAll([scorer.Backbone.Encoder.EncodeIds(ids)])[0].Score, () => Batch(reward, [input]));
                 var many = new NativeInput[64];
                 many.AsSpan().Fill(input);

@@ -11,7 +11,7 @@ namespace SparseRM.CApi;
 
 internal static unsafe partial class Exports
 {
-    [UnmanagedCallersOnly(EntryPoint = "srm_backbone_open", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_backbone_open", CallConvs = [typeof(CallConvCdecl)])]
     public static int BackboneOpen(NativeBackboneOptions* options, nint* backbone)
     {
         try
@@ -29,7 +29,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_reward_open", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_reward_open", CallConvs = [typeof(CallConvCdecl)])]
     public static int RewardOpen(byte* path, byte* sae, NativeBackboneOptions* options, nint* reward)
     {
         try
@@ -49,7 +49,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_reward_attach", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_reward_attach", CallConvs = [typeof(CallConvCdecl)])]
     public static int RewardAttach(nint backbone, byte* path, byte* sae, nint* reward)
     {
         try
@@ -66,7 +66,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_reward_backbone", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_reward_backbone", CallConvs = [typeof(CallConvCdecl)])]
     public static int RewardBackbone(nint reward, nint* backbone)
     {
         try
@@ -83,7 +83,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_backbone_describe", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_backbone_describe", CallConvs = [typeof(CallConvCdecl)])]
     public static int BackboneDescribe(nint backbone, byte* buffer, long capacity, long* needed)
     {
         try
@@ -98,7 +98,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_reward_describe", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_reward_describe", CallConvs = [typeof(CallConvCdecl)])]
     public static int RewardDescribe(nint reward, byte* buffer, long capacity, long* needed)
     {
         try
@@ -113,7 +113,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_backbone_counts", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_backbone_counts", CallConvs = [typeof(CallConvCdecl)])]
     public static int BackboneCounts(nint backbone, NativeCounts* counts)
     {
         try
@@ -139,9 +139,11 @@ internal static unsafe partial class Exports
     {
         Reading.RequireSize<NativeBackboneOptions>(options, "srm_backbone_options");
         var given = *options;
+        string model = Reading.Text(given.Model, "the option model");
+        HeapBudget.RequireModel(model);
         return new BackboneOptions
         {
-            Model = Reading.Text(given.Model, "the option model"),
+            Model = model,
             Backend = Reading.OptionalText(given.Backend, "the option backend") ?? "auto",
             Variants = VariantsOf(Reading.OptionalText(given.Variants, "the option variants")),
             Compute = Reading.OptionalText(given.Compute, "the option compute") switch

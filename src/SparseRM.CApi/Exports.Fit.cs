@@ -9,7 +9,7 @@ namespace SparseRM.CApi;
 
 internal static unsafe partial class Exports
 {
-    [UnmanagedCallersOnly(EntryPoint = "srm_fit", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_fit", CallConvs = [typeof(CallConvCdecl)])]
     public static int Fit(NativeFitOptions* options, NativeFitResult* result)
     {
         try
@@ -22,6 +22,7 @@ internal static unsafe partial class Exports
             using var call = new CallScope(given.Cancel, given.Progress, given.User);
             var data = Pairs(Reading.Text(given.Data, "the option data"), given.SkipBad != 0);
             using var trainer = RewardTrainer.Open(reading, call.Progress, call.Token);
+            HeapBudget.Require(4L * sizeof(float) * data.Items.Count * trainer.Backbone.DModel, "the states of the pairs");
             foreach (string note in trainer.Notes) Library.Log(1, note);
             var fit = trainer.Fit(trainer.ReadStates(data, call.Progress, call.Token), fitting, null, call.Progress, call.Token);
             foreach (string warning in trainer.Warnings.Concat(fit.Warnings)) Library.Log(1, warning);
@@ -37,14 +38,9 @@ internal static unsafe partial class Exports
 
     private static PreferenceSet Pairs(string path, bool skipBad)
     {
-        try
-        {
-            return PreferenceFile.Read(path, new PreferenceReadOptions { SkipBad = skipBad });
-        }
-        catch (Exception error) when (error is DllNotFoundException || error.GetBaseException() is DllNotFoundException)
-        {
-            throw new CallException(Status.Data, $"{path}: this library reads no parquet; convert the file to jsonl, or fit with the command line");
-        }
+        HeapBudget.RequirePairs(path);
+        ParquetLibrary.RequireFor(path);
+        return PreferenceFile.Read(path, new PreferenceReadOptions { SkipBad = skipBad });
     }
 
     private static TrainerOptions TrainerOptionsOf(in NativeFitOptions given) => new()

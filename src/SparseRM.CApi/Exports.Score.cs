@@ -6,7 +6,7 @@ namespace SparseRM.CApi;
 
 internal static unsafe partial class Exports
 {
-    [UnmanagedCallersOnly(EntryPoint = "srm_score", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_score", CallConvs = [typeof(CallConvCdecl)])]
     public static int Score(nint reward, byte* prompt, long promptLength, byte* answer, long answerLength, float* score)
     {
         try
@@ -25,7 +25,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_score_batch", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_score_batch", CallConvs = [typeof(CallConvCdecl)])]
     public static int ScoreBatch(nint reward, NativeInput* inputs, long count, NativeScoreOptions* options, NativeResult* results)
     {
         try
@@ -46,7 +46,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_score_async", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_score_async", CallConvs = [typeof(CallConvCdecl)])]
     public static int ScoreAsync(
         nint reward, NativeInput* inputs, long count, NativeScoreOptions* options, delegate* unmanaged[Cdecl]<void*, int, NativeResult*, long, void> done, void* user)
     {
@@ -77,7 +77,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_score_group", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_score_group", CallConvs = [typeof(CallConvCdecl)])]
     public static int ScoreGroup(
         nint reward, NativeMessage* prompt, long messages, NativeText* answers, long count, NativeScoreOptions* options, NativeResult* results)
     {
@@ -88,7 +88,9 @@ internal static unsafe partial class Exports
             var wanted = CallOptions(options);
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
             using var call = Scope(options);
-            var batch = new BatchScores(scorer.Value, wanted, Inputs.Messages(prompt, messages), texts);
+            var dialogue = Inputs.Messages(prompt, messages);
+            HeapBudget.Require(dialogue, texts);
+            var batch = new BatchScores(scorer.Value, wanted, dialogue, texts);
             batch.Run(call.Progress, call.Token);
             batch.WriteTo(places);
             return 0;
@@ -99,7 +101,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_score_tokens", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_score_tokens", CallConvs = [typeof(CallConvCdecl)])]
     public static int ScoreTokens(nint reward, NativeInput* input, int unit, float* scores, int* positions, long capacity, long* count)
     {
         try
@@ -111,7 +113,7 @@ internal static unsafe partial class Exports
                 throw new CallException(Status.Usage, $"the unit is {unit}; give SRM_EACH_TOKEN (1), SRM_EACH_SENTENCE (2) or SRM_EACH_STEP (3)");
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
             var options = new ScoreOptions { PerToken = (PerToken)unit };
-            var result = scorer.Value.ScoreAll([Inputs.Encode(scorer.Value.Backbone.Encoder, *input)], options)[0];
+            var result = scorer.Value.ScoreAll([Inputs.EncodeAlone(scorer.Value.Backbone.Encoder, *input)], options)[0];
             if (result.Error is { } error) return LastError.Set(error);
             var tokens = result.TokenScores;
             *count = tokens.Count;
@@ -125,7 +127,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_explain", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_explain", CallConvs = [typeof(CallConvCdecl)])]
     public static int Explain(nint reward, NativeInput* input, int directions, int tokens, byte* buffer, long capacity, long* needed)
     {
         try
@@ -133,7 +135,7 @@ internal static unsafe partial class Exports
             Reading.RequireSize<NativeInput>(input, "srm_input");
             if (directions < 0 || tokens < 0) throw new CallException(Status.Usage, $"{directions} directions with {tokens} tokens each were asked for; give 0 or more");
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            var explanation = scorer.Value.Explain(Inputs.Encode(scorer.Value.Backbone.Encoder, *input), directions, tokens);
+            var explanation = scorer.Value.Explain(Inputs.EncodeAlone(scorer.Value.Backbone.Encoder, *input), directions, tokens);
             Reading.Write(Json.Of(explanation), buffer, capacity, needed);
             return 0;
         }

@@ -5,16 +5,15 @@ namespace SparseRM.CApi;
 
 internal static unsafe partial class Exports
 {
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_open", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_open", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionOpen(nint reward, NativeMessage* prompt, long promptCount, nint* session)
     {
         try
         {
             Reading.Require(session, "the place for the handle");
             *session = 0;
-            using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
             var messages = Inputs.Messages(prompt, promptCount);
-            *session = Opened(new OpenSession(scorer.Value.OpenSession(messages), hasPrompt: true), _ => "a session is open");
+            *session = Opened(OpenSession.On(reward, scorer => scorer.OpenSession(messages), hasPrompt: true), _ => "a session is open");
             return 0;
         }
         catch (Exception error)
@@ -23,16 +22,15 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_open_ids", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_open_ids", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionOpenIds(nint reward, int* ids, long count, nint* session)
     {
         try
         {
             Reading.Require(session, "the place for the handle");
             *session = 0;
-            using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            var prompt = Reading.Span(ids, count, "the array of ids");
-            *session = Opened(new OpenSession(scorer.Value.OpenSession(prompt), hasPrompt: false), _ => "a session is open");
+            int[] prompt = Reading.Span(ids, count, "the array of ids").ToArray();
+            *session = Opened(OpenSession.On(reward, scorer => scorer.OpenSession((ReadOnlySpan<int>)prompt), hasPrompt: false), _ => "a session is open");
             return 0;
         }
         catch (Exception error)
@@ -41,7 +39,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_append", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_append", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionAppend(nint session, int* ids, long count)
     {
         try
@@ -61,7 +59,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_set_answer", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_set_answer", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionSetAnswer(nint session, byte* answer, long length)
     {
         try
@@ -76,7 +74,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_score", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_score", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionScore(nint session, float* score)
     {
         try
@@ -93,7 +91,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_length", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_length", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionLength(nint session, long* length)
     {
         try
@@ -110,7 +108,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_fork", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_fork", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionFork(nint session, nint* fork)
     {
         try
@@ -127,6 +125,6 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_session_close", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_close", CallConvs = [typeof(CallConvCdecl)])]
     public static int SessionClose(nint session) => Close<OpenSession>(session);
 }

@@ -6,7 +6,7 @@ namespace SparseRM.CApi;
 
 internal static unsafe partial class Exports
 {
-    [UnmanagedCallersOnly(EntryPoint = "srm_encode", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_encode", CallConvs = [typeof(CallConvCdecl)])]
     public static int Encode(nint backbone, NativeInput* input, int* ids, long capacity, long* count, long* answerStart, long* answerEnd)
     {
         try
@@ -15,7 +15,7 @@ internal static unsafe partial class Exports
             *count = 0;
             Reading.RequireSize<NativeInput>(input, "srm_input");
             using var model = Library.Handles.Borrow<Backbone>(backbone);
-            var encoded = Inputs.Encode(model.Value.Encoder, *input);
+            var encoded = Inputs.EncodeAlone(model.Value.Encoder, *input);
             *count = encoded.Ids.Length;
             if (answerStart is not null) *answerStart = encoded.AnswerStart;
             if (answerEnd is not null) *answerEnd = encoded.AnswerEnd;
@@ -28,7 +28,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_hidden_states", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_hidden_states", CallConvs = [typeof(CallConvCdecl)])]
     public static int HiddenStates(nint backbone, NativeInput* input, int layer, float* states, long capacity, long* rows, long* columns)
     {
         try
@@ -39,10 +39,11 @@ internal static unsafe partial class Exports
             Reading.RequireSize<NativeInput>(input, "srm_input");
             if (layer < 0) throw new CallException(Status.Usage, $"layer {layer} was asked for; layers count from 0");
             using var model = Library.Handles.Borrow<Backbone>(backbone);
-            var ids = Inputs.Encode(model.Value.Encoder, *input).Ids;
+            var ids = Inputs.EncodeAlone(model.Value.Encoder, *input).Ids;
             (*rows, *columns) = (ids.Length, model.Value.DModel);
             long needed = *rows * *columns;
             if (capacity < needed) throw new CallException(Status.Buffer, $"the array of states has room for {capacity} elements, {needed} are needed");
+            HeapBudget.Require(2 * needed * sizeof(float), "the states");
             var read = model.Value.ReadLayers(new TokenSequence(ids, ReadOut.Each(0, ids.Length)), [layer]);
             Reading.Write<float>(read[layer], states, capacity, "the array of states");
             return 0;
@@ -53,7 +54,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_sae_open", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_sae_open", CallConvs = [typeof(CallConvCdecl)])]
     public static int SaeOpen(nint backbone, byte* path, nint* sae)
     {
         try
@@ -70,7 +71,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_sae_width", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_sae_width", CallConvs = [typeof(CallConvCdecl)])]
     public static int SaeWidth(nint sae, long* dIn, long* dSae, int* layer)
     {
         try
@@ -87,7 +88,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_sae_encode_dense", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_sae_encode_dense", CallConvs = [typeof(CallConvCdecl)])]
     public static int SaeEncodeDense(nint sae, float* states, long rows, float* activations, long capacity)
     {
         try
@@ -111,7 +112,7 @@ internal static unsafe partial class Exports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "srm_sae_encode_sparse", CallConvs = [typeof(CallConvCdecl)])]
+    [UnmanagedCallersOnly(EntryPoint = "managed_srm_sae_encode_sparse", CallConvs = [typeof(CallConvCdecl)])]
     public static int SaeEncodeSparse(nint sae, float* states, long rows, long* rowStarts, int* latents, float* values, long capacity, long* count)
     {
         try
@@ -148,6 +149,7 @@ internal static unsafe partial class Exports
     {
         int width = sae.Description.DIn;
         if (rows < 0 || rows > Array.MaxLength / width) throw new CallException(Status.Usage, $"{rows} rows of states were given; give 0 to {Array.MaxLength / width}");
+        HeapBudget.Require(2 * rows * width * sizeof(float), "the states");
         var given = Reading.Span(states, rows * width, "the array of states").ToArray();
         foreach (float value in given)
             if (!float.IsFinite(value)) throw new CallException(Status.Numeric, "a state is NaN or infinite; states must be finite");

@@ -10,7 +10,7 @@ namespace SparseRM.CApi;
 /// <summary>Makes encoded inputs of <c>srm_input</c>.</summary>
 internal static unsafe class Inputs
 {
-    private const int MaxMessages = 1 << 20;
+    public const int MaxMessages = 1 << 20;
 
     /// <summary>The inputs of an array, one after the other, each with the size that it says.</summary>
     /// <exception cref="CallException">One of them has another struct_size; the number of inputs is none.</exception>
@@ -18,12 +18,20 @@ internal static unsafe class Inputs
     {
         var all = Reading.Span(inputs, count, "the array of inputs");
         for (int i = 0; i < all.Length; i++) Reading.RequireSize<NativeInput>(inputs + i, "srm_input");
+        HeapBudget.Require(all);
         return all;
     }
 
     /// <summary>One input as ids.</summary>
     /// <exception cref="CallException">It points nowhere or is not UTF-8.</exception>
     /// <exception cref="SparseRMException">It cannot be encoded.</exception>
+    public static EncodedInput EncodeAlone(InputEncoder encoder, in NativeInput input)
+    {
+        HeapBudget.Require(new ReadOnlySpan<NativeInput>(in input));
+        return Encode(encoder, input);
+    }
+
+    /// <summary>As <see cref="EncodeAlone"/>, for one of many, which the caller counts.</summary>
     public static EncodedInput Encode(InputEncoder encoder, in NativeInput input) => input.Kind switch
     {
         0 => encoder.Encode([new Message("user", Reading.Text(input.Prompt, "the prompt")), new Message("assistant", Reading.Text(input.Text, "the answer"))]),

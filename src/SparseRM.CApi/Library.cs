@@ -5,18 +5,12 @@ namespace SparseRM.CApi;
 /// <summary>What there is once in a process: the open handles, and where the log goes.</summary>
 internal static unsafe class Library
 {
-    /// <summary>SRM_ABI_VERSION of the header.</summary>
-    public const int AbiVersion = 1;
-
     private static readonly Lock s_gate = new();
     private static delegate* unmanaged[Cdecl]<void*, int, byte*, void> s_log;
     private static void* s_user;
 
     /// <summary>All open handles.</summary>
     public static HandleTable Handles { get; } = new();
-
-    /// <summary>The library's version, ended by 0.</summary>
-    public static byte[] Version { get; } = Encoding.UTF8.GetBytes($"{RewardTrainer.EngineVersion}\0");
 
     /// <summary>Sends the log to a callback, or nowhere.</summary>
     public static void LogTo(delegate* unmanaged[Cdecl]<void*, int, byte*, void> log, void* user)

@@ -8,7 +8,7 @@ namespace SparseRM.CApi;
 internal static unsafe class Reading
 {
     /// <summary>SRM_ZERO_TERMINATED: the text ends at its first 0.</summary>
-    private const long ZeroTerminated = long.MaxValue;
+    public const long ZeroTerminated = long.MaxValue;
 
     /// <summary>A text in UTF-8.</summary>
     /// <param name="text">Where and how long.</param>
@@ -53,9 +53,10 @@ internal static unsafe class Reading
     /// <exception cref="CallException">Null, or of another version: the header is newer than the library, or the field was not set.</exception>
     public static void RequireSize<T>(void* value, string name) where T : unmanaged
     {
+        // Nothing is made for a message before one is needed: arrays of structs come through here.
+        if (value is not null && *(long*)value == sizeof(T)) return;
         Require(value, $"the {name}");
         long size = *(long*)value;
-        if (size == sizeof(T)) return;
         throw new CallException(Status.Struct, size > sizeof(T)
             ? $"the {name} has struct_size {size}, this library knows {sizeof(T)}: its header is newer; use the library that belongs to it"
             : $"the {name} has struct_size {size}, expected {sizeof(T)}; set it to sizeof({name})");

@@ -1,4 +1,3 @@
-using System.Text;
 using SparseRM.Errors;
 
 namespace SparseRM.CApi;
@@ -29,15 +28,11 @@ internal sealed class CallException(Status status, string message) : Exception(m
     public Status Status { get; } = status;
 }
 
-/// <summary>Statuses of exceptions, and their names.</summary>
+/// <summary>Statuses and sentences of exceptions.</summary>
 internal static class Statuses
 {
-    /// <summary>The names in the header by number, each ended by 0; the last is for numbers that are none.</summary>
-    public static byte[][] Names { get; } =
-        [.. Enum.GetNames<Status>().Select(name => Encoding.UTF8.GetBytes($"SRM_{name.ToUpperInvariant()}\0")), [.. "unknown status\0"u8]];
-
     /// <summary>The status that tells a caller what sort of failure this is.</summary>
-    public static Status Of(Exception error) => error is CallException call ? call.Status : SparseRMException.KindOf(error) switch
+    public static Status Of(Exception error) => error is CallException call ? call.Status : IsOutOfMemory(error) ? Status.Device : SparseRMException.KindOf(error) switch
     {
         ErrorKind.Usage => Status.Usage,
         ErrorKind.Data => Status.Data,
@@ -58,7 +53,10 @@ internal static class Statuses
         Status.Internal => $"a fault in sparserm: {error.GetType().Name}: {PlainText.Escape(error.Message)}",
         Status.Closed => "what was called is closed",
         Status.Cancelled => "the call was cancelled",
-        Status.Device when error is OutOfMemoryException => "out of memory; send less at once, or open a smaller model",
+        Status.Device when IsOutOfMemory(error) => "out of memory; send less at once, or open a smaller model",
         _ => PlainText.Escape(error.Message),
     };
+
+    // What a class was to begin with stays unmade where memory was short then; each use of it says so again.
+    private static bool IsOutOfMemory(Exception error) => error is OutOfMemoryException || (error is TypeInitializationException && error.GetBaseException() is OutOfMemoryException);
 }

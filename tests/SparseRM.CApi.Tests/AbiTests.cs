@@ -29,6 +29,13 @@ public partial class AbiTests(Library library)
     }
 
     [Fact]
+    public void Every_export_is_fuzzed()
+    {
+        string fuzzer = File.ReadAllText(Path.Combine(SharedData.Root, "tests", "SparseRM.CApi.Tests", "programs", "fuzz.c"));
+        Assert.All(Listed("symbols.txt").Trim().Split('\n'), symbol => Assert.Contains($"{symbol.Split('@')[0]}(", fuzzer));
+    }
+
+    [Fact]
     public void Layouts_are_those_of_the_list() => Assert.Equal(Listed("layout.txt"), library.RunProgram("layout.c").Succeeded());
 
     [Fact]

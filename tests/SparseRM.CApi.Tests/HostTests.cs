@@ -19,9 +19,23 @@ public class HostTests(Library library)
     public void Scores_where_the_address_space_is_bounded(int kilobytes)
     {
         string program = library.Compile(Library.Bindings("c", "score.c"));
-        string[] arguments = ["-c", $"ulimit -v {kilobytes}; exec \"$@\"", "sh", program, Library.Model, library.Reward, "What is six minus three?", "Three."];
-        Assert.EndsWith("\tThree.\n", Library.Run("/bin/sh", arguments).Succeeded());
+        Assert.EndsWith("\tThree.\n", Under(kilobytes, program, "What is six minus three?", "Three.").Succeeded());
     }
+
+    /// <summary>Down to where the runtime cannot start; the program itself insists on a score or "out of memory" from every call.</summary>
+    [Fact]
+    public void Without_memory_every_call_is_an_error_and_the_host_lives()
+    {
+        string program = library.Compile(Path.Combine(SharedData.Root, "tests", "SparseRM.CApi.Tests", "programs", "memory.c"));
+        var said = new List<string>();
+        foreach (int kilobytes in new[] { 50_000, 200_000, 400_000, 1_000_000 }) said.Add(Under(kilobytes, program).Succeeded());
+        Assert.StartsWith("opened 0, refused 1", said[0]);
+        Assert.DoesNotContain("opened 0", said[^1]);
+        Assert.DoesNotContain("short of memory 0", said[^1]);
+    }
+
+    private Finished Under(int kilobytes, string program, params string[] arguments) =>
+        Library.Run("/bin/sh", ["-c", $"ulimit -v {kilobytes}; exec \"$@\"", "sh", program, Library.Model, library.Reward, .. arguments]);
 
     [Fact]
     public void A_model_that_shrinks_or_vanishes_is_an_error_and_the_host_lives()

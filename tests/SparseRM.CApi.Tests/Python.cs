@@ -4,12 +4,15 @@ namespace SparseRM.CApi.Tests;
 internal static class Python
 {
     /// <summary>Runs a script; skips the calling test where there is no Python.</summary>
-    public static Finished Run(Library library, string script, params IEnumerable<string> arguments)
+    public static Finished Run(Library library, string script, params IEnumerable<string> arguments) => Run(library.File, script, arguments);
+
+    /// <summary>The same with any file of the C library.</summary>
+    public static Finished Run(string library, string script, params IEnumerable<string> arguments)
     {
         string python = Tool.Find("python3", "whether the Python package works stays unknown");
         return Library.Run(python, ["-W", "error", script, .. arguments], new Dictionary<string, string>
         {
-            ["SPARSERM_LIBRARY"] = library.File, ["PYTHONPATH"] = Library.Bindings("python"), ["PYTHONDONTWRITEBYTECODE"] = "1",
+            ["SPARSERM_LIBRARY"] = library, ["PYTHONPATH"] = Library.Bindings("python"), ["PYTHONDONTWRITEBYTECODE"] = "1",
         });
     }
 }
@@ -22,5 +25,19 @@ public class PythonTests(Library library)
     {
         string tests = Path.Combine(SharedData.Root, "tests", "SparseRM.CApi.Tests", "programs", "test_sparserm.py");
         Assert.Contains("OK", Python.Run(library, tests, Library.Model, library.Reward, Library.Sae, Library.Train).Error);
+    }
+
+    [Fact]
+    public void Its_types_hold_and_tell_a_score_from_scores()
+    {
+        string mypy = Tool.Find("mypy", "whether the Python package's types hold stays unknown"), program = library.Temporary("types.py");
+        File.WriteAllText(program, """
+            from sparserm import SparseRM
+            reward = SparseRM("model", "reward")
+            one: float = reward.score("prompt", "answer")
+            many: list[float] = reward.score("prompt", ["answer"])
+            """);
+        var environment = new Dictionary<string, string> { ["MYPYPATH"] = Library.Bindings("python") };
+        Library.Run(mypy, ["--ignore-missing-imports", "--cache-dir=/dev/null", Library.Bindings("python", "sparserm"), program], environment).Succeeded();
     }
 }

@@ -11,6 +11,7 @@
  *  - Any number of threads may call on one handle at once. A handle may be closed while others call: they finish, later calls get SRM_HANDLE.
  *  - A struct begins with struct_size, which the caller sets to sizeof the struct (or uses SRM_INIT). Another size is SRM_STRUCT: a program with
  *    a newer header than the library gets that, and never a crash. Fields that are 0 mean the default. Functions are only ever added.
+ *  - Where there is no memory a function is SRM_DEVICE, and the host goes on; README.md says what is not promised under `ulimit -v`.
  *  - The library does not survive fork(): a child must not call it. It installs no handler for SIGINT. dlclose leaves it loaded.
  *  - Callbacks may call any function. They must return: no longjmp and no C++ exception may pass through the library.
  */
@@ -195,19 +196,23 @@ srm_status srm_last_status(void);
 int64_t srm_struct_size(int32_t which);
 /* Handles that are open in this process: 0 where nothing leaked. */
 int64_t srm_open_handles(void);
-/* Where the log goes; NULL for nowhere. Called on the thread that has something to say. A call of the old callback may still be running on return. */
+/* Where the log goes; NULL for nowhere. Called on the thread that has something to say. A call of the old callback may still be running on return, so
+   user must outlive what runs. */
 srm_status srm_set_log(srm_log_fn log, void *user);
 
 /* ---- Cancelling ---- */
 
+/* Makes a canceller, which may be given to any number of calls, on any threads. Close it with srm_cancel_close. */
 srm_status srm_cancel_create(srm_canceller *cancel);
 /* Ends what runs with it, and what will: SRM_CANCELLED. From any thread, also from a callback. */
 srm_status srm_cancel(srm_canceller cancel);
+/* Calls that it was given to go on, and nothing cancels them any more. */
 srm_status srm_cancel_close(srm_canceller cancel);
 
 /* ---- Models ---- */
 
-/* Opens a model, or joins one that is open with equal options. Close it with srm_backbone_close. */
+/* Opens a model, or joins one that is open with equal options. Close it with srm_backbone_close. SRM_MODEL: its files; SRM_DEVICE: backend or memory;
+   SRM_CANCELLED: by the canceller or the progress callback. */
 srm_status srm_backbone_open(const srm_backbone_options *options, srm_backbone *backbone);
 /* Gives up this reference; the model stays while rewards and SAEs are on it. */
 srm_status srm_backbone_close(srm_backbone backbone);
@@ -216,21 +221,25 @@ srm_status srm_backbone_describe(srm_backbone backbone, char *buffer, int64_t ca
 /* What went through it and what waits. */
 srm_status srm_backbone_counts(srm_backbone backbone, srm_counts *counts);
 
-/* Opens a reward file with the model that it needs. sae: NULL, or the SAE for heads on activations of a top-k SAE. Close with srm_reward_close. */
+/* Opens a reward file with the model that it needs. sae: NULL, or the SAE for heads on activations of a top-k SAE. Close with srm_reward_close.
+   As srm_backbone_open, and SRM_MISMATCH where model, tokenizer or template are not those of the fit. */
 srm_status srm_reward_open(const char *path, const char *sae, const srm_backbone_options *options, srm_reward *reward);
-/* Attaches a reward file to an open backbone. */
+/* Attaches a reward file to an open backbone, which may be closed before the reward. Close with srm_reward_close. */
 srm_status srm_reward_attach(srm_backbone backbone, const char *path, const char *sae, srm_reward *reward);
 /* One more reference to the reward's backbone; close it too. */
 srm_status srm_reward_backbone(srm_reward reward, srm_backbone *backbone);
 /* JSON about layer, position and fit; as srm_backbone_describe. */
 srm_status srm_reward_describe(srm_reward reward, char *buffer, int64_t capacity, int64_t *needed);
+/* Gives up the handle: calls that run finish, and its sessions stay usable; what it holds goes with the last of them. */
 srm_status srm_reward_close(srm_reward reward);
 
 /* ---- Scores: the same text has the same bits alone, in any batch, on any number of threads. ---- */
 
-/* The score of one answer to one prompt. */
+/* The score of one answer to one prompt; NaN where it fails. SRM_DATA: it is too long, or the template refuses it; SRM_NUMERIC: its state is not finite;
+   SRM_FULL: too much waits. */
 srm_status srm_score(srm_reward reward, const char *prompt, int64_t prompt_length, const char *answer, int64_t answer_length, float *score);
-/* Scores of many inputs. Returns SRM_OK where the call ran: each result has a status of its own. options may be NULL. */
+/* Scores of many inputs. Returns SRM_OK where the call ran: each result has a status of its own, SRM_USAGE or SRM_DATA for a bad input. Fails as a whole with
+   SRM_FULL, SRM_DEADLINE or SRM_CANCELLED, and all results are then without a score. options may be NULL. */
 srm_status srm_score_batch(srm_reward reward, const srm_input *inputs, int64_t count, const srm_score_options *options, srm_result *results);
 /* Scores of many answers to one prompt, which is computed once. */
 srm_status srm_score_group(srm_reward reward, const srm_message *prompt, int64_t prompt_count, const srm_text *answers, int64_t answer_count,
@@ -285,11 +294,13 @@ srm_status srm_sae_encode_dense(srm_sae sae, const float *states, int64_t rows, 
    says that there are more than capacity; count is told how many. */
 srm_status srm_sae_encode_sparse(srm_sae sae, const float *states, int64_t rows, int64_t *row_starts, int32_t *latents, float *values,
                                  int64_t capacity, int64_t *count);
+/* Gives its memory back; calls that run finish. */
 srm_status srm_sae_close(srm_sae sae);
 
 /* ---- Fitting ---- */
 
-/* Fits a reward model on a preference file (jsonl, json, csv) and writes it. result may be NULL. */
+/* Fits a reward model on a preference file and writes it: jsonl, json or csv, also as .gz; parquet where ParquetSharpNative.so (27 MB, of the NuGet package
+   ParquetSharp) lies beside the library, else SRM_DATA says so. The output is written whole or not at all: a full disk leaves what was there. result may be NULL. */
 srm_status srm_fit(const srm_fit_options *options, srm_fit_result *result);
 
 #ifdef __cplusplus

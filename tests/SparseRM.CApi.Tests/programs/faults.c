@@ -178,7 +178,7 @@ static void buffers(srm_backbone backbone, srm_reward reward, const char *sae_pa
   EXPECT(srm_sae_close(sae) == SRM_OK);
 }
 
-static void sessions(srm_reward reward) {
+static void sessions(srm_backbone backbone, srm_reward reward, const char *path) {
   const int32_t ids[] = {2, 5, 6}, bad[] = {-1};
   const srm_message prompt = {{"user", SRM_ZERO_TERMINATED}, {"What is six minus three?", SRM_ZERO_TERMINATED}, {NULL, 0}};
   srm_session session, fork;
@@ -203,6 +203,15 @@ static void sessions(srm_reward reward) {
   EXPECT(srm_session_append(session, ids, 3) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 3);
   EXPECT(srm_session_score(session, &score) == SRM_OK && isfinite(score));
   EXPECT(srm_session_close(session) == SRM_OK);
+
+  /* A session and its fork outlive the handle of their reward, in any order. */
+  srm_reward closed;
+  EXPECT(srm_reward_attach(backbone, path, NULL, &closed) == SRM_OK && srm_session_open(closed, &prompt, 1, &session) == SRM_OK);
+  EXPECT(srm_reward_close(closed) == SRM_OK);
+  EXPECT_FAILS(SRM_HANDLE, srm_score(closed, "a", 1, "b", 1, &score));
+  EXPECT(srm_session_fork(session, &fork) == SRM_OK && srm_session_close(session) == SRM_OK);
+  EXPECT(srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, &score) == SRM_OK && memcmp(&alone, &score, 4) == 0);
+  EXPECT(srm_session_close(fork) == SRM_OK);
 }
 
 static void fits(const char *model, const char *sae) {
@@ -235,7 +244,7 @@ int main(int argc, char **argv) {
   structs(argv[1], argv[2], backbone, reward);
   items(reward);
   buffers(backbone, reward, argv[3]);
-  sessions(reward);
+  sessions(backbone, reward, argv[2]);
   fits(argv[1], argv[3]);
   handles(backbone, reward); /* closes it */
   EXPECT(srm_reward_close(second) == SRM_OK && srm_backbone_close(backbone) == SRM_OK);

@@ -1,6 +1,7 @@
-/* Calls every function with wrong handles, lengths, bytes and struct sizes: fuzz MODEL REWARD SAE CALLS SEED.
+/* Calls every function (a test compares with the exports) with wrong handles, lengths, bytes and struct sizes: fuzz MODEL REWARD SAE CALLS SEED.
    No call may crash, hang, or answer with SRM_INTERNAL; at the end every handle is closed. */
 #include <sparserm.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -22,7 +23,27 @@ static srm_message messages[4];
 static srm_text answers[4];
 static srm_input inputs[3];
 static srm_result results[4];
-static long statuses[32];
+static long statuses[32], started, ended, told, logged;
+static const char *reward_path, *sae_path;
+
+/* Callbacks that ask to go on, or to stop. */
+static int32_t progress(void *user, const char *stage, int64_t done, int64_t total) {
+  __atomic_add_fetch(&told, 1, __ATOMIC_SEQ_CST);
+  return stage[0] == 0 || done < 0 || total < 0 || user != NULL;
+}
+
+static void log_line(void *user, int32_t level, const char *line) {
+  if (user == NULL && level >= 0 && line[0] != 0) __atomic_add_fetch(&logged, 1, __ATOMIC_SEQ_CST);
+}
+
+/* No score without success, and a sentence for each failure. */
+static void completed(void *user, srm_status status, const srm_result *found, int64_t count) {
+  if (user != NULL || (status == SRM_OK) != (found != NULL || count == 0)) abort();
+  if (status != SRM_OK && (srm_last_status() != status || srm_last_error()[0] == 0)) abort();
+  for (int64_t i = 0; status == SRM_OK && i < count; i++)
+    if ((found[i].status == SRM_OK) != (found[i].score == found[i].score) || (found[i].status != SRM_OK && found[i].error[0] == 0)) abort();
+  __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
+}
 
 static void *handle(void) { return handles[next(HANDLES)]; }
 static void *maybe(void *place) { return next(8) == 0 ? NULL : place; }
@@ -81,6 +102,8 @@ static srm_score_options *options(void) {
   made.priority = (int64_t)next(4) - 1;
   made.deadline_ms = next(4) ? 0 : (double)next(100) - 10;
   made.cancel = next(8) ? NULL : handle();
+  made.progress = next(8) ? NULL : progress;
+  made.user = next(8) ? NULL : &made;
   return next(2) ? NULL : &made;
 }
 
@@ -96,13 +119,54 @@ static srm_result *out(void) {
 
 static int64_t room(int64_t most) { return next(4) == 0 ? -(int64_t)next(9) : (int64_t)next((uint32_t)most + 1); }
 
+/* Takes the place of an older handle of the fuzzer's own; the first are the good ones. */
+static void keep(void *made) {
+  int place = 8 + (int)next(HANDLES - 8);
+  srm_cancel_close(handles[place]);
+  srm_session_close(handles[place]);
+  handles[place] = made;
+}
+
+/* Opens and closes what the fuzzer never keeps; the closes get handles of all kinds but the good ones. */
+static srm_status references(void) {
+  void *made = NULL, *other = handles[8 + next(HANDLES - 8)];
+  srm_status status;
+  switch (next(6)) {
+    case 0:
+      status = srm_reward_backbone(handle(), (srm_backbone *)maybe(&made));
+      if (status == SRM_OK && srm_backbone_close(made) != SRM_OK) abort();
+      return status;
+    case 1:
+      if (next(64) != 0) return srm_sae_open(handle(), maybe("/nowhere/sae"), (srm_sae *)maybe(&made));
+      status = srm_sae_open(handle(), sae_path, (srm_sae *)maybe(&made));
+      if (status == SRM_OK && srm_sae_close(made) != SRM_OK) abort();
+      return status;
+    case 2:
+      if (next(64) != 0) return srm_reward_attach(handle(), maybe("/nowhere/reward"), maybe("/nowhere/sae"), (srm_reward *)maybe(&made));
+      status = srm_reward_attach(handle(), reward_path, NULL, (srm_reward *)maybe(&made));
+      if (status == SRM_OK && srm_reward_close(made) != SRM_OK) abort();
+      return status;
+    case 3: return srm_backbone_close(other);
+    case 4: return srm_reward_close(other);
+    default: return srm_sae_close(other);
+  }
+}
+
+static srm_status asynchronous(void) {
+  int64_t count = length(3);
+  /* done is called where and only where this is SRM_OK. */
+  srm_status status = srm_score_async(handle(), input() ? inputs : NULL, count, options(), next(8) ? completed : NULL, NULL);
+  if (status == SRM_OK) started++;
+  return status;
+}
+
 static srm_status call(void) {
   static srm_backbone_options open;
   static srm_fit_options fit;
   static srm_counts counts;
   void *made = NULL;
   srm_status status;
-  switch (next(26)) {
+  switch (next(30)) {
     case 0: return srm_score(handle(), text().data, length(4), text().data, length(4), maybe(floats));
     case 1: return srm_score_batch(handle(), input() ? inputs : NULL, length(3), options(), out());
     case 2:
@@ -127,7 +191,7 @@ static srm_status call(void) {
       open.cancel = next(3) ? NULL : handle();
       return srm_backbone_open(maybe(&open), maybe(&made));
     case 14: return srm_reward_open(text().data, NULL, maybe(&open), maybe(&made));
-    case 15: return srm_reward_attach(handle(), maybe("/nowhere/reward"), NULL, maybe(&made));
+    case 15: return references();
     case 16:
       fit.struct_size = size_of(sizeof fit);
       fit.backbone = maybe(&open);
@@ -136,12 +200,7 @@ static srm_status call(void) {
       return srm_fit(maybe(&fit), NULL);
     case 17:
       status = srm_cancel_create((srm_canceller *)maybe(&made));
-      if (status == SRM_OK) {
-        int place = 8 + (int)next(HANDLES - 8); /* the first are the good ones */
-        srm_cancel_close(handles[place]);
-        srm_session_close(handles[place]);
-        handles[place] = made;
-      }
+      if (status == SRM_OK) keep(made);
       return status;
     case 18: return srm_cancel(handle());
     case 19: return srm_session_append(handle(), maybe(ids), length(8));
@@ -153,16 +212,18 @@ static srm_status call(void) {
       input();
       status = next(2) ? srm_session_open(handle(), maybe(messages), length(4), (srm_session *)maybe(&made))
                        : srm_session_fork(handle(), (srm_session *)maybe(&made));
-      if (status == SRM_OK) {
-        int place = 8 + (int)next(HANDLES - 8);
-        srm_cancel_close(handles[place]);
-        srm_session_close(handles[place]);
-        handles[place] = made;
-      }
+      if (status == SRM_OK) keep(made);
       return status;
+    case 25:
+      status = srm_session_open_ids(handle(), maybe(ids), length(8), (srm_session *)maybe(&made));
+      if (status == SRM_OK) keep(made);
+      return status;
+    case 26:
+    case 27: return asynchronous();
+    case 28: return srm_set_log(next(2) ? log_line : NULL, NULL);
     default:
-      srm_status_name((srm_status)next(40) - 10);
-      srm_struct_size((int32_t)next(20) - 5);
+      if (srm_status_name((srm_status)next(40) - 10)[0] == 0 || srm_version()[0] == 0 || srm_abi_version() != SRM_ABI_VERSION) abort();
+      if (srm_struct_size((int32_t)next(20) - 5) < 0 || srm_open_handles() < 3 || srm_last_error() == NULL || srm_last_status() < 0) abort();
       return srm_cancel_close((srm_canceller)(uintptr_t)(((uint64_t)next(1u << 31) << 31) | next(1u << 31)));
   }
 }
@@ -170,6 +231,8 @@ static srm_status call(void) {
 int main(int argc, char **argv) {
   if (argc < 6) return 2;
   state = strtoull(argv[5], NULL, 10) * 2 + 1;
+  reward_path = argv[2];
+  sae_path = argv[3];
   srm_backbone_options options;
   SRM_INIT(options);
   options.model = argv[1];
@@ -195,6 +258,8 @@ int main(int argc, char **argv) {
     EXPECT(status != SRM_INTERNAL);
     statuses[status]++;
   }
+  while (__atomic_load_n(&ended, __ATOMIC_SEQ_CST) < started) usleep(1000);
+  EXPECT(srm_set_log(NULL, NULL) == SRM_OK);
   for (int i = 8; i < HANDLES; i++) {
     srm_cancel_close(handles[i]);
     srm_session_close(handles[i]);
@@ -203,5 +268,6 @@ int main(int argc, char **argv) {
   EXPECT(srm_open_handles() == 0);
   for (int i = 0; i <= SRM_BUFFER; i++)
     if (statuses[i] > 0) printf("%-14s %ld\n", srm_status_name(i), statuses[i]);
+  printf("completions %ld, progress %ld, log %ld\n", ended, told, logged);
   return 0;
 }

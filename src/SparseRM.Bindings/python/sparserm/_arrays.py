@@ -10,7 +10,7 @@ try:
 except ImportError:
     numpy = None  # type: ignore[assignment]
 
-_TYPES = {"f": ctypes.c_float, "i": ctypes.c_int32, "q": ctypes.c_int64}
+_TYPES: dict[str, Any] = {"f": ctypes.c_float, "i": ctypes.c_int32, "q": ctypes.c_int64}
 _NAMES = {"f": "float32", "i": "int32", "q": "int64"}
 
 

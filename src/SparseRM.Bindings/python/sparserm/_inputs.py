@@ -34,7 +34,7 @@ def text(value: str) -> native.Text:
     return native.Text(data, len(data))
 
 
-def messages(dialogue: Dialogue) -> ctypes.Array:
+def messages(dialogue: Dialogue) -> "ctypes.Array[native.Message]":
     made = (native.Message * max(1, len(dialogue)))()
     for place, message in zip(made, dialogue):
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
@@ -61,7 +61,7 @@ def fill(place: native.Input, value: Input) -> None:
     elif isinstance(value, Rendered):
         place.kind, place.text = 3, text(value.text)
     elif isinstance(value, Ids):
-        ids = value.ids
+        ids: Any = value.ids
         if not (isinstance(ids, ctypes.Array) and ids._type_ is ctypes.c_int32):
             ids = (ctypes.c_int32 * len(ids))(*ids)
         place.kind, place.ids, place.id_count = 4, ids, len(ids)
@@ -87,7 +87,7 @@ def size(value: Input) -> int:
     return sum(len(message.get("content") or "") for message in value)
 
 
-def inputs(values: Sequence[Input]) -> ctypes.Array:
+def inputs(values: Sequence[Input]) -> "ctypes.Array[native.Input]":
     made = (native.Input * max(1, len(values)))()
     for place, value in zip(made, values):
         fill(place, value)

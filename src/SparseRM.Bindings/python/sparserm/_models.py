@@ -30,7 +30,7 @@ def _optional(value: Optional[str]) -> Optional[bytes]:
     return None if value is None else value.encode("utf-8")
 
 
-_NO_PROGRESS = native.PROGRESS()
+_NO_PROGRESS = native.PROGRESS()  # type: ignore[call-overload]  # ctypes: a null function
 
 
 def progress_of(progress: Optional[Progress]) -> Any:
@@ -38,10 +38,11 @@ def progress_of(progress: Optional[Progress]) -> Any:
     errors: list[BaseException] = []
     if progress is None:
         return _NO_PROGRESS, errors
+    tell = progress
 
     def told(_: Any, stage: bytes, done: int, total: int) -> int:
         try:
-            progress(stage.decode(), done, total)
+            tell(stage.decode(), done, total)
             return 0
         except BaseException as error:
             errors.append(error)
@@ -279,7 +280,7 @@ class SparseRM(_Handle):
     def describe(self) -> dict[str, Any]:
         return _written(lambda *out: native.library().srm_reward_describe(self._handle, *out))
 
-    @overload
+    @overload  # type: ignore  # a str is a Sequence[str], too: the first overload takes it
     def score(self, prompt: Union[str, Dialogue], answers: str, *, deadline: Optional[float] = None) -> float: ...
     @overload
     def score(self, prompt: Union[str, Dialogue], answers: Sequence[str], *, deadline: Optional[float] = None) -> list[float]: ...

@@ -80,7 +80,7 @@ class RewardServer:
         """All that the server says of each input; one that has no score has ``error`` instead of ``score``. Options are those of ``/v1/rewards``."""
         if not inputs:
             return []
-        body = {"inputs": list(inputs), **options}
+        body: dict[str, Any] = {"inputs": list(inputs), **options}
         if self.model is not None:
             body.setdefault("model", self.model)
         results = self._post("/v1/rewards", body)["results"]
