@@ -14,9 +14,9 @@ internal static unsafe partial class Exports
             Reading.Require(score, "the place for the score");
             *score = float.NaN;
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            *score = scorer.Value.Score(
-                Reading.Text(new NativeText { Data = prompt, Length = promptLength }, "the prompt"),
-                Reading.Text(new NativeText { Data = answer, Length = answerLength }, "the answer"));
+            var (asked, said) = (new NativeText { Data = prompt, Length = promptLength }, new NativeText { Data = answer, Length = answerLength });
+            HeapBudget.Require(asked, said);
+            *score = scorer.Value.Score(Reading.Text(asked, "the prompt"), Reading.Text(said, "the answer"));
             return 0;
         }
         catch (Exception error)

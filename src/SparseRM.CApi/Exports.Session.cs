@@ -65,7 +65,9 @@ internal static unsafe partial class Exports
         try
         {
             using var open = Library.Handles.Borrow<OpenSession>(session);
-            open.Value.SetAnswer(Reading.Text(new NativeText { Data = answer, Length = length }, "the answer"));
+            var text = new NativeText { Data = answer, Length = length };
+            HeapBudget.Require(text);
+            open.Value.SetAnswer(Reading.Text(text, "the answer"));
             return 0;
         }
         catch (Exception error)

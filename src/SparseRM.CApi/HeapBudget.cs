@@ -45,6 +45,9 @@ internal static unsafe partial class HeapBudget
         Require(bytes, "the call");
     }
 
+    /// <summary>As <see cref="Require(ReadOnlySpan{NativeInput})"/>, for a text or two.</summary>
+    public static void Require(NativeText text, NativeText other = default) => Require(Bytes(text) + Bytes(other), "the call");
+
     /// <summary>As <see cref="Require(ReadOnlySpan{NativeInput})"/>, for answers to a prompt.</summary>
     public static void Require(IReadOnlyList<Message> prompt, ReadOnlySpan<NativeText> answers)
     {

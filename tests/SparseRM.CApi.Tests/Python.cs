@@ -30,12 +30,13 @@ public class PythonTests(Library library)
     [Fact]
     public void Its_types_hold_and_tell_a_score_from_scores()
     {
-        string mypy = Tool.Find("mypy", "whether the Python package's types hold stays unknown"), program = library.Temporary("types.py");
+        string mypy = Tool.Find("mypy", "whether the Python package's types hold stays unknown"), program = library.Temporary("typed_use.py");
         File.WriteAllText(program, """
+            from typing import assert_type
             from sparserm import SparseRM
-            reward = SparseRM("model", "reward")
-            one: float = reward.score("prompt", "answer")
-            many: list[float] = reward.score("prompt", ["answer"])
+            with SparseRM("model", "reward") as reward:
+                assert_type(reward.score("prompt", "answer"), float)
+                assert_type(reward.score("prompt", ["answer"]), list[float])
             """);
         var environment = new Dictionary<string, string> { ["MYPYPATH"] = Library.Bindings("python") };
         Library.Run(mypy, ["--ignore-missing-imports", "--cache-dir=/dev/null", Library.Bindings("python", "sparserm"), program], environment).Succeeded();

@@ -54,6 +54,19 @@ static float one(srm_reward reward) {
 }
 
 /* The first texts differ, the others are equal to one of them and are computed with it. */
+/* A text of many words, which is more than the heap has. */
+static void one_long(srm_reward reward) {
+  const size_t bytes = 8 << 20;
+  char *text = malloc(bytes);
+  float score = 0;
+  if (text == NULL) return;
+  for (size_t i = 0; i < bytes; i++) text[i] = i % 7 == 6 ? ' ' : 'a';
+  srm_status status = srm_score(reward, text, (int64_t)bytes, "Three.", 6, &score);
+  EXPECT(status == SRM_DATA || status == SRM_DEVICE); /* too long for the model, or for the heap */
+  EXPECT(isnan(score) && srm_last_error()[0] != 0);
+  free(text);
+}
+
 static void many(srm_reward reward, int64_t count) {
   static int32_t ids[DIFFERENT][TOKENS];
   srm_input *inputs = calloc((size_t)count, sizeof *inputs);
@@ -85,6 +98,7 @@ int main(int argc, char **argv) {
   if (reward != NULL) {
     struct rlimit before, now;
     float alone = one(reward);
+    one_long(reward);
     for (int64_t count = 500; count <= MOST; count *= 20) many(reward, count);
     getrlimit(RLIMIT_AS, &before);
     for (int64_t spare = 64 << 20; spare >= 1 << 18; spare /= 4) {

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from time import perf_counter
 from ctypes import byref, c_float, c_int32, c_int64, c_void_p
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, TypeVar, Union, overload
 
 from . import _arrays as arrays
 from . import _native as native
@@ -94,6 +94,9 @@ def _written(call: Callable[..., int]) -> Any:
         size = needed.value
 
 
+_H = TypeVar("_H", bound="_Handle")
+
+
 class _Handle:
     """An open handle of the C library; closed by ``close``, ``with`` or the collector."""
 
@@ -108,7 +111,7 @@ class _Handle:
         if handle.value and native.is_usable():
             native.check(getattr(native.library(), self._close)(handle))
 
-    def __enter__(self) -> Any:
+    def __enter__(self: _H) -> _H:
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -134,9 +137,11 @@ class Backbone(_Handle):
         return SparseRM._attached(self, reward, sae)
 
     def describe(self) -> dict[str, Any]:
+        """Backend, device, sizes, chat template, and the kernel variant of each op."""
         return _written(lambda *out: native.library().srm_backbone_describe(self._handle, *out))
 
     def counts(self) -> dict[str, int]:
+        """What waits and what went through it so far: requests, tokens, batches, sequences, bytes of known prefixes."""
         counts = native.Counts()
         native.check(native.library().srm_backbone_counts(self._handle, byref(counts)))
         return {name: getattr(counts, name) for name, _ in native.Counts._fields_[1:]}
@@ -222,11 +227,13 @@ class Session(_Handle):
         native.check(native.library().srm_session_set_answer(self._handle, said, len(said)))
 
     def score(self) -> float:
+        """The score of the text so far."""
         found = c_float()
         native.check(native.library().srm_session_score(self._handle, byref(found)))
         return found.value
 
     def fork(self) -> "Session":
+        """A session with the same text: what is computed of it is shared, what either adds is its own."""
         made = Session()
         native.check(native.library().srm_session_fork(self._handle, byref(made._handle)))
         return made
@@ -278,6 +285,7 @@ class SparseRM(_Handle):
         return made
 
     def describe(self) -> dict[str, Any]:
+        """Layer, position, aggregate, and each component with its heads and fit."""
         return _written(lambda *out: native.library().srm_reward_describe(self._handle, *out))
 
     @overload  # type: ignore  # a str is a Sequence[str], too: the first overload takes it
