@@ -142,7 +142,13 @@ public class PackageTests(Library library)
     {
         string folder = library.Temporary("tools");
         Directory.CreateDirectory(folder);
-        foreach (string name in names) File.CreateSymbolicLink(Path.Combine(folder, name), Tool.Find(name, "whether the README's commands work stays unknown"));
+        foreach (string name in names)
+        {
+            string found = Tool.Find(name, "whether the README's commands work stays unknown");
+            // Some python3 are scripts that look for the interpreter.
+            if (name == "python3") found = Library.Run(found, ["-c", "import sys; print(sys.executable)"]).Succeeded().Trim();
+            File.CreateSymbolicLink(Path.Combine(folder, name), found);
+        }
         return folder;
     }
 
