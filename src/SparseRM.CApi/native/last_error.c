@@ -20,7 +20,7 @@ static void make_key(void) { has_key = pthread_key_create(&key, free) == 0; }
 void srm_keep_error(srm_status status, const char* sentence, int64_t length) {
   pthread_once(&once, make_key);
   free(last_text);
-  last_text = sentence != NULL && has_key ? malloc((size_t)length + 1) : NULL;
+  last_text = sentence != NULL ? malloc((size_t)length + 1) : NULL;
   last_status = status;
   if (has_key) pthread_setspecific(key, last_text);
   if (last_text == NULL) return;
