@@ -1,5 +1,5 @@
-/* What a process waits for that loads the library: start LIBRARY, or start LIBRARY MODEL REWARD. Prints milliseconds since before dlopen: of the first call, or
-   of the first score. */
+/* What a process waits for that loads the library: start LIBRARY, or start LIBRARY MODEL REWARD. Prints milliseconds since before dlopen: of the first call that
+   starts the runtime, or of the first score. */
 #include <dlfcn.h>
 #include <sparserm.h>
 #include <stdio.h>
@@ -18,7 +18,8 @@ int main(int argc, char **argv) {
   double start = now();
   void *library = dlopen(argv[1], RTLD_NOW);
   if (library == NULL) return fprintf(stderr, "%s\n", dlerror()), 1;
-  if (FIND(srm_version)()[0] == 0) return 1;
+  srm_canceller cancel;
+  if (FIND(srm_cancel_create)(&cancel) != SRM_OK || FIND(srm_cancel_close)(cancel) != SRM_OK) return 1;
   if (argc == 4) {
     float score;
     srm_reward reward;
