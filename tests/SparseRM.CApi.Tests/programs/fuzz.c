@@ -38,7 +38,7 @@ static void log_line(void *user, int32_t level, const char *line) {
 
 /* No score without success, and a sentence for each failure. */
 static void completed(void *user, srm_status status, const srm_result *found, int64_t count) {
-  if (user != NULL || (status == SRM_OK) != (found != NULL || count == 0)) abort();
+  if (user != NULL || (status == SRM_OK ? found == NULL && count > 0 : found != NULL)) abort();
   if (status != SRM_OK && (srm_last_status() != status || srm_last_error()[0] == 0)) abort();
   for (int64_t i = 0; status == SRM_OK && i < count; i++)
     if ((found[i].status == SRM_OK) != (found[i].score == found[i].score) || (found[i].status != SRM_OK && found[i].error[0] == 0)) abort();
