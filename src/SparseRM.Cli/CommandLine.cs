@@ -9,15 +9,14 @@ namespace SparseRM.Cli;
 /// <summary>The tree of commands, and what happens around each of them.</summary>
 internal static class CommandLine
 {
-    private const string Description = """
-        SparseRM scores answers with a language model's own hidden states: a frozen model runs up to one layer, its residual stream is
-        projected on a few directions of a sparse autoencoder, and a small head turns the projection into a reward.
-
-        Data goes to standard output, messages to standard error. With --json an error is a line of JSON on standard error:
-        {"error": {"kind": "...", "message": "..."}}. As --output, - is standard output.
-        Exit codes: 0 done, 1 bad data or a failed run, 2 bad usage, 130 interrupted.
-        Environment: HF_HOME or HF_HUB_CACHE (where hub ids are looked up), SPARSERM_CACHE (computed hidden states), NO_COLOR.
-        """;
+    // A line for each paragraph: the help folds them to its own width.
+    private const string Description =
+        "SparseRM scores answers with a language model's own hidden states: a frozen model runs up to one layer, its residual stream is projected on a few "
+        + "directions of a sparse autoencoder, and a small head turns the projection into a reward.\n\n"
+        + "Data goes to standard output, messages to standard error. With --json an error is a line of JSON on standard error: "
+        + "{\"error\": {\"kind\": \"...\", \"message\": \"...\"}}. As --output, - is standard output.\n"
+        + "Exit codes: 0 done, 1 bad data or a failed run, 2 bad usage, 130 interrupted.\n"
+        + "Environment: HF_HOME or HF_HUB_CACHE (where hub ids are looked up), SPARSERM_CACHE (computed hidden states), NO_COLOR.";
 
     /// <summary>Parses, runs, and turns whatever goes wrong into one sentence and an exit code.</summary>
     public static int Run(string[] args, Session session)

@@ -32,7 +32,7 @@ public sealed class Backbone : IDisposable
     private Backbone(BackboneOptions options, EnginePool.Entry entry, ModelTokenizer? tokenizer, ChatTemplate? template)
     {
         (Options, _entry, Tokenizer, Template) = (options, entry, tokenizer, template);
-        Encoder = new InputEncoder(tokenizer, template, options.Truncation, Config.NCtx, Config.DVocab);
+        Encoder = new InputEncoder(tokenizer, template, options.Truncation, Config.NCtx, Config.DVocab, Config.Ropes.Any(rope => rope.Scaling.Kind == "dynamic"));
         Arithmetic = ArithmeticOf(Backend, Model.Compute);
     }
 

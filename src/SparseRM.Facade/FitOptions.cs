@@ -23,6 +23,9 @@ public sealed record TrainerOptions
     /// <summary>How Llama Scope checkpoints gate.</summary>
     public LlamaScopeMode LlamaScopeMode { get; init; } = LlamaScopeMode.Official;
 
+    /// <summary>Whether an SAE may be used that names another model than this one.</summary>
+    public bool SaeOfOtherModel { get; init; }
+
     /// <summary>Folder of the cache of hidden states; null for none.</summary>
     public string? CacheFolder { get; init; }
 

@@ -42,6 +42,9 @@ public sealed class RewardTrainer : IDisposable
         var config = ArchitectureCatalog.Read(folder);
         var sae = options.Sae is { } path ? SaeFormatCatalog.Open(path, options.LlamaScopeMode) : null;
         int layer = LayerOf(options, sae, config);
+        if (sae is not null && !options.SaeOfOtherModel && SaeModelName.Contradiction(sae, config, ModelFolder.Names(options.Backbone.Model, folder)) is { } contradiction)
+            throw new SparseRMException(ErrorKind.Mismatch,
+                $"{options.Sae}: {contradiction}; use an SAE of this model, or say that it is meant with the option sae of other model");
         var backbone = Backbone.Open(options.Backbone with { Model = folder }, layer, new StageProgress(progress, "loading blocks", layer + 1), cancel);
         try
         {

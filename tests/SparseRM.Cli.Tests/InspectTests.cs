@@ -33,6 +33,22 @@ public sealed class InspectTests(FittedReward reward)
     }
 
     [Fact]
+    public void Shows_how_preference_data_is_read()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.File("pairs.csv");
+        File.WriteAllText(path, "Q;A;B;S\nq;a;b;s\n;a;b;s\n");
+        Cli.Run("inspect", path).Failed(1, "pairs.csv", "the columns Q, A, B, S", "--columns");
+        var json = Cli.Run("inspect", path, "--json", "--columns", "prompt=Q,chosen=A,rejected=B,system=S", "--skip-bad").Json();
+        Assert.Equal(("preferences", "trl-explicit", "csv", 1, 1), (json.GetProperty("kind").GetString(), json.GetProperty("format").GetString(),
+            json.GetProperty("container").GetString(), json.GetProperty("items").GetInt32(), json.GetProperty("skipped_rows").GetInt32()));
+        Assert.Equal("""["system: s","user: q"]""", json.GetProperty("first_prompt").GetRawText().Replace("\n", "").Replace("    ", "").Replace("  ", ""));
+        File.WriteAllText(folder.File("splits.json"), """{"train":[{"prompt":"q","chosen":"a","rejected":"b"}],"test":[{"prompt":"r","chosen":"c","rejected":"d"}]}""");
+        Cli.Run("inspect", folder.File("splits.json")).Failed(1, "'train', 'test'", "--split");
+        Assert.Equal("user: r", Cli.Run("inspect", folder.File("splits.json"), "--split", "test", "--json").Json().GetProperty("first_prompt")[0].GetString());
+    }
+
+    [Fact]
     public void Says_which_layers_can_be_used_when_shards_are_missing()
     {
         using var folder = TemporaryFolder.CopyOf(FittedReward.Model);

@@ -23,6 +23,29 @@ public sealed class StageTests
     }
 
     [Fact]
+    public void Bad_lines_are_skipped_and_counted_where_that_is_asked_for()
+    {
+        using var folder = new TemporaryFolder();
+        string lines = folder.File("lines.jsonl"), states = folder.File("states");
+        File.WriteAllText(lines, "{\"ids\": [2, 7]}\n{\"ids\": [99999]}\nnot json\n{\"text\": \"a\"}\n");
+        string[] activations = ["activations", "--model", FittedReward.Model, "--layers", "1", "--input", lines, "--output", states];
+        Cli.Run(activations).Failed(1, "line 3", "--skip-bad");
+        var skipped = Cli.Run([.. activations, "--skip-bad"]);
+        skipped.Succeeded();
+        Assert.Contains("bad lines of ", skipped.Error);
+        Assert.Contains(": 2; the first: ", skipped.Error);
+        Assert.Equal(["block.1.resid_post.0", "block.1.resid_post.3"], SafetensorsFile.Open(states).Names.Order());
+
+        string[] tokenize = ["tokenize", "--model", FittedReward.Model, "--input", lines];
+        Cli.Run(tokenize).Failed(1, "line 3", "--skip-bad");
+        skipped = Cli.Run([.. tokenize, "--skip-bad"]);
+        var ids = skipped.JsonLines();
+        Assert.Equal([0, 1, 2], Enumerable.Range(0, 4).Where(i => ids[i].GetProperty("ids").ValueKind == System.Text.Json.JsonValueKind.Null));
+        Assert.Contains("not valid JSON", ids[2].GetProperty("error").GetString());
+        Assert.Contains(": 3; the first: ", skipped.Error);
+    }
+
+    [Fact]
     public void The_type_auto_is_the_weights_own()
     {
         using var folder = new TemporaryFolder();

@@ -19,6 +19,8 @@ public sealed class UsageTests
     public void Help_of_the_root_tells_the_exit_codes()
     {
         string help = Cli.Run("--help").Succeeded();
+        // Paragraphs fill their lines: only a last one may be short.
+        Assert.Contains("a frozen model runs up to one \n  layer, its residual stream is projected on a few directions", help);
         Assert.Contains("0 done, 1 bad data or a failed run, 2 bad usage, 130 interrupted", help);
     }
 

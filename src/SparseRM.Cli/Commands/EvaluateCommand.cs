@@ -36,7 +36,7 @@ internal sealed class EvaluateCommand : CliCommand
         int? folds = args.GetValue(_folds);
         if (folds is null) RefuseFitSettings(args, reward);
         else if (reward is null) FitSettings.Check(args, reading, options);
-        var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
+        var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, args.GetValue(FitSettings.Pairs));
         if (folds is not null && reward is not null) (reading, options) = FitSettings.Of(args, reading, options, RewardModelFile.Load(reward));
         var found = Meter.Run(Session, meter => folds is { } count
             ? RunFolds(args, reading, options, data, count, meter)
@@ -59,12 +59,18 @@ internal sealed class EvaluateCommand : CliCommand
         using var scorer = Scorers.Open(args, reward, options, null, meter, Session);
         var backbone = scorer.Backbone;
         Session.SayBackend(args, backbone.Description);
-        data = FitSettings.LeaveOutBad(args, data, backbone, scorer.Position, Session);
         long before = backbone.Encoder.CutInputs;
-        var result = FitSettings.Advised(args, () => scorer.Evaluate(data, meter, Session.Cancel));
+        var result = args.GetValue(CommonOptions.SkipBad) ? Skipping() : DataSettings.Advised(args, () => scorer.Evaluate(data, meter, Session.Cancel));
         long cut = backbone.Encoder.CutInputs - before;
         Session.TellOfData(backbone, data, cut);
         return new Found(data, result, [], backbone.Description, cut);
+
+        EvaluationResult Skipping()
+        {
+            (data, var scores) = ScorableItems.Score(data, scorer, meter, Session.Cancel);
+            DataSettings.TellOfSkipped(data, Session);
+            return PreferenceEvaluation.Evaluate(data, scores);
+        }
     }
 
     private Found RunFolds(ParseResult args, TrainerOptions reading, FitOptions options, PreferenceSet data, int folds, Meter meter)
@@ -73,9 +79,9 @@ internal sealed class EvaluateCommand : CliCommand
         string backend = trainer.Backbone.Description;
         Session.SayBackend(args, backend);
         foreach (string note in trainer.Notes) Session.Note(note);
-        data = FitSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
+        data = DataSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
         long before = trainer.Backbone.Encoder.CutInputs;
-        var states = FitSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
+        var states = DataSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
         long cut = trainer.Backbone.Encoder.CutInputs - before;
         Session.TellOfData(trainer.Backbone, data, cut);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);

@@ -44,15 +44,15 @@ internal sealed class FitCommand : CliCommand
         OutputFile.Probe(output, OutputKind.Reward, ("--data", args.GetValue(_data)), ("--sae", reading.Sae));
         if (reading.CacheFolder is { } cache)
             Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
-        var data = FitSettings.ReadData(args, args.GetRequiredValue(_data), Session);
+        var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, args.GetValue(FitSettings.Pairs));
         string[] notes = [], warnings = [];
         var (result, backend) = Meter.Run(Session, meter =>
         {
             using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
             Session.SayBackend(args, trainer.Backbone.Description);
-            data = FitSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
+            data = DataSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
             long before = trainer.Backbone.Encoder.CutInputs;
-            var states = FitSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
+            var states = DataSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
             Session.TellOfData(trainer.Backbone, data, trainer.Backbone.Encoder.CutInputs - before);
             var fitted = trainer.Fit(states, options, null, meter, Session.Cancel);
             (notes, warnings) = ([.. trainer.Notes], [.. trainer.Warnings, .. fitted.Warnings]);

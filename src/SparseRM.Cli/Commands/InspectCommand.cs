@@ -13,16 +13,18 @@ internal sealed class InspectCommand : CliCommand
 {
     private readonly Argument<string> _path = new("PATH")
     {
-        Description = "a model or an SAE (folder, file or hub id), a reward file, or a file that activations or encode wrote",
+        Description = "a model or an SAE (folder, file or hub id), a reward file, a file that activations or encode wrote, or preference data",
     };
 
-    public InspectCommand(Session session) : base("inspect", "Show what a model, SAE, reward file or file of states holds; it is recognised by its content", session,
+    public InspectCommand(Session session) : base("inspect", "Show what a model, SAE, reward file, file of states or preference data holds; it is recognised by its content", session,
         new Example("sparserm inspect google/gemma-2-2b-it", "a model"),
         new Example("sparserm inspect gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82", "an SAE"),
-        new Example("sparserm inspect reward.safetensors --json", "a reward file, for a program"))
+        new Example("sparserm inspect reward.safetensors --json", "a reward file, for a program"),
+        new Example("sparserm inspect pairs.csv --columns prompt=Q,chosen=A,rejected=B", "how preference pairs are read, before a fit"))
     {
         Arguments.Add(_path);
         this.AddAll(CommonOptions.LlamaScope, CommonOptions.Json);
+        this.AddAll(CommonOptions.Reading);
     }
 
     protected override void Run(ParseResult args)
@@ -47,9 +49,19 @@ internal sealed class InspectCommand : CliCommand
             if (path.Count(c => c == '/') > 1) ShowSae(args, path, json);
             else Show(json, "Model", InspectReports.OfModel(ModelFolder.Resolve(path)));
         }
+        else if (IsData(args, path)) Show(json, "Preference data", InspectReports.Of(DataSettings.Read(args, path, Session, limit: null)));
         else if (File.Exists(path)) throw new ModelFormatException(path, $"is nothing that is known; looked for {Recognised.LookedFor}");
         else if (File.Exists(Path.Combine(path, "config.json")) || Directory.EnumerateFiles(path, "model*.safetensors*").Any()) Show(json, "Model", InspectReports.OfModel(path));
         else ShowSae(args, path, json);
+    }
+
+    // By its ending, or because options say how to read it.
+    private static bool IsData(ParseResult args, string path)
+    {
+        if (CommonOptions.Reading.Any(args.Has)) return true;
+        string name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
+        return File.Exists(path) && Path.GetExtension(name).ToLowerInvariant() is ".jsonl" or ".ndjson" or ".csv" or ".tsv" or ".parquet"
+            || Path.GetExtension(name).Equals(".json", StringComparison.OrdinalIgnoreCase) && !Path.GetFileName(path).Contains("config", StringComparison.Ordinal);
     }
 
     private void ShowSae(ParseResult args, string path, bool json) =>

@@ -1,4 +1,5 @@
 using SparseRM.Cli.Terminal;
+using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Models.Architectures;
@@ -76,6 +77,22 @@ internal static class InspectReports
             .Add("bytes", new FileInfo(path).Length).Add("sae_id", file.Metadata.GetValueOrDefault("sae_id")).Add("tensors", names.Length)
             .Add(names.Length > MostShown ? "first_tensors" : "tensor_shapes", shapes);
     }
+
+    /// <summary>How preference data was read, with its first item to look at.</summary>
+    public static Report Of(PreferenceSet data)
+    {
+        var first = data.Items[0];
+        return new Report().Add("kind", "preferences").Add("file", data.Path).Add("format", data.Format).Add("container", data.Container)
+            .Add("items", data.Items.Count).Add("pairs", data.Items.Sum(item => (long)item.Chosen.Count * item.Rejected.Count))
+            .Add("skipped_rows", data.Skipped.Count).Add("first_skipped", data.Skipped.FirstReasons.FirstOrDefault())
+            .Add("subsets", data.Items.Select(item => item.Subset).OfType<string>().Distinct().Take(MostShown).ToArray() is { Length: > 0 } subsets ? subsets : null)
+            .Add("data_hash", data.DataHash)
+            .Add("first_prompt", Turns(first.Prompt)).Add("first_chosen", Turns(first.Chosen[0])).Add("first_rejected", Turns(first.Rejected[0]))
+            .Add("first_arguments", first.Arguments is { } arguments ? PlainText.Escape(arguments.Value.GetRawText()) : null);
+    }
+
+    private static string[] Turns(IEnumerable<Message> messages) =>
+        [.. messages.Select(message => PlainText.Escape($"{message.Role}: {message.Content}{(message.Fields is { } fields ? $" {fields.Value.GetRawText()}" : "")}"))];
 
     private static void Weights(Report report, WeightIndex weights, int nLayers)
     {

@@ -13,7 +13,7 @@ internal sealed class ScoreCommand : CliCommand
 {
     private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit or combine wrote", "FILE", required: true);
     private readonly Option<string> _input = Choices.Text("--input",
-        "jsonl with prompt and response or responses, messages, text (already rendered) or ids; - is standard input", "FILE", required: true);
+        "jsonl with prompt and response or responses (also completion or completions), messages, text (already rendered) or ids; - is standard input", "FILE", required: true);
     private readonly Option<string> _output = Choices.Text("--output",
         "the same lines with score or scores; - or nothing is standard output. Until it is complete it is FILE.*.partial, from which the same command goes on", "FILE");
     private readonly Option<bool> _skipBad = new("--skip-bad") { Description = "give a bad line \"score\": null and its error, and go on" };

@@ -34,7 +34,7 @@ internal static class CommonOptions
         "cut inputs longer than the model's context (default: refuse them)", ("left", Truncation.Left), ("right", Truncation.Right));
 
     public static Option<string> ChatTemplate { get; } = Choices.Text("--chat-template",
-        "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file (default: the model's own)", "NAME|FILE");
+        "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file (default: the reward file's where one is given, else the model's own)", "NAME|FILE");
 
     public static Option<ReadOutPosition> Position { get; } = Choices.Of("--position",
         "where the state is read: the last token (default), the answer's last token, or the mean over the answer",
@@ -44,7 +44,7 @@ internal static class CommonOptions
 
     public static Option<bool> NoCache { get; } = new("--no-cache") { Description = "keep no hidden states" };
 
-    public static Option<LlamaScopeMode> LlamaScope { get; } = Choices.Of("--llama-scope-mode", "how Llama Scope's threshold is read (default: official)",
+    public static Option<LlamaScopeMode> LlamaScope { get; } = Choices.Of("--llama-scope-mode", "how Llama Scope's threshold is read (default: as for the reward file where one is given, else official)",
         ("official", LlamaScopeMode.Official), ("saelens", LlamaScopeMode.SaeLens));
 
     public static Option<string> Format { get; } = Choices.Of("--format", "format of the preference data (default: recognised)",
@@ -52,6 +52,9 @@ internal static class CommonOptions
 
     public static Option<string> Columns { get; } = Choices.Text("--columns",
         $"columns of the preference data that have other names, such as prompt=Q,chosen=A,rejected=B; known: {string.Join(", ", PreferenceReadOptions.ColumnNames)}", "NAME=COLUMN,..");
+
+    public static Option<string> Split { get; } = Choices.Text("--split",
+        "which split of a folder or of a JSON document with several is read, such as train (default: the only one)", "NAME");
 
     public static Option<PreferenceDimension> Dimension { get; } = Choices.Of("--dimension", "which judgement of PKU-SafeRLHF counts (default: better)",
         ("better", PreferenceDimension.Better), ("safer", PreferenceDimension.Safer));
@@ -68,7 +71,7 @@ internal static class CommonOptions
     public static IReadOnlyList<Option> Running { get; } = [Backend, VariantChoice.Option, Threads, MaxBatchTokens];
 
     /// <summary>What every command that reads preference data takes.</summary>
-    public static IReadOnlyList<Option> Reading { get; } = [Format, Columns, Dimension, SkipBad];
+    public static IReadOnlyList<Option> Reading { get; } = [Format, Columns, Split, Dimension, SkipBad];
 
     /// <summary>Adds several.</summary>
     public static void AddAll(this Command command, params IEnumerable<Option> options)

@@ -15,6 +15,8 @@ internal static class FitSettings
 
     public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder, file or hub id: to fit on projections or activations, and to score only where the head reads activations of a top-k SAE", "PATH");
 
+    public static Option<bool> SaeOfOtherModel { get; } = new("--sae-of-other-model") { Description = "use the SAE though its config.json names another model than this one" };
+
     public static Option<int?> Layer { get; } =
         Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's to fit, the reward file's to score)", least: 0);
 
@@ -59,7 +61,7 @@ internal static class FitSettings
     /// <summary>All of them, with the common options that a fit takes.</summary>
     public static IReadOnlyList<Option> All { get; } =
     [
-        Sae, Layer, K, Loss, Input, Pairs, Seed, CommonOptions.ChatTemplate, CommonOptions.Position, CommonOptions.Truncate,
+        Sae, SaeOfOtherModel, Layer, K, Loss, Input, Pairs, Seed, CommonOptions.ChatTemplate, CommonOptions.Position, CommonOptions.Truncate,
         CommonOptions.DType, CommonOptions.LlamaScope,
         Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate,
         .. CommonOptions.Reading, CommonOptions.Cache, CommonOptions.NoCache, .. CommonOptions.Running,
@@ -67,7 +69,7 @@ internal static class FitSettings
 
     /// <summary>Those that mean nothing to a reward that is already fitted.</summary>
     public static IReadOnlyList<Option> OfFitsAlone { get; } =
-        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate, CommonOptions.Position];
+        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate, CommonOptions.Position, SaeOfOtherModel];
 
     /// <summary>Which states the user asked for.</summary>
     public static TrainerOptions ReadTrainer(ParseResult args) => new()
@@ -76,6 +78,7 @@ internal static class FitSettings
         Layer = args.GetValue(Layer),
         Position = args.GetValue(CommonOptions.Position),
         Sae = args.GetValue(Sae),
+        SaeOfOtherModel = args.GetValue(SaeOfOtherModel),
         LlamaScopeMode = args.GetValue(CommonOptions.LlamaScope),
         CacheFolder = CacheFolder.Of(args),
     };
@@ -155,62 +158,5 @@ internal static class FitSettings
             throw new UsageException($"--aggregate {options.Aggregate} needs several heads; add --heads 2 or more, or use mean");
         Recognised.RefuseSwapped(trainer.Backbone.Model, trainer.Sae);
         if (options.Training.HeldOutFraction >= 1) throw new UsageException("--held-out is a share below 1");
-    }
-
-    /// <summary>The preference data, with a word about what was left out.</summary>
-    public static PreferenceSet ReadData(ParseResult args, string path, Session session)
-    {
-        var options = new PreferenceReadOptions
-        {
-            Format = args.GetValue(CommonOptions.Format),
-            Columns = ReadColumns(args.GetValue(CommonOptions.Columns)),
-            Dimension = args.GetValue(CommonOptions.Dimension),
-            SkipBad = args.GetValue(CommonOptions.SkipBad),
-            Limit = args.GetValue(Pairs),
-        };
-        try
-        {
-            return session.Reading(() => PreferenceFile.Read(path, options));
-        }
-        catch (DataFormatException error) when (error.Line > 0 && !options.SkipBad)
-        {
-            throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
-        }
-    }
-
-    /// <summary>Under <c>--skip-bad</c> the data without what the model cannot read; tells of all that was left out.</summary>
-    public static PreferenceSet LeaveOutBad(ParseResult args, PreferenceSet data, Backbone backbone, ReadOutPosition position, Session session)
-    {
-        if (!args.GetValue(CommonOptions.SkipBad)) return data;
-        data = EncodableItems.Of(data, backbone, position);
-        if (data.Skipped.Count > 0)
-            session.Warn($"bad rows of {data.Path} left out: {data.Skipped.Count}; the first: {Wording.OfCommandLine(data.Skipped.FirstReasons[0])}");
-        return data;
-    }
-
-    /// <summary>Runs what encodes the data; a row that cannot be encoded is told with what the user may do.</summary>
-    public static T Advised<T>(ParseResult args, Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (DataFormatException error) when (error.Line > 0 && !args.GetValue(CommonOptions.SkipBad))
-        {
-            throw error.WithAdvice("mend it, or leave bad rows out with --skip-bad");
-        }
-    }
-
-    private static Dictionary<string, string> ReadColumns(string? text)
-    {
-        var columns = new Dictionary<string, string>();
-        foreach (string part in text?.Split(',') ?? [])
-        {
-            string[] sides = part.Split('=', 2, StringSplitOptions.TrimEntries);
-            if (sides is not [{ Length: > 0 } name, { Length: > 0 } column] || !PreferenceReadOptions.ColumnNames.Contains(name) || !columns.TryAdd(name, column))
-                throw new UsageException(
-                    $"--columns takes NAME=COLUMN with commas between, each name once, such as prompt=Q,chosen=A,rejected=B; found '{part}'; names: {string.Join(", ", PreferenceReadOptions.ColumnNames)}");
-        }
-        return columns;
     }
 }

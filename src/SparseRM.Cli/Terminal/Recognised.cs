@@ -18,7 +18,7 @@ internal static class Recognised
     /// <summary>What was looked for where nothing was found.</summary>
     public const string LookedFor = "a model (a folder with config.json that names model_type or architectures), an SAE (params.npz or params.safetensors, "
         + "sae_weights.safetensors with cfg.json, sae.safetensors, hyperparams.json, ae.pt, a .pt or .pth file), a reward file (safetensors that fit or combine wrote), "
-        + "or states and activations (safetensors that activations or encode wrote)";
+        + "states and activations (safetensors that activations or encode wrote), or preference data (.jsonl, .json, .csv, .tsv or .parquet, also .gz)";
 
     /// <summary>What a path is; a file is known by its content, whatever its name.</summary>
     public static PathKind Of(string path)

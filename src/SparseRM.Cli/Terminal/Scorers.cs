@@ -26,7 +26,8 @@ internal static class Scorers
         int own = reward.Metadata.Identity.Layer;
         if (args.GetValue(FitSettings.Layer) is { } layer && layer != own)
             throw new SparseRMException(ErrorKind.Mismatch, $"{path}: the reward model was fitted with layer {own}, but layer {layer} was asked for; leave --layer out");
-        var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, args.GetValue(CommonOptions.LlamaScope)) : null;
+        var mode = args.Has(CommonOptions.LlamaScope) || reward.Metadata.GatingMode != "saelens" ? args.GetValue(CommonOptions.LlamaScope) : LlamaScopeMode.SaeLens;
+        var sae = args.GetValue(FitSettings.Sae) is { } named ? SaeFormatCatalog.Open(named, mode) : null;
         using var backbone = RewardScorer.OpenFor(reward, options, progress, session.Cancel);
         return backbone.Attach(path, sae);
     }

@@ -42,6 +42,6 @@ internal static partial class Wording
         yield return line.ToString();
     }
 
-    [GeneratedRegex(@"\b(?:the )?option (chat template|add EOS|max batch tokens|columns|format|heads|aggregate|bootstrap|truncate)\b")]
+    [GeneratedRegex(@"\b(?:the )?option (chat template|add EOS|max batch tokens|columns|format|split|heads|aggregate|bootstrap|truncate|sae of other model)\b")]
     private static partial Regex LibraryOption();
 }

@@ -13,7 +13,7 @@ public static class PreferenceFile
     /// <summary>Names for <see cref="PreferenceReadOptions.Format"/>, the most specific first.</summary>
     public static IReadOnlyList<string> FormatNames { get; } = [.. FormatCatalog.All.Select(format => format.Name)];
 
-    /// <summary>Reads the whole file into memory; "-" is standard input.</summary>
+    /// <summary>Reads the whole file into memory; "-" is standard input, a folder is its one data file or that of <see cref="PreferenceReadOptions.Split"/>.</summary>
     /// <remarks>
     /// An answer without text or call of a tool, a prompt column without text, and two equal answers are bad rows, as are wrong types
     /// and lone surrogates. A column that may hold the prompt is read, or the row is bad; none is passed over.
@@ -31,8 +31,8 @@ public static class PreferenceFile
         PreferenceFormat? format = options.Format is { } name ? FormatCatalog.Named(name) : null;
         try
         {
-            using DataSource source = DataSource.Open(path);
-            (string container, IEnumerable<DataRow> rows) = ContainerCatalog.Open(source);
+            using DataSource source = DataSource.Open(path, options.Split);
+            (string container, IEnumerable<DataRow> rows) = ContainerCatalog.Open(source, options.Split);
             return ReadItems(source, container, rows, format, options);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or OutOfMemoryException)
@@ -53,9 +53,12 @@ public static class PreferenceFile
             {
                 if (row.Problem is { } problem) throw row.Refuse(problem);
                 DataRow named = row.WithNames(options.Columns);
-                format ??= FormatCatalog.Detect(source.Path, named);
-                PreferenceItem item = format.Read(named, options);
-                if (format.IsPaired) Check(item, format, row.Refuse);
+                // A bad first row says nothing about the rows behind it.
+                PreferenceFormat rowFormat = format ?? FormatCatalog.Detect(named, wholeFile: !options.SkipBad);
+                PreferenceItem item = rowFormat.Read(named, options);
+                if (rowFormat.IsPaired) Check(item, rowFormat, problem => row.Refuse(problem));
+                else if (item.Chosen.Concat(item.Rejected).Any(ItemRules.IsBlank)) throw row.Refuse("the completion is empty");
+                format = rowFormat;
                 items.Add(item);
             });
             if (format is { IsPaired: true } && items.Count == options.Limit) break;

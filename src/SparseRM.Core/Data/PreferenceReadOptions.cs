@@ -28,6 +28,9 @@ public sealed record PreferenceReadOptions
     /// </summary>
     public IReadOnlyDictionary<string, string> Columns { get; init; } = NoColumns;
 
+    /// <summary>Which split of a folder or of a JSON document with several is read (train, test, ..); null: the only one.</summary>
+    public string? Split { get; init; }
+
     /// <summary>For PKU-SafeRLHF; ignored elsewhere.</summary>
     public PreferenceDimension Dimension { get; init; } = PreferenceDimension.Better;
 

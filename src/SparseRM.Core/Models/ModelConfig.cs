@@ -53,7 +53,12 @@ public sealed record ModelConfig
     public required int DMlp { get; init; }
     /// <summary>Rows of the embedding.</summary>
     public required int DVocab { get; init; }
-    /// <summary>Longest input, in tokens: the trained context, or what yarn stretches it to. Dynamic scaling would begin beyond it, so that it never does.</summary>
+    /// <summary>Longest input, in tokens: the trained context, or what yarn stretches it to.</summary>
+    /// <remarks>
+    /// Dynamic scaling begins beyond the trained context, and there a text has no state of its own: the published code turns every token by frequencies
+    /// of the longest text of the batch, or of a longer one that the process has seen before. So no longer input is read; within the context the
+    /// frequencies are the trained ones.
+    /// </remarks>
     public required int NCtx { get; init; }
     /// <summary>epsilon of every RMS norm.</summary>
     public required float RmsNormEps { get; init; }

@@ -21,6 +21,17 @@ public static class ModelFolder
             $"is neither a folder nor in the local Hugging Face cache ({repository}); nothing is downloaded here, so run `hf download {model}` first");
     }
 
+    /// <summary>What a model is called: the id or folder that was asked for, the repository of the cache that it lies in, the name in its config.json.</summary>
+    /// <param name="model">What <see cref="Resolve"/> was given.</param>
+    /// <param name="folder">What it gave.</param>
+    public static IReadOnlyList<string> Names(string model, string folder)
+    {
+        string path = Path.Combine(folder, "config.json");
+        string? written = File.Exists(path) ? JsonConfig.Open(path).Text("_name_or_path") : null;
+        string[] own = [Path.TrimEndingDirectorySeparator(model), Path.GetFileName(folder), .. folder.Split(Path.DirectorySeparatorChar).Where(part => part.StartsWith("models--", StringComparison.Ordinal))];
+        return [.. own.Append(written ?? "").Where(name => name.Length > 0).Distinct()];
+    }
+
     /// <summary>Whether the folder's config.json is that of a model: it names a type or an architecture, which those of SAEs do not.</summary>
     /// <exception cref="ModelFormatException">There is a config.json that is not strict JSON.</exception>
     public static bool IsModel(string folder)

@@ -14,7 +14,7 @@ internal static class RopeFrequencies
         for (int i = 0; i < power.Length; i++) power[i] = (float)Math.Pow(config.Theta, 2f * i / dHead);
         return scaling.Kind switch
         {
-            // Dynamic scaling begins beyond the trained context, and no longer input is accepted: see ModelConfig.NCtx.
+            // Dynamic scaling begins beyond ModelConfig.NCtx, which no input is.
             "default" or "dynamic" => Array.ConvertAll(power, value => 1 / value),
             "linear" => Array.ConvertAll(power, value => 1 / value / (float)scaling.Factor),
             "llama3" => Array.ConvertAll(power, value => Llama3(scaling, 1 / value)),

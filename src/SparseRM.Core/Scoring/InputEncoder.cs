@@ -10,7 +10,8 @@ namespace SparseRM.Scoring;
 /// <param name="truncation">What happens to inputs longer than <paramref name="nCtx"/>.</param>
 /// <param name="nCtx">The model's context, in tokens.</param>
 /// <param name="dVocab">Rows of the model's embedding.</param>
-public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? template, Truncation truncation, int nCtx, int dVocab)
+/// <param name="isDynamic">Whether the model's rope is dynamic, which the refusal of a longer input tells.</param>
+public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? template, Truncation truncation, int nCtx, int dVocab, bool isDynamic = false)
 {
     private long _cut;
 
@@ -78,7 +79,7 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
                 int kept = tokenizer?.BosId is { } bos && ids.Span[0] == bos ? 1 : 0;
                 return new((int[])[.. ids.Span[..kept], .. ids.Span[(kept + excess)..]], Math.Max(kept, start - excess), Math.Max(kept, end - excess), excess);
             default:
-                throw new SparseRMException($"the input has {ids.Length} tokens, the model's context is {nCtx}; shorten it, or allow truncation left or right");
+                throw new SparseRMException($"the input has {ids.Length} tokens, the model's context is {nCtx}{(isDynamic ? ", beyond which dynamic rope makes a state depend on other texts" : "")}; shorten it, or allow truncation left or right");
         }
     }
 }

@@ -66,6 +66,8 @@ public sealed class AnswerFormatTests : IDisposable
     [InlineData("""{"question":"q","response_A":"a","response_B":"b","label":"A=B"}""", "field 'label' says that neither")]
     [InlineData("""{"question":"q","response_A":"a","response_B":"b","label":"A"}""", "field 'label' must be A>B or B>A, found 'A'")]
     [InlineData("""{"instruction":"q","output":["a","b","c"]}""", "field 'output' must hold two answers, the preferred one first, found 3")]
+    [InlineData("""{"prompt":"q","completions":["a","b"],"ranks":[2,1],"scores":[0.9,0.1]}""", "'ranks' (1 is best) and 'scores' (more is better) prefer other answers")]
+    [InlineData("""{"prompt":"q","answers":[{"answer":"a","rank":1},{"answer":"b","rank":2}],"scores":[1,2]}""", "'rank' (1 is best) and 'scores' (more is better) prefer other answers")]
     [InlineData("""{"prompt":"q","completions":["a","b"],"ranks":[1]}""", "'completions' has 2 answers and 'ranks' 1 values")]
     [InlineData("""{"prompt":"q","completions":["a","b"],"scores":[1,1]}""", "every answer has the same scores")]
     [InlineData("""{"prompt":"q","completions":["a","b"],"scores":[1,null]}""", "field 'scores[1]' must be a number, found null")]

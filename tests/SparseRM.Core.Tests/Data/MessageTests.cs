@@ -22,6 +22,7 @@ public sealed class MessageTests : IDisposable
     [InlineData(""" "[{'content': \"it's\", 'role': 'assistant', 'name': None, 'n': [1, 2.5, True]}]" """, "it's")]
     [InlineData(""" "{\"from\": \"gpt\", \"value\": \"a\"}" """, "a")]
     [InlineData(""" "[{\"key\": \"an answer that is JSON\"}]" """, "[{\"key\": \"an answer that is JSON\"}]")]
+    [InlineData(""" "[{\"type\": \"text\", \"text\": \"a \"}, {\"type\": \"text\", \"text\": \"b\"}]" """, "a b")]
     [InlineData(""" "[1, 2, 3]" """, "[1, 2, 3]")]
     [InlineData(""" "Human: and then?" """, "Human: and then?")]
     public void Reads_an_answer_in_every_form(string chosen, string content)
@@ -49,6 +50,11 @@ public sealed class MessageTests : IDisposable
     [InlineData("""[{"role":"assistant","content":"","name":"x"}]""", "the chosen answer is empty")]
     [InlineData("""[{"role":"assistant","content":"a","name":"\ud800"}]""", "field 'chosen[0].name' holds a lone surrogate")]
     [InlineData("""[{"role":"assistant","content":"a","meta":{"\udc00":1}}]""", "a field's name holds a lone surrogate")]
+    [InlineData("""[{"role":"assistant","content":[{"type":"text","text":"a","image":"x.png"}]}]""", "field 'chosen[0].content[0]' has 'image' beside its text; only text can be scored")]
+    [InlineData(""" "[{'id': 1, 'role': 'assistant', 'content': 'a' oops" """, "field 'chosen' looks like a list of messages as text")]
+    [InlineData(""" "{'messages': [{'role': 'assistant', 'content': 'a'}]}" """, "field 'chosen' is text that holds messages in another form than a list of them")]
+    [InlineData(""" "[[{'role': 'assistant', 'content': 'a'}]]" """, "field 'chosen' is text that holds messages in another form")]
+    [InlineData(""" "[{'role': 'assistant', 'content': 'a'}, 'b']" """, "field 'chosen' is text that holds messages in another form")]
     [InlineData(""" "[{'role': 'assistant', 'content': 'a'}, oops]" """, "field 'chosen' looks like a list of messages as text")]
     public void Refuses_other_forms_by_name(string chosen, string problem)
         => Assert.Contains(problem, Assert.Throws<DataFormatException>(() => Chosen(chosen)).Message);

@@ -56,6 +56,15 @@ public sealed class ParquetTypeTests : IDisposable
     }
 
     [Fact]
+    public void Bytes_of_a_fixed_length_are_text_too()
+    {
+        GCHandle pinned = GCHandle.Alloc("seven"u8.ToArray(), GCHandleType.Pinned);
+        var column = new PrimitiveNode("id", Repetition.Required, LogicalType.None(), PhysicalType.FixedLenByteArray, 5);
+        Assert.Equal("seven", Read(column, writer => ((ColumnWriter<FixedLenByteArray>)writer).WriteBatch([new FixedLenByteArray(pinned.AddrOfPinnedObject())])).Id);
+        pinned.Free();
+    }
+
+    [Fact]
     public void Rows_beyond_a_batch_and_in_several_groups_keep_their_order()
     {
         string path = Path.Combine(_folder.Root, "many.parquet");

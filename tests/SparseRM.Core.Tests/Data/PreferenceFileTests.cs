@@ -76,7 +76,7 @@ public sealed class PreferenceFileTests : IDisposable
         Assert.Contains("does not begin with PAR1", Refusal("x.parquet", "hello"u8.ToArray()));
         Assert.Contains("is not a whole, readable parquet file", Refusal("cut.parquet", "PAR1 and then nothing of use"u8.ToArray()));
         Assert.EndsWith(": no such file", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(Path.Combine(_folder.Root, "missing"))).Message);
-        Assert.Contains("is a folder", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(_folder.Root)).Message);
+        Assert.Contains("is a folder with", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(_folder.Root)).Message);
     }
 
     [Fact]
@@ -106,6 +106,25 @@ public sealed class PreferenceFileTests : IDisposable
         string path = _folder.File("pairs.jsonl", "{\n{\n");
         string message = Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path, new() { SkipBad = true })).Message;
         Assert.Contains("none of its 2 rows is usable; the first says: ", message);
+    }
+
+    [Theory]
+    [InlineData("""{"prompt":null,"chosen":"a","rejected":"b"}""")]
+    [InlineData("""{"other":1}""")]
+    [InlineData("[1]")]
+    public void A_bad_first_row_does_not_say_what_the_others_are(string first)
+    {
+        PreferenceSet set = PreferenceFile.Read(_folder.File("pairs.jsonl", $"{first}\n{Good}\n{Good}"), new() { SkipBad = true });
+        Assert.Equal((2, 1L, "trl-explicit"), (set.Items.Count, set.Skipped.Count, set.Format));
+    }
+
+    [Fact]
+    public void A_bad_completion_does_not_cost_the_others_of_its_prompt()
+    {
+        string path = _folder.File("pairs.csv", "prompt,completion,label\nq,a,1\nq,,0\nq,b,0\n");
+        PreferenceSet set = PreferenceFile.Read(path, new() { SkipBad = true });
+        Assert.Equal((1, 1L, "b"), (set.Items.Count, set.Skipped.Count, Assert.Single(set.Items[0].Rejected)[0].Content));
+        Assert.Contains("line 3: the completion is empty", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(path)).Message);
     }
 
     [Fact]

@@ -13,7 +13,8 @@ public sealed partial class ReadmeTests : IDisposable
     public static TheoryData<string, string> Rows()
     {
         var rows = new TheoryData<string, string>();
-        foreach (Match row in Row().Matches(File.ReadAllText(Path.Combine(SharedData.Root, "src", "SparseRM.Core", "Data", "README.md"))))
+        string section = File.ReadAllText(Path.Combine(SharedData.Root, "README.md")).Split("\n## ").Single(part => part.StartsWith("Preference data", StringComparison.Ordinal));
+        foreach (Match row in Row().Matches(section))
             rows.Add(row.Groups["name"].Value.Trim('`'), string.Join('\n', row.Groups["example"].Value.Split("<br>").Select(line => line[1..^1])));
         return rows;
     }

@@ -33,6 +33,8 @@ public sealed class TableTests : IDisposable
     [InlineData("a.json", """{"train":{"prompt":["q"],"chosen":["a"],"rejected":["b"]}}""", "q a b")]
     [InlineData("a.json", """{"instruction":["q","r"],"output":[["a","b"],["c","d"]]}""", "q a b|r c d")]
     [InlineData("a.json", """{"chosen":[[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]],"rejected":[[{"role":"user","content":"q"},{"role":"assistant","content":"b"}]]}""", "q a b")]
+    [InlineData("a.json", """{"prompt":["q"],"chosen":["a"],"rejected":["b"],"system":null}""", "q a b")]
+    [InlineData("a.json", """{"version":1,"about":{"authors":[{"name":"x"}]},"train":[{"prompt":"q","chosen":"a","rejected":"b"}]}""", "q a b")]
     [InlineData("a.jsonl", """{"prompt":[{"role":"user","content":"q"}],"chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}]}""", "q a b")]
     [InlineData("a.jsonl", """{"messages":[{"role":"user","content":"q"}],"chosen":{"role":"assistant","content":"a"},"rejected":{"role":"assistant","content":"b"}}""", "q a b")]
     public void Reads_rows_in_every_shape(string name, string text, string pairs)
@@ -42,7 +44,7 @@ public sealed class TableTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"train":[{"prompt":"q","chosen":"a","rejected":"b"}],"test":[{"prompt":"q","chosen":"a","rejected":"b"}]}""", "holds several lists of rows ('train', 'test'); keep the one that is meant")]
+    [InlineData("""{"train":[{"prompt":"q","chosen":"a","rejected":"b"}],"test":[{"prompt":"q","chosen":"a","rejected":"b"}]}""", "holds several splits ('train', 'test'); say which one with the option split")]
     [InlineData("""{"columns":["prompt","chosen"],"data":[["q"]]}""", "is no list of 2 values")]
     [InlineData("""{"prompt":{"0":"q"},"chosen":{"1":"a"},"rejected":{"0":"b"}}""", "the columns 'prompt' and 'chosen' have rows of other numbers")]
     public void Refuses_documents_that_are_not_one_table(string text, string problem)

@@ -249,6 +249,37 @@ public sealed class SaeFormatTests : IDisposable
         Assert.Equal(["what"], sae.IgnoredFields);
     }
 
+    [Theory]
+    [InlineData("google/gemma-3-1b-it", "gemma3_text", "models--google--gemma-3-1b-pt", null)]
+    [InlineData("google/gemma-3-1b-it", "gemma3_text", "my-model", null)]
+    [InlineData("m", "llama", "anything", null)]
+    [InlineData("google/gemma-3-1b-it", "gemma2", "my-model", "the model is of the family gemma2")]
+    [InlineData("google/gemma-3-1b-it", "gemma3_text", "google/gemma-3-4b-it", "the model is called \"google/gemma-3-4b-it\"")]
+    [InlineData("google/gemma-3-4b-it", "gemma3_text", "models--google--gemma-3-270m", "the model is called \"models--google--gemma-3-270m\"")]
+    public void Gemma_scope_2_is_held_against_the_model(string named, string family, string called, string? problem)
+    {
+        Gemma("params.safetensors");
+        _sae.Write("config.json", $$"""{"hf_hook_point_in":"model.layers.4.output","model_name":"{{named}}"}""");
+        string? found = SaeModelName.Contradiction(_sae.Open(), Model(family), [called]);
+        if (problem is null) Assert.Null(found);
+        else Assert.Equal($"\"model_name\" is \"{named}\", and {problem}", found);
+    }
+
+    [Fact]
+    public void Gemma_scope_2_is_held_against_the_models_sizes()
+    {
+        Gemma("params.safetensors");
+        _sae.Write("config.json", """{"hf_hook_point_in":"model.layers.4.output","model_name":"google/gemma-3-1b-it"}""");
+        Assert.Null(SaeModelName.Contradiction(_sae.Open(), Model("gemma3_text") with { DModel = 1152, NLayers = 26 }, []));
+        Assert.Contains("the 34 blocks of width 2560 of gemma3 4b", SaeModelName.Contradiction(_sae.Open(), Model("gemma3_text") with { DModel = 2560, NLayers = 34 }, []));
+    }
+
+    private static SparseRM.Models.ModelConfig Model(string family) => new()
+    {
+        Family = family, NLayers = 6, DModel = 2, NHeads = 1, NKvHeads = 1, DHead = 2, DMlp = 2, DVocab = 2, NCtx = 8, RmsNormEps = 1e-6f, QueryScale = 1,
+        LayerWindows = new int[6], Ropes = [], LayerRopes = new int[6], Activation = SparseRM.Backends.GatedActivationKind.Silu,
+    };
+
     [Fact]
     public void Llama_scope_sparsify_and_dictionary_learning_list_unknown_fields()
     {

@@ -1,3 +1,4 @@
+using SparseRM.Data;
 using SparseRM.Facade.Tests.Models;
 using SparseRM.Fitting;
 using SparseRM.Scoring;
@@ -25,6 +26,15 @@ public sealed class NotFiniteTests
         Assert.True(float.IsFinite(scorer.Score(good)));
         World.Refuses(() => scorer.Score(bad), "NaN");
         World.Refuses(() => scorer.ScoreBatch([scorer.Encode(good), scorer.Encode(bad)]), "NaN");
+
+        var data = PreferenceSet.Of([PreferenceItem.Of("Why?", "No.", "No. No."), PreferenceItem.Of("Is it early?", "Yes.", "No."), PreferenceItem.Of("Why?", "No. No.", "No.")]);
+        World.Refuses(() => scorer.Evaluate(data), "NaN");
+        var (kept, scores) = ScorableItems.Score(data, scorer);
+        Assert.Equal((2, 1L, 2), (kept.Items.Count, kept.Skipped.Count, scores.Count));
+        Assert.Contains("item 2: ", kept.Skipped.FirstReasons[0].Replace("line 2", "item 2", StringComparison.Ordinal));
+        Assert.Equal(scorer.Score(good), scores[0].Chosen[0]);
+        Assert.Equal(scores[0].Chosen[0], scores[1].Rejected[0]);
+        World.Refuses(() => ScorableItems.Score(data with { Items = [data.Items[1]] }, scorer), "no other row can be scored");
     }
 
     private static RewardModel Reward(string model, int heads)

@@ -6,9 +6,20 @@ namespace SparseRM.Data.Containers;
 /// <summary>Tells which container a file is, by its first bytes and then by its name, and reads its rows.</summary>
 internal static class ContainerCatalog
 {
-    /// <summary>The container's name and its rows.</summary>
-    public static (string Name, IEnumerable<DataRow> Rows) Open(DataSource source)
+    /// <summary>The container's name and its rows; of a JSON document with several splits those of one.</summary>
+    /// <exception cref="DataFormatException">The file is empty, or no file of its kind; or a split is named that it has not.</exception>
+    public static (string Name, IEnumerable<DataRow> Rows) Open(DataSource source, string? split)
     {
+        if (source.IsOfSplit) split = null;
+        (string name, IEnumerable<DataRow> rows) = Open(source, split, out bool hasSplits);
+        if (split is not null && !hasSplits)
+            throw new DataFormatException(source.Path, 0, $"has no splits, so that '{split}' cannot be chosen; leave the option split out");
+        return (name, rows);
+    }
+
+    private static (string Name, IEnumerable<DataRow> Rows) Open(DataSource source, string? split, out bool hasSplits)
+    {
+        hasSplits = false;
         byte[] head = Head(source);
         bool parquet = head.AsSpan().StartsWith("PAR1"u8);
         if (parquet && source.IsGzip) throw new DataFormatException(source.Path, 0, "is parquet inside gzip; unpack it first (gunzip)");
@@ -19,11 +30,12 @@ internal static class ContainerCatalog
         text = text.TrimStart(" \t\r\n"u8);
         if (text.IsEmpty) throw new DataFormatException(source.Path, 0, "is empty");
         if (source.Extension is ".csv" or ".tsv") return Csv(source, text);
-        if (text[0] == '[') return ("json", JsonDocumentRows.Read(source.Path, source.Rewind()));
+        if (text[0] == '[') return ("json", JsonDocumentRows.Read(source.Path, source.Rewind(), split));
         (bool isRow, bool isWrapper) = text[0] == '{' ? FirstLine(source) : (false, false);
         if ((isRow && !isWrapper) || (source.Extension is ".jsonl" or ".ndjson" && !isWrapper))
             return ("jsonl", JsonLines.Read(source.Path, source.Rewind()));
-        if (text[0] == '{' || source.Extension == ".json") return ("json", JsonDocumentRows.Read(source.Path, source.Rewind()));
+        hasSplits = text[0] == '{';
+        if (text[0] == '{' || source.Extension == ".json") return ("json", JsonDocumentRows.Read(source.Path, source.Rewind(), split));
         return Csv(source, text);
     }
 

@@ -126,7 +126,8 @@ internal sealed class CsvRows
         }
         catch (DecoderFallbackException)
         {
-            throw new DataFormatException(_path, _line, "is not UTF-8 text");
+            // Found where a block is read, long before the line that it is in.
+            throw new DataFormatException(_path, 0, "is not UTF-8 text; save it as UTF-8");
         }
     }
 

@@ -94,7 +94,8 @@ internal sealed class DataRow
         return value;
     }
 
-    public DataFormatException Refuse(string problem) => new(_path, Line, problem, _unit);
+    /// <summary>What is wrong with the row, or with the file of which it is one.</summary>
+    public DataFormatException Refuse(string problem, bool wholeFile = false) => new(_path, wholeFile ? 0 : Line, problem, _unit);
 
     public JsonElement Field(string name) => Find(name) is { ValueKind: not JsonValueKind.Null } value ? value : throw Refuse($"field '{name}' is missing");
 

@@ -32,11 +32,19 @@ internal sealed class DataSource : IDisposable
     /// <summary>SHA-256 of the bytes as they lie in the file, packed or not, in lower-case hex; empty for <see cref="OpenStream"/>.</summary>
     public string Hash { get; }
 
+    /// <summary>True where the file was found by the name of its split, which its rows therefore do not have to say.</summary>
+    public bool IsOfSplit { get; private init; }
+
     /// <summary>True where the bytes are gzip.</summary>
     public bool IsGzip { get; }
 
-    /// <summary>Opens <paramref name="path"/>; what cannot be sought in (standard input, a pipe) is read into memory.</summary>
-    public static DataSource Open(string path) => Open(path, raw => new DataSource(path, raw.CanSeek ? raw : InMemory(path, raw), hash: true));
+    /// <summary>Opens <paramref name="path"/>, or the file of a split in a folder; what cannot be sought in (standard input, a pipe) is read into memory.</summary>
+    public static DataSource Open(string path, string? split = null)
+    {
+        bool isFolder = path != "-" && Directory.Exists(path);
+        string file = isFolder ? SplitFolder.FileOf(path, split) : path;
+        return Open(file, raw => new DataSource(file, raw.CanSeek ? raw : InMemory(file, raw), hash: true) { IsOfSplit = isFolder && split is not null });
+    }
 
     /// <summary>Opens <paramref name="path"/> to be read once from its beginning: a pipe hands on what has come so far, unless it is packed.</summary>
     public static DataSource OpenStream(string path) => Open(path, raw =>

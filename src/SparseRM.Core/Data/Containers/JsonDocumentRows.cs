@@ -7,11 +7,11 @@ namespace SparseRM.Data.Containers;
 /// <summary>A whole JSON document in any of the shapes of <see cref="JsonTable"/>. Rows count from 1.</summary>
 internal static class JsonDocumentRows
 {
-    public static IEnumerable<DataRow> Read(string path, Stream stream)
+    public static IEnumerable<DataRow> Read(string path, Stream stream, string? split)
     {
         JsonElement root = Parse(path, ReadAll(path, stream));
         long row = 0;
-        foreach (JsonElement value in JsonTable.Rows(path, root)) yield return DataRow.Of(path, ++row, value, "row");
+        foreach (JsonElement value in JsonTable.Rows(path, root, split)) yield return DataRow.Of(path, ++row, value, "row");
     }
 
     private static JsonElement Parse(string path, ReadOnlyMemory<byte> utf8)

@@ -16,13 +16,23 @@ internal static class JsonTable
     public static bool IsWrapper(JsonElement root)
     {
         if (root.ValueKind != JsonValueKind.Object || root.GetPropertyCount() == 0) return false;
-        return HasData(root) || IsByColumn(root) || IsIndexed(root) || (!FormatCatalog.Knows(root) && (Lists(root).Count > 0 || Nested(root) is not null));
+        return HasData(root) || IsByColumn(root) || IsIndexed(root) || (!FormatCatalog.Knows(root) && Splits(root).Count > 0);
     }
 
     /// <summary>The rows, in order.</summary>
-    /// <exception cref="DataFormatException">The document has none of the shapes, or several splits.</exception>
-    public static IEnumerable<JsonElement> Rows(string path, JsonElement root)
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="root">The document.</param>
+    /// <param name="split">Which split is read; null: the only one.</param>
+    /// <exception cref="DataFormatException">The document has none of the shapes, several splits of which none is named, or none of that name.</exception>
+    public static IEnumerable<JsonElement> Rows(string path, JsonElement root, string? split)
     {
+        if (root.ValueKind == JsonValueKind.Object && root.GetPropertyCount() > 0)
+        {
+            bool isTable = HasData(root) || IsByColumn(root) || IsIndexed(root) || FormatCatalog.Knows(root);
+            // A table under the name of a split, such as {"train": {"prompt": [..], ..}}.
+            if (!isTable && Splits(root) is { Count: > 0 } splits) return Rows(path, Chosen(path, splits, split), null);
+        }
+        if (split is not null) throw new DataFormatException(path, 0, $"has no splits, so that '{split}' cannot be chosen; leave the option split out");
         if (root.ValueKind == JsonValueKind.Array) return root.EnumerateArray();
         if (root.ValueKind != JsonValueKind.Object || root.GetPropertyCount() == 0) throw Unknown(path);
         if (HasData(root))
@@ -33,16 +43,18 @@ internal static class JsonTable
         }
         if (IsByColumn(root)) return ByColumn(root);
         if (IsIndexed(root)) return Indexed(path, root);
-        if (FormatCatalog.Knows(root)) return [root];
-        if (Nested(root) is { } inner) return Rows(path, inner);
-        List<JsonProperty> lists = Lists(root);
-        return lists.Count switch
-        {
-            1 => lists[0].Value.EnumerateArray(),
-            > 1 => throw new DataFormatException(path, 0,
-                $"holds several lists of rows ({string.Join(", ", lists.Select(list => $"'{list.Name}'"))}); keep the one that is meant"),
-            _ => throw Unknown(path),
-        };
+        return FormatCatalog.Knows(root) ? [root] : throw Unknown(path);
+    }
+
+    private static JsonElement Chosen(string path, List<JsonProperty> splits, string? split)
+    {
+        string names = string.Join(", ", splits.Select(one => $"'{one.Name}'"));
+        if (split is null)
+            return splits is [var only] ? only.Value
+                : throw new DataFormatException(path, 0, $"holds several splits ({names}); say which one with the option split");
+        foreach (JsonProperty one in splits)
+            if (one.Name == split) return one.Value;
+        throw new DataFormatException(path, 0, $"has no split '{split}'; it has {names}");
     }
 
     private static DataFormatException Unknown(string path) => new(path, 0,
@@ -50,32 +62,35 @@ internal static class JsonTable
 
     private static bool HasData(JsonElement root) => root.TryGetProperty("data", out JsonElement data) && data.ValueKind == JsonValueKind.Array;
 
-    // A table under one name, such as {"train": {"prompt": [..], ..}}.
-    private static JsonElement? Nested(JsonElement root)
-        => root.GetPropertyCount() == 1 && root.EnumerateObject().First().Value is var inner && IsWrapper(inner) ? inner : null;
+    // Lists of rows under a name, or else tables: the splits of a data set.
+    private static List<JsonProperty> Splits(JsonElement root)
+    {
+        List<JsonProperty> lists = [.. root.EnumerateObject().Where(field => IsRows(field.Value))];
+        return lists.Count > 0 ? lists : [.. root.EnumerateObject().Where(field => field.Value.ValueKind == JsonValueKind.Object && IsWrapper(field.Value))];
+    }
 
-    // Other lists of rows in the document, as the splits of a data set.
-    private static List<JsonProperty> Lists(JsonElement root)
-        => [.. root.EnumerateObject().Where(field => field.Value.ValueKind == JsonValueKind.Array && field.Value.GetArrayLength() > 0
-            && field.Value.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Object) && !Messages.AreMessages(field.Value))];
+    private static bool IsRows(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0
+        && value.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Object) && !Messages.AreMessages(value);
 
-    // A list for each column, all as long; a row's own lists hold messages.
+    // A list for each column, all as long, or null for a column without values; a row's own lists hold messages.
     private static bool IsByColumn(JsonElement root)
     {
         int rows = -1;
         foreach (JsonProperty column in root.EnumerateObject())
         {
+            if (column.Value.ValueKind == JsonValueKind.Null) continue;
             if (column.Value.ValueKind != JsonValueKind.Array) return false;
             int count = column.Value.GetArrayLength();
             if (count == 0 || (rows >= 0 && count != rows)) return false;
             rows = count;
         }
-        return FormatCatalog.Knows(ByColumn(root).First()) && !FormatCatalog.Reads(root);
+        return rows > 0 && FormatCatalog.Knows(ByColumn(root).First()) && !FormatCatalog.Reads(root);
     }
 
     private static IEnumerable<JsonElement> ByColumn(JsonElement root)
     {
-        (string Name, JsonElement[] Values)[] columns = [.. root.EnumerateObject().Select(column => (column.Name, column.Value.EnumerateArray().ToArray()))];
+        (string Name, JsonElement[] Values)[] columns =
+            [.. root.EnumerateObject().Where(column => column.Value.ValueKind == JsonValueKind.Array).Select(column => (column.Name, column.Value.EnumerateArray().ToArray()))];
         for (int row = 0; row < columns[0].Values.Length; row++) yield return Row(columns.Select(column => (column.Name, column.Values[row])));
     }
 

@@ -25,7 +25,7 @@ internal static class ParquetLeaf
             PhysicalType.Int32 or PhysicalType.Int64 => type.Type is LogicalTypeEnum.None or LogicalTypeEnum.Int or LogicalTypeEnum.Decimal,
             PhysicalType.ByteArray => type.Type is LogicalTypeEnum.None or LogicalTypeEnum.String or LogicalTypeEnum.Enum
                 or LogicalTypeEnum.Json or LogicalTypeEnum.Decimal,
-            PhysicalType.FixedLenByteArray => type.Type is LogicalTypeEnum.Decimal or LogicalTypeEnum.Float16,
+            PhysicalType.FixedLenByteArray => type.Type is LogicalTypeEnum.None or LogicalTypeEnum.Decimal or LogicalTypeEnum.Float16,
             _ => false,
         };
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using SparseRM.Data.Containers;
 using SparseRM.Errors;
 using SparseRM.Text;
@@ -6,8 +7,10 @@ using SparseRM.Text;
 namespace SparseRM.Data.Formats;
 
 /// <summary>What the formats share: text, messages or transcripts to dialogues; common beginnings; labels.</summary>
-internal static class Dialogue
+internal static partial class Dialogue
 {
+    private static readonly string[] s_dialogues = ["messages", "conversations", "conversation"];
+
     /// <summary>A column that is one assistant turn as text, a message, a message list, or a whole transcript.</summary>
     public static IReadOnlyList<Message> Answer(DataRow row, string name) => Answer(row, row.Field(name), name);
 
@@ -21,7 +24,7 @@ internal static class Dialogue
         if (Messages.IsMessage(value)) return [Messages.One(row, value, name)];
         if (value.ValueKind != JsonValueKind.Array) throw row.Refuse($"field '{name}' must be text or a list of messages, found {DataRow.Kind(value)}");
         // Parts of one turn, as {"type": "text", "text": ..}.
-        if (value.GetArrayLength() > 0 && value.EnumerateArray().All(IsPart)) return [new Message(role, Messages.Content(row, value, name))];
+        if (AreParts(value)) return [new Message(role, Messages.Content(row, value, name))];
         return Messages.List(row, value, name);
     }
 
@@ -63,25 +66,37 @@ internal static class Dialogue
         {
             if (Messages.AreMessages(value)) return Messages.List(row, value, name);
             if (Messages.IsMessage(value)) return [Messages.One(row, value, name)];
+            if (AreParts(value)) return [new Message(role, Messages.Content(row, value, name))];
+            if (HoldsMessages(value)) throw row.Refuse($"field '{name}' is text that holds messages in another form than a list of them; give that list");
         }
         else if (LooksLikeMessages(text))
             throw row.Refuse($"field '{name}' looks like a list of messages as text, but is neither JSON nor what Python prints; give the data as jsonl or parquet");
-        return Transcript.IsWhole(text) ? Transcript.Turns(row, text, name, keepCue: role == "assistant") : [new Message(role, text)];
+        if (Transcript.IsWhole(text)) return Transcript.Turns(row, text, name, keepCue: role == "assistant");
+        if (role == "assistant" && Transcript.BeginningOf(text) == "assistant")
+            return text.StartsWith('\n') || text.StartsWith('\r')
+                ? Transcript.Turns(row, text, name, keepCue: true)
+                : throw row.Refuse($"field '{name}' begins with 'Assistant:', as a turn of a transcript does; leave that out, or put an empty line before it");
+        return [new Message(role, text)];
     }
 
-    // [{'role': .. and {"from": .., whatever the blanks and the quotes.
+    // A list with a message in it, or an object that is nothing but a dialogue under a name.
+    private static bool HoldsMessages(JsonElement value)
+        => value.ValueKind == JsonValueKind.Array
+            ? value.EnumerateArray().Any(item => Messages.IsMessage(item) || Messages.AreMessages(item))
+            : value.EnumerateObject().Any(field => s_dialogues.Contains(field.Name) && Messages.AreMessages(field.Value));
+
+    // [{'role': .. and {"id": 1, "from": .., whatever the blanks and the quotes.
     private static bool LooksLikeMessages(string text)
-    {
-        ReadOnlySpan<char> rest = text.AsSpan().TrimStart();
-        if (rest.Length == 0 || rest[0] is not ('[' or '{')) return false;
-        if (rest[0] == '[') rest = rest[1..].TrimStart();
-        if (rest.Length == 0 || rest[0] != '{') return false;
-        rest = rest[1..].TrimStart();
-        if (rest.Length == 0 || rest[0] is not ('"' or '\'')) return false;
-        char quote = rest[0];
-        int end = rest[1..].IndexOf(quote);
-        return end > 0 && rest.Slice(1, end) is "role" or "from" or "content" or "value" && rest[(end + 2)..].TrimStart().StartsWith(":");
-    }
+        => FirstKey().Match(text) is { Success: true } key
+            && (key.Groups["key"].Value is "role" or "from" or "content" or "value" || Speaker().IsMatch(text, key.Length));
+
+    [GeneratedRegex("""\A\s*(\[\s*)?\{\s*['"](?<key>\w+)['"]\s*:""", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex FirstKey();
+
+    [GeneratedRegex("""['"](role|from)['"]\s*:\s*['"](system|user|human|assistant|gpt|tool)['"]""", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex Speaker();
+
+    private static bool AreParts(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 && value.EnumerateArray().All(IsPart);
 
     private static bool IsPart(JsonElement value)
         => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out _) && !value.TryGetProperty("role", out _) && !value.TryGetProperty("from", out _);

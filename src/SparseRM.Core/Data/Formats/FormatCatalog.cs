@@ -33,11 +33,15 @@ internal static class FormatCatalog
     public static PreferenceFormat Named(string name) => All.FirstOrDefault(format => format.Name == name)
         ?? throw new ArgumentException($"unknown data format '{name}'; known: {string.Join(", ", All.Select(format => format.Name))}");
 
-    public static PreferenceFormat Detect(string path, DataRow row)
+    /// <summary>The format of a row.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="wholeFile">Whether a row of no known format speaks for the file.</param>
+    /// <exception cref="DataFormatException">No format has its columns.</exception>
+    public static PreferenceFormat Detect(DataRow row, bool wholeFile)
     {
         if (All.FirstOrDefault(format => format.Matches(row)) is { } found) return found;
-        throw new DataFormatException(path, 0,
-            $"has {row.ColumnList()}, which no known format has; supported: {string.Join("; ", All.Select(format => $"{format.Name} ({format.Columns})"))}; any other by the option columns (prompt=NAME, chosen=NAME, rejected=NAME)");
+        throw row.Refuse(
+            $"has {row.ColumnList()}, which no known format has; supported: {string.Join("; ", All.Select(format => $"{format.Name} ({format.Columns})"))}; any other by the option columns (prompt=NAME, chosen=NAME, rejected=NAME)", wholeFile);
     }
 
     /// <summary>True for a JSON object that looks like a row of some format.</summary>

@@ -8,6 +8,8 @@ namespace SparseRM.Data.Formats;
 /// <summary>Message lists: <c>{role, content}</c> or ShareGPT's <c>{from, value}</c>, with every other field kept.</summary>
 internal static class Messages
 {
+    private static readonly string[] s_notText = ["image", "image_url", "images", "audio", "audio_url", "input_audio", "video", "video_url", "file"];
+
     /// <summary>True for a list of message objects, at least one.</summary>
     public static bool AreMessages(JsonElement value)
         => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 && value.EnumerateArray().All(IsMessage);
@@ -55,6 +57,9 @@ internal static class Messages
         string type = part.TryGetProperty("type", out JsonElement kind) ? row.Text(kind, name + ".type") : "text";
         if (type is not ("text" or "input_text" or "output_text"))
             throw row.Refuse($"field '{name}' is a part of type '{type}'; only text can be scored");
+        foreach (string other in s_notText)
+            if (part.TryGetProperty(other, out JsonElement media) && media.ValueKind != JsonValueKind.Null)
+                throw row.Refuse($"field '{name}' has '{other}' beside its text; only text can be scored");
         return part.TryGetProperty("text", out JsonElement text) ? row.Text(text, name + ".text") : throw row.Refuse($"field '{name}.text' is missing");
     }
 

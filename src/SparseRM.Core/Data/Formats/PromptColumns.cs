@@ -13,10 +13,11 @@ internal static class PromptColumns
     private static readonly string[] s_prompts =
     [
         "prompt", "question", "instruction", "query", "problem", "messages", "conversations", "conversation", "context", "dialogue", "dialog",
-        "chat", "user_prompt", "user_input", "request", "post", "input", "history",
+        "chat", "user_prompt", "user_input", "user_message", "user_query", "user_question", "human", "inputs", "prompts", "request",
+        "post", "passage", "article", "background", "input", "history",
     ];
 
-    private static readonly string[] s_systems = ["system", "system_prompt", "system_message"];
+    private static readonly string[] s_systems = ["system", "system_prompt", "system_message", "system_instruction", "sys_prompt"];
 
     /// <summary>True where the row has such a column, be it empty.</summary>
     public static bool Any(DataRow row) => Candidates(row).Any(row.Has);

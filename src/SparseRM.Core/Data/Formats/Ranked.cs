@@ -43,20 +43,32 @@ internal static class Ranked
         return Dialogue.Item(row, PromptColumns.Read(row), [.. answers[true]], [.. answers[false]]);
     }
 
+    // The first marks that are there; those of the other kind (ranks beside scores) must prefer the same answers.
     private static (double[] Marks, bool HighIsBest, string What) Marks(DataRow row, string column, IReadOnlyList<JsonElement> items)
     {
+        (double[] Marks, bool HighIsBest, string What)? taken = null;
         foreach ((string name, bool highIsBest) in s_marks)
         {
-            if (row.Has(name))
-            {
-                IReadOnlyList<JsonElement> marks = row.Items(row.Field(name), name);
-                if (marks.Count != items.Count) throw row.Refuse($"'{column}' has {items.Count} answers and '{name}' {marks.Count} values; they must be as many");
-                return ([.. marks.Select((mark, i) => Number(row, mark, $"{name}[{i}]"))], highIsBest, name);
-            }
-            if (items.All(item => item.ValueKind == JsonValueKind.Object && item.TryGetProperty(name, out _)))
-                return ([.. items.Select((item, i) => Number(row, item.GetProperty(name), $"{column}[{i}].{name}"))], highIsBest, name);
+            if (taken?.HighIsBest == highIsBest || Values(row, column, items, name) is not { } marks) continue;
+            if (taken is not { } first) taken = (marks, highIsBest, name);
+            else if (!Best(first.Marks, first.HighIsBest).SequenceEqual(Best(marks, highIsBest)))
+                throw row.Refuse($"'{first.What}' (1 is best) and '{name}' (more is better) prefer other answers; leave one of them out");
         }
-        throw row.Refuse($"not every answer in '{column}' has a score or a rank");
+        return taken ?? throw row.Refuse($"not every answer in '{column}' has a score or a rank");
+    }
+
+    private static IEnumerable<bool> Best(double[] marks, bool highIsBest) => marks.Select(mark => mark == (highIsBest ? marks.Max() : marks.Min()));
+
+    private static double[]? Values(DataRow row, string column, IReadOnlyList<JsonElement> items, string name)
+    {
+        if (row.Has(name))
+        {
+            IReadOnlyList<JsonElement> marks = row.Items(row.Field(name), name);
+            return marks.Count == items.Count ? [.. marks.Select((mark, i) => Number(row, mark, $"{name}[{i}]"))]
+                : throw row.Refuse($"'{column}' has {items.Count} answers and '{name}' {marks.Count} values; they must be as many");
+        }
+        return items.All(item => item.ValueKind == JsonValueKind.Object && item.TryGetProperty(name, out _))
+            ? [.. items.Select((item, i) => Number(row, item.GetProperty(name), $"{column}[{i}].{name}"))] : null;
     }
 
     private static IReadOnlyList<Message> Answer(DataRow row, JsonElement item, string at)

@@ -2,8 +2,7 @@ using System.Collections.Frozen;
 
 namespace SparseRM.Text.Jinja;
 
-/// <summary>The filters that stand after <c>|</c>. Those that depend on chance or on a page's layout (random, pprint, urlize, wordwrap,
-/// striptags, xmlattr) are not known.</summary>
+/// <summary>The filters that stand after <c>|</c>: all of Jinja's but <c>random</c>, which depends on chance.</summary>
 internal static class JinjaFilters
 {
     private static readonly FrozenDictionary<string, Func<object?, JinjaArguments, object?>> s_filters = new Dictionary<string,
@@ -37,6 +36,7 @@ internal static class JinjaFilters
         ["map"] = JinjaSequenceFilters.Map,
         ["max"] = (value, a) => JinjaSequenceFilters.Extreme(value, a, highest: true),
         ["min"] = (value, a) => JinjaSequenceFilters.Extreme(value, a, highest: false),
+        ["pprint"] = (value, a) => JinjaPrettyPrint.Print(value, a.Budget),
         ["reject"] = (value, a) => JinjaSequenceFilters.Select("reject", value, a, byAttribute: false, keep: false),
         ["rejectattr"] = (value, a) => JinjaSequenceFilters.Select("rejectattr", value, a, byAttribute: true, keep: false),
         ["select"] = (value, a) => JinjaSequenceFilters.Select("select", value, a, byAttribute: false, keep: true),
@@ -47,6 +47,7 @@ internal static class JinjaFilters
         ["safe"] = (value, a) => Print(value, a).AsMarkup(),
         ["slice"] = JinjaSequenceFilters.Slice,
         ["sort"] = JinjaSequenceFilters.Sort,
+        ["striptags"] = (value, a) => JinjaLayoutFilters.StripTags(value, a.Budget),
         ["string"] = (value, a) => Print(value, a),
         ["sum"] = JinjaSequenceFilters.Sum,
         ["title"] = (value, a) => JinjaTextFilters.Title(Print(value, a), a.Budget),
@@ -56,6 +57,9 @@ internal static class JinjaFilters
         ["truncate"] = JinjaTextFilters.Truncate,
         ["unique"] = JinjaSequenceFilters.Unique,
         ["urlencode"] = JinjaTextFilters.UrlEncode,
+        ["urlize"] = JinjaUrlize.Apply,
+        ["wordwrap"] = JinjaLayoutFilters.WordWrap,
+        ["xmlattr"] = JinjaLayoutFilters.XmlAttributes,
         ["wordcount"] = (value, a) => JinjaTextFilters.WordCount(Print(value, a), a.Budget),
     }.ToFrozenDictionary();
 

@@ -20,10 +20,13 @@ internal static class JinjaPrint
     };
 
     /// <summary>Python's <c>repr</c>.</summary>
-    public static TracedText Repr(object? value, JinjaBudget budget)
+    public static TracedText Repr(object? value, JinjaBudget budget) => Repr(value, TextSpan.Template, budget);
+
+    /// <summary>Python's <c>repr</c> of a part of a list or mapping that comes from <paramref name="source"/>.</summary>
+    public static TracedText Repr(object? value, int source, JinjaBudget budget)
     {
         var result = new TracedText.Builder();
-        Repr(value, TextSpan.Template, 0, result, budget);
+        Repr(value, source, 0, result, budget);
         return result.ToText();
     }
 
@@ -81,7 +84,8 @@ internal static class JinjaPrint
         }
     }
 
-    private static int Inner(int own, int outer) => own == TextSpan.Template ? outer : own;
+    /// <summary>The origin of what stands in a list or mapping: its own, or that of what it lies in.</summary>
+    public static int Inner(int own, int outer) => own == TextSpan.Template ? outer : own;
 
     private static void WriteItems(string open, string close, List<object?> items, int source, int depth, TracedText.Builder result,
         JinjaBudget budget)
