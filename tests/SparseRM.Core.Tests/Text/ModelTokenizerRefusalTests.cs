@@ -47,6 +47,7 @@ public class ModelTokenizerRefusalTests
     [InlineData("", "pieces")]
     [InlineData("IQ== 0\nIg== 2\n", "line 2")]
     [InlineData("IQ== 0\nIQ== 1\n", "repeats")]
+    [InlineData("IQ== 0\nIR== 1\n", "line 2")]
     [InlineData("IQ== 0\nIg== 1\n", "256")]
     [InlineData("IQ== 0\n%% 1\n", "line 2")]
     [InlineData("this is not a model", "SentencePiece")]

@@ -10,7 +10,7 @@ internal sealed class BpeModel
 {
     private const int ShortPiece = 64, KeptLength = 32, KeptPieces = 1 << 15;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly Dictionary<int, string> _pieceOfId = [];
+    private readonly Lazy<Dictionary<int, string>> _pieceOfId;
     private readonly ConcurrentDictionary<string, (int Id, int End)[]> _kept = new();
     private readonly ConcurrentDictionary<string, (int Id, int End)[]>.AlternateLookup<ReadOnlySpan<char>> _keptLookup;
     private int _keptCount;
@@ -25,7 +25,12 @@ internal sealed class BpeModel
         _longestPiece = vocabulary.Keys.Select(piece => piece.Length).DefaultIfEmpty(0).Max();
         _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         _keptLookup = _kept.GetAlternateLookup<ReadOnlySpan<char>>();
-        foreach (var (piece, id) in vocabulary) _pieceOfId[id] = piece;
+        _pieceOfId = new(() =>
+        {
+            var pieces = new Dictionary<int, string>(vocabulary.Count);
+            foreach (var (piece, id) in vocabulary) pieces[id] = piece;
+            return pieces;
+        });
     }
 
     /// <summary>Id of each piece that text can become.</summary>
@@ -54,13 +59,13 @@ internal sealed class BpeModel
 
     /// <summary>An empty table of merges. Its hash mixes both ids: that of <see cref="long"/> is their XOR, by which the many pairs that make one long piece
     /// collide.</summary>
-    public static Dictionary<long, (int Rank, int Id)> NewMerges() => new(PairComparer.Instance);
+    public static Dictionary<long, (int Rank, int Id)> NewMerges(int capacity = 0) => new(capacity, PairComparer.Instance);
 
     /// <summary>Key of <see cref="Merges"/>.</summary>
     public static long Key(int left, int right) => (long)left << 32 | (uint)right;
 
     /// <summary>The piece of an id, or null.</summary>
-    public string? PieceOf(int id) => _pieceOfId.GetValueOrDefault(id);
+    public string? PieceOf(int id) => _pieceOfId.Value.GetValueOrDefault(id);
 
     /// <summary>Appends the tokens of the characters [start, end) of a text.</summary>
     /// <exception cref="SparseRMException">A character is not in the vocabulary, which has no token for unknown ones.</exception>

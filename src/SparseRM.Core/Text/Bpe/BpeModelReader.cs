@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using SparseRM.Errors;
 
@@ -8,11 +9,13 @@ internal sealed class BpeModelReader
 {
     private readonly string _path;
     private readonly JsonElement _model;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
 
     /// <summary>Checks type and settings and reads the vocabulary.</summary>
     public BpeModelReader(string path, JsonElement model)
     {
         (_path, _model) = (path, model);
+        _lookup = Vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         string type = model.Text("type", path) ?? (model.TryGet("merges", out _) ? "BPE" : "without a type");
         if (type != "BPE") throw new ModelFormatException(path, $"model '{type}' is not supported; BPE is");
         if (model.TryGet("dropout", out var dropout) && dropout.GetRawText() is not ("0" or "0.0"))
@@ -21,17 +24,21 @@ internal sealed class BpeModelReader
             if (model.Text(name, path) is { Length: > 0 } text)
                 throw new ModelFormatException(path, $"model has {name} '{text}', which is not supported");
         var vocabulary = model.Member("vocab", JsonValueKind.Object, path) ?? throw new ModelFormatException(path, "model has no vocab");
-        var ids = new HashSet<int>();
+        Vocabulary.EnsureCapacity(vocabulary.GetPropertyCount());
+        Ids.EnsureCapacity(vocabulary.GetPropertyCount());
         foreach (var entry in vocabulary.EnumerateObject())
         {
             int id = JsonMembers.Id(entry.Value, entry.Name, path);
-            if (!ids.Add(id)) throw new ModelFormatException(path, $"vocab gives id {id} twice, once to '{entry.Name}'");
+            if (!Ids.Add(id)) throw new ModelFormatException(path, $"vocab gives id {id} twice, once to '{entry.Name}'");
             Vocabulary.Add(entry.Name, id);
         }
     }
 
     /// <summary>Id of each piece.</summary>
     public Dictionary<string, int> Vocabulary { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The ids of all pieces.</summary>
+    public HashSet<int> Ids { get; } = [];
 
     /// <summary>The model; <paramref name="special"/> are the special tokens that no text may become by merging.</summary>
     public BpeModel Read(bool isByteLevel, HashSet<int> special)
@@ -73,34 +80,39 @@ internal sealed class BpeModelReader
     // merged; left out, it cannot be reached by what a message spells either.
     private Dictionary<long, (int Rank, int Id)> Merges(HashSet<int> special)
     {
-        var merges = BpeModel.NewMerges();
-        if (_model.Member("merges", JsonValueKind.Array, _path) is not { } list) return merges;
+        if (_model.Member("merges", JsonValueKind.Array, _path) is not { } list) return BpeModel.NewMerges();
+        var merges = BpeModel.NewMerges(list.GetArrayLength());
+        char[] joined = new char[64];
         int index = 0;
         foreach (var merge in list.EnumerateArray())
         {
-            if (merge.ValueKind == JsonValueKind.String && merge.GetString()!.StartsWith("#version", StringComparison.Ordinal)) continue;
-            var (left, right) = Pair(merge, index);
-            if (!Vocabulary.TryGetValue(left + right, out int result))
-                throw new ModelFormatException(_path, $"merge '{left}' + '{right}' makes a piece that is not in the vocab");
-            if (!special.Contains(result)) merges[BpeModel.Key(Vocabulary[left], Vocabulary[right])] = (index, result);
+            if (merge.ValueKind == JsonValueKind.String && JsonMarshal.GetRawUtf8Value(merge).StartsWith("\"#version"u8)) continue;
+            var (left, right, result) = Pair(merge, index, ref joined);
+            if (!special.Contains(result)) merges[BpeModel.Key(left, right)] = (index, result);
             index++;
         }
         return merges;
     }
 
-    private (string Left, string Right) Pair(JsonElement merge, int index)
+    // Hundreds of thousands of them: read without a string for each part.
+    private (int Left, int Right, int Result) Pair(JsonElement merge, int index, ref char[] joined)
     {
-        string[] pair = merge.ValueKind switch
-        {
-            JsonValueKind.String => merge.GetString()!.Split(' '),
-            JsonValueKind.Array when merge.GetArrayLength() == 2 && merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String) =>
-                [.. merge.EnumerateArray().Select(part => part.GetString()!)],
-            _ => [],
-        };
-        if (pair.Length != 2) throw new ModelFormatException(_path, $"merge {index} is not a pair of pieces");
-        foreach (string piece in pair)
-            if (!Vocabulary.ContainsKey(piece))
-                throw new ModelFormatException(_path, $"merge {index} uses '{piece}', which is not in the vocab");
-        return (pair[0], pair[1]);
+        string? whole = merge.ValueKind == JsonValueKind.String ? merge.GetString() : null, first = null, second = null;
+        int blank = whole?.IndexOf(' ') ?? -1;
+        if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2 && merge[0].ValueKind == JsonValueKind.String && merge[1].ValueKind == JsonValueKind.String)
+            (first, second) = (merge[0].GetString(), merge[1].GetString());
+        bool isPair = first is not null || (blank >= 0 && whole!.IndexOf(' ', blank + 1) < 0);
+        if (!isPair) throw new ModelFormatException(_path, $"merge {index} is not a pair of pieces");
+        var left = first is not null ? first.AsSpan() : whole.AsSpan(0, blank);
+        var right = second is not null ? second.AsSpan() : whole.AsSpan(blank + 1);
+        if (joined.Length < left.Length + right.Length) joined = new char[2 * (left.Length + right.Length)];
+        left.CopyTo(joined);
+        right.CopyTo(joined.AsSpan(left.Length));
+        var (leftId, rightId) = (IdOf(left, index), IdOf(right, index));
+        if (_lookup.TryGetValue(joined.AsSpan(0, left.Length + right.Length), out int result)) return (leftId, rightId, result);
+        throw new ModelFormatException(_path, $"merge '{left}' + '{right}' makes a piece that is not in the vocab");
     }
+
+    private int IdOf(ReadOnlySpan<char> piece, int index) => _lookup.TryGetValue(piece, out int id) ? id
+        : throw new ModelFormatException(_path, $"merge {index} uses '{piece}', which is not in the vocab");
 }

@@ -7,15 +7,18 @@ namespace SparseRM.Text.Bpe;
 internal static class ByteAlphabet
 {
     private static readonly char[] s_charOfByte = Build();
-    private static readonly Dictionary<char, byte> s_byteOfChar =
-        s_charOfByte.Select((c, b) => (c, b)).ToDictionary(p => p.c, p => (byte)p.b);
+    private static readonly short[] s_byteOfChar = Invert(s_charOfByte);
 
     /// <summary>The bytes that a vocabulary entry spells, or null where a character is not of the alphabet.</summary>
     public static byte[]? TryDecode(string piece)
     {
         var bytes = new byte[piece.Length];
         for (int i = 0; i < bytes.Length; i++)
-            if (!s_byteOfChar.TryGetValue(piece[i], out bytes[i])) return null;
+        {
+            int b = piece[i] < s_byteOfChar.Length ? s_byteOfChar[piece[i]] : -1;
+            if (b < 0) return null;
+            bytes[i] = (byte)b;
+        }
         return bytes;
     }
 
@@ -35,6 +38,14 @@ internal static class ByteAlphabet
         var text = new StringBuilder();
         foreach (byte b in bytes) text.Append($"\\x{b:X2}");
         return text.ToString();
+    }
+
+    private static short[] Invert(char[] charOfByte)
+    {
+        var bytes = new short[charOfByte.Max() + 1];
+        Array.Fill(bytes, (short)-1);
+        for (int b = 0; b < charOfByte.Length; b++) bytes[charOfByte[b]] = (short)b;
+        return bytes;
     }
 
     private static char[] Build()

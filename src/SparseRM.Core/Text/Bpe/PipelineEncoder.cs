@@ -5,11 +5,14 @@ namespace SparseRM.Text.Bpe;
 /// <summary>Encodes text as Hugging Face's tokenizers do: normalizers, normalized added tokens, pre-tokenizers, merges.</summary>
 internal sealed class PipelineEncoder : ISegmentEncoder
 {
+    // Ranks give the same ids faster, and take as long to make as merging so many characters without them.
+    private const int CharactersBeforeRanks = 1 << 19;
     private readonly TokenizerPipeline _pipeline;
     private readonly BpeModel _model;
     private readonly AddedTokenFinder _normalized;
     private readonly List<AddedToken> _rewritten;
     private readonly Lazy<RankEncoder?> _ranks;
+    private long _characters;
 
     /// <summary>Takes the parts; <paramref name="normalized"/> are the added tokens that are found after the normalizers.</summary>
     public PipelineEncoder(TokenizerPipeline pipeline, BpeModel model, IReadOnlyList<(AddedToken Token, string Pattern)> normalized, HashSet<int> marks)
@@ -77,7 +80,8 @@ internal sealed class PipelineEncoder : ISegmentEncoder
     private void EncodePieces(AlignedText aligned, int start, int end, List<TokenRange> tokens)
     {
         var pieces = new Pieces(aligned, start, Math.Max(start, end));
-        var ranks = _ranks.Value;
+        bool isLong = _ranks.IsValueCreated || Interlocked.Add(ref _characters, end - start) > CharactersBeforeRanks;
+        var ranks = isLong ? _ranks.Value : null;
         foreach (var preTokenizer in _pipeline.PreTokenizers.SkipLast(ranks is null ? 0 : 1)) preTokenizer(pieces);
         if (ranks is not null)
             foreach (var (from, to) in pieces.Ranges) ranks.Encode(pieces.Aligned, from, to, tokens);

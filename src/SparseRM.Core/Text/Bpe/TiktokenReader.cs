@@ -29,8 +29,7 @@ internal static class TiktokenReader
     /// <summary>Reads and checks the file.</summary>
     public static TokenizerParts Read(string path, byte[] content)
     {
-        var tokens = new List<byte[]>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (string line in Encoding.Latin1.GetString(content).Split('\n'))
         {
             if (line.Length == 0) continue;
@@ -38,11 +37,9 @@ internal static class TiktokenReader
             if (parts.Length != 2 || parts[0].Length == 0 || !Base64.IsValid(parts[0])
                 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int rank) || rank != tokens.Count)
                 throw new ModelFormatException(path, $"line {tokens.Count + 1} is not 'base64 {tokens.Count}'");
-            byte[] token = Convert.FromBase64String(parts[0]);
-            if (!seen.Add(ByteAlphabet.Spell(token))) throw new ModelFormatException(path, $"line {tokens.Count + 1} repeats a token");
-            tokens.Add(token);
+            if (!tokens.TryAdd(ByteAlphabet.Spell(Convert.FromBase64String(parts[0])), rank)) throw new ModelFormatException(path, $"line {tokens.Count + 1} repeats a token");
         }
-        int bytes = tokens.Count(token => token.Length == 1);
+        int bytes = tokens.Keys.Count(token => token.Length == 1);
         if (bytes != 256) throw new ModelFormatException(path, $"has {bytes} tokens of one byte, expected 256");
         var marks = new List<AddedToken>();
         int unnamed = 0;
@@ -53,15 +50,13 @@ internal static class TiktokenReader
     }
 
     // A piece that is a token is that token; in others the two neighbours merge that make the token of lowest rank.
-    private static PipelineEncoder Encoder(List<byte[]> tokens, string path)
+    private static PipelineEncoder Encoder(Dictionary<string, int> vocabulary, string path)
     {
         var pipeline = new TokenizerPipeline();
         pipeline.AddSplit($"regex {TokenizerDescription.Llama3Regex}", new SplitRegex(TokenizerDescription.Llama3Regex, path).Find, SplitBehavior.Isolated, false);
         pipeline.AddBytes(prefix: false, regex: null);
-        var pieces = tokens.ConvertAll(ByteAlphabet.Spell);
-        var vocabulary = pieces.Select((piece, rank) => (piece, rank)).ToDictionary(entry => entry.piece, entry => entry.rank, StringComparer.Ordinal);
         // Only the fingerprint asks for the merges.
-        var model = new BpeModel(vocabulary, new(() => PieceMerges.Of(vocabulary, pieces.Select((piece, rank) => (piece, rank, rank)), path)))
+        var model = new BpeModel(vocabulary, new(() => PieceMerges.Of(vocabulary, vocabulary.Select(entry => (entry.Key, entry.Value, entry.Value)), path)))
         {
             IdsAreRanks = true,
             TakesWholePieces = true,

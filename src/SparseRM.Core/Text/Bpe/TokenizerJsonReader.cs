@@ -16,7 +16,7 @@ internal static class TokenizerJsonReader
         var pipeline = TokenizerPipelineReader.Read(root, path);
         var added = ReadAddedTokens(root, path);
         var reader = new BpeModelReader(path, root.Member("model", JsonValueKind.Object, path) ?? throw new ModelFormatException(path, "has no 'model'"));
-        RequireIds(added, reader.Vocabulary, path);
+        RequireIds(added, reader, path);
         AddedTokens.Join(added, config, piece => reader.Vocabulary.GetValueOrDefault(piece, -1));
         var found = added.ConvertAll(token => (Token: token, Pattern: token.Normalized ? Normalized(pipeline, token.Content) : token.Content));
         var marks = added.Where(token => IsMark(token, pipeline)).Select(token => token.Id).ToHashSet();
@@ -63,9 +63,9 @@ internal static class TokenizerJsonReader
     }
 
     // Hugging Face's tokenizers do not read the ids of added tokens: one that is in the vocabulary has its id there, others count on from its size.
-    private static void RequireIds(List<AddedToken> added, Dictionary<string, int> vocabulary, string path)
+    private static void RequireIds(List<AddedToken> added, BpeModelReader reader, string path)
     {
-        var pieces = vocabulary.ToDictionary(entry => entry.Value, entry => entry.Key);
+        var vocabulary = reader.Vocabulary;
         int next = vocabulary.Count;
         foreach (var token in added)
         {
@@ -74,8 +74,8 @@ internal static class TokenizerJsonReader
             if (id != token.Id)
                 throw new ModelFormatException(path, isKnown ? $"'{token.Content}' has id {token.Id} in added_tokens and {id} in the vocab"
                     : $"added token '{token.Content}' has id {token.Id}, but Hugging Face's tokenizers give it {id}, the next one; save the tokenizer again so that ids have no gaps");
-            if (!isKnown && pieces.TryGetValue(id, out string? other))
-                throw new ModelFormatException(path, $"added token '{token.Content}' has id {id}, which is '{other}' in the vocab");
+            if (!isKnown && reader.Ids.Contains(id))
+                throw new ModelFormatException(path, $"added token '{token.Content}' has id {id}, which is '{vocabulary.First(entry => entry.Value == id).Key}' in the vocab");
             next = Math.Max(next, id + 1);
         }
     }

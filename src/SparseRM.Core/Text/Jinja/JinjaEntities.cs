@@ -33,7 +33,7 @@ internal static partial class JinjaEntities
         if (whole.EndsWith(';')) return Named(name) ?? throw Unknown(whole);
         // Old names need no semicolon, and may be the beginning of a word.
         for (int length = name.Length; length > 1; length--)
-            if (Named(name[..length]) is [<= '\u00ff'] meant) return meant + name[length..];
+            if (name[..length] != "apos" && Named(name[..length]) is [<= '\u00ff'] meant) return meant + name[length..];
         return whole;
     }
 

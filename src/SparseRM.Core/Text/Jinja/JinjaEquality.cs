@@ -93,7 +93,8 @@ internal static class JinjaEquality
     private static BigInteger Exact(object? value) => value is BigInteger big ? big : JinjaValues.AsInteger(value)!.Value;
 
     // UTF-16 puts surrogate pairs below U+E000 to U+FFFF, code points do not.
-    private static int CompareCodePoints(string left, string right)
+    /// <summary>The order of strings in Python: by code point.</summary>
+    public static int CompareCodePoints(string left, string right)
     {
         int at = left.AsSpan().CommonPrefixLength(right);
         if (at == left.Length || at == right.Length) return left.Length.CompareTo(right.Length);

@@ -37,8 +37,8 @@ internal sealed partial class JinjaPrettyPrint
                 budget.Items(dict.Count);
                 var sorted = new JinjaDict(dict.Source);
                 var keys = dict.Entries.Select(entry => entry.Key as TracedText).ToArray();
-                if (keys.Length > 1 && keys.Contains(null)) throw new JinjaException("pprint of a mapping takes keys that are strings");
-                var entries = keys.Length > 1 ? dict.Entries.OrderBy(entry => ((TracedText)entry.Key!).Text, PythonText.ByCodePoint) : dict.Entries.AsEnumerable();
+                if (keys.Length > 1 && Array.Exists(keys, key => key is null)) throw new JinjaException("pprint of a mapping takes keys that are strings");
+                var entries = keys.Length > 1 ? dict.Entries.OrderBy(entry => ((TracedText)entry.Key!).Text, Comparer<string>.Create(JinjaEquality.CompareCodePoints)) : dict.Entries.AsEnumerable();
                 foreach (var (key, item) in entries) sorted.Set(key, Sorted(item, depth + 1, budget));
                 return sorted;
             default:

@@ -5,7 +5,8 @@ namespace SparseRM.Text.Jinja;
 /// <summary>The filter <c>urlize</c>: addresses of pages and of mail as links, by the rules of <c>jinja2.utils.urlize</c>.</summary>
 internal static partial class JinjaUrlize
 {
-    private static readonly (string Open, string Close)[] s_brackets = [("(", ")"), ("<", ">"), ("&lt;", "&gt;")];
+    private const string Greater = "&gt;";
+    private static readonly (string Open, string Close)[] s_brackets = [("(", ")"), ("<", ">"), ("&lt;", Greater)];
 
     /// <summary>The text, escaped, with links.</summary>
     public static TracedText Apply(object? value, JinjaArguments a)
@@ -42,7 +43,9 @@ internal static partial class JinjaUrlize
     private static (int Start, int End) Middle(string text, int from, int to)
     {
         string word = text[from..to];
-        int start = Head().Match(word).Length, end = Tail().Match(word, start) is { Success: true } tail ? tail.Index : word.Length;
+        int start = Head().Match(word).Length, end = word.Length;
+        while (end > start && (word[end - 1] is ')' or '>' or '.' or ',' || (end - start >= Greater.Length && word.AsSpan(0, end).EndsWith(Greater))))
+            end -= word[end - 1] == ';' ? Greater.Length : 1;
         foreach (var (open, close) in s_brackets)
         {
             string middle = word[start..end];
@@ -90,9 +93,6 @@ internal static partial class JinjaUrlize
 
     [GeneratedRegex(@"\A([(<]|&lt;)*", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex Head();
-
-    [GeneratedRegex(@"([)>.,\n]|&gt;)+\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
-    private static partial Regex Tail();
 
     [GeneratedRegex(@"\A([\w.+-]{2,}:(/){0,2})\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex Scheme();

@@ -529,6 +529,33 @@ TEMPLATES = [
 ]
 
 
+def layout():
+    """Filters of a page's layout."""
+    html = ["html", "'a <b>x</b>  <!-- c <i> --> y'", "'<!<!-- a -->-- b --> c'", "'1 < 2 and 3 > 2'", "'a <b'", "'&lt;b&gt; &amp;amp; &quot;x&quot; &#39;y&#39; &#x41;&#955;'",
+            "'AT&T &ampx &copy &copy; &eacute;t&eacute; &notit'", "messages[1].content", "text", "lines", "none", "5", "'<p>a\n\t b</p>'", "'x --> y'", "'&lt'", "'&;&#;&'"]
+    for v in html:
+        yield f"{v}|striptags"
+        yield f"({v})|safe|striptags|upper"
+    wide = ["text", "lines", "'Look, goof-ball -- use the -b option! a--b well-known x-y 1-2'", "'a' * 30", "'aaaa-bbbbbbbbbbbb-c'", "'  lead and trail  '", "''", "'   '",
+            "'über-groß 😀😀😀 Straße'", "'one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen'", "'ab - cd -- ef --- gh'", "'--- ----'",
+            "'a\n\nb c'", "5", "'x\ty z'"]
+    for v in wide:
+        for a in ("", "(5)", "(10)", "(1)", "(7, false)", "(7, true, '|')", "(8, false, none, false)", "(9, break_on_hyphens=false)", "(0)", "(12, wrapstring='<br>')"):
+            yield f"{v}|wordwrap{a}"
+    for v in ("{'class': 'a b', 'id': 3, 'x': none, 'y': nothing}", "{}", "{'a': '<\"&>'}", "{'a': '<b>'|safe}", "{'a b': 1}", "{'a=': 1}", "{'ä': 'ö'}", "[1]", "{1: 2}", "d", "{'<': 1}"):
+        yield f"{v}|xmlattr"
+        yield f"{v}|xmlattr(false)"
+    for v in ("messages", "messages[2].tool_calls", "tools", "rows", "d", "text", "'a b ' * 40", "[text * 3]", "{'k': text * 3, 'a': [1, 2]}", "words * 12", "nums", "(1,)", "('x' * 90,)", "('x' * 78, 1)",
+              "[]", "{}", "''", "none", "nothing", "1.5", "big", "'x' * 100", "['x' * 100]", "{'b': {'d': 'y' * 60, 'c': ['z' * 40, 'z' * 40]}}", "range(3)", "lines * 9", "{2: 'a'}",
+              "[[['a' * 30, 'b' * 30], 'c' * 30]]", "'it\'s \"q\" ' * 12", "['it\'s \"q\" ' * 12]", "{'😀': '😀 ' * 50}", "messages[1].content", "html|safe", "{'z': 1, 'Z': 2, 'é': 3, '😀': 4, '\uffff': 5}"):
+        yield f"({v})|pprint"
+    for v in ("'see http://a.com/x?y=1&z=2.'", "'(www.a.org) <https://b.de/p_(q)>, c.com, d.xyz'", "'mail me@x.org or mailto:you@y.net now'", "'@a@b x@y a:b@c.de www.x@y.com'", "'http://1.2.3.4:80/ http://[::1]/ http://x'",
+              "'HTTP://A.COM ftp://a.b tel:123'", "'https://münchen.de/ä https://xn--mnchen-3ya.de'", "text", "html", "lines", "none", "'https://a.com/' ~ 'b' * 30", "'a.com\n(b.net)'", "'http://a.com).'", "messages[1].content",
+              "'((http://a.com/(x)))'", "'https://a.com/&gt;'", "'x.info/y#z a.b.com: .com'"):
+        for a in ("", "(10)", "(12, true)", "(target='_blank')", "(none, false, 't', 'b a')", "(extra_schemes=['tel:', 'ftp://'])", "(extra_schemes=['x'])", "(-3)"):
+            yield f"{v}|urlize{a}"
+
+
 def left_out(template, rendered):
     """Values that depend on the machine's memory, complex numbers, and arithmetic beyond 64 bits, which this engine refuses."""
     computed = any(part in template for part in ("{{ (big) +", "{{ (big) *", "big is even", "big is odd", "big is divisibleby"))
@@ -539,7 +566,7 @@ def left_out(template, rendered):
 def main():
     cases = []
     seen = set()
-    for template in [*(f"{{{{ {e} }}}}" for e in expressions()), *TEMPLATES]:
+    for template in [*(f"{{{{ {e} }}}}" for e in expressions()), *TEMPLATES, *(f"{{{{ {e} }}}}" for e in layout())]:
         if template in seen:
             continue
         seen.add(template)
