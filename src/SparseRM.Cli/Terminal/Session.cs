@@ -23,8 +23,8 @@ internal sealed class Session : IDisposable
     {
         Out = new StreamWriter(_output, s_utf8, 1 << 14) { NewLine = "\n" };
         Messages = new StreamWriter(Console.OpenStandardError(), s_utf8, 1 << 10) { AutoFlush = true, NewLine = "\n" };
-        Tables = Ansi(Out, !Console.IsOutputRedirected);
-        Bars = Ansi(Messages, !Console.IsErrorRedirected);
+        Tables = TerminalConsole.Of(Out, !Console.IsOutputRedirected);
+        Bars = TerminalConsole.Of(Messages, !Console.IsErrorRedirected);
     }
 
     /// <summary>Data for people or programs. Buffered.</summary>
@@ -206,36 +206,5 @@ internal sealed class Session : IDisposable
     {
         context.Cancel = !_isReading && !_cancel.IsCancellationRequested;
         _cancel.Cancel();
-    }
-
-    private static IAnsiConsole Ansi(TextWriter writer, bool isTerminal)
-    {
-        bool plain = !isTerminal || Environment.GetEnvironmentVariable("TERM") == "dumb";
-        bool colourless = plain || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
-        return AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
-            ColorSystem = colourless ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
-            Interactive = plain ? InteractionSupport.No : InteractionSupport.Yes,
-            Out = new TerminalOutput(writer, isTerminal),
-        });
-    }
-
-    private sealed class TerminalOutput(TextWriter writer, bool isTerminal) : IAnsiConsoleOutput
-    {
-        // Nobody folds a file, so tables that go there are as wide as they need.
-        private const int WidthOfFiles = 240;
-
-        public TextWriter Writer => writer;
-
-        public bool IsTerminal => isTerminal;
-
-        public int Width => isTerminal && Console.WindowWidth > 0 ? Console.WindowWidth : WidthOfFiles;
-
-        public int Height => isTerminal && Console.WindowHeight > 0 ? Console.WindowHeight : 40;
-
-        public void SetEncoding(Encoding encoding)
-        {
-        }
     }
 }

@@ -79,6 +79,19 @@ public static class ScoreInputFile
 
     private static ScoreInput Parse(DataRow row, ScoreInputOptions options)
     {
+        try
+        {
+            return ParseLine(row, options);
+        }
+        catch (DataFormatException e) when (e.Problem.Contains(PromptColumns.Advice, StringComparison.Ordinal))
+        {
+            // Columns of lines to score have their own names, which nobody can change.
+            throw row.Refuse(e.Problem.Replace(PromptColumns.Advice, "leave out what is not the prompt", StringComparison.Ordinal));
+        }
+    }
+
+    private static ScoreInput ParseLine(DataRow row, ScoreInputOptions options)
+    {
         if (row.Problem is { } problem) throw row.Refuse(problem);
         string[] answers = [.. s_one.Concat(s_many).Where(row.Has)];
         string[] kinds = [.. s_kinds.Where(row.Has)];

@@ -67,6 +67,8 @@ public sealed class ConfigFieldTests : IDisposable
     [InlineData("llama2", "rope_interleaved", "true", "rope_interleaved")]
     [InlineData("qwen2", "use_mrope", "true", "use_mrope")]
     [InlineData("qwen2", "rope_parameters", """{"rope_type":"default","rope_theta":1e4,"mrope_section":[1,2,1]}""", "rope_parameters.mrope_section")]
+    [InlineData("qwen2", "rope_scaling", """{"type":"yarn","factor":4.0}""", "rope_scaling")]
+    [InlineData("gemma3", "rope_scaling", """{"rope_type":"linear","factor":3.0}""", "rope_scaling")]
     [InlineData("llama2", "num_local_experts", "8", "num_local_experts")]
     [InlineData("llama2", "residual_multiplier", "0.22", "residual_multiplier")]
     [InlineData("llama2", "partial_rotary_factor", "0.5", "partial_rotary_factor")]

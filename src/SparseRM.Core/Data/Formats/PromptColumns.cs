@@ -23,7 +23,16 @@ internal static class PromptColumns
     public static bool Any(DataRow row) => Candidates(row).Any(row.Has);
 
     /// <summary>The dialogue before the answers; empty where the columns hold nothing.</summary>
-    public static IReadOnlyList<Message> Read(DataRow row) => WithSystem(row, OfFilled(row, Filled(row)));
+    public static IReadOnlyList<Message> Read(DataRow row)
+    {
+        List<string> filled = Filled(row);
+        string names = string.Join("', '", filled);
+        IReadOnlyList<Message> prompt = OfFilled(row, filled);
+        // The begun answer, or the whole one, would stand in the dialogue as a turn of its own.
+        if (prompt.Count > 0 && prompt[^1].Role == "assistant")
+            throw row.Refuse($"field '{names}' ends with a message of the assistant, to which the answers would be a second one; end it with the user's turn");
+        return WithSystem(row, prompt);
+    }
 
     /// <summary>
     /// Two whole dialogues beside such columns: the columns must say again what the dialogues begin with (as Skywork and
@@ -88,6 +97,9 @@ internal static class PromptColumns
     {
         if (name == "history" && DataRow.Structured(row.Field(name)).ValueKind == JsonValueKind.Array) return History(row);
         JsonElement value = row.Field(name);
+        if (value.ValueKind == JsonValueKind.String && StructuredText.Parse(value) is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() > 0
+            && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+            throw row.Refuse($"field '{name}' holds a list of texts written as one text; give its turns as messages");
         IReadOnlyList<Message> turns = Dialogue.TurnOrMessages(row, value, name, "user");
         if (turns is [{ Role: "user", Content: { } text }] && value.ValueKind == JsonValueKind.String && Transcript.IsBegun(text) && !Transcript.IsWhole(text))
         {

@@ -49,11 +49,13 @@ internal static class Gemma3
             return [new(hf.Positive("rope_theta", 1e6), scaling), new(hf.Positive("rope_local_base_freq", 1e4), new("default"))];
         }
         hf.Ignore(["rope_theta", "rope_local_base_freq"]);
-        return [.. new[] { "full_attention", "sliding_attention" }.Select(type =>
+        RopeConfig[] ropes = [.. new[] { "full_attention", "sliding_attention" }.Select(type =>
         {
             if (parameters.Section(type) is { } section) return new RopeConfig(section.Positive("rope_theta"), RopeFields.Scaling(section, trained));
             hf.Refuse($"rope_parameters.{type}", "is missing");
             return new RopeConfig(1e4, new("default"));
         })];
+        RopeFields.RefuseOther(hf, ropes[0].Scaling, trained);
+        return ropes;
     }
 }

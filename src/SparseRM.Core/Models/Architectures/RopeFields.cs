@@ -11,6 +11,7 @@ internal static class RopeFields
         {
             hf.Ignore(["rope_theta"]); // transformers 5 leaves a copy beside rope_parameters in some files
             rope = new RopeConfig(parameters.Positive("rope_theta"), Scaling(parameters, config.NCtx));
+            RefuseOther(hf, rope.Scaling, config.NCtx);
         }
         else
         {
@@ -18,6 +19,13 @@ internal static class RopeFields
         }
         if (rope is { Theta: 1, Scaling.Kind: "yarn" }) hf.Refuse("rope_theta", "is 1, at which yarn has no frequencies to tell apart");
         return config with { Ropes = [rope], NCtx = Context(rope.Scaling, config.NCtx) };
+    }
+
+    /// <summary>Refuses a <c>rope_scaling</c> beside <c>rope_parameters</c> that says something else: transformers 4 reads the one, and 5 prefers it.</summary>
+    public static void RefuseOther(HfConfig hf, RopeScaling scaling, int trained)
+    {
+        if (hf.Section("rope_scaling") is { } older && Scaling(older, trained) != scaling)
+            hf.Refuse("rope_scaling", "says another scaling than \"rope_parameters\"; keep the one that is meant");
     }
 
     /// <summary>Longest input under a scaling.</summary>
