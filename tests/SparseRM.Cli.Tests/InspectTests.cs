@@ -44,7 +44,7 @@ public sealed class InspectTests(FittedReward reward)
             json.GetProperty("container").GetString(), json.GetProperty("items").GetInt32(), json.GetProperty("skipped_rows").GetInt32()));
         Assert.Equal("""["system: s","user: q"]""", json.GetProperty("first_prompt").GetRawText().Replace("\n", "").Replace("    ", "").Replace("  ", ""));
         File.WriteAllText(folder.File("splits.json"), """{"train":[{"prompt":"q","chosen":"a","rejected":"b"}],"test":[{"prompt":"r","chosen":"c","rejected":"d"}]}""");
-        Cli.Run("inspect", folder.File("splits.json")).Failed(1, "'train', 'test'", "--split");
+        Cli.Run("inspect", folder.File("splits.json")).Failed(1, "'train', 'test'", "--split", "looked for a model");
         Assert.Equal("user: r", Cli.Run("inspect", folder.File("splits.json"), "--split", "test", "--json").Json().GetProperty("first_prompt")[0].GetString());
     }
 

@@ -49,10 +49,23 @@ internal sealed class InspectCommand : CliCommand
             if (path.Count(c => c == '/') > 1) ShowSae(args, path, json);
             else Show(json, "Model", InspectReports.OfModel(ModelFolder.Resolve(path)));
         }
-        else if (IsData(args, path)) Show(json, "Preference data", InspectReports.Of(DataSettings.Read(args, path, Session, limit: null)));
+        else if (IsData(args, path)) ShowData(args, path, json);
         else if (File.Exists(path)) throw new ModelFormatException(path, $"is nothing that is known; looked for {Recognised.LookedFor}");
         else if (File.Exists(Path.Combine(path, "config.json")) || Directory.EnumerateFiles(path, "model*.safetensors*").Any()) Show(json, "Model", InspectReports.OfModel(path));
         else ShowSae(args, path, json);
+    }
+
+    private void ShowData(ParseResult args, string path, bool json)
+    {
+        try
+        {
+            Show(json, "Preference data", InspectReports.Of(DataSettings.Read(args, path, Session, limit: null)));
+        }
+        catch (DataFormatException error) when (error.Line == 0 && path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) && !CommonOptions.Reading.Any(args.Has))
+        {
+            // A JSON document may be anything.
+            throw new ModelFormatException(path, $"is nothing that is known: read as preference data, it {error.Problem}; looked for {Recognised.LookedFor}");
+        }
     }
 
     // By its ending, or because options say how to read it.

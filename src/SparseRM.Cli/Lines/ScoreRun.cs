@@ -47,7 +47,7 @@ internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, string
         var window = new List<ScoreLine>();
         while (reader.Take(window, NeedsStates ? WindowTokensWithStates : WindowTokens, !isPipe, cancel))
         {
-            var priority = (isPipe && window.Count <= FewLines) || Environment.GetEnvironmentVariable("X_KEEP") == "1" ? Priority.Interactive : Priority.Bulk;
+            var priority = isPipe && window.Count <= FewLines ? Priority.Interactive : Priority.Bulk;
             var results = scorer.ScoreAll([.. window.SelectMany(line => line.Answers).OfType<Models.EncodedInput>()], options with { Priority = priority }, null, cancel);
             _text.SetLength(0);
             DataFormatException? bad = null;

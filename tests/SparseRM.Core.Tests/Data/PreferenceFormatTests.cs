@@ -122,7 +122,7 @@ public sealed class PreferenceFormatTests : IDisposable
     [Theory]
     [InlineData("""{"chosen":"q","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' does not begin with")]
     [InlineData("""{"chosen":"Human: q","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' does not end with an assistant turn")]
-    [InlineData("""{"chosen":"Human: q\nAssistant: b","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' does not end with an assistant turn")]
+    [InlineData("""{"chosen":"Human: q\nAssistant: b","rejected":"\n\nHuman: q\n\nAssistant: a"}""", "field 'chosen' has an 'Assistant:' that does not follow an empty line")]
     [InlineData("""{"chosen":"\n\nHuman: q\n\nAssistant: a\n\nHuman: r","rejected":"\n\nHuman: q\n\nAssistant: b"}""", "does not end with an assistant turn")]
     public void Refuses_hh_rlhf_transcripts_of_another_shape(string second, string problem)
     {

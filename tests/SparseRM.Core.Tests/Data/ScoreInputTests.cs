@@ -73,7 +73,7 @@ public sealed class ScoreInputTests : IDisposable
     [InlineData("""{"prompt":"q","response":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}]}""", "field 'response' must end with an answer of the assistant, found a message of 'user'")]
     [InlineData("""{"question":"q","messages":[{"role":"assistant","content":"a"}]}""", "field 'messages' has no user turn and 'question' may be it; put it into the messages")]
     [InlineData("""{"prompt":"q","completion":"a","response":"a"}""", "has both response and completion; keep the one that is meant")]
-    [InlineData("""{"prompt":[{"role":"user","content":"q"},{"role":"assistant","content":"It is"}],"response":" so"}""", "field 'prompt' ends with a message of the assistant")]
+    [InlineData("""{"prompt":[{"role":"user","content":"q"},{"role":"assistant","content":"It is"}],"response":" so"}""", "field 'prompt' ends with a message of the assistant, to which the answers would be a second one; end it with the user's turn")]
     [InlineData("""{"prompt":"q","context":"c","response":"a"}""", "has both 'prompt' and 'context', either of which may be the prompt; leave out what is not the prompt")]
     [InlineData("""{"messages":[{"role":"user","content":[{"type":"image"}]},{"role":"assistant","content":"a"}]}""", "field 'messages[0].content[0]' is a part of type 'image'; only text can be scored")]
     public void Refuses_what_cannot_be_scored_or_keeps_it_in_its_place(string line, string problem)

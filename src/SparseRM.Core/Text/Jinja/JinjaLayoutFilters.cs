@@ -13,11 +13,11 @@ internal static partial class JinjaLayoutFilters
         bool breakWords = a.Flag("break_long_words", true);
         var between = a.Take("wrapstring", null) is { } given ? JinjaValues.Text(given, "wrapstring") : TracedText.Of("\n");
         bool onHyphens = a.Flag("break_on_hyphens", true);
-        if (width <= 0) throw new JinjaException("wordwrap takes a width above 0");
         var result = new TracedText.Builder();
         bool first = true;
         foreach (object? item in JinjaTextSplit.Lines(text, keepEnds: false, a.Budget).Items)
         {
+            if (width <= 0) throw new JinjaException("wordwrap takes a width above 0");
             var line = (TracedText)item!;
             a.Budget.Walk(8L * line.Text.Length);
             var folded = Fold(line, (int)Math.Min(width, int.MaxValue), breakWords, onHyphens, a.Budget);
