@@ -35,6 +35,18 @@ public class RankEncoderTests
         foreach (string text in texts) Assert.Equal(pairs.Encode(text), ranks.Encode(text));
     }
 
+    // Ranks are made once half a million characters were encoded.
+    [Fact]
+    public void A_text_has_the_same_ids_before_and_after_ranks_are_made()
+    {
+        var tokenizer = SparseRM.Text.ModelTokenizer.Load(SharedData.Shared("tokenizers", "gpt2"));
+        var random = new Random(13);
+        string text = string.Join(' ', Enumerable.Range(0, 2000).Select(_ => Piece(random, random.Next(1, 12))));
+        int[] before = tokenizer.Encode(text);
+        tokenizer.Encode(string.Concat(Enumerable.Repeat("some words and more ", 30_000)));
+        Assert.Equal(before, tokenizer.Encode(text));
+    }
+
     [Fact]
     public void Random_merges_go_by_ranks_only_where_that_gives_the_same_ids()
     {
