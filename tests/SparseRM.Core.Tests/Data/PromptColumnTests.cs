@@ -88,6 +88,7 @@ public sealed class PromptColumnTests : IDisposable
     [InlineData("\"prompt\":\"Human: q\"," + Answers, "field 'prompt' begins like a transcript")]
     [InlineData("\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}]," + Answers, "field 'messages' ends with a message of the assistant")]
     [InlineData("\"prompt\":\"\\n\\nHuman: q\\n\\nAssistant: It is\"," + Answers, "field 'prompt' ends with a message of the assistant")]
+    [InlineData("\"system\":\"s\",\"prompt\":\"\"," + Answers, "the prompt is empty: there is a system message and no turn of the user")]
     [InlineData("\"history\":[[\"x\",\"y\"]]," + Answers, "field 'history' ends with a message of the assistant")]
     [InlineData("\"prompt\":\"['q', 'r']\"," + Answers, "field 'prompt' holds a list of texts written as one text")]
     [InlineData("\"prompt\":3," + Answers, "field 'prompt' must be text or a list of messages, found the number 3")]

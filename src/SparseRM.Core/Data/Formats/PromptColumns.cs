@@ -31,7 +31,8 @@ internal static class PromptColumns
         // The begun answer, or the whole one, would stand in the dialogue as a turn of its own.
         if (prompt.Count > 0 && prompt[^1].Role == "assistant")
             throw row.Refuse($"field '{names}' ends with a message of the assistant, to which the answers would be a second one; end it with the user's turn");
-        return WithSystem(row, prompt);
+        IReadOnlyList<Message> whole = WithSystem(row, prompt);
+        return prompt.Count > 0 || whole.Count == 0 ? whole : throw row.Refuse("the prompt is empty: there is a system message and no turn of the user");
     }
 
     /// <summary>
