@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SRMK_ABI_VERSION 4
+#define SRMK_ABI_VERSION 5
 
 #if defined(_WIN32)
 #define SRMK_API __declspec(dllexport)
@@ -35,8 +35,8 @@ enum {
   SRMK_INTERNAL = 5,
 };
 
-// Element types of weights; values equal those of SparseRM.Tensors.DType.
-enum { SRMK_F32 = 0, SRMK_BF16 = 1, SRMK_F16 = 2 };
+// Element types of weights and products; values equal those of SparseRM.Tensors.DType.
+enum { SRMK_F32 = 0, SRMK_BF16 = 1, SRMK_F16 = 2, SRMK_I8 = 7 };
 
 // Values equal those of SparseRM.Backends.OpKind.
 enum {
@@ -65,18 +65,19 @@ enum { SRMK_SILU = 0, SRMK_GELU_TANH = 1, SRMK_GELU_ERF = 2 };
 // Gates of sparse autoencoders; values equal those of SparseRM.Backends.SaeGateKind.
 enum { SRMK_SAE_RELU = 0, SRMK_SAE_JUMPRELU = 1, SRMK_SAE_TOPK = 2, SRMK_SAE_GROUPMAX = 3, SRMK_SAE_GATED = 4 };
 
-// What srmk_probe measures: multiply-adds of f32 by instruction set, dot products of bf16, reads by where the bytes
-// lie.
+// What srmk_probe measures: multiply-adds of f32 by instruction set, dot products of int8 and of bf16, reads by where
+// the bytes lie.
 enum {
   SRMK_PROBE_FMA_SCALAR = 0,
   SRMK_PROBE_FMA_AVX2 = 1,
   SRMK_PROBE_FMA_AVX512 = 2,
-  SRMK_PROBE_DOT_BF16 = 3,
-  SRMK_PROBE_READ_L1 = 4,
-  SRMK_PROBE_READ_L2 = 5,
-  SRMK_PROBE_READ_L3 = 6,
-  SRMK_PROBE_READ_DRAM = 7,
-  SRMK_PROBE_COUNT = 8,
+  SRMK_PROBE_DOT_I8 = 3,
+  SRMK_PROBE_DOT_BF16 = 4,
+  SRMK_PROBE_READ_L1 = 5,
+  SRMK_PROBE_READ_L2 = 6,
+  SRMK_PROBE_READ_L3 = 7,
+  SRMK_PROBE_READ_DRAM = 8,
+  SRMK_PROBE_COUNT = 9,
 };
 
 typedef struct srmk_backend srmk_backend;
@@ -92,8 +93,8 @@ typedef struct srmk_tensor {
   int64_t row_stride;
 } srmk_tensor;
 
-// Rows that products read, from the buffer's first element on; compute: SRMK_F32 or SRMK_BF16. The layout is the
-// device's (on the CPU: src/operand.h) and takes at most rows * (columns + 1) floats.
+// Rows that products read, from the buffer's first element on; compute: SRMK_F32, SRMK_BF16 or SRMK_I8. The layout is
+// the device's (on the CPU: src/operand.h) and takes at most rows * (columns + 1) floats.
 typedef struct srmk_operand {
   srmk_buffer* buffer;
   int64_t rows;
@@ -158,8 +159,8 @@ SRMK_API srmk_status srmk_download(srmk_backend* backend, const srmk_tensor* sou
 
 // ---- weights ----
 // compute, storage: SRMK_F32 or SRMK_BF16; storage BF16 under compute F32 is for weights that are bf16 in their file
-// (exact, half the memory). The packed layout depends on storage alone, so every variant of MatMul can use every
-// matrix, whenever it is selected.
+// (exact, half the memory). Or both SRMK_I8; of that the rows to pack are outputs (transposed 0). The packed layout
+// depends on storage alone, so every variant of MatMul can use every matrix, whenever it is selected.
 SRMK_API srmk_status srmk_matrix_create(srmk_backend* backend, int64_t outputs, int64_t inputs, int32_t compute,
                                         int32_t storage, srmk_matrix** matrix);
 // Packs rows [first_row, first_row + row_count) of one stacked part, whose outputs begin at output_start. source: those
@@ -212,13 +213,16 @@ SRMK_API srmk_status srmk_sae_encode(srmk_backend* backend, const srmk_tensor* x
                                      const srmk_sae_gate* gate);
 // How many latents of a row of the last call are active; their ids, rising, and values stay the backend's.
 SRMK_API int64_t srmk_sae_row(srmk_backend* backend, int64_t row, const int32_t** latents, const float** values);
-// scores [n, heads] of z [n, d_model]; directions [inputs, d_model] or null (v is z); w1 [heads * hidden, inputs]; b1, w2
-// [heads, hidden]; b2 [1, heads]. A row of z with NaN or an infinity scores NaN.
+// scores [n, heads] of z [n, d_model]; directions [inputs, d_model] or null (v is z); w1 [heads * hidden, inputs]; b1,
+// w2 [heads, hidden]; b2 [1, heads]. A row of z with NaN or an infinity scores NaN.
 SRMK_API srmk_status srmk_score(srmk_backend* backend, const srmk_tensor* z, const srmk_tensor* directions,
                                 const srmk_tensor* w1, const srmk_tensor* b1, const srmk_tensor* w2,
                                 const srmk_tensor* b2, const srmk_tensor* scores);
 
 // ---- variants: slowest first ----
+// Loads a kernel of the user's own (srm_kernel.h) into this process, once: every backend then has it as the variant
+// "own" of MatMul, behind the others.
+SRMK_API srmk_status srmk_kernel_load(const char* path);
 SRMK_API int32_t srmk_variant_count(srmk_backend* backend, int32_t op);
 SRMK_API const char* srmk_variant_name(srmk_backend* backend, int32_t op, int32_t index);
 SRMK_API int32_t srmk_variant_supported(srmk_backend* backend, int32_t op, int32_t index);
@@ -228,7 +232,7 @@ SRMK_API int32_t srmk_variant_selected(srmk_backend* backend, int32_t op);
 SRMK_API srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index);
 
 // ---- the machine's own limits ----
-// The most that the backend's threads reach together, in floating-point operations or bytes a second; takes about so
+// The most that the backend's threads reach together, in arithmetic operations or bytes a second; takes about so
 // many seconds. SRMK_UNSUPPORTED where the processor lacks the instructions.
 SRMK_API srmk_status srmk_probe(srmk_backend* backend, int32_t kind, double seconds, double* rate);
 

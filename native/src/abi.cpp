@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cpu/ops.h"
+#include "cpu/own_kernel.h"
 #include "probe.h"
 #include "registry.h"
 
@@ -108,9 +109,12 @@ srmk_status srmk_matrix_create(srmk_backend*, int64_t outputs, int64_t inputs, i
   return guarded([&] {
     constexpr int64_t kMost = int64_t{1} << 31;
     srm::require(outputs >= 0 && inputs > 0 && outputs < kMost && inputs < kMost, "a matrix's shape is out of range");
-    srm::require((compute == SRMK_F32 || compute == SRMK_BF16) && (storage == SRMK_F32 || storage == SRMK_BF16),
-                 "f32 and bf16 alone");
-    srm::require(compute == SRMK_F32 || storage == SRMK_BF16, "a matrix that computes in bf16 is stored so");
+    srm::require(compute == SRMK_F32 || compute == SRMK_BF16 || compute == SRMK_I8, "f32, bf16 and int8 alone");
+    srm::require(compute == storage || (compute == SRMK_F32 && storage == SRMK_BF16),
+                 "a matrix is stored in the type that it computes in; bf16 also serves f32");
+    // Products of up to 255 * 127 are summed in 32 bits.
+    constexpr int64_t kMostInt8 = 66304;
+    srm::require(compute != SRMK_I8 || inputs <= kMostInt8, "a matrix in int8 has at most 66,304 inputs");
     auto made = std::make_unique<srmk_matrix>(srmk_matrix{outputs, inputs, compute, storage, nullptr});
     made->data = srm::allocate_aligned(static_cast<size_t>(made->bytes()));
     made->clear_padding();
@@ -287,21 +291,26 @@ srmk_status srmk_score(srmk_backend* backend, const srmk_tensor* z, const srmk_t
   });
 }
 
-int32_t srmk_variant_count(srmk_backend*, int32_t op) { return srm::variants_of(op).count; }
-const char* srmk_variant_name(srmk_backend*, int32_t op, int32_t index) {
-  return srm::variants_of(op).items[index].name;
+srmk_status srmk_kernel_load(const char* path) {
+  return guarded([&] { srm::load_own_kernel(path); });
 }
+
+int32_t srmk_variant_count(srmk_backend*, int32_t op) {
+  return srm::variants_of(op).count + (op == SRMK_OP_MATMUL && srm::own_kernel() != nullptr ? 1 : 0);
+}
+const char* srmk_variant_name(srmk_backend*, int32_t op, int32_t index) { return srm::variant_of(op, index).name; }
 int32_t srmk_variant_supported(srmk_backend*, int32_t op, int32_t index) {
-  return srm::supports(srm::variants_of(op).items[index].needs) ? 1 : 0;
+  return srm::supports(srm::variant_of(op, index).needs) ? 1 : 0;
 }
 int32_t srmk_variant_proven(srmk_backend*, int32_t op, int32_t index) {
-  return srm::variants_of(op).items[index].proven ? 1 : 0;
+  return srm::variant_of(op, index).proven ? 1 : 0;
 }
 int32_t srmk_variant_selected(srmk_backend* backend, int32_t op) { return backend->selected[op]; }
 
 srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index) {
   return guarded([&] {
-    srm::require(op >= 0 && op < SRMK_OP_COUNT && index >= 0 && index < srm::variants_of(op).count, "no such variant");
+    srm::require(op >= 0 && op < SRMK_OP_COUNT && index >= 0 && index < srmk_variant_count(backend, op),
+                 "no such variant");
     if (srmk_variant_supported(backend, op, index) == 0)
       throw srm::Error(SRMK_UNSUPPORTED, "this machine cannot run the variant");
     backend->selected[op] = index;

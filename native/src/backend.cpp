@@ -48,7 +48,8 @@ Rows resolve(const srmk_tensor* t) {
 
 Operand resolve(const srmk_operand* o) {
   require(o != nullptr && o->buffer != nullptr, "an operand has no buffer");
-  require(o->compute == SRMK_F32 || o->compute == SRMK_BF16, "an operand is f32 or bf16");
+  require(o->compute == SRMK_F32 || o->compute == SRMK_BF16 || o->compute == SRMK_I8,
+          "an operand is f32, bf16 or int8");
   bool fits = o->rows >= 0 && o->columns >= 0 && o->rows * (o->columns + 1) <= o->buffer->length;
   require(fits, "an operand reaches outside its buffer");
   return {reinterpret_cast<uint32_t*>(o->buffer->data), o->rows, o->columns, static_cast<int32_t>(o->compute)};

@@ -47,6 +47,7 @@ struct srmk_backend {
   srm::ThreadPool pool;
   srm::Scratch shared_scratch;                // what an op's tasks share
   std::vector<srm::Scratch> worker_scratch;   // one per thread
+  srm::Scratch whole_rows;                    // rows in f32 that are made piece by piece and rounded to int8 when whole
   srm::Scratch sae_operand;                   // SaeEncode's packed rows
   srm::SaeResult sae;                         // of the last SaeEncode
   srm::SaeScratch sae_scratch;                // what it was gathered in

@@ -101,6 +101,19 @@ float dot_bf16(const char*, int64_t, int64_t rounds) {
   return _mm512_cvtss_f32(sums[0]);
 }
 #pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
+float dot_int8(const char*, int64_t, int64_t rounds) {
+  // Reads g_factor for each sum, as above, so that no two are taken for one.
+  __m512i sums[kWideSums], x = _mm512_castps_si512(_mm512_set1_ps(g_factor));
+  for (auto& sum : sums) sum = _mm512_castps_si512(_mm512_set1_ps(g_factor));
+  for (int64_t i = 0; i < rounds; i++)
+    for (auto& sum : sums) sum = _mm512_dpbusd_epi32(sum, x, x);
+  for (int j = 1; j < kWideSums; j++) sums[0] = _mm512_add_epi32(sums[0], sums[j]);
+  return static_cast<float>(_mm512_reduce_add_epi32(sums[0]));
+}
+#pragma GCC pop_options
 #endif
 
 /// A loop with the operations (or bytes) of one round on one thread.
@@ -133,6 +146,7 @@ Work work_of(int kind, int threads) {
 #if defined(__x86_64__)
     case SRMK_PROBE_FMA_AVX2: return {Cpu::kAvx2, fma_avx2, 2.0 * 8 * kSums, 0};
     case SRMK_PROBE_FMA_AVX512: return {Cpu::kAvx512, fma_avx512, 2.0 * 16 * kWideSums, 0};
+    case SRMK_PROBE_DOT_I8: return {Cpu::kAvx512Vnni, dot_int8, 8.0 * 16 * kWideSums, 0};
     case SRMK_PROBE_DOT_BF16: return {Cpu::kAvx512Bf16, dot_bf16, 4.0 * 16 * kWideSums, 0};
 #endif
     case SRMK_PROBE_READ_L1: return reading(half_of(_SC_LEVEL1_DCACHE_SIZE, 32 << 10));

@@ -23,6 +23,11 @@ VariantList variants_of(int op) {
   }
 }
 
+VariantInfo variant_of(int op, int index) {
+  const VariantList list = variants_of(op);
+  return index < list.count ? list.items[index] : VariantInfo{"own", Cpu::kAny, false};
+}
+
 void select_defaults(srmk_backend& backend) {
   for (int op = 0; op < SRMK_OP_COUNT; op++) {
     VariantList list = variants_of(op);

@@ -8,6 +8,9 @@ namespace srm {
 /// The variants of an op (SRMK_OP_*).
 VariantList variants_of(int op);
 
+/// One of them, or behind the last of MatMul the user's own.
+VariantInfo variant_of(int op, int index);
+
 /// Sets every op to the last proven variant that this machine supports.
 void select_defaults(srmk_backend& backend);
 

@@ -149,9 +149,8 @@ internal static unsafe partial class Exports
             Compute = Reading.OptionalText(given.Compute, "the option compute") switch
             {
                 null => null,
-                "f32" => DType.F32,
-                "bf16" => DType.BF16,
-                var other => throw new CallException(Status.Usage, $"the option compute is \"{other}\"; give f32 or bf16"),
+                var name => DTypes.ParseCompute(name)
+                    ?? throw new CallException(Status.Usage, $"the option compute is \"{name}\"; give one of {string.Join(", ", DTypes.ComputeNames)}"),
             },
             ChatTemplate = Reading.OptionalText(given.ChatTemplate, "the option chat template"),
             Threads = AtLeast0(given.Threads, "threads"),

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using SparseRM.Backends;
+using SparseRM.Tensors;
 
 namespace SparseRM.CApi;
 
@@ -12,7 +13,7 @@ internal static class Json
     {
         json.WriteString("backend", backbone.BackendName);
         json.WriteString("device", backbone.Description);
-        json.WriteString("compute", backbone.Compute.ToString().ToLowerInvariant());
+        json.WriteString("compute", backbone.Compute.ComputeName());
         json.WriteNumber("d_model", backbone.DModel);
         json.WriteNumber("n_ctx", backbone.Config.NCtx);
         json.WriteNumber("d_vocab", backbone.Config.DVocab);

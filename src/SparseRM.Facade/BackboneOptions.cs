@@ -19,7 +19,7 @@ public sealed record BackboneOptions
     /// <summary>Which variant computes an op; the backend's own choice for the others. Scores then differ by its rounding.</summary>
     public IReadOnlyDictionary<OpKind, string> Variants { get; init; } = new Dictionary<OpKind, string>();
 
-    /// <summary>F32 or BF16 products; null takes the weights' own type, a scorer its reward model's.</summary>
+    /// <summary>F32, BF16 or I8 products; null takes the weights' own type, a scorer its reward model's.</summary>
     public DType? Compute { get; init; }
 
     /// <summary>A chat template's name or file; null takes the model's own, a scorer its reward model's.</summary>

@@ -47,7 +47,7 @@ public sealed class RewardScorer : IDisposable
         bool ownTemplate = options.ChatTemplate is null && options.Template is null && identity.TemplateFingerprint.Length > 0;
         return Backbone.Open(options with
         {
-            Compute = options.Compute ?? (reward.Metadata.DType == "bf16" ? DType.BF16 : DType.F32),
+            Compute = options.Compute ?? DTypes.ParseCompute(reward.Metadata.DType),
             Template = ownTemplate ? (identity.TemplateName, reward.Metadata.TemplateSource) : options.Template,
         }, identity.Layer, new StageProgress(progress, "loading blocks", identity.Layer + 1), cancel);
     }

@@ -16,7 +16,7 @@ public sealed partial class IlgpuBackend
     /// <remarks>BF16 weights stay BF16 under either compute type; others are rounded to BF16 or widened to F32, once, here.</remarks>
     public override Matrix LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute)
     {
-        OpChecks.LoadMatrix(parts, compute);
+        OpChecks.LoadMatrix(this, parts, compute);
         int inputs = parts[0].Inputs, outputs = 0;
         bool halves = true;
         foreach (var part in parts)

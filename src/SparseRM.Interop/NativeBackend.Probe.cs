@@ -8,7 +8,7 @@ public sealed partial class NativeBackend
     // The values of SRMK_PROBE_*, slowest instructions first.
     private static readonly (PeakKind Kind, string Name)[] s_probes =
     [
-        (PeakKind.F32, "scalar"), (PeakKind.F32, "avx2"), (PeakKind.F32, "avx512"), (PeakKind.BF16, "avx512_bf16"),
+        (PeakKind.F32, "scalar"), (PeakKind.F32, "avx2"), (PeakKind.F32, "avx512"), (PeakKind.I8, "avx512_vnni"), (PeakKind.BF16, "avx512_bf16"),
         (PeakKind.Read, "l1"), (PeakKind.Read, "l2"), (PeakKind.Read, "l3"), (PeakKind.Read, "dram"),
     ];
 

@@ -15,10 +15,17 @@ public sealed partial class NativeBackend
     private unsafe delegate void RowsReader(byte* rows, long first, long count);
 
     /// <inheritdoc/>
-    /// <remarks>BF16 weights stay BF16 under either compute type; others are rounded to BF16 or widened to F32, once, here.</remarks>
+    public override string? Refusal(DType compute) => compute == DType.I8 ? RefusalOfI8(Variants(OpKind.MatMul)) : base.Refusal(compute);
+
+    /// <summary>Why a machine that runs these variants of MatMul computes nothing in I8, or null: plain loops would take hours.</summary>
+    internal static string? RefusalOfI8(IEnumerable<KernelVariant> variants) => variants.Any(variant => variant.Supported && variant.Name != "scalar") ? null
+        : "products in I8 need a processor with AVX2, which this one lacks; use dtype bf16 or f32";
+
+    /// <inheritdoc/>
+    /// <remarks>BF16 weights stay BF16 under F32 and BF16 compute; others are rounded to BF16 or I8, or widened to F32, once, here.</remarks>
     public override Matrix LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute)
     {
-        OpChecks.LoadMatrix(parts, compute);
+        OpChecks.LoadMatrix(this, parts, compute);
         long outputs = 0;
         bool halves = true;
         foreach (var part in parts)
@@ -28,7 +35,7 @@ public sealed partial class NativeBackend
             halves &= part.Slice.DType == DType.BF16;
         }
         int inputs = parts[0].Inputs;
-        var storage = compute == DType.BF16 || halves ? DType.BF16 : DType.F32;
+        var storage = compute != DType.F32 ? compute : halves ? DType.BF16 : DType.F32;
         var status = srmk_matrix_create(_handle, outputs, inputs, (int)compute, (int)storage, out nint made);
         if (status == SrmkStatus.OutOfMemory)
             throw new BackendException(Name, $"out of memory: a matrix [{outputs}, {inputs}] in {storage} was asked for ({parts[0].Slice})");

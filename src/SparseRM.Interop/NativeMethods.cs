@@ -51,7 +51,7 @@ internal static unsafe partial class NativeMethods
     public const string Library = "sparserm_kernels";
 
     /// <summary>The version that this assembly was written for.</summary>
-    public const int AbiVersion = 4;
+    public const int AbiVersion = 5;
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_abi_version();
@@ -176,6 +176,9 @@ internal static unsafe partial class NativeMethods
     internal static partial SrmkStatus srmk_score(
         BackendHandle backend, in TensorDesc z, TensorDesc* directions, in TensorDesc w1, in TensorDesc b1, in TensorDesc w2, in TensorDesc b2,
         in TensorDesc scores);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial SrmkStatus srmk_kernel_load(string path);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_variant_count(BackendHandle backend, int op);

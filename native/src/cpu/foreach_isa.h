@@ -1,5 +1,6 @@
-// Compiles SRM_KERNEL_FILE once for each instruction set, in the namespaces srm::scalar, srm::avx2 and srm::avx512, and
-// SRM_BF16_KERNEL_FILE, where an op has one, in srm::avx512_bf16. A kernel file is written over `Vec` (simd/vec_*.inc)
+// Compiles SRM_KERNEL_FILE once for each instruction set, in the namespaces srm::scalar, srm::avx2 and srm::avx512;
+// where an op has them, SRM_BF16_KERNEL_FILE in srm::avx512_bf16 and SRM_VNNI_KERNEL_FILE in srm::avx_vnni and
+// srm::avx512_vnni. A kernel file is written over `Vec` (simd/vec_*.inc)
 // and holds functions alone: no includes, no namespaces. Pragmas and not per-file flags: only code between push and pop
 // may use the wide registers, so no inline function of a system header can leak into the code that runs on small
 // machines.
@@ -42,6 +43,30 @@ namespace srm::avx512 {
 #include SRM_KERNEL_FILE
 }  // namespace srm::avx512
 #pragma GCC pop_options
+
+#ifdef SRM_VNNI_KERNEL_FILE
+#pragma GCC push_options
+#if defined(SRM_EMULATE_AVX_VNNI)
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
+#else
+#pragma GCC target("avx2,fma,avxvnni")
+#endif
+namespace srm::avx_vnni {
+#include "cpu/simd/dot_avx_vnni.inc"
+
+#include SRM_VNNI_KERNEL_FILE
+}  // namespace srm::avx_vnni
+#pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
+namespace srm::avx512_vnni {
+#include "cpu/simd/dot_avx512_vnni.inc"
+
+#include SRM_VNNI_KERNEL_FILE
+}  // namespace srm::avx512_vnni
+#pragma GCC pop_options
+#endif
 
 #ifdef SRM_BF16_KERNEL_FILE
 #pragma GCC push_options

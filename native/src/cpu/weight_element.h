@@ -57,4 +57,12 @@ typename Element::Bits load_bits(const void* source, int64_t index) {
   return bits;
 }
 
+/// Index of the first element that is not finite, or -1. Looked for in order, after a task has seen one.
+template <class Element>
+int64_t first_bad(const char* source, int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    if (!Element::finite(load_bits<Element>(source, i))) return i;
+  return -1;
+}
+
 }  // namespace srm

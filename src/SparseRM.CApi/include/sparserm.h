@@ -83,7 +83,7 @@ typedef struct srm_backbone_options {
   const char *model;         /* a model folder, or a hub id in the local Hugging Face cache; needed */
   const char *backend;       /* "cpu", "cuda:0", "reference"; NULL for "auto" */
   const char *variants;      /* "matmul=avx2,attention=avx512"; NULL for the backend's own choice */
-  const char *compute;       /* "f32" or "bf16"; NULL for the weights' own (srm_reward_open: the reward model's) */
+  const char *compute;       /* "f32", "bf16" or "int8"; NULL for the weights' own (srm_reward_open: the reward model's) */
   const char *chat_template; /* a name or file; NULL for the model's own (srm_reward_open: the reward model's) */
   int32_t threads;           /* 0 for all cores; changes no bit of a score */
   int32_t layer;             /* srm_backbone_open: blocks 0..layer are loaded at once; what attaches deeper loads more */

@@ -3,6 +3,7 @@ using System.Text.Json;
 using SparseRM.Backends;
 using SparseRM.Benchmarking;
 using SparseRM.Cli.Terminal;
+using SparseRM.Tensors;
 
 namespace SparseRM.Cli.Commands;
 
@@ -128,7 +129,7 @@ internal static class BenchReports
 
     private static string PeakName(Peak peak) => $"{peak.Kind.ToString().ToLowerInvariant()}_{peak.Name}";
 
-    private static string DType(BenchResult result) => result.Compute.ToString().ToLowerInvariant();
+    private static string DType(BenchResult result) => result.Compute.ComputeName();
 
     private static string Threads(int threads) => threads == 1 ? "1 thread" : $"{threads} threads";
 

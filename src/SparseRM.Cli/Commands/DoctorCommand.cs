@@ -79,7 +79,7 @@ internal sealed class DoctorCommand : CliCommand
         }
     }
 
-    private static string Type(VariantAgreement found) => found.Compute.Name().ToLowerInvariant().PadRight(4);
+    private static string Type(VariantAgreement found) => found.Compute.ComputeName().PadRight(4);
 
     private void WriteJson((string Key, string Value)[] facts, IReadOnlyList<BackendEntry> backends, VariantAgreement[] agreements) => Session.WriteJson(json =>
     {
@@ -102,7 +102,7 @@ internal sealed class DoctorCommand : CliCommand
         foreach (var found in agreements)
         {
             json.WriteStartObject();
-            new Report().Add("dtype", found.Compute.Name().ToLowerInvariant()).Add("choices", found.Choices).Add("texts", found.Texts)
+            new Report().Add("dtype", found.Compute.ComputeName()).Add("choices", found.Choices).Add("texts", found.Texts)
                 .Add("bound", found.Bound).Add("measured", found.Measured).Add("spread", found.Spread).Add("same_bits", found.SameBits).WriteTo(json);
             json.WriteEndObject();
         }

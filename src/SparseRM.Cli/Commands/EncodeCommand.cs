@@ -37,6 +37,7 @@ internal sealed class EncodeCommand : CliCommand
 
     protected override void Run(ParseResult args)
     {
+        if (args.Compute(null) == DType.I8) throw new UsageException("--dtype int8 is for models: an SAE encodes in f32 or bf16");
         string output = args.GetRequiredValue(_output), input = args.GetRequiredValue(_input), path = args.GetRequiredValue(_sae);
         OutputFile.Probe(output, OutputKind.Activations, ("--input", input), ("--sae", path));
         Recognised.RefuseSwapped(null, path);

@@ -13,7 +13,7 @@ internal static class RooflinePoints
 
     /// <summary>The picture's title.</summary>
     public static string Title(BenchResult result) =>
-        $"{result.Model.Name}, blocks 0 to {result.Model.Blocks - 1}, {result.Compute.Name().ToLowerInvariant()}, {Machine.Processor}";
+        $"{result.Model.Name}, blocks 0 to {result.Model.Blocks - 1}, {result.Compute.ComputeName()}, {Machine.Processor}";
 
     /// <summary>Times the ops by themselves, in the result's type and on its threads.</summary>
     public static OpBenchResult Time(BenchResult result, IProgress<WorkProgress> progress, CancellationToken cancel)

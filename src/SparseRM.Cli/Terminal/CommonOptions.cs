@@ -24,8 +24,8 @@ internal static class CommonOptions
 
     // Not an option of DType?: System.CommandLine cannot hand over a null that was asked for.
     public static Option<string> DType { get; } = Choices.Of("--dtype",
-        "type of the products; auto is the weights' own (default: f32 for activations, encode and demo, auto for fit, the reward file's for score and evaluate)",
-        ("f32", "f32"), ("bf16", "bf16"), ("auto", "auto"));
+        "type of the products: f32, bf16, or int8 (8 bits a weight, on the processor alone); auto is the weights' own (default: f32 for activations, encode and demo, auto for fit, the reward file's for score and evaluate)",
+        [.. Tensors.DTypes.ComputeNames.Append("auto").Select(name => (name, name))]);
 
     public static Option<int?> MaxBatchTokens { get; } =
         Choices.Whole("--max-batch-tokens", $"tokens computed at once, bounds memory (default: {BatchPlan.DefaultTokens})");
@@ -82,10 +82,9 @@ internal static class CommonOptions
     /// <summary>What <c>--dtype</c> says: null for auto, <paramref name="otherwise"/> where it is not given.</summary>
     public static DType? Compute(this ParseResult args, DType? otherwise) => args.GetValue(DType) switch
     {
-        "f32" => Tensors.DType.F32,
-        "bf16" => Tensors.DType.BF16,
+        null => otherwise,
         "auto" => null,
-        _ => otherwise,
+        var name => Tensors.DTypes.ParseCompute(name),
     };
 
     /// <summary>Whether the user gave the option.</summary>

@@ -137,7 +137,7 @@ internal static class FitSettings
             Position = args.Has(CommonOptions.Position) ? trainer.Position : identity.Position,
             Backbone = trainer.Backbone with
             {
-                Compute = args.Has(CommonOptions.DType) ? trainer.Backbone.Compute : metadata.DType == "bf16" ? DType.BF16 : DType.F32,
+                Compute = args.Has(CommonOptions.DType) ? trainer.Backbone.Compute : DTypes.ParseCompute(metadata.DType),
                 Template = ownTemplate ? (identity.TemplateName, metadata.TemplateSource) : null,
             },
         };

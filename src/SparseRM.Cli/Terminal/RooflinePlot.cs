@@ -78,7 +78,7 @@ internal static class RooflinePlot
         double height = Math.Log10(peak.Rate / 1e9);
         var line = plot.Add.ScatterLine(new[] { Math.Log10(left), Math.Log10(right) }, [height, height]);
         (line.Color, line.LineWidth) = (Colors.DimGray, peak.Kind == PeakKind.BF16 ? 2 : 1);
-        string kind = peak.Kind == PeakKind.BF16 ? "bf16" : "f32", names = string.Join(", ", peaks.Select(peak => peak.Name));
+        string kind = peak.Kind switch { PeakKind.BF16 => "bf16", PeakKind.I8 => "int8", _ => "f32" }, names = string.Join(", ", peaks.Select(peak => peak.Name));
         Name(plot, FormattableString.Invariant($"{kind} {names} {peak.Rate / 1e9:F0} "), Math.Log10(right), height, Alignment.LowerRight);
     }
 

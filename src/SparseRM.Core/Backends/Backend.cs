@@ -24,6 +24,10 @@ public abstract class Backend : IDisposable
     /// <summary>One line for people: device, threads, instruction sets.</summary>
     public abstract string Description { get; }
 
+    /// <summary>Why products cannot be computed in a type here, with what to do; null where they can: F32 and BF16 everywhere.</summary>
+    public virtual string? Refusal(DType compute) => compute is DType.F32 or DType.BF16 ? null
+        : $"products in {compute} are computed by backend cpu alone; use that, or dtype bf16 or f32";
+
     /// <summary>Memory for <paramref name="length"/> floats, contents undefined.</summary>
     /// <exception cref="Errors.BackendException">Out of memory; says how much was asked for.</exception>
     public abstract DeviceBuffer Allocate(long length);
@@ -36,8 +40,9 @@ public abstract class Backend : IDisposable
 
     /// <summary>Loads matrices of equal inputs, stacked along their outputs, in the layout that <see cref="MatMul"/> wants.</summary>
     /// <param name="parts">At least one; shapes [outputs_p, inputs].</param>
-    /// <param name="compute">F32 or BF16 (see <see cref="Matrix.Compute"/>).</param>
+    /// <param name="compute">F32, BF16 or I8 (see <see cref="Matrix.Compute"/>); for I8 parts are not transposed.</param>
     /// <exception cref="Errors.ModelFormatException">A weight is NaN or infinite, or the file ends early.</exception>
+    /// <exception cref="Errors.BackendException">The backend does not compute in this type; see <see cref="Refusal"/>.</exception>
     public abstract Matrix LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute);
 
     /// <summary>Loads a vector (norm weight, bias) as a tensor [1, n] in F32; the caller disposes its buffer.</summary>
@@ -115,7 +120,7 @@ public abstract class Backend : IDisposable
     /// Shapes: q, y [queries, heads * d_head]; k, v [keys, kv_heads * d_head]; positions [queries]: index of each query in its own sequence.
     /// The softmax is F32 or wider, subtracts the row's maximum; see <see cref="AttentionSegment"/> and <see cref="AttentionOptions"/>.
     /// Query rows that no segment covers are undefined. Sums run over the keys in order, however the sequence is split into prefix and own part.
-    /// Where y computes in BF16, q, k, v and the softmax's weights may be rounded to it before their products, as transformers has them.
+    /// Where y computes in BF16 or I8, q, k, v and the softmax's weights may be rounded to BF16 before their products, as transformers has them.
     /// </remarks>
     public abstract void Attention(
         Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y);

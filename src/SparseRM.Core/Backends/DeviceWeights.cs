@@ -24,7 +24,12 @@ public abstract class Matrix(int outputs, int inputs, DType compute) : IDisposab
     /// <summary>Columns: width of the operand.</summary>
     public int Inputs { get; } = inputs;
 
-    /// <summary>F32, or BF16: then operand and weights are rounded to bfloat16 and their products summed in F32.</summary>
+    /// <summary>F32, or BF16: then operand and weights are rounded to bfloat16 and their products summed in F32; or I8.</summary>
+    /// <remarks>
+    /// I8, symmetric: a row x of the operand becomes q_x = round(x * (127 / max|x|)), ties to even, with the scale s_x = max|x| / 127; so does
+    /// each output's row of weights. y = F32(sum q_x q_w) * (s_x * s_w) + bias: the sum is exact, each of the other operations is rounded once, to
+    /// F32. A row with no size above 2^-100 is zeros with scale 0; a row with NaN or an infinity has the scale NaN, so all its products are NaN.
+    /// </remarks>
     public DType Compute { get; } = compute;
 
     /// <summary>Bytes that the matrix keeps resident.</summary>

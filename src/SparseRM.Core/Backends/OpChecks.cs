@@ -7,6 +7,9 @@ namespace SparseRM.Backends;
 /// <summary>The shape rules of the ops, written once; every backend calls them at the entry of an op.</summary>
 public static class OpChecks
 {
+    /// <summary>Products of up to 255 * 127 are summed in 32 bits.</summary>
+    public const int MostInputsInI8 = 66_304;
+
     /// <summary>See <see cref="Backend.Embed"/>.</summary>
     public static void Embed(EmbeddingTable table, ReadOnlySpan<int> ids, Tensor y)
     {
@@ -73,14 +76,19 @@ public static class OpChecks
     }
 
     /// <summary>See <see cref="Backend.LoadMatrix"/>.</summary>
-    public static void LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute)
+    /// <exception cref="BackendException">The backend does not compute in this type.</exception>
+    public static void LoadMatrix(Backend backend, ReadOnlySpan<MatrixPart> parts, DType compute)
     {
-        Require(compute is DType.F32 or DType.BF16, nameof(LoadMatrix), $"computes in F32 or BF16, not {compute}");
+        Require(compute is DType.F32 or DType.BF16 or DType.I8, nameof(LoadMatrix), $"computes in F32, BF16 or I8, not {compute}");
+        if (backend.Refusal(compute) is { } refusal) throw new BackendException(backend.Name, refusal);
         Require(parts.Length > 0, nameof(LoadMatrix), "takes at least one part");
         foreach (var part in parts)
         {
             Require(part.Slice.Shape.Count == 2, nameof(LoadMatrix), $"{part.Slice} has {part.Slice.Shape.Count} dimensions, expected 2");
             Require(part.Inputs == parts[0].Inputs, nameof(LoadMatrix), $"{part.Slice} has {part.Inputs} inputs, {parts[0].Slice} has {parts[0].Inputs}");
+            Require(compute != DType.I8 || !part.IsTransposed, nameof(LoadMatrix), $"{part.Slice} is transposed, weights in I8 are [outputs, inputs]");
+            Require(compute != DType.I8 || part.Inputs <= MostInputsInI8, nameof(LoadMatrix),
+                $"{part.Slice} has {part.Inputs} inputs, products in I8 take at most {MostInputsInI8}; compute in BF16 or F32");
         }
     }
 
@@ -185,7 +193,7 @@ public static class OpChecks
 
     private static void Fits(string op, Operand operand)
     {
-        Require(operand.Compute is DType.F32 or DType.BF16, op, $"an operand is F32 or BF16, not {operand.Compute}");
+        Require(operand.Compute is DType.F32 or DType.BF16 or DType.I8, op, $"an operand is F32, BF16 or I8, not {operand.Compute}");
         Require(operand.Buffer.Length >= Operand.Length(operand.Rows, operand.Columns), op, $"the operand {operand} reaches outside its buffer of {operand.Buffer.Length} floats");
     }
 

@@ -10,10 +10,10 @@ namespace SparseRM.Backends;
 /// <param name="Buffer">Memory of at least <see cref="Length"/> floats; a view does not own it.</param>
 /// <param name="Rows">Number of rows (tokens).</param>
 /// <param name="Columns">Width of a row: the inputs of the matrices.</param>
-/// <param name="Compute">F32 or BF16: that of the matrices (see <see cref="Matrix.Compute"/>).</param>
+/// <param name="Compute">F32, BF16 or I8: that of the matrices (see <see cref="Matrix.Compute"/>).</param>
 public readonly record struct Operand(DeviceBuffer Buffer, int Rows, int Columns, DType Compute)
 {
-    /// <summary>Floats that a buffer needs: rows in F32, or pairs of BF16 with an odd last column filled up.</summary>
+    /// <summary>Floats that a buffer needs: rows in F32, pairs of BF16 with an odd last column filled up, or bytes in fours with a scale for each row.</summary>
     public static long Length(int rows, int columns) => (long)rows * (columns + 1);
 
     /// <summary>For messages: <c>BF16 [rows, columns]</c>.</summary>

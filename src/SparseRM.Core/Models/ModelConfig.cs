@@ -92,8 +92,8 @@ public sealed record ModelConfig
     /// <summary>Fields of config.json that the family's code never reads, so that they change nothing; for reports.</summary>
     public IReadOnlyList<string> IgnoredFields { get; init; } = [];
 
-    /// <summary>Factor of the embeddings for a compute dtype: sqrt(DModel) rounded to it, or 1.</summary>
+    /// <summary>Factor of the embeddings for a compute dtype: sqrt(DModel) rounded to it (to BF16 for I8), or 1.</summary>
     /// <remarks>Gemma-2-9B in bf16 multiplies by 59.75, not 59.866: the rounding is part of the model. Source: HF Gemma2Model.</remarks>
     public float EmbeddingScale(DType compute) => !ScaleEmbedding ? 1
-        : compute == DType.BF16 ? BFloat16.Round(MathF.Sqrt(DModel)) : MathF.Sqrt(DModel);
+        : compute == DType.F32 ? MathF.Sqrt(DModel) : BFloat16.Round(MathF.Sqrt(DModel));
 }

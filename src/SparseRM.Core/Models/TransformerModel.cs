@@ -30,7 +30,7 @@ public sealed class TransformerModel : IDisposable
     /// <param name="backend">Where the weights go; must outlive the model.</param>
     /// <param name="folder">A folder with config.json and safetensors.</param>
     /// <param name="layer">Last block, 0-based.</param>
-    /// <param name="compute">F32 or BF16; null takes the weights' own type (F16 weights compute in F32).</param>
+    /// <param name="compute">F32, BF16 or I8; null takes the weights' own type (F16 weights compute in F32).</param>
     /// <param name="progress">Told the number of blocks loaded.</param>
     /// <param name="cancel">Checked between blocks.</param>
     /// <exception cref="ModelFormatException">The folder is not a model that this engine can represent, or has no such layer.</exception>
@@ -103,7 +103,7 @@ public sealed class TransformerModel : IDisposable
     /// <summary>Element type of the weights in the file.</summary>
     public DType WeightType { get; }
 
-    /// <summary>F32 or BF16: see <see cref="Matrix.Compute"/>.</summary>
+    /// <summary>F32, BF16 or I8: see <see cref="Matrix.Compute"/>.</summary>
     public DType Compute { get; }
 
     /// <summary>Last block loaded.</summary>

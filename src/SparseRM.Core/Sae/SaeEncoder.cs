@@ -22,6 +22,7 @@ public sealed class SaeEncoder : IDisposable
     /// <exception cref="ModelFormatException">A weight is not finite or the file ends early.</exception>
     public SaeEncoder(Backend backend, SparseAutoencoder sae, DType compute = DType.F32)
     {
+        if (compute == DType.I8) throw new SparseRMException(ErrorKind.Usage, "an SAE encodes in f32 or bf16, not in int8");
         (_backend, Sae) = (backend, sae);
         _normed = sae.InputNorm == SaeInputNorm.None ? [] : new float[(long)MaxRows * sae.DIn];
         _wEnc = backend.LoadMatrix([new MatrixPart(sae.WEnc, IsTransposed: !sae.EncoderIsTransposed)], compute);

@@ -5,14 +5,14 @@ namespace SparseRM.Scoring;
 /// <summary>What both formats of reward files say in strings. Every field is written and demanded; "" stands for "does not apply" where a field may be absent.</summary>
 internal static class RewardModelFacts
 {
-    private static readonly string[] s_dtypes = ["f32", "bf16"], s_losses = ["margin", "bradley-terry", "bce"];
+    private static readonly string[] s_losses = ["margin", "bradley-terry", "bce"];
 
     /// <exception cref="ArgumentException">A value that <see cref="Read"/> would refuse.</exception>
     public static void Require(RewardModelMetadata metadata)
     {
         var identity = metadata.Identity;
         bool holds = identity.ModelFingerprint.Length > 0 && identity.ModelName.Length > 0 && identity.Layer >= 0 && metadata.DataHash.Length > 0
-            && metadata.EngineVersion.Length > 0 && s_dtypes.Contains(metadata.DType) && s_losses.Contains(metadata.Loss) && metadata.Margin >= 0
+            && metadata.EngineVersion.Length > 0 && Tensors.DTypes.ParseCompute(metadata.DType) is not null && s_losses.Contains(metadata.Loss) && metadata.Margin >= 0
             && double.IsFinite(metadata.Margin) && metadata.K is null or > 0 && metadata.Pairs >= 0 && metadata.HeldOutPairs >= 0
             && metadata.HeldOutAccuracy is null or (>= 0 and <= 1);
         if (!holds) throw new ArgumentException($"no reward file keeps {metadata}", nameof(metadata));
@@ -69,7 +69,7 @@ internal static class RewardModelFacts
             TokenizerFingerprint = fields.Field("tokenizer_fingerprint"),
         },
         TemplateSource = fields.Field("template_source"),
-        DType = fields.OneOf("dtype", s_dtypes),
+        DType = fields.OneOf("dtype", [.. Tensors.DTypes.ComputeNames]),
         SaeId = fields.Optional(prefix + "sae_id"),
         GatingMode = fields.Optional(prefix + "gating_mode"),
         Loss = fields.OneOf(prefix + "loss", s_losses),

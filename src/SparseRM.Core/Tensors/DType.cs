@@ -46,6 +46,20 @@ public static class DTypes
     /// <summary>Whether model or SAE weights may have this type.</summary>
     public static bool IsWeightType(this DType dtype) => dtype is DType.F32 or DType.BF16 or DType.F16;
 
+    /// <summary>The types that products can be computed in, by the names that people and reward files use.</summary>
+    public static IReadOnlyList<string> ComputeNames => [.. s_computes.Select(type => type.Name)];
+
+    /// <summary>The type of a name of <see cref="ComputeNames"/>, or null.</summary>
+    public static DType? ParseCompute(string name) =>
+        s_computes.Where(type => type.Name == name).Select(type => (DType?)type.Type).FirstOrDefault();
+
+    /// <summary>The name of a type of <see cref="ComputeNames"/>: <c>f32</c>, <c>bf16</c>, <c>int8</c>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Nothing is computed in it.</exception>
+    public static string ComputeName(this DType dtype) => s_computes.FirstOrDefault(type => type.Type == dtype).Name
+        ?? throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "is no type of products");
+
+    private static readonly (string Name, DType Type)[] s_computes = [("f32", DType.F32), ("bf16", DType.BF16), ("int8", DType.I8)];
+
     /// <summary>The name that files and messages use: <c>F32</c>, <c>BF16</c>.</summary>
     public static string Name(this DType dtype) => dtype.ToString().ToUpperInvariant();
 }

@@ -41,8 +41,9 @@ internal static class KnownAnswers
     private static double Bound(RewardScorer scorer, RewardComponent component, int head, TokenSequence sequence, CancellationToken cancel)
     {
         float[] z = scorer.Backbone.ReadStates([sequence], scorer.Layer, null, cancel);
-        bool inBf16 = scorer.Backbone.Compute == DType.BF16 || component.Metadata.DType == "bf16";
-        double error = ScoreRounding.RelativeError(scorer.Backbone.Config, scorer.Layer + 1, sequence.Ids.Length, inBf16 ? DType.BF16 : DType.F32);
+        DType?[] types = [scorer.Backbone.Compute, DTypes.ParseCompute(component.Metadata.DType)];
+        var coarser = types.Contains(DType.I8) ? DType.I8 : types.Contains(DType.BF16) ? DType.BF16 : DType.F32;
+        double error = ScoreRounding.RelativeError(scorer.Backbone.Config, scorer.Layer + 1, sequence.Ids.Length, coarser);
         return ScoreRounding.Bound(component.Input, component.Heads[head], z, error);
     }
 

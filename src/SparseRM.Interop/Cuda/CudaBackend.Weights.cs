@@ -16,7 +16,7 @@ public sealed partial class CudaBackend
     /// <remarks>BF16 weights stay BF16 under either compute type; others are rounded to BF16 or widened to F32, once, here.</remarks>
     public override Matrix LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute)
     {
-        OpChecks.LoadMatrix(parts, compute);
+        OpChecks.LoadMatrix(this, parts, compute);
         using var call = Enter();
         int outputs = 0, inputs = parts[0].Inputs;
         bool halves = true;

@@ -107,6 +107,6 @@ internal sealed class ServedReward
     {
         string ops = string.Join(' ', backbone.Variants.OrderBy(variant => variant.Key).Select(variant => $"{variant.Key}={variant.Value}"));
         string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{RewardTrainer.EngineVersion} {ops}")))[..8];
-        return $"{backbone.BackendName}-{backbone.Compute.Name().ToLowerInvariant()}-{hash}";
+        return $"{backbone.BackendName}-{backbone.Compute.ComputeName()}-{hash}";
     }
 }

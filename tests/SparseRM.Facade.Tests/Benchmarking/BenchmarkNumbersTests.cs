@@ -59,12 +59,15 @@ public sealed class BenchmarkNumbersTests
     [InlineData("avx512_bf16", DType.F32, 8)]
     [InlineData("avx512_bf16", DType.BF16, 16)]
     [InlineData("something_new", DType.BF16, 16)]
+    [InlineData("avx512_vnni", DType.BF16, 8)]
+    [InlineData("avx512_vnni", DType.I8, 32)]
+    [InlineData("avx512_bf16", DType.I8, 32)]
     public void A_kernel_is_measured_against_the_instructions_that_it_may_use(string variant, DType compute, double peak)
     {
         Peak[] peaks =
         [
-            new(PeakKind.F32, "scalar", 1), new(PeakKind.F32, "avx2", 4), new(PeakKind.F32, "avx512", 8), new(PeakKind.BF16, "avx512_bf16", 16),
-            new(PeakKind.Read, "dram", 100),
+            new(PeakKind.F32, "scalar", 1), new(PeakKind.F32, "avx2", 4), new(PeakKind.F32, "avx512", 8), new(PeakKind.I8, "avx512_vnni", 32),
+            new(PeakKind.BF16, "avx512_bf16", 16), new(PeakKind.Read, "dram", 100),
         ];
         Assert.Equal(peak, MachinePeaks.Of(peaks, variant, compute));
         Assert.Null(MachinePeaks.Of(peaks[^1..], variant, compute));
@@ -94,11 +97,13 @@ public sealed class BenchmarkNumbersTests
         Assert.Contains("gemma-2-2b, gemma-2-9b, llama-3.1-8b, llama-3.2-1b, qwen2.5-1.5b, miniworld", Assert.Throws<ArgumentException>(() => ModelShapes.Of("gpt")).Message);
 
     [Fact]
-    public void The_error_of_bf16_is_larger_and_both_grow_with_blocks()
+    public void The_error_of_bf16_is_larger_that_of_int8_larger_still_and_all_grow_with_blocks()
     {
         var config = ModelShapes.Of("gemma-2-2b").Config;
         double one = ScoreRounding.RelativeError(config, 1, 64, DType.F32);
         Assert.Equal(2 * one, ScoreRounding.RelativeError(config, 4, 64, DType.F32), 1e-12);
-        Assert.InRange(ScoreRounding.RelativeError(config, 1, 64, DType.BF16), 100 * one, 1);
+        double bf16 = ScoreRounding.RelativeError(config, 1, 64, DType.BF16);
+        Assert.InRange(bf16, 100 * one, 1);
+        Assert.InRange(ScoreRounding.RelativeError(config, 1, 64, DType.I8), 4 * bf16, 1);
     }
 }

@@ -11,7 +11,7 @@ namespace {
 using AttendFn = void (*)(const AttentionTask&, char* scratch);
 
 struct AttentionKernel {
-  AttendFn rounded;  // where y's compute type is BF16
+  AttendFn rounded;  // where y's compute type is BF16 or I8
   AttendFn f32;
 };
 
@@ -95,11 +95,14 @@ void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* pos
   for (auto& scratch : backend.worker_scratch) scratch.get<char>(layout.bytes);  // before the tasks, which may not fail
 
   const AttentionKernel& kernel = kAttentionVariants[backend.selected[SRMK_OP_ATTENTION]].run;
-  const AttendFn attend = y.compute == SRMK_BF16 ? kernel.rounded : kernel.f32;
+  const AttendFn attend = y.compute == SRMK_F32 ? kernel.f32 : kernel.rounded;
+  Rows whole{};
+  if (y.compute == SRMK_I8)
+    whole = {backend.whole_rows.get<float>(static_cast<size_t>(y.rows * y.columns)), y.rows, y.columns, y.columns};
   auto body = [&](int64_t task, int worker) {
     char* scratch = backend.worker_scratch[worker].get<char>(layout.bytes);
     sharing.for_units(task, [&](const srmk_segment& segment, int64_t kv_head, int64_t first, int64_t count) {
-      attend({q, k, v, y, positions, segment, options, kv_head, segment.query_start + first, count}, scratch);
+      attend({q, k, v, y, positions, segment, options, kv_head, segment.query_start + first, count, whole}, scratch);
     });
   };
   int64_t pairs = 0;
@@ -110,6 +113,7 @@ void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* pos
   } else {
     backend.pool.run(sharing.tasks(), body);
   }
+  if (whole.data != nullptr) pack(backend, whole, y);
 }
 
 }  // namespace srm

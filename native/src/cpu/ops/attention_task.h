@@ -14,6 +14,7 @@ struct AttentionTask {
   const srmk_segment& segment;
   const srmk_attention_options& options;
   int64_t kv_head, query_first, query_count;
+  Rows whole;  // y's rows in f32 where y is int8: they are rounded when all their heads are there; else without data
 
   int64_t group() const { return options.n_heads / options.n_kv_heads; }
   int64_t rows() const { return query_count * group(); }

@@ -1,25 +1,8 @@
 #include "cpu/ops.h"
+#include "cpu/ops/gated_activation.h"
 #include "cpu/ops/matmul_plan.h"
 
-#define SRM_KERNEL_FILE "cpu/ops/gated_activation_kernel.inc"
-#include "cpu/foreach_isa.h"
-
 namespace srm {
-namespace {
-
-using GateRowFn = void (*)(const float* gate, const float* up, int64_t n, int kind, Operand y, int64_t row,
-                           int64_t column);
-
-/// The epilogue of a variant of MatMul, by what that needs.
-GateRowFn gate_row_of(Cpu needs) {
-#if defined(__x86_64__)
-  if (needs >= Cpu::kAvx512) return avx512::gate_row;
-  if (needs == Cpu::kAvx2) return avx2::gate_row;
-#endif
-  return scalar::gate_row;
-}
-
-}  // namespace
 
 VariantList gated_matmul_variants() { return matmul_variants(); }
 
@@ -29,10 +12,13 @@ void gated_matmul(srmk_backend& backend, Operand x, const srmk_matrix& gate, con
                   Operand y) {
   require(kind >= SRMK_SILU && kind <= SRMK_GELU_ERF, "the gated activation is unknown");
   const int variant = backend.selected[SRMK_OP_GATED_MATMUL];
-  const GateRowFn gate_row = gate_row_of(matmul_variants().items[variant].needs);
+  const GateKernel& activation = gate_kernel(matmul_variants().items[variant].needs);
   MatMulPlan plan(backend, variant, x, gate.panels(), 4 * x.rows * x.columns * gate.outputs);
   const int64_t floats = plan.longest_run() * Operand::kBlockRows * kPanel;
   for (auto& scratch : backend.worker_scratch) scratch.get<float>(2 * floats);  // before the tasks, which may not fail
+  Rows whole{};
+  if (y.compute == SRMK_I8)
+    whole = {backend.whole_rows.get<float>(static_cast<size_t>(y.rows * y.columns)), y.rows, y.columns, y.columns};
   plan.run([&](int64_t panel, int64_t first, int64_t end, int worker) {
     float* gates = backend.worker_scratch[worker].get<float>(2 * floats);
     float* ups = gates + floats;
@@ -41,8 +27,13 @@ void gated_matmul(srmk_backend& backend, Operand x, const srmk_matrix& gate, con
     const int64_t row = x.first_row(first), rows = std::min(x.rows, x.first_row(end)) - row;
     const int64_t column = panel * kPanel, columns = std::min(kPanel, gate.outputs - column);
     for (int64_t r = 0; r < rows; r++)
-      gate_row(gates + r * kPanel, ups + r * kPanel, columns, kind, y, row + r, column);
+      if (whole.data != nullptr) {
+        activation.values(gates + r * kPanel, ups + r * kPanel, columns, kind, whole.row(row + r) + column);
+      } else {
+        activation.row(gates + r * kPanel, ups + r * kPanel, columns, kind, y, row + r, column);
+      }
   });
+  if (whole.data != nullptr) pack(backend, whole, y);
 }
 
 }  // namespace srm

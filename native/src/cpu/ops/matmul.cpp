@@ -1,6 +1,7 @@
 #include "cpu/ops.h"
 #include "cpu/ops/matmul_amx.h"
 #include "cpu/ops/matmul_dot.h"
+#include "cpu/ops/matmul_int8.h"
 #include "cpu/ops/matmul_plan.h"
 
 #define SRM_KERNEL_FILE "cpu/ops/matmul_kernel.inc"
@@ -11,12 +12,19 @@ namespace {
 
 // Slowest first; the last one this CPU can run is the default. Tests and benchmarks walk this table.
 constexpr std::array kMatMulVariants = {
-    Variant<MatMulKernel>{"scalar", Cpu::kAny, {scalar::multiply, nullptr, nullptr}},
+    Variant<MatMulKernel>{"scalar", Cpu::kAny, {scalar::multiply, nullptr, nullptr, scalar::multiply_int8}},
 #if defined(__x86_64__)
-    Variant<MatMulKernel>{"avx2", Cpu::kAvx2, {avx2::multiply, nullptr, nullptr}},
-    Variant<MatMulKernel>{"avx512", Cpu::kAvx512, {avx512::multiply, nullptr, nullptr}},
-    Variant<MatMulKernel>{"avx512_bf16", Cpu::kAvx512Bf16, {avx512::multiply, avx512_bf16::multiply, nullptr}},
-    Variant<MatMulKernel>{"amx_bf16", Cpu::kAmxBf16, {avx512::multiply, nullptr, amx_bf16::multiply}, false},
+    Variant<MatMulKernel>{"avx2", Cpu::kAvx2, {avx2::multiply, nullptr, nullptr, avx2::multiply_int8}},
+    Variant<MatMulKernel>{
+        "avx_vnni", Cpu::kAvxVnni, {avx2::multiply, nullptr, nullptr, avx_vnni::multiply_int8}, false},
+    Variant<MatMulKernel>{"avx512", Cpu::kAvx512, {avx512::multiply, nullptr, nullptr, avx512::multiply_int8}},
+    Variant<MatMulKernel>{
+        "avx512_vnni", Cpu::kAvx512Vnni, {avx512::multiply, nullptr, nullptr, avx512_vnni::multiply_int8}},
+    Variant<MatMulKernel>{"avx512_bf16",
+                          Cpu::kAvx512Bf16,
+                          {avx512::multiply, avx512_bf16::multiply, nullptr, avx512_vnni::multiply_int8}},
+    Variant<MatMulKernel>{
+        "amx_bf16", Cpu::kAmxBf16, {avx512::multiply, nullptr, amx_bf16::multiply, avx512_vnni::multiply_int8}, false},
 #endif
 };
 constexpr auto kMatMulInfos = infos(kMatMulVariants);
@@ -25,7 +33,9 @@ constexpr auto kMatMulInfos = infos(kMatMulVariants);
 
 VariantList matmul_variants() { return {kMatMulInfos.data(), static_cast<int>(kMatMulInfos.size())}; }
 
-const MatMulKernel& matmul_kernel(int variant) { return kMatMulVariants[variant].run; }
+const MatMulKernel& matmul_kernel(int variant) {
+  return variant < static_cast<int>(kMatMulVariants.size()) ? kMatMulVariants[variant].run : *own_kernel();
+}
 
 void MatMulPlan::widen() {
   const Operand halves = x_;

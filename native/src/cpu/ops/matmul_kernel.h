@@ -13,11 +13,12 @@ using MultiplyFn = void (*)(const Operand& x, int64_t first_block, int64_t end_b
 
 /// A variant of MatMul. multiply takes operands in f32. dot, which may be null, takes them in bf16; without it they are
 /// widened first. tiles, which may be null, takes them in bf16 row after row (see MatMulPlan) and goes before dot.
+/// integers takes operands and weights in int8.
 struct MatMulKernel {
-  MultiplyFn multiply, dot, tiles;
+  MultiplyFn multiply, dot, tiles, integers;
 };
 
-/// A variant by its index; GatedMatMul and SaeEncode have the same.
+/// A variant by its index; GatedMatMul and SaeEncode have the same. Behind the table's last: the user's own.
 const MatMulKernel& matmul_kernel(int variant);
 
 /// How many inputs are multiplied at a time where a panel has kPanel outputs of storage bytes each: what is left of a

@@ -4,6 +4,7 @@
 
 #include "backend.h"
 #include "cpu/ops/matmul_kernel.h"
+#include "cpu/own_kernel.h"
 
 namespace srm {
 
@@ -17,7 +18,12 @@ class MatMulPlan {
       : backend_(backend), x_(x), panels_(panels), threads_(flops < kSmall ? 1 : backend.pool.threads()) {
     const MatMulKernel& kernel = matmul_kernel(variant);
     const int64_t blocks = x_.blocks();
-    if (x.compute == SRMK_BF16 && kernel.tiles != nullptr) {
+    if (&kernel == own_kernel()) {
+      multiply_ = x.compute == SRMK_I8 ? kernel.integers : x.compute == SRMK_BF16 ? kernel.dot : kernel.multiply;
+      if (multiply_ == nullptr) throw Error(SRMK_UNSUPPORTED, "the kernel takes no products of this type");
+    } else if (x.compute == SRMK_I8) {
+      multiply_ = kernel.integers;
+    } else if (x.compute == SRMK_BF16 && kernel.tiles != nullptr) {
       multiply_ = kernel.tiles;
       lay_out_rows();
     } else if (x.compute == SRMK_BF16 && kernel.dot != nullptr) {

@@ -5,6 +5,8 @@
 #include <type_traits>
 
 #include "cpu/ops.h"
+#include "cpu/ops/pack_int8.h"
+#include "cpu/ops/transpose_words.h"
 #include "cpu/weight_element.h"
 
 namespace srm {
@@ -35,36 +37,6 @@ uint32_t* words(const srmk_matrix& matrix, int64_t panel) {
   return static_cast<uint32_t*>(matrix.data) + panel * kPanel * matrix.padded_inputs() * int64_t{sizeof(Stored)} / 4;
 }
 
-template <class T>
-T load(const char* at) {
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
-
-/// to[c * kPanel + r] = from[r][c] in 32-bit words; from is unaligned.
-void transpose(const char* from, int64_t row_bytes, int64_t rows, int64_t columns, uint32_t* to) {
-  // Of the compiler, so that one source serves every processor: memory and not the shuffles limits this.
-  using Words = uint32_t __attribute__((vector_size(16)));
-  const int64_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
-  for (int64_t c = 0; c < whole_columns; c += 4) {
-    for (int64_t r = 0; r < whole_rows; r += 4) {
-      const char* at = from + r * row_bytes + c * 4;
-      auto a0 = load<Words>(at), a1 = load<Words>(at + row_bytes), a2 = load<Words>(at + 2 * row_bytes),
-           a3 = load<Words>(at + 3 * row_bytes);
-      Words low01 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5), high01 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7);
-      Words low23 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5), high23 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);
-      Words out[4] = {
-          __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
-          __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
-      for (int i = 0; i < 4; i++) std::memcpy(to + (c + i) * kPanel + r, &out[i], sizeof(Words));
-    }
-  }
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; c++)
-      to[c * kPanel + r] = load<uint32_t>(from + r * row_bytes + c * 4);
-}
-
 /// A block whose rows are outputs, all of one panel.
 template <class Stored>
 void place_outputs(const srmk_matrix& matrix, const Block& block) {
@@ -72,11 +44,11 @@ void place_outputs(const srmk_matrix& matrix, const Block& block) {
   int64_t whole = block.columns / kPerWord;
   uint32_t* to = words<Stored>(matrix, block.first_row / kPanel) + block.first_column / kPerWord * kPanel +
                  block.first_row % kPanel;
-  transpose(block.data, block.row_bytes, block.rows, whole, to);
+  transpose_words(block.data, block.row_bytes, block.rows, whole, to);
   // The odd last input: its pair's other half is padding.
   if (block.columns % kPerWord != 0)
     for (int64_t r = 0; r < block.rows; r++)
-      to[whole * kPanel + r] = load<Stored>(block.data + r * block.row_bytes + whole * 4);
+      to[whole * kPanel + r] = load_unaligned<Stored>(block.data + r * block.row_bytes + whole * 4);
 }
 
 /// A block whose rows are inputs.
@@ -92,14 +64,14 @@ void place_inputs(const srmk_matrix& matrix, const Block& block) {
         std::memcpy(to + row * kPanel, from, static_cast<size_t>(count) * 4);
       } else if (row % 2 == 0 && row + 1 < end_row) {
         for (int64_t j = 0; j < count; j++)
-          to[row / 2 * kPanel + j] =
-              load<uint16_t>(from + 2 * j) | uint32_t{load<uint16_t>(from + block.row_bytes + 2 * j)} << 16;
+          to[row / 2 * kPanel + j] = load_unaligned<uint16_t>(from + 2 * j) |
+                                     uint32_t{load_unaligned<uint16_t>(from + block.row_bytes + 2 * j)} << 16;
         row++;
         from += block.row_bytes;
       } else {
         // Half of each pair alone: the other half is padding, or comes with the rows before or after these.
         auto* halves = reinterpret_cast<uint16_t*>(to + row / 2 * kPanel) + row % 2;
-        for (int64_t j = 0; j < count; j++) halves[2 * j] = load<uint16_t>(from + 2 * j);
+        for (int64_t j = 0; j < count; j++) halves[2 * j] = load_unaligned<uint16_t>(from + 2 * j);
       }
     }
     column = end;
@@ -125,14 +97,6 @@ void convert(const char* from, int64_t count, Stored* to) {
       to[i] = to_bits(value);
     }
   }
-}
-
-/// Index of the first element that is not finite, or -1. Looked for in order, after a task has seen one.
-template <class Element>
-int64_t first_bad(const char* source, int64_t count) {
-  for (int64_t i = 0; i < count; i++)
-    if (!Element::finite(load_bits<Element>(source, i))) return i;
-  return -1;
 }
 
 template <class Element, class Stored>
@@ -193,6 +157,10 @@ int64_t pack_weights(srmk_backend& backend, srmk_matrix& matrix, const void* sou
               output_start + part_outputs <= matrix.outputs &&
               first_row + row_count <= (transposed ? matrix.inputs : part_outputs);
   require(fits, "the rows to pack reach outside the matrix");
+  if (matrix.storage == SRMK_I8) {
+    require(!transposed, "rows that become int8 are outputs");
+    return pack_int8(backend, matrix, source, dtype, output_start + first_row, row_count);
+  }
   Part part{
       static_cast<const char*>(source), transposed, output_start, part_outputs, first_row, row_count, matrix.inputs};
   switch (dtype) {

@@ -30,7 +30,7 @@ internal static class ReferenceAttention
                 {
                     double mixed = 0;
                     for (int j = first; j <= last; j++) mixed += weights[j] * v.Row(KeyRow(segment, j))[at + i];
-                    y.Row(row)[head * options.DHead + i] = ReferenceBackend.Rounded((float)(mixed / sum), y.Compute);
+                    y.Row(row)[head * options.DHead + i] = (float)(mixed / sum);
                 }
             }
         }

@@ -14,6 +14,9 @@ public sealed class ReferenceBackend : Backend
     public override string Description => "reference: managed, scalar, float64 sums";
 
     /// <inheritdoc/>
+    public override string? Refusal(DType compute) => compute is DType.F32 or DType.BF16 or DType.I8 ? null : base.Refusal(compute);
+
+    /// <inheritdoc/>
     public override DeviceBuffer Allocate(long length) => new ReferenceBuffer(length);
 
     /// <inheritdoc/>
@@ -31,7 +34,7 @@ public sealed class ReferenceBackend : Backend
     /// <inheritdoc/>
     public override Matrix LoadMatrix(ReadOnlySpan<MatrixPart> parts, DType compute)
     {
-        OpChecks.LoadMatrix(parts, compute);
+        OpChecks.LoadMatrix(this, parts, compute);
         int inputs = parts[0].Inputs, outputs = 0;
         foreach (var part in parts) outputs += part.Outputs;
         var values = new float[(long)outputs * inputs];
@@ -40,10 +43,11 @@ public sealed class ReferenceBackend : Backend
         {
             var read = part.Slice.ReadSingles();
             for (int o = 0; o < part.Outputs; o++, row++)
-                for (int i = 0; i < inputs; i++)
-                    values[row * inputs + i] = Rounded(read[part.IsTransposed ? i * part.Outputs + o : o * inputs + i], compute);
+                for (int i = 0; i < inputs; i++) values[row * inputs + i] = read[part.IsTransposed ? i * part.Outputs + o : o * inputs + i];
         }
-        return new ReferenceMatrix(outputs, inputs, compute, values);
+        var scales = new float[outputs];
+        for (int o = 0; o < outputs; o++) scales[o] = ReferenceRounding.Round(values.AsSpan(o * inputs, inputs), compute);
+        return new ReferenceMatrix(outputs, inputs, compute, values, scales);
     }
 
     /// <inheritdoc/>
@@ -100,7 +104,8 @@ public sealed class ReferenceBackend : Backend
     {
         OpChecks.Pack(x, y);
         for (int i = 0; i < x.Rows; i++)
-            for (int j = 0; j < x.Columns; j++) y.Row(i)[j] = Rounded(x.Row(i)[j], y.Compute);
+            for (int j = 0; j < x.Columns; j++) y.Row(i)[j] = x.Row(i)[j];
+        ReferenceRounding.Round(y);
     }
 
     /// <inheritdoc/>
@@ -109,17 +114,21 @@ public sealed class ReferenceBackend : Backend
         OpChecks.MatMul(x, products);
         foreach (ref readonly var product in products)
         {
-            var values = ((ReferenceMatrix)product.W).Values;
+            var matrix = (ReferenceMatrix)product.W;
             for (int i = 0; i < x.Rows; i++)
             {
                 var source = x.Row(i);
                 var target = product.Y.Row(i);
                 for (int o = 0; o < target.Length; o++)
                 {
-                    double sum = product.Bias is { } b ? b.Row(0)[o] : 0;
-                    var row = values.AsSpan(o * x.Columns, x.Columns);
+                    float bias = product.Bias is { } b ? b.Row(0)[o] : 0;
+                    var row = matrix.Values.AsSpan(o * x.Columns, x.Columns);
+                    double sum = x.Compute == DType.I8 ? 0 : bias;
                     for (int j = 0; j < row.Length; j++) sum += (double)source[j] * row[j];
                     target[o] = (float)sum;
+                    if (x.Compute != DType.I8) continue;
+                    target[o] *= x.Scale(i) * matrix.Scales[o];
+                    if (product.Bias is not null) target[o] += bias;
                 }
             }
         }
@@ -152,6 +161,7 @@ public sealed class ReferenceBackend : Backend
     {
         OpChecks.Attention(q, k, v, positions, segments, options, y);
         foreach (var segment in segments) ReferenceAttention.Run(q, k, v, positions, segment, options, y);
+        ReferenceRounding.Round(y);
     }
 
     /// <inheritdoc/>
@@ -159,7 +169,8 @@ public sealed class ReferenceBackend : Backend
     {
         OpChecks.GatedActivation(gate, up, y);
         for (int i = 0; i < y.Rows; i++)
-            for (int j = 0; j < y.Columns; j++) y.Row(i)[j] = Rounded((float)(Activations.Apply(kind, gate.Row(i)[j]) * up.Row(i)[j]), y.Compute);
+            for (int j = 0; j < y.Columns; j++) y.Row(i)[j] = (float)(Activations.Apply(kind, gate.Row(i)[j]) * up.Row(i)[j]);
+        ReferenceRounding.Round(y);
     }
 
     /// <inheritdoc/>
@@ -192,6 +203,4 @@ public sealed class ReferenceBackend : Backend
             }
         }
     }
-
-    internal static float Rounded(float value, DType compute) => compute == DType.BF16 ? BFloat16.Round(value) : value;
 }

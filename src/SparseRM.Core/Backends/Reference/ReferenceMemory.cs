@@ -10,11 +10,14 @@ internal sealed class ReferenceBuffer(long length) : DeviceBuffer(length)
     public override void Dispose() { }
 }
 
-/// <summary>A matrix widened to floats; rounded to bfloat16 values where it computes in BF16.</summary>
-internal sealed class ReferenceMatrix(int outputs, int inputs, DType compute, float[] values) : Matrix(outputs, inputs, compute)
+/// <summary>A matrix widened to floats; rounded to bfloat16 values where it computes in BF16, to integers where in I8.</summary>
+internal sealed class ReferenceMatrix(int outputs, int inputs, DType compute, float[] values, float[] scales) : Matrix(outputs, inputs, compute)
 {
     /// <summary>[outputs, inputs], C order.</summary>
     public float[] Values { get; } = values;
+
+    /// <summary>[outputs]: what an integer is multiplied with; 1 where the matrix does not compute in I8.</summary>
+    public float[] Scales { get; } = scales;
     public override long ResidentBytes => Values.LongLength * sizeof(float);
     public override void Dispose() { }
 }
@@ -34,4 +37,8 @@ internal static class ReferenceTensors
         ((ReferenceBuffer)tensor.Buffer).Values.AsSpan(checked((int)(tensor.Offset + (long)row * tensor.RowStride)), tensor.Columns);
 
     public static Span<float> Row(this Operand operand, int row) => ((ReferenceBuffer)operand.Buffer).Values.AsSpan(row * operand.Columns, operand.Columns);
+
+    /// <summary>What the integers of a row of an operand in I8 are multiplied with; kept behind the rows.</summary>
+    public static ref float Scale(this Operand operand, int row) =>
+        ref ((ReferenceBuffer)operand.Buffer).Values[(operand.Rows * operand.Columns) + row];
 }
