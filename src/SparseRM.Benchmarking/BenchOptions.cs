@@ -37,7 +37,7 @@ public sealed record BenchOptions
     /// <summary>Which variant computes an op; the backend's own choice for the others.</summary>
     public IReadOnlyDictionary<OpKind, string> Variants { get; init; } = new Dictionary<OpKind, string>();
 
-    /// <summary>F32 or BF16 products; null takes the weights' own type, BF16 for made-up ones.</summary>
+    /// <summary>F32, BF16 or I8 products; null takes the weights' own type, BF16 for made-up ones.</summary>
     public DType? Compute { get; init; }
 
     /// <summary>See <see cref="BackboneOptions.MaxBatchTokens"/>.</summary>

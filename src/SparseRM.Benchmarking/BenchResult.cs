@@ -55,7 +55,7 @@ public sealed record BenchResult
     /// <summary>Variant in use of every op.</summary>
     public required IReadOnlyDictionary<OpKind, string> Variants { get; init; }
 
-    /// <summary>F32 or BF16 products.</summary>
+    /// <summary>F32, BF16 or I8 products.</summary>
     public required DType Compute { get; init; }
 
     /// <summary>What the machine reaches at most; empty where the backend cannot say.</summary>

@@ -19,7 +19,7 @@ internal static class RandomReward
             Uniform(random, HiddenUnits, HiddenUnits), 0);
         return new RewardModel(input, head, new float[inputs], new RewardModelMetadata
         {
-            Identity = backbone.Identity(layer, ReadOutPosition.Last), TemplateSource = "", DType = backbone.Compute.Name().ToLowerInvariant(), Loss = "none", Margin = 0, K = K,
+            Identity = backbone.Identity(layer, ReadOutPosition.Last), TemplateSource = "", DType = backbone.Compute.ComputeName(), Loss = "none", Margin = 0, K = K,
             Seed = seed, DataHash = "", Pairs = 0, HeldOutPairs = 0, EngineVersion = RewardTrainer.EngineVersion,
         });
     }

@@ -24,6 +24,19 @@ public sealed class Timings
     /// <summary>The smallest that at least this share does not exceed.</summary>
     public double Quantile(double share) => _sorted[Math.Clamp((int)Math.Ceiling(share * _sorted.Length) - 1, 0, _sorted.Length - 1)];
 
+    /// <summary>Half the interval in which the median lies with 95 % confidence, as a share of it; infinite for few calls.</summary>
+    public double Spread
+    {
+        get
+        {
+            int k = Ab.PairedComparison.Rank(Count, 0.95);
+            return k == 0 ? double.PositiveInfinity : (_sorted[^k] - _sorted[k - 1]) / (2 * Median);
+        }
+    }
+
+    /// <summary>All of them, rising.</summary>
+    public IReadOnlyList<double> All => _sorted;
+
     /// <summary>Times calls one after the other until the budget is spent.</summary>
     /// <param name="call">What is timed.</param>
     /// <param name="budget">How long, or how often.</param>
@@ -35,7 +48,7 @@ public sealed class Timings
     {
         var seconds = new List<double>();
         double spent = 0;
-        while (budget.Exactly is { } runs ? seconds.Count < runs : seconds.Count < budget.AtLeast || (spent < budget.Seconds && seconds.Count < Most))
+        while (budget.Exactly is { } runs ? seconds.Count < runs : seconds.Count < budget.AtLeast || (spent < budget.Seconds && seconds.Count < Most && !IsSteady(seconds, budget)))
         {
             cancel.ThrowIfCancellationRequested();
             long start = Stopwatch.GetTimestamp();
@@ -50,10 +63,13 @@ public sealed class Timings
         }
         return new Timings(seconds);
     }
+
+    private static bool IsSteady(List<double> seconds, Budget budget) => budget.Spread > 0 && new Timings(seconds).Spread <= budget.Spread;
 }
 
 /// <summary>How much is spent on one measurement.</summary>
 /// <param name="Seconds">Calls begin until then.</param>
 /// <param name="AtLeast">Calls, however long they take.</param>
 /// <param name="Exactly">Where it is given: so many calls, however long they take.</param>
-public readonly record struct Budget(double Seconds, int AtLeast, int? Exactly = null);
+/// <param name="Spread">Calls end where <see cref="Timings.Spread"/> is at most this; 0 for the seconds alone.</param>
+public readonly record struct Budget(double Seconds, int AtLeast, int? Exactly = null, double Spread = 0);

@@ -3,7 +3,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Benchmarking.Ops;
 
-internal sealed class AttentionRun(Backend backend, AttentionShape shape, DType compute) : AttentionRunBase(backend, shape, shape, compute)
+internal sealed class AttentionRun(Backend backend, AttentionShape shape, DType compute, long seed) : AttentionRunBase(backend, shape, shape, compute, seed)
 {
     private protected override void Attend(Tensor q, ReadOnlySpan<int> positions, AttentionSegment[] segments, Operand y) =>
         Backend.Attention(q, K, V, positions, segments, Attention.Options, y);
@@ -14,7 +14,7 @@ internal sealed class RopeAttentionRun : AttentionRunBase
     private readonly Tensor _cosSin;
     private readonly float[] _q, _k;
 
-    public RopeAttentionRun(Backend backend, RopeAttentionShape shape, DType compute) : base(backend, shape, shape.Attention, compute)
+    public RopeAttentionRun(Backend backend, RopeAttentionShape shape, DType compute, long seed) : base(backend, shape, shape.Attention, compute, seed)
     {
         int half = shape.Attention.Options.DHead / 2;
         float[] angles = Random(shape.Attention.Length * half);
@@ -44,7 +44,7 @@ internal abstract class AttentionRunBase : OpRun
     private readonly Operand _y, _sampleY;
     private readonly AttentionSegment[] _segments, _sampleSegments;
 
-    private protected AttentionRunBase(Backend backend, OpShape shape, AttentionShape attention, DType compute) : base(backend, shape, compute)
+    private protected AttentionRunBase(Backend backend, OpShape shape, AttentionShape attention, DType compute, long seed) : base(backend, shape, compute, seed)
     {
         Attention = attention;
         var options = attention.Options;
@@ -61,6 +61,8 @@ internal abstract class AttentionRunBase : OpRun
     private protected Tensor K { get; }
     private protected Tensor V { get; }
     private protected int[] Positions { get; }
+
+    private protected override IEnumerable<DeviceBuffer> Outputs => [_y.Buffer, _sampleY.Buffer];
 
     public override void Call() => Attend(Q, Positions, _segments, _y);
 

@@ -11,33 +11,34 @@ namespace SparseRM.Benchmarking.Ops;
 /// <summary>One op with random operands on a backend, ready to be called again and again.</summary>
 public abstract class OpRun : IDisposable
 {
-    private const long Seed = 1;
-
     // Within 1 % of the reference in the 2-norm: BF16 operands on the edge of two numbers may be rounded to either.
     private const double Tolerated = 1e-2;
     private const int ReadColumns = 16;
 
-    private readonly SeededRandom _random = new(Seed);
+    private readonly long _seed;
+    private readonly SeededRandom _random;
     private readonly List<IDisposable> _owned = [];
     private readonly Dictionary<int, Matrix> _readers = [];
     private float[]? _expected;
 
-    private protected OpRun(Backend backend, OpShape shape, DType compute) => (Backend, Shape, Compute) = (backend, shape, compute);
+    private protected OpRun(Backend backend, OpShape shape, DType compute, long seed) =>
+        (Backend, Shape, Compute, _seed, _random) = (backend, shape, compute, seed, new SeededRandom(seed));
 
     /// <summary>Loads the operands.</summary>
     /// <param name="backend">Where; must outlive the run.</param>
     /// <param name="shape">Of <see cref="OpShapes"/>.</param>
-    /// <param name="compute">F32 or BF16: type of the products, and of the weights.</param>
+    /// <param name="compute">F32, BF16 or I8: type of the products, and of the weights.</param>
+    /// <param name="seed">Of the random operands.</param>
     /// <exception cref="BackendException">Out of memory.</exception>
-    public static OpRun Prepare(Backend backend, OpShape shape, DType compute) => shape switch
+    public static OpRun Prepare(Backend backend, OpShape shape, DType compute, long seed = 1) => shape switch
     {
-        MatMulShape matMul => new MatMulRun(backend, matMul, compute),
-        GatedMatMulShape gated => new GatedMatMulRun(backend, gated, compute),
-        AttentionShape attention => new AttentionRun(backend, attention, compute),
-        RopeAttentionShape rotated => new RopeAttentionRun(backend, rotated, compute),
-        ScoreShape score => new ScoreRun(backend, score, compute),
-        AddRmsNormShape norm => new AddRmsNormRun(backend, norm, compute),
-        SaeEncodeShape sae => new SaeEncodeRun(backend, sae, compute),
+        MatMulShape matMul => new MatMulRun(backend, matMul, compute, seed),
+        GatedMatMulShape gated => new GatedMatMulRun(backend, gated, compute, seed),
+        AttentionShape attention => new AttentionRun(backend, attention, compute, seed),
+        RopeAttentionShape rotated => new RopeAttentionRun(backend, rotated, compute, seed),
+        ScoreShape score => new ScoreRun(backend, score, compute, seed),
+        AddRmsNormShape norm => new AddRmsNormRun(backend, norm, compute, seed),
+        SaeEncodeShape sae => new SaeEncodeRun(backend, sae, compute, seed),
         _ => throw new ArgumentException($"there is no run for a {shape.GetType().Name}", nameof(shape)),
     };
 
@@ -49,6 +50,9 @@ public abstract class OpRun : IDisposable
 
     /// <summary>The last rows, by which variants are compared: the reference would take long for all.</summary>
     public int SampleRows => Math.Min(Shape is SaeEncodeShape ? 2 : 4, Shape.Rows);
+
+    /// <summary>What the last <see cref="SampleRows"/> rows came to when they were compared last; of an operand, its products with a few columns.</summary>
+    public float[] LastRows { get; private set; } = [];
 
     /// <summary>The op on all rows.</summary>
     public abstract void Call();
@@ -63,10 +67,19 @@ public abstract class OpRun : IDisposable
     public void Select(string variant, bool onSample = false)
     {
         Backend.Select(Shape.Op, variant);
+        Verify(variant, onSample);
+    }
+
+    /// <summary>Calls with outputs that were filled with NaN before, so that nothing of an earlier call is taken for the outcome, and compares with the reference.</summary>
+    /// <exception cref="BackendException">It does not agree.</exception>
+    public void Verify(string variant, bool onSample)
+    {
         Reset();
+        foreach (var output in Outputs) Poison(output);
         if (onSample) CallSample();
         else Call();
-        double error = Difference(_expected ??= Reference(), ReadSample(onSample ? SampleRows : Shape.Rows));
+        LastRows = ReadSample(onSample ? SampleRows : Shape.Rows);
+        double error = Difference(_expected ??= Reference(), LastRows);
         if (!(error <= Tolerated))
         {
             throw new BackendException(Backend.Name,
@@ -76,6 +89,9 @@ public abstract class OpRun : IDisposable
 
     /// <summary>The backend that computes.</summary>
     private protected Backend Backend { get; }
+
+    /// <summary>What calls write.</summary>
+    private protected abstract IEnumerable<DeviceBuffer> Outputs { get; }
 
     /// <summary>Puts back what calls change.</summary>
     private protected virtual void Reset() { }
@@ -109,7 +125,7 @@ public abstract class OpRun : IDisposable
         new(Own(Backend.Allocate(Backends.Operand.Length(rows, columns))), rows, columns, Compute);
 
     private protected WeightSlice Weights(string name, int outputs, int inputs) =>
-        RandomWeights.Slice("random weights", name, Compute, [outputs, inputs], 0, 1 / Math.Sqrt(inputs), Seed);
+        RandomWeights.Slice("random weights", name, Compute == DType.I8 ? DType.BF16 : Compute, [outputs, inputs], 0, 1 / Math.Sqrt(inputs), _seed);
 
     private protected Matrix Matrix(string name, int outputs, int inputs) => Own(Backend.LoadMatrix([new MatrixPart(Weights(name, outputs, inputs))], Compute));
 
@@ -135,9 +151,20 @@ public abstract class OpRun : IDisposable
     private float[] Reference()
     {
         using var reference = new ReferenceBackend();
-        using var run = Prepare(reference, Shape, Compute);
+        using var run = Prepare(reference, Shape, Compute, _seed);
         run.CallSample();
         return run.ReadSample(SampleRows);
+    }
+
+    private void Poison(DeviceBuffer buffer)
+    {
+        const int Piece = 1 << 20;
+        float[] nothing = [.. Enumerable.Repeat(float.NaN, (int)Math.Min(buffer.Length, Piece))];
+        for (long start = 0; start < buffer.Length; start += Piece)
+        {
+            int count = (int)Math.Min(Piece, buffer.Length - start);
+            Backend.Upload(nothing.AsSpan(..count), new Tensor(buffer, start, 1, count, count));
+        }
     }
 
     private static double Difference(float[] expected, float[] actual)

@@ -10,7 +10,7 @@ internal sealed class MatMulRun : OpRun
     private readonly Tensor _y;
     private readonly Operand _all, _sample;
 
-    public MatMulRun(Backend backend, MatMulShape shape, DType compute) : base(backend, shape, compute)
+    public MatMulRun(Backend backend, MatMulShape shape, DType compute, long seed) : base(backend, shape, compute, seed)
     {
         (_w, _y) = (Matrix("w", shape.Outputs, shape.Inputs), Empty(shape.Rows, shape.Outputs));
         var x = Tensor(shape.Rows, shape.Inputs);
@@ -18,6 +18,8 @@ internal sealed class MatMulRun : OpRun
         backend.Pack(x, _all);
         backend.Pack(Last(x), _sample);
     }
+
+    private protected override IEnumerable<DeviceBuffer> Outputs => [_y.Buffer];
 
     public override void Call() => Backend.MatMul(_all, new Product(_w, null, _y));
 
@@ -32,7 +34,7 @@ internal sealed class GatedMatMulRun : OpRun
     private readonly Matrix _gate, _up;
     private readonly Operand _x, _y, _sampleX, _sampleY;
 
-    public GatedMatMulRun(Backend backend, GatedMatMulShape shape, DType compute) : base(backend, shape, compute)
+    public GatedMatMulRun(Backend backend, GatedMatMulShape shape, DType compute, long seed) : base(backend, shape, compute, seed)
     {
         (_kind, _gate, _up) = (shape.Kind, Matrix("gate", shape.Outputs, shape.Inputs), Matrix("up", shape.Outputs, shape.Inputs));
         (_x, _y) = (Operand(shape.Rows, shape.Inputs), Operand(shape.Rows, shape.Outputs));
@@ -41,6 +43,8 @@ internal sealed class GatedMatMulRun : OpRun
         backend.Pack(x, _x);
         backend.Pack(Last(x), _sampleX);
     }
+
+    private protected override IEnumerable<DeviceBuffer> Outputs => [_y.Buffer, _sampleY.Buffer];
 
     public override void Call() => Backend.GatedMatMul(_x, _gate, _up, _kind, _y);
 
@@ -56,7 +60,7 @@ internal sealed class AddRmsNormRun : OpRun
     private readonly float[] _residualValues, _deltaValues;
     private readonly Operand _y, _sampleY;
 
-    public AddRmsNormRun(Backend backend, AddRmsNormShape shape, DType compute) : base(backend, shape, compute)
+    public AddRmsNormRun(Backend backend, AddRmsNormShape shape, DType compute, long seed) : base(backend, shape, compute, seed)
     {
         (_residual, _delta) = (Empty(shape.Rows, shape.Columns), Empty(shape.Rows, shape.Columns));
         (_residualValues, _deltaValues) = (Random(shape.Rows * shape.Columns), Random(shape.Rows * shape.Columns));
@@ -64,6 +68,8 @@ internal sealed class AddRmsNormRun : OpRun
         (_y, _sampleY) = (Operand(shape.Rows, shape.Columns), Operand(SampleRows, shape.Columns));
         Reset();
     }
+
+    private protected override IEnumerable<DeviceBuffer> Outputs => [_y.Buffer, _sampleY.Buffer];
 
     public override void Call() => Backend.AddRmsNorm(_residual, _delta, _deltaWeight, _weight, Eps, UnitOffset, _y);
 
@@ -84,7 +90,7 @@ internal sealed class SaeEncodeRun : OpRun
     private readonly Tensor _x;
     private readonly SparseLatents _latents = new();
 
-    public SaeEncodeRun(Backend backend, SaeEncodeShape shape, DType compute) : base(backend, shape, compute)
+    public SaeEncodeRun(Backend backend, SaeEncodeShape shape, DType compute, long seed) : base(backend, shape, compute, seed)
     {
         var weights = Weights("w_enc", shape.DSae, shape.DIn);
         _x = Tensor(shape.Rows, shape.DIn);
@@ -95,6 +101,8 @@ internal sealed class SaeEncodeRun : OpRun
             InputNorm = SaeInputNorm.None, Activation = shape.Activation, Format = "random", Id = shape.Name, GatingMode = null, Notes = [],
         }, compute));
     }
+
+    private protected override IEnumerable<DeviceBuffer> Outputs => [];
 
     public override void Call() => Backend.SaeEncode(_x, _encoder.Weights, _latents);
 

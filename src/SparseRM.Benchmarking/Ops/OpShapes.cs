@@ -70,6 +70,16 @@ public static partial class OpShapes
         return [.. All.Where(shape => parts.IsSubsetOf(Parts(shape.Name)))];
     }
 
+    /// <summary>The one shape of a name, or of axes with one size each (see <see cref="OpAxes"/>).</summary>
+    /// <exception cref="Errors.SparseRMException">There is none, or there are several.</exception>
+    public static OpShape One(string name)
+    {
+        var found = OpAxes.Are(name) ? OpAxes.Parse(name) : Named(name);
+        return found.Count == 1 ? found[0] : throw new Errors.SparseRMException(Errors.ErrorKind.Usage, found.Count == 0
+            ? $"there is no shape {name}; `sparserm bench ops --list` lists them"
+            : $"{name} stands for {found.Count} shapes, {found[0].Name} and others; name one");
+    }
+
     /// <summary>What is run: of those asked for, the ones for GPUs only on a GPU, or where the name has no others.</summary>
     /// <param name="name">As <see cref="Named"/> takes it; null for all.</param>
     /// <param name="op">One op, or all.</param>

@@ -34,6 +34,8 @@ internal sealed class BenchCommand : CliCommand
             VariantChoice.Option, CommonOptions.MaxBatchTokens);
         this.AddAll(_plot, CommonOptions.Json);
         Add(new BenchOpsCommand("ops", session));
+        Add(new BenchAbCommand(session));
+        Add(new BenchSideCommand(session));
         Add(new BenchTrafficCommand(session));
         Add(new BenchCompareCommand(session));
         Add(new BenchServeCommand(session));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using SparseRM.Backends;
 using SparseRM.Cli.Terminal;
+using SparseRM.Interop;
 
 namespace SparseRM.Cli.Commands;
 
@@ -23,6 +24,7 @@ internal sealed class KernelsCommand : CliCommand
     {
         this.AddAll(_op, _backend, CommonOptions.Json);
         Add(new BenchOpsCommand("bench", session));
+        Add(new KernelsCheckCommand(session));
     }
 
     protected override void Run(ParseResult args)
@@ -36,6 +38,8 @@ internal sealed class KernelsCommand : CliCommand
 
     private readonly record struct Row(string Backend, OpKind Op, KernelVariant Variant);
 
+    private static string Word(Row row) => KernelEvidence.Of(row.Backend, row.Op, row.Variant.Name).ToString().ToLowerInvariant();
+
     private static IEnumerable<Row> Rows(BackendKernels[] found, OpKind? wanted) =>
         from backend in found
         from op in backend.Ops
@@ -45,11 +49,11 @@ internal sealed class KernelsCommand : CliCommand
 
     private void WriteTable(BackendKernels[] found, IEnumerable<Row> rows)
     {
-        var table = Tables.Of("Op", "Backend", "Variant", "Runs here", "In use");
+        var table = Tables.Of("Op", "Backend", "Variant", "Runs here", "In use", "Seen on");
         foreach (var row in rows)
         {
             string use = row.Variant.Selected ? "yes" : !row.Variant.BatchInvariant ? "only to compare" : row.Variant.Proven ? "" : "only by name";
-            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", use);
+            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", use, Word(row));
         }
         Session.Tables.Write(table);
         foreach (var (backend, _) in found) Session.Out.WriteLine(backend.Available ? backend.Note : $"not here: {backend.Note}");
@@ -70,7 +74,7 @@ internal sealed class KernelsCommand : CliCommand
             var (name, supported, selected, proven, batchInvariant) = row.Variant;
             BenchReports.WriteObject(json, new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", name)
                 .Add("supported", supported).Add("selected", selected).Add("only_by_name", !proven || !batchInvariant)
-                .Add("batch_invariant", batchInvariant));
+                .Add("batch_invariant", batchInvariant).Add("evidence", Word(row)));
         }
         json.WriteEndArray();
     });

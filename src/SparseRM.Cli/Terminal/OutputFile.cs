@@ -20,6 +20,8 @@ internal enum OutputKind
     Activations,
     /// <summary>A plot, PNG or HTML.</summary>
     Plot,
+    /// <summary>Lines with traces of kernels.</summary>
+    Traces,
 }
 
 /// <summary>The file that a command writes at its end.</summary>
@@ -84,6 +86,7 @@ internal static class OutputFile
         OutputKind.Reward => "a reward model",
         OutputKind.States => "states that activations wrote",
         OutputKind.Activations => "activations that encode wrote",
+        OutputKind.Traces => "traces",
         _ => "a plot",
     };
 
@@ -94,6 +97,7 @@ internal static class OutputFile
         OutputKind.Reward => RewardModelFile.Recognises(path),
         OutputKind.States => StateTensors.WrittenBy(path) == "activations",
         OutputKind.Activations => StateTensors.WrittenBy(path) == "encode",
+        OutputKind.Traces => FirstLineHas(path, "definition"),
         _ => Start(path) is var start && (start.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']) || start.AsSpan().IndexOf("<html"u8) >= 0),
     };
 

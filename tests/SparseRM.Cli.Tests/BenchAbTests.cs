@@ -1,0 +1,66 @@
+using System.Text.Json;
+
+namespace SparseRM.Cli.Tests;
+
+/// <summary>Two kernels in turn: what is said of them. How fast they are is no test's affair.</summary>
+public sealed class BenchAbTests
+{
+    private static readonly string[] s_small = ["--shape", "miniworld_mlp_up_25tok", "--dtype", "f32", "--rounds", "16", "--seconds", "1"];
+
+    [Fact]
+    public void A_kernel_with_itself_has_the_same_bits_and_is_neither_faster_nor_slower()
+    {
+        var json = Cli.Run(["bench", "ab", "this", "this", .. s_small, "--margin", "50", "--json"]).Json();
+        Assert.Contains(json.GetProperty("verdict").GetString(), new[] { "same", "undecided" });
+        Assert.True(json.GetProperty("same_bits").GetBoolean());
+        Assert.Equal(json.GetProperty("a_variant").GetString(), json.GetProperty("b_variant").GetString());
+        Assert.InRange(json.GetProperty("rounds").GetInt32(), 16, 64);
+    }
+
+    [Fact]
+    public void Plain_loops_are_slower_and_a_build_is_taken_from_its_file()
+    {
+        string build = Path.Combine(AppContext.BaseDirectory, "libsparserm_kernels.so");
+        string table = Cli.Run(["bench", "ab", build, "scalar", .. s_small]).Succeeded();
+        Assert.Contains("verdict: slower", table);
+        Assert.Contains($"{build} (", table);
+        Assert.Contains("with 99% confidence", table.Replace(" %", "%"));
+    }
+
+    [Theory]
+    [InlineData("has no variant \"fastest\"", "fastest")]
+    [InlineData("there is no file ./none.so", "./none.so")]
+    public void A_side_that_does_not_start_is_one_sentence(string problem, string side) => Cli.Run(["bench", "ab", "this", side, .. s_small]).Failed(1, side, problem);
+
+    [Fact]
+    public void A_library_that_is_no_kernel_and_no_build_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("text.so"), "no library");
+        Cli.Run(["bench", "ab", "this", folder.File("text.so"), .. s_small]).Failed(1, "it is no shared library for this machine");
+    }
+
+    [Fact]
+    public void Shapes_and_rows_are_listed_and_an_interrupted_run_goes_on()
+    {
+        using var folder = new TemporaryFolder();
+        string[] asked = ["bench", "ops", "--backend", "cpu", "--axes", "matmul:rows=1,9;inputs=40;outputs=70", "--dtype", "f32", "--variant", "matmul=scalar", "--quick"];
+        Assert.Equal(2, Cli.Run([.. asked, "--list", "--json"]).Json().GetProperty("shapes").GetArrayLength());
+        Assert.Contains("2 rows would be timed", Cli.Run([.. asked, "--dry-run"]).Succeeded());
+
+        string[] lines = Cli.Run([.. asked, "--format", "csv", "--resume", folder.File("rows.jsonl")]).Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.StartsWith("op,shape,dtype,variant,rows,runs,p50_ms", lines[0]);
+        Assert.Equal(3, lines.Length);
+        string[] journal = File.ReadAllLines(folder.File("rows.jsonl"));
+        // As an interruption within the last line leaves it: the first row is taken over to the last digit, the second is timed again.
+        File.WriteAllText(folder.File("rows.jsonl"), $"{journal[0]}\n{journal[1]}\n{journal[2][..40]}");
+        var again = Cli.Run([.. asked, "--format", "csv", "--resume", folder.File("rows.jsonl"), "--trace", folder.File("trace.jsonl")]);
+        Assert.Equal(lines[1], again.Succeeded().Split('\n')[1]);
+        Assert.Contains("has 1 rows already", again.Error);
+        var traces = File.ReadAllLines(folder.File("trace.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        Assert.Equal([1, 9], traces.Select(trace => trace.GetProperty("workload").GetProperty("axes").GetProperty("rows").GetInt32()));
+        Assert.All(traces, trace => Assert.True(trace.GetProperty("evaluation").GetProperty("performance").GetProperty("latency_ms").GetDouble() > 0));
+        Cli.Run([.. asked, "--threads", "1", "--resume", folder.File("rows.jsonl")]).Failed(1, "rows.jsonl: was begun by another run (it ", "name another file");
+        Assert.StartsWith("| op | shape |", Cli.Run([.. asked, "--format", "markdown"]).Succeeded());
+    }
+}
