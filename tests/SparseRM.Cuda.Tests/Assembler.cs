@@ -16,6 +16,9 @@ internal static class Assembler
 
     private static readonly Lazy<ConcurrentDictionary<(string Image, string Device), string>> s_said = new(AssembleAll);
 
+    /// <summary>Every image.</summary>
+    public static IEnumerable<string> Images => Runs.Select(run => run.Image).Distinct();
+
     /// <summary>Every image ("matmul.sm_80") with every device that runs it.</summary>
     public static IEnumerable<(string Image, string Device)> Runs =>
         from name in typeof(Interop.NativeBackend).Assembly.GetManifestResourceNames()

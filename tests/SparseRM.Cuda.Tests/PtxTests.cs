@@ -72,6 +72,29 @@ public sealed partial class PtxTests
         Assert.DoesNotMatch(@"\n\s*(\{ *)?call", body);  // what is not inlined hands arrays over through local memory
     }
 
+    /// <summary>
+    /// Without a rounding mode an assembler may contract products and sums to others: only with one has a device the bits of the emulation. What is
+    /// added to memory by several threads (<c>red</c>, <c>atom</c>) are counts, which are exact.
+    /// </summary>
+    [Fact]
+    public void Every_sum_and_product_says_how_it_is_rounded()
+    {
+        if (!Assembler.Images.Any()) Assert.Skip("this build has no CUDA kernels: neither clang-19 nor nvcc was there.");
+        foreach (string image in Assembler.Images)
+        {
+            var unsaid = Arithmetic().Matches(Assembler.Text(image)!).Select(match => match.Value.Trim()).Where(line => !line.Contains(".rn"));
+            Assert.True(!unsaid.Any(), $"{image}: {string.Join("; ", unsaid.Distinct())}");
+        }
+    }
+
+    [Theory, MemberData(nameof(Images))]
+    public void No_wait_for_a_barrier_is_without_an_end(HotKernel kernel, string target)
+    {
+        string body = Entry(kernel, target).Body;
+        Assert.Equal(Regex.Count(body, @"mbarrier\.try_wait"), Regex.Count(body, "@late trap;"));
+        Assert.Equal(kernel.Instructions == s_warpgroups, body.Contains("@late trap;"));
+    }
+
     [Fact]
     public void What_only_9_0_has_is_in_no_image_for_8_0()
     {
@@ -119,6 +142,9 @@ public sealed partial class PtxTests
 
     private static string? Directive(string head, string name) =>
         Regex.Match(head, $@"\.{name} ([0-9, ]+)") is { Success: true } found ? found.Groups[1].Value.Trim() : null;
+
+    [GeneratedRegex(@"(?<![.\w])(add|sub|mul|fma|mad|div|sqrt)(\.\w+)*\.f(32|64)\b[^;]*;")]
+    private static partial Regex Arithmetic();
 
     [GeneratedRegex(@"\.param \.\w+ ")]
     private static partial Regex Parameter();

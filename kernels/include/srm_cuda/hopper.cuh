@@ -41,14 +41,23 @@ SRM_DEVICE void barrier_arrive_expect(SharedAddress barrier, int bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
 
-// Waits for the end of the phase of that parity; of a new barrier, the phase before the first (parity 1) has ended.
+// Waits for the end of the phase of that parity; of a new barrier, the phase before the first (parity 1) has ended. A
+// phase that never ends is an error of the launch and no hang: each try waits by itself, and 2^24 take a tenth of a
+// second at the very least, where a phase takes microseconds.
 SRM_DEVICE void barrier_wait(SharedAddress barrier, u32 parity) {
   asm volatile(
       "{\n"
-      ".reg .pred done;\n"
+      ".reg .pred done, late;\n"
+      ".reg .u32 tries;\n"
+      "mov.u32 tries, 0;\n"
       "again:\n"
       "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@!done bra again;\n"
+      "@done bra ended;\n"
+      "add.u32 tries, tries, 1;\n"
+      "setp.gt.u32 late, tries, 16777216;\n"
+      "@late trap;\n"
+      "bra again;\n"
+      "ended:\n"
       "}" ::"r"(barrier),
       "r"(parity)
       : "memory");
