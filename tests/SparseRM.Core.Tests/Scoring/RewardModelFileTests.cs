@@ -76,7 +76,7 @@ public sealed class RewardModelFileTests : IDisposable
     [InlineData("layer", "99999999999999999999", "at least 0")]
     [InlineData("position", "first", "last, content, mean")]
     [InlineData("model_fingerprint", "", "some text")]
-    [InlineData("dtype", "f16", "f32 or bf16")]
+    [InlineData("dtype", "f16", "f32, bf16 or int8")]
     [InlineData("loss", "hinge", "margin, bradley-terry or bce")]
     [InlineData("margin", "NaN", "at least 0")]
     [InlineData("held_out_accuracy", "1.5", "from 0 to 1")]
