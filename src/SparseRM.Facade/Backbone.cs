@@ -13,10 +13,10 @@ namespace SparseRM;
 
 /// <summary>A model up to a layer, with its tokenizer and chat template, on a backend: what reward models, fits and sessions stand on. Thread-safe.</summary>
 /// <remarks>
-/// <para>A backbone is a counted reference: the model is freed when the last backbone, scorer, trainer and session on it is disposed. Opened twice with equal
-/// options in one process, it is there once.</para>
+/// <para>A backbone is a counted reference: the model is freed when the last backbone, scorer, trainer and session on it is disposed. Opened twice in one
+/// process, on the same backend with as many threads, the same dtype and variants, it is in memory once.</para>
 /// <para>All calls go through one bounded queue before the backend. What waits at the same time is packed into batches, whoever asked for it; a score has the
-/// bits that it has alone.</para>
+/// bits that it has alone. Backbones whose options for batches, caches and queue differ, too, have queues and caches of their own, and take turns.</para>
 /// </remarks>
 /// <example><code>
 /// using var backbone = Backbone.Open(new BackboneOptions { Model = "google/gemma-2-2b-it" });
@@ -61,7 +61,7 @@ public sealed class Backbone : IDisposable
     {
         try
         {
-            if (tokenizer is not null) RequireFits(tokenizer, entry.Engine!.Model);
+            if (tokenizer is not null) RequireFits(tokenizer, entry.Engine.Model);
             return new Backbone(options, entry, tokenizer, template);
         }
         catch
@@ -104,7 +104,7 @@ public sealed class Backbone : IDisposable
     /// <summary>What went through and what waits.</summary>
     public EngineCounts Counts => Engine.Counts;
 
-    internal ForwardEngine Engine => _entry.Engine!;
+    internal ForwardEngine Engine => _entry.Engine;
 
     internal Backend Backend => Engine.Backend;
 
@@ -149,16 +149,16 @@ public sealed class Backbone : IDisposable
         if (scorers.Any(scorer => scorer.Backbone.Engine != Engine)) throw new ArgumentException("a reward model is attached to another backbone", nameof(scorers));
         if (scorers.Count == 0 || inputs.Count == 0) return [.. scorers.Select(_ => (IReadOnlyList<ScoreResult>)[])];
         var calls = scorers.Select(scorer => new ScoreCall(inputs, options ?? new ScoreOptions(), scorer.Reward, scorer.Position, Tokenizer)).ToArray();
-        var requests = calls.Select((call, i) => call.Request(scorers[i].Attached, Backend)).ToArray();
-        await Engine.RunTogetherAsync([.. requests.Where(request => request.Sequences.Length > 0)], options?.Deadline, cancel).ConfigureAwait(false);
-        return [.. calls.Select((call, i) => call.Results(requests[i]))];
+        ForwardRequest[] requests = [.. calls.Select((call, i) => call.Request(scorers[i].Attached, Backend))];
+        await Engine.RunAsync(options?.Deadline, cancel, requests).ConfigureAwait(false);
+        return [.. calls.Select((call, i) => call.Results((ScoreRequest)requests[i]))];
     }
 
     /// <summary>Loads blocks up to a layer, where they are not loaded yet.</summary>
     /// <exception cref="SparseRMException">The model has no such layer.</exception>
     public void Load(int layer, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
-        EnginePool.Load(Engine, layer, progress, cancel);
+        EnginePool.Load(_entry.Host.Host!, layer, progress, cancel);
     }
 
     /// <summary>One state a sequence, [n, d_model], in the order of the sequences.</summary>

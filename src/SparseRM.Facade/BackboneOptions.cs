@@ -4,7 +4,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM;
 
-/// <summary>Which model runs, where and how. Backbones that are opened with equal options share their weights, their queue and their prefix cache.</summary>
+/// <summary>Which model runs, where and how. Backbones of one model that compute alike share its weights; those with equal options their queue and caches, too.</summary>
 public sealed record BackboneOptions
 {
     /// <summary>A model folder, or a hub id in the local Hugging Face cache.</summary>
@@ -37,8 +37,14 @@ public sealed record BackboneOptions
     /// <summary>Tokens computed at once: bounds the memory of activations.</summary>
     public int MaxBatchTokens { get; init; } = BatchPlan.DefaultTokens;
 
-    /// <summary>Bytes of keys and values that are kept of earlier texts and by sessions; 0 keeps none.</summary>
+    /// <summary>Bytes of keys and values that are kept of earlier texts; 0 keeps none.</summary>
     public long PrefixCacheBytes { get; init; } = DefaultPrefixCacheBytes;
+
+    /// <summary>
+    /// Bytes of keys and values that sessions may hold beside what they share with the prefix cache; null for as many as <see cref="PrefixCacheBytes"/>, and at
+    /// least <see cref="DefaultPrefixCacheBytes"/>.
+    /// </summary>
+    public long? SessionBytes { get; init; }
 
     /// <summary>How much may wait.</summary>
     public QueueOptions Queue { get; init; } = new();

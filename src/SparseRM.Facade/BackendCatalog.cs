@@ -70,8 +70,11 @@ public static class BackendCatalog
     public static Backend Open(string name = "auto", int threads = 0, IReadOnlyDictionary<OpKind, string>? variants = null)
     {
         string wanted = name == "auto" ? Auto : name;
-        return WithVariants(FamilyOf(wanted).Open(wanted, threads), variants);
+        return WithVariants(FamilyOf(wanted).Open(wanted, ThreadsOf(threads)), variants);
     }
+
+    /// <summary>How many threads a number stands for: 0 is one for each processor that this process may use.</summary>
+    internal static int ThreadsOf(int threads) => threads == 0 ? Environment.ProcessorCount : threads;
 
     /// <summary>Whether the name is of a device that works beside the processor, be it there or not.</summary>
     public static bool IsGpu(string name) => name.Split(':').Any(part => part is "cuda" or "opencl");

@@ -6,7 +6,7 @@ namespace SparseRM;
 /// <param name="ComputedTokens">Tokens that went through the blocks.</param>
 /// <param name="FoundTokens">Tokens that the prefix cache had.</param>
 /// <param name="CachedBytes">Bytes of keys and values, those of sessions among them.</param>
-/// <param name="Batches">Forward passes.</param>
-/// <param name="Sequences">Sequences that were run.</param>
+/// <param name="Batches">Forward passes that came to their end.</param>
+/// <param name="Sequences">Sequences whose states they gave.</param>
 public readonly record struct EngineCounts(
     int WaitingRequests, long WaitingTokens, long ComputedTokens, long FoundTokens, long CachedBytes, long Batches, long Sequences);

@@ -15,64 +15,8 @@ namespace SparseRM;
 /// the same bits of score alone, in any batch and order, from any number of callers, on any number of threads, with a known prefix and without. No SAE is
 /// in memory, unless the reward model reads activations of a top-k SAE.
 /// </remarks>
-public sealed class RewardScorer : IDisposable
+public sealed partial class RewardScorer : IDisposable
 {
-    private readonly AttachedReward _attached;
-    private int _disposed;
-
-    private RewardScorer(Backbone backbone, RewardModel reward, AttachedReward attached) => (Backbone, Reward, _attached) = (backbone, reward, attached);
-
-    /// <summary>Opens a reward file and the model that it needs, or joins that model where it is open with equal options.</summary>
-    /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
-    /// <param name="options">
-    /// The model and how it runs. Dtype and chat template are the reward model's where the options leave them; another template is refused. (An explicit
-    /// <see cref="BackboneOptions.Compute"/> is obeyed: scores then differ by its rounding.)
-    /// </param>
-    /// <param name="sae">The SAE that the reward model was fitted with: only for activations of a top-k SAE.</param>
-    /// <param name="progress">Told of the blocks loaded.</param>
-    /// <param name="cancel">Checked between blocks.</param>
-    /// <exception cref="SparseRMException">A file cannot be read, or model, tokenizer or template are not those of the fit (both are named).</exception>
-    public static RewardScorer Open(
-        string rewardPath, BackboneOptions options, SparseAutoencoder? sae = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
-    {
-        var reward = RewardModelFile.Load(rewardPath);
-        using var backbone = OpenFor(reward, options, progress, cancel);
-        return Attach(backbone, rewardPath, reward, sae);
-    }
-
-    /// <summary>As <see cref="Open"/>, without the reward model: the backbone that it can be attached to.</summary>
-    public static Backbone OpenFor(RewardModel reward, BackboneOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
-    {
-        var identity = reward.Metadata.Identity;
-        bool ownTemplate = options.ChatTemplate is null && options.Template is null && identity.TemplateFingerprint.Length > 0;
-        return Backbone.Open(options with
-        {
-            Compute = options.Compute ?? DTypes.ParseCompute(reward.Metadata.DType),
-            Template = ownTemplate ? (identity.TemplateName, reward.Metadata.TemplateSource) : options.Template,
-        }, identity.Layer, new StageProgress(progress, "loading blocks", identity.Layer + 1), cancel);
-    }
-
-    internal static RewardScorer Attach(Backbone backbone, string name, RewardModel reward, SparseAutoencoder? sae)
-    {
-        var identity = reward.Metadata.Identity;
-        backbone.Load(identity.Layer);
-        identity.RequireMatches(name, backbone.Identity(identity.Layer, identity.Position));
-        if (reward.NeedsSae) RequireSae(name, reward, sae);
-        AttachedReward? attached = null;
-        backbone.Engine.Use(() => attached = new AttachedReward(backbone.Backend, reward, sae));
-        var scorer = new RewardScorer(backbone.Share(), reward, attached!);
-        try
-        {
-            KnownAnswers.Check(scorer, name, 1, CancellationToken.None);
-            return scorer;
-        }
-        catch
-        {
-            scorer.Dispose();
-            throw;
-        }
-    }
-
     /// <summary>The model that gives the states, and the encoder of inputs.</summary>
     public Backbone Backbone { get; }
 
@@ -140,24 +84,25 @@ public sealed class RewardScorer : IDisposable
         options ??= new ScoreOptions();
         var call = new ScoreCall(inputs, options, Reward, Position, Backbone.Tokenizer);
         var request = call.Request(Attached, Backbone.Backend);
-        await Backbone.Engine.RunAsync(request, options.Deadline, cancel).ConfigureAwait(false);
+        await Backbone.Engine.RunAsync(options.Deadline, cancel, request).ConfigureAwait(false);
         return call.Results(request);
     }
 
     /// <summary>The score of an answer to a prompt.</summary>
     /// <param name="prompt">One user turn.</param>
     /// <param name="answer">One assistant turn.</param>
-    /// <param name="options">Priority, deadline and aggregate.</param>
+    /// <param name="options">Priority, deadline and aggregate; nothing beside the score is given.</param>
     /// <param name="cancel">Heard while the call waits and between batches.</param>
     /// <exception cref="QueueFullException">Too much waits already.</exception>
     /// <exception cref="DeadlineException">The deadline passed.</exception>
-    /// <exception cref="SparseRMException">The input cannot be scored.</exception>
+    /// <exception cref="SparseRMException">The input cannot be scored, or something beside the score is asked for.</exception>
     public Task<float> ScoreAsync(string prompt, string answer, ScoreOptions? options = null, CancellationToken cancel = default) =>
         ScoreAsync([new("user", prompt), new("assistant", answer)], options, cancel);
 
     /// <summary>The score of a dialogue's last message; see <see cref="ScoreAsync(string, string, ScoreOptions?, CancellationToken)"/>.</summary>
     public async Task<float> ScoreAsync(IReadOnlyList<Message> dialogue, ScoreOptions? options = null, CancellationToken cancel = default)
     {
+        OptionChecks.RequireScoreAlone(options, "ScoreAsync");
         var result = (await ScoreAllAsync([Backbone.Encoder.Encode(dialogue)], options, cancel).ConfigureAwait(false))[0];
         if (result.Error is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(result.Error);
         return result.Score;
@@ -178,25 +123,6 @@ public sealed class RewardScorer : IDisposable
         var session = new ScoringSession(this, null);
         if (prompt is not null) session.Set(prompt);
         return session;
-    }
-
-    /// <summary>Scores of lines of a score file: one for a line, or one for each of its responses.</summary>
-    /// <exception cref="DataFormatException">A line cannot be encoded; names it.</exception>
-    public float[][] ScoreLines(
-        IReadOnlyList<ScoreInput> lines, string path, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
-    {
-        var encoded = lines.Select(line => Encoded(line, path)).ToArray();
-        var scores = ScoreBatch([.. encoded.SelectMany(inputs => inputs)], progress, cancel);
-        int next = 0;
-        return [.. encoded.Select(inputs => scores[next..(next += inputs.Length)])];
-    }
-
-    /// <summary>Counts by the data's own rules over scores of all completions.</summary>
-    public Data.Evaluation.EvaluationResult Evaluate(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
-    {
-        var completions = Completions.Of(Backbone.Encoder, Position, data, cancel);
-        var scores = ScoreBatch(completions.Sequences, progress, cancel);
-        return Data.Evaluation.PreferenceEvaluation.Evaluate(data, completions.Scores(row => scores[row]));
     }
 
     /// <summary>Why a dialogue got its score.</summary>
@@ -231,23 +157,6 @@ public sealed class RewardScorer : IDisposable
         return [.. sequences.Select((_, number) => request.Of(number).ToArray())];
     }
 
-    internal AttachedReward Attached
-    {
-        get
-        {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
-            return _attached;
-        }
-    }
-
-    /// <summary>Detaches: what waits for a score gets <see cref="ObjectDisposedException"/>; the model stays as long as somebody else holds it.</summary>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        Backbone.Engine.Use(_attached.Dispose);
-        Backbone.Dispose();
-    }
-
     private ScoreRequest Request(IReadOnlyList<TokenSequence> sequences, Priority priority) => ScoreRequest.Of(sequences, Attached, priority);
 
     private float ScoreOne(EncodedInput input)
@@ -265,34 +174,5 @@ public sealed class RewardScorer : IDisposable
         var totals = new float[heads.Length / width];
         for (int i = 0; i < totals.Length; i++) totals[i] = Reward.Total(heads.AsSpan(i * width, width));
         return totals;
-    }
-
-    private TokenSequence[] Encoded(ScoreInput line, string path)
-    {
-        var encoder = Backbone.Encoder;
-        try
-        {
-            EncodedInput[] inputs = line switch
-            {
-                AnswerInput answer => [encoder.Encode([.. answer.Prompt, .. answer.Response], line.Arguments)],
-                AnswersInput answers => [.. answers.Responses.Select(response => encoder.Encode([.. answers.Prompt, .. response], line.Arguments))],
-                DialogueInput dialogue => [encoder.Encode(dialogue.Messages, line.Arguments)],
-                TextInput text => [encoder.EncodeText(text.Text)],
-                IdsInput ids => [encoder.EncodeIds((int[])[.. ids.Ids])],
-                _ => throw new ArgumentException($"unknown kind of line {line.GetType().Name}"),
-            };
-            return [.. inputs.Select(input => input.ReadAt(Position))];
-        }
-        catch (SparseRMException e)
-        {
-            throw new DataFormatException(path, line.Line, e.Message);
-        }
-    }
-
-    private static void RequireSae(string name, RewardModel reward, SparseAutoencoder? sae)
-    {
-        if (sae is null) throw new SparseRMException($"{name}: this head reads activations of the top-k SAE {reward.Metadata.SaeId}; give that SAE too");
-        if (sae.Id != reward.Metadata.SaeId)
-            throw new SparseRMException(ErrorKind.Mismatch, $"{name}: the reward model was fitted with SAE {reward.Metadata.SaeId}, but {sae.Id} was given; use the same");
     }
 }

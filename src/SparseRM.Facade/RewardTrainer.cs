@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using SparseRM.Data;
 using SparseRM.Engine;
 using SparseRM.Errors;
@@ -19,15 +18,14 @@ public sealed class RewardTrainer : IDisposable
     private readonly SparseAutoencoder? _sae;
     private readonly HiddenStateCache? _cache;
     private readonly CachedStates? _cached;
-    // Kept here and not in the states: another trainer's SAE has other latents.
-    private readonly ConditionalWeakTable<PreferenceStates, (int[] Ids, float[] Values)[]> _latents = [];
-    private SaeEncoder? _encoder;
+    private readonly StateEncoding _encoding;
     private int _disposed;
     private string? _repeats;
 
     private RewardTrainer(TrainerOptions options, SparseAutoencoder? sae, Backbone backbone, int layer, HiddenStateCache? cache)
     {
         (_options, _sae, Backbone, Layer, _cache) = (options, sae, backbone, layer, cache);
+        _encoding = new StateEncoding(backbone, sae);
         _cached = cache is null ? null : new CachedStates(cache, backbone, layer, options.Position);
     }
 
@@ -114,7 +112,7 @@ public sealed class RewardTrainer : IDisposable
         if ((long)pairs.Length * input.Count > Array.MaxLength)
             throw new SparseRMException($"{pairs.Length} pairs with {input.Count} inputs each do not fit into memory at once; use at most {Array.MaxLength / input.Count} of them");
         float[] chosen = new float[pairs.Length * input.Count], rejected = new float[pairs.Length * input.Count];
-        ReadInputs(states, places.Rows, input, options.Training.Threads, (row, v) =>
+        _encoding.ReadInputs(states, places.Rows, input, options.Training.Threads, (row, v) =>
         {
             foreach (var (pair, isChosen) in places[row]) v.CopyTo((isChosen ? chosen : rejected).AsSpan(pair * input.Count));
         }, progress, cancel);
@@ -141,7 +139,7 @@ public sealed class RewardTrainer : IDisposable
         var heads = new float[checked(states.Count * count)];
         foreach (var component in reward.Components)
         {
-            ReadInputs(states, rows, component.Input, _options.Backbone.Threads, (row, v) => component.HeadScores(v, heads.AsSpan((row * count) + at)), null, cancel);
+            _encoding.ReadInputs(states, rows, component.Input, _options.Backbone.Threads, (row, v) => component.HeadScores(v, heads.AsSpan((row * count) + at)), null, cancel);
             at += component.Heads.Count;
         }
         foreach (int row in rows) scores[row] = reward.Total(heads.AsSpan(row * count, count));
@@ -152,7 +150,7 @@ public sealed class RewardTrainer : IDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        Backbone.Engine.Use(() => _encoder?.Dispose());
+        _encoding.Dispose();
         Backbone.Dispose();
         _cache?.Dispose();
     }
@@ -178,130 +176,12 @@ public sealed class RewardTrainer : IDisposable
         if (options.Input == HeadInputKind.Dense) return (HeadInputs.Dense(states.DModel), []);
         if (options.Input == HeadInputKind.Random) return (HeadInputs.Random(options.K, states.DModel, options.Training.Seed), []);
         if (_sae is null) throw new SparseRMException($"input {HeadInput.Name(options.Input)} needs an SAE; give one, or use input dense or random");
-        var selection = DirectionSelector.Select(Frequency(states, places, progress, cancel), options.K);
+        var selection = DirectionSelector.Select(_encoding.Frequency(states, places, progress, cancel), options.K);
         int[] latents = [.. selection.All.Select(latent => latent.Latent)];
         var input = options.Input == HeadInputKind.Projection
             ? HeadInputs.Projection(selection, states.DModel, _sae.ReadDirections(latents))
             : HeadInputs.Activations(selection, states.DModel, SaeLatentGates.Extract(_sae, latents));
         return (input, selection.Warnings);
-    }
-
-    /// <summary>How often each latent is active on either side: from latents that are kept, or counted where they are computed.</summary>
-    private LatentFrequency Frequency(PreferenceStates states, PairPlaces places, IProgress<WorkProgress>? progress, CancellationToken cancel)
-    {
-        var frequency = new LatentFrequency(_sae!.DSae);
-        if (states.AreKept)
-        {
-            ReadLatents(states, places.Rows, (row, latents, _) =>
-            {
-                foreach (var (_, isChosen) in places[row]) frequency.Add(isChosen, latents);
-            }, progress, cancel);
-            return frequency;
-        }
-        LatentCounter? counter = null;
-        try
-        {
-            int[] times = [];
-            EncodeBlocks(states, places.Rows, (encoder, numbers, block) =>
-            {
-                counter ??= new LatentCounter(Backbone.Backend, encoder, frequency);
-                Array.Resize(ref times, 2 * numbers.Length);
-                for (int i = 0; i < numbers.Length; i++) (times[2 * i], times[(2 * i) + 1]) = places.Times(numbers.Span[i]);
-                counter.Add(block, times);
-            }, progress, cancel);
-            Backbone.Engine.Use(() => counter?.Flush());
-            return frequency;
-        }
-        finally
-        {
-            if (counter is not null) Backbone.Engine.Use(counter.Dispose);
-        }
-    }
-
-    /// <summary>Hands over the active latents of some completions: those of states in memory are encoded once and kept, too.</summary>
-    private void ReadLatents(
-        PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel)
-    {
-        if (!states.AreKept)
-        {
-            Encode(states, rows, read, progress, cancel);
-            return;
-        }
-        if (!_latents.TryGetValue(states, out var latents))
-        {
-            latents = new (int[], float[])[states.Count];
-            int[] all = [.. Enumerable.Range(0, states.Count)];
-            Encode(states, all, (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
-            _latents.Add(states, latents);
-        }
-        foreach (int row in rows) read(row, latents[row].Ids, latents[row].Values);
-    }
-
-    private void Encode(
-        PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel) =>
-        EncodeBlocks(states, rows, (encoder, numbers, block) =>
-            encoder.Encode(block, (i, latents, activations) => read(numbers.Span[i], latents, activations)), progress, cancel);
-
-    private delegate void BlockEncoder(SaeEncoder encoder, ReadOnlyMemory<int> numbers, Tensor block);
-
-    /// <summary>Hands over the states of some completions with the encoder, while nobody else uses the backend.</summary>
-    private void EncodeBlocks(
-        PreferenceStates states, IReadOnlyList<int> rows, BlockEncoder encode, IProgress<WorkProgress>? progress, CancellationToken cancel)
-    {
-        const string Stage = "encoding states";
-        var stage = states.AreKept ? new StageProgress(progress, Stage, rows.Count) : null;
-        DeviceBuffer? sent = null;
-        int done = 0;
-        try
-        {
-            states.Read(rows, (numbers, block, onBackend) =>
-            {
-                Backbone.Engine.Use(() => encode(_encoder ??= new SaeEncoder(Backbone.Backend, _sae!), numbers, onBackend ?? Sent(block, ref sent)));
-                stage?.Report(done += numbers.Length); // where the states are computed, too, whoever computes them tells of it between batches
-            }, new NamedStage(progress, Stage), cancel);
-        }
-        finally
-        {
-            if (sent is not null) Backbone.Engine.Use(sent.Dispose);
-        }
-    }
-
-    /// <summary>States [n, d_model] of the host on the backend.</summary>
-    private Tensor Sent(ReadOnlyMemory<float> states, ref DeviceBuffer? buffer)
-    {
-        if (buffer is null || buffer.Length < states.Length)
-        {
-            buffer?.Dispose();
-            buffer = null;
-            buffer = Backbone.Backend.Allocate(states.Length);
-        }
-        var sent = new Tensor(buffer, 0, states.Length / Backbone.DModel, Backbone.DModel, Backbone.DModel);
-        Backbone.Backend.Upload(states.Span, sent);
-        return sent;
-    }
-
-    private delegate void InputReader(int row, ReadOnlySpan<float> v);
-
-    /// <summary>Hands over the head's input of some completions.</summary>
-    private void ReadInputs(
-        PreferenceStates states, IReadOnlyList<int> rows, HeadInput input, int threads, InputReader read,
-        IProgress<WorkProgress>? progress, CancellationToken cancel)
-    {
-        if (input.NeedsSae)
-        {
-            var v = new float[input.Count];
-            ReadLatents(states, rows, (row, latents, activations) =>
-            {
-                input.Gather(latents, activations, v);
-                read(row, v);
-            }, progress, cancel);
-            return;
-        }
-        states.Read(rows, (numbers, block, _) =>
-        {
-            float[] values = input.ComputeRows(block, threads);
-            for (int i = 0; i < numbers.Length; i++) read(numbers.Span[i], values.AsSpan(i * input.Count, input.Count));
-        }, progress, cancel);
     }
 
     private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedEnsemble trained)

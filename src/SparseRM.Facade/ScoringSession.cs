@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using SparseRM.Engine;
 using SparseRM.Errors;
 using SparseRM.Models;
@@ -8,7 +9,7 @@ namespace SparseRM;
 /// <summary>A text that grows: its keys and values stay, so that each score costs only what was added. One call at a time.</summary>
 /// <remarks>
 /// <para>The bits of a score are those of the whole text alone, however it was cut into appends. Memory counts against
-/// <see cref="BackboneOptions.PrefixCacheBytes"/> until the session is disposed.</para>
+/// <see cref="BackboneOptions.SessionBytes"/> until the session is disposed.</para>
 /// <para>Positions <c>last</c> and <c>content</c> cost what was added; <c>mean</c> needs the states of the whole answer and computes it anew.</para>
 /// </remarks>
 /// <example><code>
@@ -27,7 +28,7 @@ public sealed class ScoringSession : IDisposable
     private readonly SessionMemory _memory;
     private int[] _ids = [];
     private int _count, _same, _answerStart, _answerEnd, _busy, _disposed;
-    private float? _score;
+    private float[]? _heads; // scores of the text's heads; null where it was changed since
 
     internal ScoringSession(RewardScorer scorer, IReadOnlyList<Message>? prompt) : this(scorer, prompt, new SessionMemory())
     {
@@ -56,7 +57,7 @@ public sealed class ScoringSession : IDisposable
         if (_ids.Length < _count + ids.Length) Array.Resize(ref _ids, Math.Max(_count + ids.Length, 2 * _ids.Length));
         ids.CopyTo(_ids.AsSpan(_count));
         _count += ids.Length;
-        (_answerEnd, _score) = (_count, null);
+        (_answerEnd, _heads) = (_count, null);
     }
 
     /// <summary>Makes this text the answer to the prompt that the session was opened with; what it has in common with the last one stays computed.</summary>
@@ -78,38 +79,44 @@ public sealed class ScoringSession : IDisposable
     public float Score()
     {
         using var call = Enter();
-        if (_score is { } known) return known;
-        var request = Request();
-        _backbone.Engine.Run(request);
-        return Finish(request);
+        if (_heads is null)
+        {
+            var request = Request();
+            _backbone.Engine.Run(request);
+            Finish(request);
+        }
+        return _scorer.Reward.Total(_heads);
     }
 
     /// <summary>As <see cref="Score"/>.</summary>
-    /// <param name="options">Priority and deadline; a session gives nothing beside the score.</param>
+    /// <param name="options">Priority, deadline and aggregate; a session gives nothing beside the score.</param>
     /// <param name="cancel">Heard while the call waits.</param>
     /// <exception cref="SparseRMException">Something else is asked for.</exception>
     public async Task<float> ScoreAsync(ScoreOptions? options = null, CancellationToken cancel = default)
     {
-        if (options is not null && options with { Priority = Priority.Interactive, Deadline = null } != new ScoreOptions())
-            throw new SparseRMException(ErrorKind.Usage, "a session gives the score alone; ask ScoreAllAsync for doubt, novelty, tokens, explanations or another aggregate");
+        OptionChecks.RequireScoreAlone(options, "a session");
+        OptionChecks.Require(options ??= new ScoreOptions(), _scorer.Reward, _backbone.Tokenizer);
         using var call = Enter();
-        if (_score is { } known) return known;
-        var request = Request(options?.Priority ?? Priority.Interactive);
-        await _backbone.Engine.RunAsync(request, options?.Deadline, cancel).ConfigureAwait(false);
-        return Finish(request);
+        if (_heads is null)
+        {
+            var request = Request(options.Priority);
+            await _backbone.Engine.RunAsync(options.Deadline, cancel, request).ConfigureAwait(false);
+            Finish(request);
+        }
+        return _scorer.Reward.Total(_heads, options.Aggregate);
     }
 
     /// <summary>A session with the same text; what is computed of it is shared, what either adds is its own.</summary>
     /// <exception cref="SparseRMException">As <see cref="Score"/>: what was added before is computed first.</exception>
     public ScoringSession Fork()
     {
-        if (_count > 0 && _score is null && !NeedsAnswer) Score();
+        if (_count > 0 && _heads is null && !NeedsAnswer) Score();
         using var call = Enter();
         SessionMemory? memory = null;
         _backbone.Engine.Use(() => memory = _memory.Fork());
         return new ScoringSession(_scorer, _prompt, memory!)
         {
-            _ids = Ids.ToArray(), _count = _count, _same = _same, _answerStart = _answerStart, _answerEnd = _answerEnd, _score = _score,
+            _ids = Ids.ToArray(), _count = _count, _same = _same, _answerStart = _answerStart, _answerEnd = _answerEnd, _heads = _heads,
         };
     }
 
@@ -137,7 +144,7 @@ public sealed class ScoringSession : IDisposable
         if (_ids.Length < input.Ids.Length) Array.Resize(ref _ids, Math.Max(input.Ids.Length, 2 * _ids.Length));
         input.Ids.Span[common..].CopyTo(_ids.AsSpan(common));
         // What the memory holds beyond the common tokens is of another text.
-        (_count, _same, _answerStart, _answerEnd, _score) = (input.Ids.Length, Math.Min(_same, common), input.AnswerStart, input.AnswerEnd, null);
+        (_count, _same, _answerStart, _answerEnd, _heads) = (input.Ids.Length, Math.Min(_same, common), input.AnswerStart, input.AnswerEnd, null);
     }
 
     private SessionRequest Request(Priority priority = Priority.Interactive)
@@ -145,17 +152,15 @@ public sealed class ScoringSession : IDisposable
         if (_count == 0) throw new SparseRMException("the session holds no tokens; append some, or set an answer");
         // A copy: the tokens change while a cancelled pass may still run.
         var input = new EncodedInput(Ids.ToArray(), _answerStart, _answerEnd);
-        return SessionRequest.Of(input.ReadAt(_scorer.Position), _scorer.Attached, _memory, _same, _backbone.Engine.Cache, priority);
+        return SessionRequest.Of(input.ReadAt(_scorer.Position), _scorer.Attached, _memory, _same, _backbone.Engine, priority);
     }
 
-    private float Finish(SessionRequest request)
+    [MemberNotNull(nameof(_heads))]
+    private void Finish(SessionRequest request)
     {
         request.ThrowFirst();
-        _backbone.Engine.Use(_memory.Commit);
         _same = _count;
-        float score = _scorer.Reward.Total(request.Of(0));
-        _score = score;
-        return score;
+        _heads = request.Values;
     }
 
     private Call Enter()

@@ -27,6 +27,9 @@ public sealed class TinyReward : IDisposable
     /// <summary>Soft-caps, sliding window and post-norms; QK norms; biases. All with grouped heads.</summary>
     public static string[] Families { get; } = ["gemma2", "qwen3", "qwen2"];
 
+    /// <summary>Where the model of a family lies.</summary>
+    public string Folder(string family) => _folders[family].Path;
+
     /// <summary>Opens two blocks of the model of a family, with its head.</summary>
     public RewardScorer Open(string family, BackboneOptions? options = null) =>
         RewardScorer.Open(Reward(_folders[family]), (options ?? World.Backbone) with { Model = _folders[family].Path });

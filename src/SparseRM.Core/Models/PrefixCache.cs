@@ -6,8 +6,9 @@ namespace SparseRM.Models;
 /// <summary>Keys and values of texts that were run before, by their tokens: a beginning that comes back is not computed again.</summary>
 /// <remarks>
 /// A tree for each number of blocks: a node holds a run of tokens that its parent's tokens go on with, so that a beginning which texts share is kept once.
-/// Bounded in bytes together with what <see cref="Reserve"/> gave away; what was used longest ago goes first, leaves before what they grow from. It belongs to
-/// one model on one backend with its kernels, whose states alone it can give back. For the thread that owns the backend.
+/// Bounded in bytes; what was used longest ago goes first, leaves before what they grow from. What a session took over from it stays as long as the session
+/// holds it, and counts here. It belongs to one model on one backend with its kernels, whose states alone it can give back. For the thread that owns the
+/// backend.
 /// </remarks>
 public sealed class PrefixCache(Backend backend, ModelConfig config, long capacity) : IDisposable
 {
@@ -28,7 +29,7 @@ public sealed class PrefixCache(Backend backend, ModelConfig config, long capaci
         public long Tick;
     }
 
-    /// <summary>Bytes in use, those given away by <see cref="Reserve"/> among them.</summary>
+    /// <summary>Bytes in use.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
     /// <summary>Bytes at most.</summary>
@@ -40,8 +41,12 @@ public sealed class PrefixCache(Backend backend, ModelConfig config, long capaci
     /// <summary>Nodes that went to make room.</summary>
     public long Evicted { get; private set; }
 
-    /// <summary>Starts a batch: what it finds or adds stays until the next one starts.</summary>
-    public void Begin() => _tick++;
+    /// <summary>Starts a batch: what it finds or adds stays until the next one starts. What an earlier one left unfilled goes.</summary>
+    public void Begin()
+    {
+        Abandon();
+        _tick++;
+    }
 
     /// <summary>The longest beginning of <paramref name="ids"/> that is known, at most <paramref name="most"/> tokens; null for none.</summary>
     /// <param name="ids">Tokens.</param>
@@ -102,21 +107,6 @@ public sealed class PrefixCache(Backend backend, ModelConfig config, long capaci
         _unfilled.Clear();
     }
 
-    /// <summary>Counts bytes of keys and values that a session holds; <see cref="Freed"/> takes them back.</summary>
-    /// <exception cref="SparseRMException">There is no room for them.</exception>
-    public KeyValueSegment Reserve(int layers, int tokens)
-    {
-        long bytes = KeyValueSegment.BytesPerToken(config, layers) * tokens;
-        if (!MakeRoom(bytes))
-        {
-            throw new SparseRMException(ErrorKind.Full,
-                $"sessions hold {Bytes >> 10} KiB of keys and values, {bytes >> 10} KiB more pass the bound of {capacity >> 10} KiB; drop sessions, or open the backbone with a larger prefix cache");
-        }
-        var segment = new KeyValueSegment(backend, config, layers, tokens, Freed);
-        _bytes += segment.Bytes;
-        return segment;
-    }
-
     /// <summary>Forgets everything that no session holds.</summary>
     public void Clear()
     {
@@ -153,18 +143,35 @@ public sealed class PrefixCache(Backend backend, ModelConfig config, long capaci
         }
     }
 
+    /// <summary>Lets nodes go until the bytes fit; none where they would not fit even then.</summary>
     private bool MakeRoom(long bytes)
     {
-        if (bytes > capacity) return false; // nothing need go for what never fits
-        while (_bytes + bytes > capacity)
+        long over = _bytes + bytes - capacity;
+        if (over <= 0) return true;
+        int count = 0; // of nodes, from the last one on
+        long freed = 0;
+        for (var place = _recent.Last; freed < over; place = place.Previous, count++)
         {
-            // The last one is a leaf: whoever used it used its parents after it.
-            if (_recent.Last?.Value is not { } oldest || oldest.Tick == _tick) return false;
-            Remove(oldest);
-            Evicted++;
+            // What this batch uses stands before all others.
+            if (place is null || place.Value.Tick == _tick) return false;
+            freed += FreedBy(place.Value);
+        }
+        for (var place = _recent.Last!; count > 0; count--)
+        {
+            var (node, previous) = (place.Value, place.Previous!);
+            // The last one is a leaf, and so is what has held leaves alone behind it: whoever used a node used its parents after it.
+            if (FreedBy(node) > 0)
+            {
+                Remove(node);
+                Evicted++;
+            }
+            place = previous;
         }
         return true;
     }
+
+    /// <summary>What comes free with a node: nothing while a session holds its rows, and then those of all that it grows from.</summary>
+    private static long FreedBy(Node node) => node.Segment is { References: 1 } segment ? segment.Bytes : 0;
 
     private void Remove(Node node)
     {

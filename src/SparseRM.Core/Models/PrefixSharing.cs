@@ -5,7 +5,7 @@ namespace SparseRM.Models;
 internal sealed class PrefixSharing
 {
     private TokenSequence[] _sorted = [];
-    private int[] _numbers = [], _common = [], _leaders = [], _prefixes = [], _twins = [], _groupStart = [], _groupLeader = [];
+    private int[] _numbers = [], _common = [], _leaders = [], _prefixes = [], _twins = [], _knownOf = [], _groupStart = [], _groupLeader = [];
     private long[] _best = [];
 
     /// <summary>The leader of each sequence, itself for leaders; in the order that was given.</summary>
@@ -15,10 +15,13 @@ internal sealed class PrefixSharing
     public ReadOnlySpan<int> Prefixes => _prefixes;
 
     /// <summary>
-    /// The sequence whose rows each one uses as they are, since it has the same tokens: itself where there is none before it. Of a twin, leader and prefix
-    /// are those of that sequence.
+    /// The sequence whose rows each one uses as they are, since it has the same tokens: one of those with these tokens for all of them, and itself for that
+    /// one. Of a twin, leader and prefix are those of that sequence.
     /// </summary>
     public ReadOnlySpan<int> Twins => _twins;
+
+    /// <summary>The sequence whose known tokens each one takes; see <see cref="Prefer"/>.</summary>
+    public ReadOnlySpan<int> KnownOf => _knownOf;
 
     /// <summary>No sharing.</summary>
     public void PlanNone(int count)
@@ -69,22 +72,26 @@ internal sealed class PrefixSharing
 
     /// <summary>
     /// Changes the plan for what is known: a leader's known tokens are not computed; a sequence of which more is known than it shares, or of which its
-    /// leader knows more (what it is to keep, or is read at, is then computed nowhere), leads itself.
+    /// leader knows more (what it is to keep, or is read at, is then computed nowhere), leads itself. Of sequences with the same tokens, the one of which the
+    /// least is known speaks for all: what it has to compute serves the others.
     /// </summary>
     public void Prefer(ReadOnlySpan<TokenSequence> sequences, ReadOnlySpan<KeyValuePrefix?> known)
     {
+        for (int i = 0; i < sequences.Length; i++) _knownOf[i] = i;
         for (int i = 0; i < sequences.Length; i++)
-            if (_leaders[i] == i) _prefixes[i] = known[i]?.Length ?? 0;
+            if (Known(known, i) < Known(known, _knownOf[_twins[i]])) _knownOf[_twins[i]] = i;
+        for (int i = 0; i < sequences.Length; i++)
+            if (_leaders[i] == i) _prefixes[i] = Known(known, _knownOf[i]);
         for (int i = 0; i < sequences.Length; i++)
         {
             if (_twins[i] != i) continue;
-            int own = known[i]?.Length ?? 0, leader = _leaders[i];
+            int own = Known(known, _knownOf[i]), leader = _leaders[i];
             if (leader != i && (own > _prefixes[i] || own < Math.Min(_prefixes[i], _prefixes[leader]) || sequences[i].ReadOut.Start < _prefixes[leader]))
                 (_leaders[i], _prefixes[i]) = (i, own);
         }
         for (int i = 0; i < sequences.Length; i++)
         {
-            int twin = _twins[i], own = known[i]?.Length ?? 0;
+            int twin = _twins[i], own = Known(known, i);
             if (twin == i) continue;
             // What its twin's leader skips is computed nowhere.
             int skipped = _prefixes[_leaders[twin]];
@@ -92,6 +99,8 @@ internal sealed class PrefixSharing
             else (_leaders[i], _prefixes[i]) = (_leaders[twin], _prefixes[twin]);
         }
     }
+
+    private static int Known(ReadOnlySpan<KeyValuePrefix?> known, int sequence) => known[sequence]?.Length ?? 0;
 
     /// <summary>Tries the groups of one leader; best[..leader] is final by then.</summary>
     private void LeanOn(int leader, int n)
@@ -136,7 +145,8 @@ internal sealed class PrefixSharing
         if (_sorted.Length >= count) return;
         int length = Math.Max(count, 2 * _sorted.Length);
         _sorted = new TokenSequence[length];
-        (_numbers, _common, _leaders, _prefixes, _twins) = (new int[length], new int[length], new int[length], new int[length], new int[length]);
+        (_numbers, _common, _leaders, _prefixes) = (new int[length], new int[length], new int[length], new int[length]);
+        (_twins, _knownOf) = (new int[length], new int[length]);
         (_groupStart, _groupLeader, _best) = (new int[length], new int[length + 1], new long[length + 1]);
     }
 }

@@ -59,6 +59,21 @@ public sealed class TokenBatch
     /// <summary>Computed keys and values that are to be kept: the row of a token, and the segment's rows that they go to.</summary>
     public IReadOnlyList<KeyRun> Kept => _kept;
 
+    /// <summary>
+    /// Where all keys and values of the batch lie in their order when it has run, its known ones already before it does: so with one sequence that goes on in the
+    /// segment of what is known of it, or of which nothing is known. Null where they are put together for the pass.
+    /// </summary>
+    public KeyValueRows? Home
+    {
+        get
+        {
+            if (_sequenceCount != 1 || _kept is not [{ Row: 0 } kept] || kept.Rows.Count != TokenCount || _known.Count > 1) return null;
+            if (_known.Count == 0) return KeyCount == TokenCount ? kept.Rows : null;
+            var known = _known[0].Rows;
+            return known.Segment == kept.Rows.Segment && known.First + known.Count == kept.Rows.First ? known with { Count = KeyCount } : null;
+        }
+    }
+
     /// <summary>A new batch, filled.</summary>
     /// <exception cref="ArgumentException">As <see cref="Fill"/>.</exception>
     public static TokenBatch Pack(ReadOnlySpan<TokenSequence> sequences, bool sharePrefixes = true)
@@ -143,7 +158,7 @@ public sealed class TokenBatch
             int known = Leads(i) ? prefix : 0, start = key;
             if (known > 0)
             {
-                foreach (var piece in prefixes[i]!.Pieces)
+                foreach (var piece in prefixes[_sharing.KnownOf[i]]!.Pieces)
                 {
                     _known.Add(new(key, piece));
                     key += piece.Count;

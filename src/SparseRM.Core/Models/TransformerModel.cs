@@ -22,7 +22,7 @@ public sealed class TransformerModel : IDisposable
         _tensors = new ModelTensors(weights, config);
         var embedding = _tensors.Embedding();
         WeightType = embedding.DType;
-        Compute = compute ?? (WeightType == DType.BF16 ? DType.BF16 : DType.F32);
+        Compute = compute ?? ComputeOf(WeightType);
         Embedding = backend.OpenEmbedding(embedding);
     }
 
@@ -41,6 +41,10 @@ public sealed class TransformerModel : IDisposable
         RequireLayer(folder, config, layer);
         return Open(backend, config, WeightIndex.Open(folder), layer, compute, progress, cancel);
     }
+
+    /// <summary>The type that the products of a folder's model have where none is asked for: that of its weights, and F32 for F16.</summary>
+    /// <exception cref="ModelFormatException">The folder is not a model that this engine can represent.</exception>
+    public static DType ComputeOf(string folder) => ComputeOf(new ModelTensors(WeightIndex.Open(folder), ArchitectureCatalog.Read(folder)).Embedding().DType);
 
     /// <summary>As <see cref="Open(Backend, string, int, DType?, IProgress{int}?, CancellationToken)"/>, with a config and tensors from elsewhere.</summary>
     public static TransformerModel Open(
@@ -115,6 +119,8 @@ public sealed class TransformerModel : IDisposable
     internal EmbeddingTable Embedding { get; }
 
     internal BlockWeights Block(int layer) => _blocks[layer];
+
+    private static DType ComputeOf(DType weights) => weights == DType.BF16 ? DType.BF16 : DType.F32;
 
     private static void RequireLayer(string path, ModelConfig config, int layer)
     {

@@ -5,7 +5,7 @@ using SparseRM.Tensors;
 namespace SparseRM.Engine;
 
 /// <summary>Runs batches: packs, looks up and keeps prefixes, computes, hands out states. For the thread that owns the backend.</summary>
-internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : IDisposable
+internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, long sessionBytes) : IDisposable
 {
     private readonly ResidualRunner _runner = new(model);
     private readonly List<TokenSequence> _sequences = [];
@@ -17,6 +17,15 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
 
     /// <summary>Keys and values of earlier texts.</summary>
     public PrefixCache Cache { get; } = new(model.Backend, model.Config, prefixCacheBytes);
+
+    /// <summary>Keys and values of sessions.</summary>
+    public SessionStore Sessions { get; } = new(model.Backend, model.Config, sessionBytes);
+
+    /// <summary>Forward passes that came to their end.</summary>
+    public long Passes { get; private set; }
+
+    /// <summary>Sequences whose states were handed out.</summary>
+    public long Sequences { get; private set; }
 
     /// <summary>Tokens that went through the blocks so far.</summary>
     public long ComputedTokens => _runner.ComputedTokens;
@@ -88,6 +97,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         var batch = _runner.Pack(sequences, anyKnown ? CollectionsMarshal.AsSpan(_known) : []);
         Keep(parts, batch, anyKept);
         _runner.Run(sequences, _layers, _states);
+        Passes++;
         // An error of a device may show only when states are read: then nothing of the pass is kept.
         if (HandOut(parts)) Cache.Commit();
         else Cache.Abandon();
@@ -144,6 +154,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
             try
             {
                 parts[first].Request.Consume(_handed.AsSpan(0, layers.Length), own);
+                foreach (var part in own) Finish(part);
             }
             catch (Exception error)
             {
@@ -155,6 +166,13 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes) : 
         return all;
     }
 
+    private void Finish(BatchPart part)
+    {
+        Sequences += part.Count;
+        for (int i = part.First; i < part.First + part.Count; i++) part.Request.Finish(i);
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         Cache.Dispose();

@@ -1,98 +1,83 @@
+using SparseRM.Backends;
 using SparseRM.Models;
-using SparseRM.Models.Architectures;
-using SparseRM.Tensors;
 using SparseRM.Weights;
 
 namespace SparseRM.Engine;
 
-/// <summary>The engines of this process: one for each model, backend and way to run, whoever opens it.</summary>
+/// <summary>The models of this process: one host for each model, backend and way to compute, whoever opens it; before it one engine for each settings of queue and caches.</summary>
 internal static class EnginePool
 {
     private static readonly Lock s_gate = new();
-    private static readonly Dictionary<string, Entry> s_entries = [];
+    private static readonly Dictionary<string, HostEntry> s_hosts = [];
 
-    /// <summary>An engine and its holders.</summary>
-    internal sealed class Entry(string key)
+    /// <summary>A host; its holders are its engines, and whoever is about to have one.</summary>
+    internal sealed class HostEntry(string key)
     {
         public readonly string Key = key;
-        public readonly TaskCompletionSource<ForwardEngine> Opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        public ForwardEngine? Engine;
+        public readonly TaskCompletionSource<ModelHost> Opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public readonly List<Entry> Engines = [];
+        public ModelHost? Host;
         public int Holders, OpeningThread;
     }
 
-    /// <summary>The engine for these options, opened where nobody has it; give it back with <see cref="Release"/>.</summary>
+    /// <summary>An engine and its holders.</summary>
+    internal sealed class Entry(HostEntry host, EngineSettings settings)
+    {
+        public readonly HostEntry Host = host;
+        public readonly EngineSettings Settings = settings;
+        public readonly ForwardEngine Engine = new(host.Host!, settings);
+        public int Holders;
+    }
+
+    /// <summary>The engine for these options, opened where nobody has it, with blocks 0..layer loaded; give it back with <see cref="Release(Entry)"/>.</summary>
     public static Entry Take(BackboneOptions options, string folder, int layer, IProgress<int>? progress, CancellationToken cancel)
     {
+        var compute = options.Compute ?? TransformerModel.ComputeOf(folder);
         while (true)
         {
-            var entry = Hold(options.IsShared ? KeyOf(options, folder) : Guid.NewGuid().ToString(), out bool opens);
+            var host = Hold(options.IsShared ? ModelKey.Of(options, folder, compute) : Guid.NewGuid().ToString(), out bool opens);
             try
             {
-                if (opens) OpenInto(entry, options, folder, layer, progress, cancel);
-                else if (!Await(entry, cancel)) continue; // whoever opened it failed or gave up: this one tries himself
-                Load(entry.Engine!, layer, progress, cancel);
-                return entry;
+                if (opens) OpenInto(host, options, backend => TransformerModel.Open(backend, folder, layer, compute, progress, cancel));
+                else if (!Await(host, cancel)) continue; // whoever opened it failed or gave up: this one tries himself
+                Load(host.Host!, layer, progress, cancel);
+                return EngineOf(host, EngineSettings.Of(options));
             }
             catch
             {
-                Release(entry);
+                Release(host);
                 throw;
             }
         }
     }
 
-    /// <summary>Loads blocks up to a layer; progress is told while nothing is locked.</summary>
-    public static void Load(ForwardEngine engine, int layer, IProgress<int>? progress, CancellationToken cancel)
+    /// <summary>An engine of its own for a model that lies in no folder.</summary>
+    public static Entry Own(BackboneOptions options, ModelConfig config, IWeightSource weights, int layer, IProgress<int>? progress, CancellationToken cancel)
     {
-        if (layer >= engine.Model.Config.NLayers) engine.Use(() => engine.Model.Load(layer)); // refuses it
-        for (int next = engine.Model.LastLayer + 1; next <= layer; next++)
-        {
-            int block = next;
-            engine.Use(() => engine.Model.Load(block, null, cancel));
-            progress?.Report(block + 1);
-        }
-    }
-
-    private static void OpenInto(Entry entry, BackboneOptions options, string folder, int layer, IProgress<int>? progress, CancellationToken cancel)
-    {
+        var host = Hold(Guid.NewGuid().ToString(), out _);
         try
         {
-            entry.Engine = Open(options, backend => TransformerModel.Open(backend, folder, layer, options.Compute, progress, cancel));
-            entry.Opened.SetResult(entry.Engine);
+            OpenInto(host, options, backend => TransformerModel.Open(backend, config, weights, layer, options.Compute, progress, cancel));
+            return EngineOf(host, EngineSettings.Of(options));
         }
         catch
         {
-            lock (s_gate)
-            {
-                if (s_entries.TryGetValue(entry.Key, out var current) && current == entry) s_entries.Remove(entry.Key);
-            }
-            entry.Opened.SetCanceled(CancellationToken.None);
+            Release(host);
             throw;
         }
     }
 
-    /// <returns>False where the opening failed; then the hold is given back.</returns>
-    private static bool Await(Entry entry, CancellationToken cancel)
+    /// <summary>Loads blocks up to a layer; progress is told while nothing is locked.</summary>
+    public static void Load(ModelHost host, int layer, IProgress<int>? progress, CancellationToken cancel)
     {
-        if (entry.OpeningThread == Environment.CurrentManagedThreadId && !entry.Opened.Task.IsCompleted)
-            throw new InvalidOperationException("a model was opened from a callback of its own opening");
-        try
+        if (layer >= host.Model.Config.NLayers) host.Use(() => host.Model.Load(layer)); // refuses it
+        for (int next = host.Model.LastLayer + 1; next <= layer; next++)
         {
-            entry.Opened.Task.Wait(cancel);
-            return true;
-        }
-        catch (AggregateException)
-        {
-            Release(entry);
-            return false;
+            int block = next;
+            host.Use(() => host.Model.Load(block, null, cancel));
+            progress?.Report(block + 1);
         }
     }
-
-    /// <summary>An engine of its own for a model that lies in no folder.</summary>
-    public static Entry Own(BackboneOptions options, ModelConfig config, IWeightSource weights, int layer, IProgress<int>? progress, CancellationToken cancel) => new("")
-    {
-        Engine = Open(options, backend => TransformerModel.Open(backend, config, weights, layer, options.Compute, progress, cancel)), Holders = 1,
-    };
 
     /// <summary>One more holder.</summary>
     public static Entry Share(Entry entry)
@@ -105,54 +90,100 @@ internal static class EnginePool
         return entry;
     }
 
-    /// <summary>One holder less; the last one closes the engine.</summary>
+    /// <summary>One holder less; the last one closes the engine, and the host where it was its last.</summary>
     public static void Release(Entry entry)
     {
         lock (s_gate)
         {
             if (--entry.Holders > 0) return;
-            if (s_entries.TryGetValue(entry.Key, out var current) && current == entry) s_entries.Remove(entry.Key);
+            entry.Host.Engines.Remove(entry);
         }
-        entry.Engine?.Dispose();
+        entry.Engine.Dispose();
+        Release(entry.Host);
     }
 
-    private static Entry Hold(string key, out bool opens)
+    private static void Release(HostEntry host)
     {
         lock (s_gate)
         {
-            opens = !s_entries.TryGetValue(key, out var entry);
-            if (opens) s_entries[key] = entry = new Entry(key) { OpeningThread = Environment.CurrentManagedThreadId };
-            entry!.Holders++;
+            if (--host.Holders > 0) return;
+            Forget(host);
+        }
+        host.Host?.Dispose();
+    }
+
+    private static HostEntry Hold(string key, out bool opens)
+    {
+        lock (s_gate)
+        {
+            opens = !s_hosts.TryGetValue(key, out var host);
+            if (opens) s_hosts[key] = host = new HostEntry(key) { OpeningThread = Environment.CurrentManagedThreadId };
+            host!.Holders++;
+            return host;
+        }
+    }
+
+    /// <summary>The engine of these settings; whoever holds the host for it holds the engine from now on.</summary>
+    private static Entry EngineOf(HostEntry host, EngineSettings settings)
+    {
+        lock (s_gate)
+        {
+            var entry = host.Engines.Find(engine => engine.Settings == settings);
+            if (entry is null) host.Engines.Add(entry = new Entry(host, settings));
+            else host.Holders--;
+            entry.Holders++;
             return entry;
         }
     }
 
-    private static ForwardEngine Open(BackboneOptions options, Func<Backends.Backend, TransformerModel> openModel)
+    private static void OpenInto(HostEntry host, BackboneOptions options, Func<Backend, TransformerModel> openModel)
     {
-        var backend = BackendCatalog.Open(options.Backend, options.Threads, options.Variants);
-        TransformerModel? model = null;
         try
         {
-            model = openModel(backend);
-            return new ForwardEngine(backend, model, options);
+            host.Host = Open(options, openModel);
+            host.Opened.SetResult(host.Host);
         }
         catch
         {
-            model?.Dispose();
+            lock (s_gate) Forget(host);
+            host.Opened.SetCanceled(CancellationToken.None);
+            throw;
+        }
+    }
+
+    private static ModelHost Open(BackboneOptions options, Func<Backend, TransformerModel> openModel)
+    {
+        var backend = BackendCatalog.Open(options.Backend, options.Threads, options.Variants);
+        try
+        {
+            return new ModelHost(backend, openModel(backend));
+        }
+        catch
+        {
             backend.Dispose();
             throw;
         }
     }
 
-    /// <summary>All that decides what an engine is. A folder whose files were replaced is another model, though it has the same path.</summary>
-    private static string KeyOf(BackboneOptions options, string folder)
+    /// <returns>False where the opening failed; then the hold is given back.</returns>
+    private static bool Await(HostEntry host, CancellationToken cancel)
     {
-        var files = new DirectoryInfo(folder).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal)
-            .Select(file => (file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo) ?? file).Where(file => file.Exists)
-            .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}");
-        var variants = options.Variants.OrderBy(variant => variant.Key).Select(variant => $"{variant.Key}={variant.Value}");
-        string name = options.Backend == "auto" ? BackendCatalog.Auto : options.Backend;
-        return string.Join('\n', [Path.GetFullPath(folder), $"{name} {options.Threads} {options.Compute?.Name()} {options.MaxBatchTokens} {options.PrefixCacheBytes} {options.Queue}",
-            .. variants, .. files]);
+        if (host.OpeningThread == Environment.CurrentManagedThreadId && !host.Opened.Task.IsCompleted)
+            throw new InvalidOperationException("a model was opened from a callback of its own opening");
+        try
+        {
+            host.Opened.Task.Wait(cancel);
+            return true;
+        }
+        catch (AggregateException)
+        {
+            Release(host);
+            return false;
+        }
+    }
+
+    private static void Forget(HostEntry host)
+    {
+        if (s_hosts.TryGetValue(host.Key, out var current) && current == host) s_hosts.Remove(host.Key);
     }
 }

@@ -1,101 +1,78 @@
-using System.Runtime.ExceptionServices;
 using SparseRM.Backends;
 using SparseRM.Models;
 
 namespace SparseRM.Engine;
 
-/// <summary>A model on a backend, the queue before it, and the one thread at a time that runs what waits. Thread-safe.</summary>
+/// <summary>The queue before a model, its prefix cache, and the batches that are made of what waits. Thread-safe.</summary>
 /// <remarks>
-/// A caller who finds the backend free runs his own request on his own thread, so that a program with one caller pays for no other thread; whatever comes while
-/// the backend is busy, and all asynchronous calls, are run by the engine's thread. Nothing of a user runs under the lock or while the backend is owned.
+/// A caller who finds the backend free runs his own request on his own thread; whatever comes while the backend is busy, and all asynchronous calls, are run
+/// by the host's thread. Whoever runs a batch serves all that stands in it.
 /// </remarks>
 internal sealed class ForwardEngine : IDisposable
 {
     // What a timer takes.
     private static readonly TimeSpan s_longest = TimeSpan.FromDays(40);
-    private readonly Lock _gate = new();
+    private readonly ModelHost _host;
     private readonly RequestQueue _queue;
-    private readonly Queue<Job> _jobs = [];
     private readonly List<BatchPart> _parts = [];
-    private readonly AutoResetEvent _wake = new(false);
     private readonly BatchRun _run;
     private readonly TimeSpan _gatherWait;
-    private Thread? _thread;
-    private int _owner, _lastRequests = 1; // _owner: the managed thread that owns the backend, 0 for none
+    private int _lastRequests = 1;
     private bool _closed;
 
-    /// <summary>Takes over backend and model.</summary>
-    public ForwardEngine(Backend backend, TransformerModel model, BackboneOptions options)
+    /// <summary>An engine before a model; it is closed before its host.</summary>
+    public ForwardEngine(ModelHost host, EngineSettings settings)
     {
-        (Backend, Model) = (backend, model);
-        (_queue, _gatherWait) = (new RequestQueue(options.Queue, options.MaxBatchTokens), options.Queue.GatherWait);
-        _run = new BatchRun(model, options.PrefixCacheBytes);
-    }
-
-    /// <summary>Work that needs the backend and is no forward pass.</summary>
-    private sealed class Job(Action action)
-    {
-        private readonly ManualResetEventSlim _done = new();
-        private ExceptionDispatchInfo? _error;
-
-        public void Run()
-        {
-            try
-            {
-                action();
-            }
-            catch (Exception error)
-            {
-                _error = ExceptionDispatchInfo.Capture(error);
-            }
-            _done.Set();
-        }
-
-        public void Refuse(Exception error)
-        {
-            _error = ExceptionDispatchInfo.Capture(error);
-            _done.Set();
-        }
-
-        public void Wait()
-        {
-            _done.Wait();
-            _error?.Throw();
-        }
+        _host = host;
+        (_queue, _gatherWait) = (new RequestQueue(settings.Queue, settings.MaxBatchTokens), settings.Queue.GatherWait);
+        _run = new BatchRun(host.Model, settings.PrefixCacheBytes, settings.SessionBytes);
+        host.Add(this);
     }
 
     /// <summary>Where the model runs.</summary>
-    public Backend Backend { get; }
+    public Backend Backend => _host.Backend;
 
-    /// <summary>Blocks 0..L; blocks are loaded, never unloaded, while it runs.</summary>
-    public TransformerModel Model { get; }
+    /// <summary>Blocks 0..L.</summary>
+    public TransformerModel Model => _host.Model;
 
-    /// <summary>Keys and values of earlier texts; to be used where the backend is owned.</summary>
+    /// <summary>Keys and values of earlier texts; to be used within a turn.</summary>
     public PrefixCache Cache => _run.Cache;
+
+    /// <summary>Keys and values of sessions; to be used within a turn.</summary>
+    public SessionStore Sessions => _run.Sessions;
+
+    /// <summary>Requests that wait, in whole or in part; under the gate.</summary>
+    public int Waiting => _queue.Requests;
+
+    /// <summary>Whether somebody uses the backend.</summary>
+    public bool IsBusy
+    {
+        get
+        {
+            lock (_host.Gate) return !_host.IsFree;
+        }
+    }
 
     /// <summary>What went through so far.</summary>
     public EngineCounts Counts
     {
         get
         {
-            lock (_gate) return new EngineCounts(_queue.Requests, _queue.Tokens, _run.ComputedTokens, Cache.FoundTokens, Cache.Bytes, Batches, Completed);
+            lock (_host.Gate)
+                return new EngineCounts(_queue.Requests, _queue.Tokens, _run.ComputedTokens, Cache.FoundTokens, Cache.Bytes + Sessions.Bytes, _run.Passes, _run.Sequences);
         }
     }
 
-    private long Batches { get; set; }
-
-    private long Completed { get; set; }
-
     /// <summary>Runs a request to its end.</summary>
     /// <param name="request">Not yet queued.</param>
-    /// <param name="progress">Told of the sequences done, on this thread, which owns nothing then.</param>
+    /// <param name="progress">Told of the sequences done, on this thread, whose turn it is not then.</param>
     /// <param name="cancel">Heard while the request waits and between batches.</param>
     public void Run(ForwardRequest request, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
         progress?.Report(0);
         if (request.Sequences.Length == 0) return;
         cancel.ThrowIfCancellationRequested();
-        bool mine = Enqueue(request, takeIfFree: true);
+        bool mine = Enqueue([request], takeIfFree: true);
         using var registration = Register(request, cancel);
         try
         {
@@ -124,241 +101,128 @@ internal sealed class ForwardEngine : IDisposable
         request.ThrowIfFailed();
     }
 
-    /// <summary>Queues requests at once, so that those for the same texts share their passes, and runs them to their ends.</summary>
-    /// <param name="requests">Not yet queued.</param>
+    /// <summary>Queues requests at once, so that those for the same texts share their passes.</summary>
     /// <param name="deadline">How long they may take together; null for as long as it takes.</param>
     /// <param name="cancel">Heard while they wait and between batches.</param>
-    public async Task RunTogetherAsync(IReadOnlyList<ForwardRequest> requests, TimeSpan? deadline, CancellationToken cancel)
+    /// <param name="requests">Not yet queued.</param>
+    /// <returns>Ends when the last of them does, or the first without a result.</returns>
+    public async Task RunAsync(TimeSpan? deadline, CancellationToken cancel, params ForwardRequest[] requests)
     {
         cancel.ThrowIfCancellationRequested();
+        if (Array.Exists(requests, request => request.Sequences.Length == 0)) requests = Array.FindAll(requests, request => request.Sequences.Length > 0);
+        if (requests.Length == 0) return;
         deadline = Checked(deadline);
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_closed, typeof(Backbone));
-            _queue.Add(requests);
-            if (_owner == 0) WakeThread();
-        }
-        var registrations = requests.Select(request => Register(request, cancel)).ToArray();
+        Enqueue(requests, takeIfFree: false);
+        using var registration = Register(requests, cancel);
         using var timer = Until(deadline, requests);
-        try
-        {
-            foreach (var request in requests) await request.Completion.ConfigureAwait(false);
-        }
-        finally
-        {
-            foreach (var registration in registrations) registration.Dispose();
-        }
+        foreach (var request in requests) await request.Completion.ConfigureAwait(false);
     }
 
-    /// <summary>Queues a request.</summary>
-    /// <param name="request">Not yet queued.</param>
-    /// <param name="deadline">How long it may take; null for as long as it takes.</param>
-    /// <param name="cancel">Heard while the request waits and between batches.</param>
-    /// <returns>Ends when the request does.</returns>
-    public async Task RunAsync(ForwardRequest request, TimeSpan? deadline, CancellationToken cancel)
-    {
-        if (request.Sequences.Length == 0) return;
-        cancel.ThrowIfCancellationRequested();
-        deadline = Checked(deadline);
-        Enqueue(request, takeIfFree: false);
-        using var registration = Register(request, cancel);
-        using var timer = Until(deadline, [request]);
-        await request.Completion.ConfigureAwait(false);
-    }
-
-    private static TimeSpan? Checked(TimeSpan? deadline) =>
-        deadline <= TimeSpan.Zero ? throw new DeadlineException(deadline.Value) : deadline > s_longest ? null : deadline;
-
-    private Timer? Until(TimeSpan? deadline, IReadOnlyList<ForwardRequest> requests) => deadline is not { } time ? null : new Timer(_ =>
-    {
-        foreach (var request in requests) Withdraw(request, new DeadlineException(time));
-    }, null, time, Timeout.InfiniteTimeSpan);
-
-    /// <summary>Runs what needs the backend while nothing else uses it; at once where this thread owns it already.</summary>
+    /// <summary>Runs what needs the backend while nothing else uses it; at once where it is this thread's turn already.</summary>
     /// <exception cref="ObjectDisposedException">The engine is closed.</exception>
     public void Use(Action action)
     {
-        if (Volatile.Read(ref _owner) == Environment.CurrentManagedThreadId)
-        {
-            action();
-            return;
-        }
-        Job? job = null;
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_closed, typeof(Backbone));
-            if (_owner == 0) _owner = Environment.CurrentManagedThreadId;
-            else _jobs.Enqueue(job = new Job(action));
-        }
-        if (job is not null)
-        {
-            job.Wait();
-            return;
-        }
-        try
-        {
-            action();
-        }
-        finally
-        {
-            Release();
-        }
+        lock (_host.Gate) ObjectDisposedException.ThrowIf(_closed, typeof(Backbone));
+        _host.Use(action);
     }
 
     /// <summary>Takes a request out of the queue and completes it with an error, unless it is completed already.</summary>
     public void Withdraw(ForwardRequest request, Exception error)
     {
-        lock (_gate) _queue.Remove(request);
+        lock (_host.Gate) _queue.Remove(request);
         request.Complete(error);
     }
 
-    /// <summary>Answers all that waits with "closed", waits for what runs, and frees model and backend.</summary>
+    /// <summary>Gathers and runs the next batch; for the host's thread, whose turn it is.</summary>
+    public void RunGathered()
+    {
+        Gather();
+        RunBatch();
+    }
+
+    /// <summary>Answers all that waits with "closed", waits for what runs, and frees the activations and the cache.</summary>
     public void Dispose()
     {
         List<ForwardRequest> waiting;
-        Job[] jobs;
-        lock (_gate)
+        lock (_host.Gate)
         {
             if (_closed) return;
             _closed = true;
             waiting = _queue.RemoveAll();
-            jobs = [.. _jobs];
-            _jobs.Clear();
         }
         foreach (var request in waiting) request.Complete(new ObjectDisposedException(nameof(Backbone)));
-        foreach (var job in jobs) job.Refuse(new ObjectDisposedException(nameof(Backbone)));
-        _wake.Set();
-        SpinWait.SpinUntil(TakeLast);
-        if (_thread != Thread.CurrentThread) _thread?.Join();
-        _run.Dispose();
-        Model.Dispose();
-        Backend.Dispose();
-        _wake.Dispose();
+        _host.Use(_run.Dispose);
+        lock (_host.Gate) _host.Remove(this);
     }
 
-    private bool TakeLast()
+    /// <returns>Whether it is this thread's turn now.</returns>
+    private bool Enqueue(ReadOnlySpan<ForwardRequest> requests, bool takeIfFree)
     {
-        lock (_gate)
-        {
-            if (_owner != 0 && _owner != Environment.CurrentManagedThreadId) return false;
-            _owner = Environment.CurrentManagedThreadId;
-            return true;
-        }
-    }
-
-    /// <returns>Whether this thread owns the backend now.</returns>
-    private bool Enqueue(ForwardRequest request, bool takeIfFree)
-    {
-        lock (_gate)
+        lock (_host.Gate)
         {
             ObjectDisposedException.ThrowIf(_closed, typeof(Backbone));
-            if (_owner == Environment.CurrentManagedThreadId)
-                throw new InvalidOperationException("a forward pass was asked for while the backend is owned by the same thread");
-            bool free = _owner == 0 && _queue.Requests == 0 && _jobs.Count == 0;
-            _queue.Add(request);
-            if (takeIfFree && free)
-            {
-                _owner = Environment.CurrentManagedThreadId;
-                return true;
-            }
-            if (_owner == 0) WakeThread();
-            return false;
+            if (_host.IsMine) throw new InvalidOperationException("a forward pass was asked for while the backend is owned by the same thread");
+            bool takes = takeIfFree && _host is { IsFree: true, HasJobs: false, Waiting: 0 };
+            _queue.Add(requests);
+            if (takes) _host.Take();
+            else if (_host.IsFree) _host.WakeThread();
+            return takes;
         }
     }
 
-    /// <summary>Runs the next batch for whoever owns the backend.</summary>
+    /// <summary>Runs the next batch within a turn. What cannot be planned or completed fails the requests that it is of, and not whoever runs it.</summary>
     private void RunBatch()
     {
-        lock (_gate) _queue.Take(_parts);
-        if (_parts.Count == 0) return;
-        _lastRequests = _parts.Count;
-        Batches++;
-        foreach (var part in _parts) Completed += part.Count;
-        _run.Run(_parts);
-        _parts.Clear();
+        try
+        {
+            lock (_host.Gate) _queue.Take(_parts);
+            if (_parts.Count == 0) return;
+            _lastRequests = _parts.Count;
+            _run.Run(_parts);
+        }
+        catch (Exception error)
+        {
+            FailBatch(error);
+        }
+        finally
+        {
+            _parts.Clear();
+        }
     }
 
-    /// <summary>After a batch: goes on where nobody else waits, else leaves the rest to the engine's thread.</summary>
+    private void FailBatch(Exception error)
+    {
+        lock (_host.Gate)
+        {
+            // Where no batch could be made of it, what stands first goes: else it would come up again for ever.
+            if (_parts.Count == 0 && _queue.First is { } first) _parts.Add(new BatchPart(first, 0, 0));
+        }
+        foreach (var part in _parts) Withdraw(part.Request, error);
+    }
+
+    /// <summary>After a batch: goes on where nobody else waits, else leaves the rest to the host's thread.</summary>
     private bool ReleaseOrGoOn(ForwardRequest request, bool goOn)
     {
-        lock (_gate)
+        lock (_host.Gate)
         {
-            if (goOn && !request.IsCompleted && request.Waiting > 0 && _queue.Requests == 1 && _jobs.Count == 0 && !_closed) return true;
+            if (goOn && !request.IsCompleted && request.Waiting > 0 && _host is { Waiting: 1, HasJobs: false } && !_closed) return true;
             // A caller with progress to tell comes back himself.
-            Free(wake: _jobs.Count > 0 || _queue.Requests > (request.Waiting > 0 && !goOn ? 1 : 0));
+            _host.Free(wake: _host.HasJobs || _host.Waiting > (request.Waiting > 0 && !goOn ? 1 : 0));
             return false;
         }
     }
 
     private bool TakeIfNext(ForwardRequest request)
     {
-        lock (_gate)
+        lock (_host.Gate)
         {
-            if (_owner != 0 || request.Waiting == 0 || request.IsCompleted || _closed) return false;
-            if (_queue.Requests > 1 || _jobs.Count > 0)
+            if (!_host.IsFree || request.Waiting == 0 || request.IsCompleted || _closed) return false;
+            if (_host.Waiting > 1 || _host.HasJobs)
             {
-                WakeThread();
+                _host.WakeThread();
                 return false;
             }
-            _owner = Environment.CurrentManagedThreadId;
-            return true;
-        }
-    }
-
-    private void Release()
-    {
-        lock (_gate) Free(wake: _jobs.Count > 0 || _queue.Requests > 0);
-    }
-
-    private void Free(bool wake)
-    {
-        _owner = 0;
-        if (wake) WakeThread();
-    }
-
-    private void WakeThread()
-    {
-        if (_thread is null)
-        {
-            var thread = new Thread(RunThread) { IsBackground = true, Name = "sparserm engine" };
-            thread.Start();
-            _thread = thread;
-        }
-        _wake.Set();
-    }
-
-    private void RunThread()
-    {
-        while (true)
-        {
-            _wake.WaitOne();
-            while (TakeWork(out var job))
-            {
-                if (job is not null)
-                {
-                    job.Run();
-                }
-                else
-                {
-                    Gather();
-                    RunBatch();
-                }
-                lock (_gate) _owner = 0;
-            }
-            lock (_gate)
-            {
-                if (_closed) return;
-            }
-        }
-    }
-
-    private bool TakeWork(out Job? job)
-    {
-        lock (_gate)
-        {
-            job = null;
-            if (_owner != 0 || (!_jobs.TryDequeue(out job) && _queue.Requests == 0)) return false;
-            _owner = Environment.CurrentManagedThreadId;
+            _host.Take();
             return true;
         }
     }
@@ -368,18 +232,28 @@ internal sealed class ForwardEngine : IDisposable
     {
         if (_lastRequests <= 1 || _gatherWait <= TimeSpan.Zero) return;
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
-        while (Waiting() < _lastRequests && System.Diagnostics.Stopwatch.GetElapsedTime(start) < _gatherWait) Thread.Yield();
+        while (Expects() && System.Diagnostics.Stopwatch.GetElapsedTime(start) < _gatherWait) Thread.Yield();
 
-        int Waiting()
+        // Nothing waits where all of it was withdrawn, or the engine was closed.
+        bool Expects()
         {
-            lock (_gate) return _queue.Requests;
+            lock (_host.Gate) return _queue.Requests > 0 && _queue.Requests < _lastRequests && !_host.HasJobs;
         }
     }
 
-    private CancellationTokenRegistration Register(ForwardRequest request, CancellationToken cancel) => cancel.UnsafeRegister(
-        static (state, token) =>
-        {
-            var (engine, request) = ((ForwardEngine, ForwardRequest))state!;
-            engine.Withdraw(request, new OperationCanceledException(token));
-        }, cancel.CanBeCanceled ? (this, request) : null);
+    private static TimeSpan? Checked(TimeSpan? deadline) =>
+        deadline <= TimeSpan.Zero ? throw new DeadlineException(deadline.Value) : deadline > s_longest ? null : deadline;
+
+    private Timer? Until(TimeSpan? deadline, ForwardRequest[] requests) => deadline is not { } time ? null
+        : new Timer(_ => Withdraw(requests, new DeadlineException(time)), null, time, Timeout.InfiniteTimeSpan);
+
+    private CancellationTokenRegistration Register(ForwardRequest request, CancellationToken cancel) => cancel.CanBeCanceled ? Register([request], cancel) : default;
+
+    private CancellationTokenRegistration Register(ForwardRequest[] requests, CancellationToken cancel) => !cancel.CanBeCanceled ? default
+        : cancel.UnsafeRegister((_, token) => Withdraw(requests, new OperationCanceledException(token)), null);
+
+    private void Withdraw(ForwardRequest[] requests, Exception error)
+    {
+        foreach (var request in requests) Withdraw(request, error);
+    }
 }

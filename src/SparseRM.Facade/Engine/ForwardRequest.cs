@@ -56,6 +56,11 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     /// <summary>Where the keys and values of a sequence's tokens go that are not known, where the cache does not keep them; null for nowhere.</summary>
     public virtual KeyValueRows? Kept(int index) => null;
 
+    /// <summary>The states of a sequence were read, and what <see cref="Kept"/> gave is filled; on the thread that owns the backend.</summary>
+    public virtual void Finish(int index)
+    {
+    }
+
     /// <summary>Sequences that are done.</summary>
     public int Done => Volatile.Read(ref _done);
 

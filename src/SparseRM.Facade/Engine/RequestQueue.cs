@@ -22,25 +22,17 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
     /// <summary>Tokens that wait.</summary>
     public long Tokens { get; private set; }
 
-    /// <summary>Adds a request.</summary>
-    /// <exception cref="QueueFullException">There are too many, or too many tokens with them.</exception>
-    public void Add(ForwardRequest request)
-    {
-        long tokens = TokensOf(request.Sequences);
-        if (Requests >= options.MaxRequests || (Requests > 0 && Tokens + tokens > options.MaxTokens))
-            throw new QueueFullException(Requests, Tokens, options);
-        Tokens += tokens;
-        ListOf(request).AddLast(request);
-    }
+    /// <summary>What stands first where nothing else is known of it; null where nothing waits.</summary>
+    public ForwardRequest? First => (_interactive.First ?? _bulk.First)?.Value;
 
-    /// <summary>Adds several requests, or none.</summary>
+    /// <summary>Adds requests, or none of them.</summary>
     /// <exception cref="QueueFullException">There are too many, or too many tokens with them.</exception>
-    public void Add(IReadOnlyList<ForwardRequest> requests)
+    public void Add(ReadOnlySpan<ForwardRequest> requests)
     {
         int added = 0;
         try
         {
-            for (; added < requests.Count; added++) Add(requests[added]);
+            for (; added < requests.Length; added++) Add(requests[added]);
         }
         catch
         {
@@ -101,6 +93,15 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
         }
         // Those of one consumer stand together.
         if (parts.Count > 2) Arrange(parts);
+    }
+
+    private void Add(ForwardRequest request)
+    {
+        long tokens = TokensOf(request.Sequences);
+        if (Requests >= options.MaxRequests || (Requests > 0 && Tokens + tokens > options.MaxTokens))
+            throw new QueueFullException(Requests, Tokens, options);
+        Tokens += tokens;
+        ListOf(request).AddLast(request);
     }
 
     /// <summary>The request that goes first, or one behind it that asks for the same text up to a deeper layer: its pass serves both.</summary>

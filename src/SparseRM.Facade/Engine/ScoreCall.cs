@@ -18,12 +18,7 @@ internal sealed class ScoreCall
     /// <summary>Lays out the sequences.</summary>
     public ScoreCall(IReadOnlyList<EncodedInput> inputs, ScoreOptions options, RewardModel reward, ReadOutPosition position, ModelTokenizer? tokenizer)
     {
-        if (options.Doubt) _ = reward.HasDoubt ? 0 : reward.Doubt(new float[reward.HeadCount]); // says which component has one head
-        if (options.Novelty && reward.Components.FirstOrDefault(component => component.Novelty is null) is { } without)
-            throw new Errors.SparseRMException(Errors.ErrorKind.Usage, $"component \"{without.Name}\" has no statistics of its training inputs, so that novelty is not known; fit it again");
-        if (options.Aggregate is { } aggregate) _ = reward.Total(new float[reward.HeadCount], aggregate);
-        if (options.Explain is not null && (options.Aggregate ?? reward.Aggregate) is var used && used != ScoreAggregate.Mean && reward.Components.Any(component => component.Heads.Count > 1))
-            throw new Errors.SparseRMException(Errors.ErrorKind.Usage, $"an explanation is of the mean of the heads, but their aggregate is {used}; explain with the aggregate mean");
+        OptionChecks.Require(options, reward, tokenizer);
         (_inputs, _options, _reward, _tokenizer) = (inputs, options, reward, tokenizer);
         _isPooled = options.PerToken != PerToken.None && position == ReadOutPosition.Mean;
         (_refused, _places) = (new Exception?[inputs.Count], new int[inputs.Count]);

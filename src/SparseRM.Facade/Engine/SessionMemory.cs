@@ -5,12 +5,15 @@ namespace SparseRM.Engine;
 /// <summary>The keys and values that a session holds: pieces that it shares with others, and a last one that grows. For the thread that owns the backend.</summary>
 internal sealed class SessionMemory
 {
-    // A last piece has room for so many tokens at least, and for as many as there are already: few pieces, and no copy when it grows.
+    // A tail has room for so many tokens at least, and for as many as the session itself added so far: few pieces, and no copy when it grows.
     private const int LeastRoom = 32;
     private readonly List<KeyValueRows> _pieces = [];
-    private KeyValueSegment? _tail;
-    private int _tailRows, _tailCapacity, _length;
+    private KeyValueSegment? _tail; // held beside the pieces that lie in it
+    private int _length, _shared; // _shared: tokens that came with a fork or from the cache
     private bool _released;
+
+    /// <summary>What is held, in the order of the tokens.</summary>
+    public IReadOnlyList<KeyValueRows> Pieces => _pieces;
 
     /// <summary>What is known, ending where the next pass begins; null for nothing.</summary>
     public KeyValuePrefix? Known { get; private set; }
@@ -20,34 +23,20 @@ internal sealed class SessionMemory
 
     /// <summary>Drops what is not of the text, takes over what the cache knows where there is nothing, and makes room for the rest.</summary>
     /// <param name="cache">The engine's.</param>
+    /// <param name="store">Where the room comes from.</param>
     /// <param name="ids">The whole text.</param>
     /// <param name="same">Tokens that the text has in common with what is held.</param>
     /// <param name="most">Tokens that may be known.</param>
     /// <param name="layers">Blocks that the pass runs.</param>
     /// <exception cref="Errors.SparseRMException">There is no room.</exception>
-    public void Prepare(PrefixCache cache, ReadOnlyMemory<int> ids, int same, int most, int layers)
+    public void Prepare(PrefixCache cache, SessionStore store, ReadOnlyMemory<int> ids, int same, int most, int layers)
     {
         ObjectDisposedException.ThrowIf(_released, typeof(ScoringSession)); // disposed while the call waited
         Truncate(same);
         if (_length == 0 && cache.Find(ids.Span, most, layers) is { } found) Adopt(found);
         Truncate(most);
         int rows = ids.Length - _length;
-        if (_tail is null || _tailCapacity - _tailRows < rows)
-        {
-            int capacity = Math.Max(rows, Math.Max(LeastRoom, _length));
-            KeyValueSegment tail;
-            try
-            {
-                tail = cache.Reserve(layers, capacity);
-            }
-            catch (Errors.SparseRMException) when (capacity > rows)
-            {
-                tail = cache.Reserve(layers, capacity = rows);
-            }
-            _tail?.Release();
-            (_tail, _tailRows, _tailCapacity) = (tail, 0, capacity);
-        }
-        Room = new KeyValueRows(_tail, _tailRows, rows);
+        Room = TailFor(store, rows, layers).Take(rows);
         Known = _pieces.Count == 0 ? null : new KeyValuePrefix([.. _pieces]);
     }
 
@@ -57,14 +46,13 @@ internal sealed class SessionMemory
         if (_released) return;
         if (_pieces is [.., var last] && last.Segment == Room.Segment && last.First + last.Count == Room.First) _pieces[^1] = last with { Count = last.Count + Room.Count };
         else _pieces.Add(Room with { Segment = Room.Segment.AddReference() });
-        _tailRows += Room.Count;
         _length += Room.Count;
     }
 
-    /// <summary>The same pieces for another session; what either adds is its own.</summary>
+    /// <summary>The same pieces for another session; what either adds is its own. Whoever adds first takes the room behind them.</summary>
     public SessionMemory Fork()
     {
-        var fork = new SessionMemory { _length = _length };
+        var fork = new SessionMemory { _length = _length, _shared = _length, _tail = _tail?.AddReference() };
         foreach (var piece in _pieces) fork._pieces.Add(piece with { Segment = piece.Segment.AddReference() });
         return fork;
     }
@@ -75,13 +63,38 @@ internal sealed class SessionMemory
         _released = true;
         Truncate(0);
         _tail?.Release();
-        (_tail, _tailCapacity) = (null, 0);
+        _tail = null;
+    }
+
+    private KeyValueSegment TailFor(SessionStore store, int rows, int layers)
+    {
+        if (_tail is not null)
+        {
+            int end = 0, own = 1;
+            foreach (var piece in _pieces)
+                if (piece.Segment == _tail) (end, own) = (piece.First + piece.Count, own + 1);
+            // What stood behind is nobody's any more. While a fork may hold it, it stays, and rows behind it would be a piece of their own.
+            if (_tail.References == own) _tail.FreeFrom(end);
+            if (_tail.Taken == end && _tail.Capacity - end >= rows) return _tail;
+        }
+        int capacity = Math.Max(rows, Math.Max(LeastRoom, _length - _shared));
+        KeyValueSegment tail;
+        try
+        {
+            tail = store.Reserve(layers, capacity);
+        }
+        catch (Errors.SparseRMException) when (capacity > rows)
+        {
+            tail = store.Reserve(layers, rows);
+        }
+        _tail?.Release();
+        return _tail = tail;
     }
 
     private void Adopt(KeyValuePrefix found)
     {
         foreach (var piece in found.Pieces) _pieces.Add(piece with { Segment = piece.Segment.AddReference() });
-        _length = found.Length;
+        _length = _shared = found.Length;
     }
 
     private void Truncate(int most)
@@ -91,7 +104,6 @@ internal sealed class SessionMemory
             var last = _pieces[^1];
             int dropped = Math.Min(last.Count, _length - most);
             _length -= dropped;
-            // The rows are free again only where nothing stands after them and nobody shares them: a fork sees what it was forked with.
             if (dropped < last.Count)
             {
                 _pieces[^1] = last with { Count = last.Count - dropped };
@@ -102,5 +114,6 @@ internal sealed class SessionMemory
                 last.Segment.Release();
             }
         }
+        _shared = Math.Min(_shared, _length);
     }
 }

@@ -1,3 +1,4 @@
+using SparseRM.Engine;
 using SparseRM.Models;
 
 namespace SparseRM.Facade.Tests.Engine;
@@ -8,12 +9,57 @@ public sealed class BackboneTests(TinyReward tiny)
     private static readonly int[][] s_texts = [.. Enumerable.Range(1, 12).Select(i => Enumerable.Range(0, 3 * i).Select(t => t * i % 200).ToArray())];
 
     [Fact]
+    public void What_options_leave_open_is_resolved_before_models_are_compared()
+    {
+        using var first = tiny.Backbone("gemma2", World.Backbone with { Threads = 0, Compute = null });
+        using var second = tiny.Backbone("gemma2", World.Backbone with { Threads = Environment.ProcessorCount, Compute = first.Compute });
+        using var auto = tiny.Backbone("gemma2", World.Backbone with { Backend = "auto", Threads = 0, SessionBytes = BackboneOptions.DefaultPrefixCacheBytes });
+        Assert.Same(first.Engine, second.Engine);
+        Assert.Same(first.Engine, auto.Engine);
+    }
+
+    [Fact]
+    public async Task Other_queues_and_caches_stand_before_the_same_weights()
+    {
+        BackboneOptions[] all =
+        [
+            World.Backbone, World.Backbone with { PrefixCacheBytes = 0 }, World.Backbone with { MaxBatchTokens = 24 },
+            World.Backbone with { Queue = new QueueOptions { MaxRequests = 100 } }, World.Backbone with { SessionBytes = 1 << 20 },
+        ];
+        Backbone[] backbones = [.. all.Select(options => tiny.Backbone("qwen3", options))];
+        Assert.Single(backbones.Select(backbone => backbone.Model).Distinct());
+        Assert.Equal(all.Length, backbones.Select(backbone => backbone.Engine).Distinct().Count());
+        RewardScorer[] scorers = [.. backbones.Select(backbone => backbone.Attach(TinyReward.Reward(backbone)))];
+        float[] expected = [.. s_texts.Select(scorers[1].ScoreIds)];
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(caller => Task.Run(async () =>
+        {
+            for (int i = 0; i < 60; i++)
+            {
+                var scorer = scorers[(caller + i) % scorers.Length];
+                int text = i % s_texts.Length;
+                float score = i % 2 == 0 ? scorer.ScoreIds(s_texts[text]) : (await scorer.ScoreAllAsync([scorer.Backbone.Encoder.EncodeIds(s_texts[text])]))[0].Score;
+                Assert.Equal(expected[text], score);
+            }
+        }))).WaitAsync(TimeSpan.FromMinutes(1));
+        // One that goes leaves the weights to the others.
+        scorers[0].Dispose();
+        backbones[0].Dispose();
+        for (int i = 1; i < all.Length; i++) Assert.Equal(expected[3], scorers[i].ScoreIds(s_texts[3]));
+        for (int i = 1; i < all.Length; i++)
+        {
+            scorers[i].Dispose();
+            backbones[i].Dispose();
+        }
+    }
+
+    [Fact]
     public void Equal_options_share_one_engine_and_its_weights_and_others_do_not()
     {
         using var first = tiny.Backbone("gemma2");
         using var second = tiny.Backbone("gemma2");
         using var other = tiny.Backbone("gemma2", World.Backbone with { Threads = 1 });
         using var own = tiny.Backbone("gemma2", World.Backbone with { IsShared = false });
+        Assert.NotSame(first.Model, other.Model);
         Assert.Same(first.Engine, second.Engine);
         Assert.Same(first.Model, second.Model);
         Assert.NotSame(first.Engine, other.Engine);
@@ -126,5 +172,31 @@ public sealed class BackboneTests(TinyReward tiny)
         var after = world.Backbone.Counts;
         Assert.Equal((30, 1), (after.ComputedTokens - before.ComputedTokens, after.Batches - before.Batches));
         Assert.Equal(world.Of(ids), explanation.Score);
+    }
+
+    [Fact]
+    public void Explaining_a_text_whose_prompt_is_known_computes_each_of_its_tokens_once()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        int[] prompt = [.. Enumerable.Range(0, 30)], ids = [.. prompt, 7, 8, 9];
+        world.Scorer.ScoreIds(prompt);
+        long before = world.Backbone.Counts.ComputedTokens;
+        Assert.Equal(world.Of(ids), world.Scorer.Explain(world.Input(ids)).Score);
+        Assert.Equal(ids.Length, world.Backbone.Counts.ComputedTokens - before);
+    }
+
+    [Fact]
+    public void Sentences_and_steps_are_refused_where_no_tokenizer_tells_them()
+    {
+        using var backbone = tiny.Backbone("gemma2", World.Backbone with { IdsOnly = true });
+        using var named = tiny.Backbone("gemma2");
+        using var scorer = named.Attach(TinyReward.Reward(named));
+        OptionChecks.Require(new ScoreOptions { PerToken = PerToken.Token }, scorer.Reward, backbone.Tokenizer);
+        foreach (var parts in new[] { PerToken.Sentence, PerToken.Step })
+            World.Refuses(() => OptionChecks.Require(new ScoreOptions { PerToken = parts }, scorer.Reward, backbone.Tokenizer), "tokenizer", parts.ToString().ToLowerInvariant());
+        World.Refuses(() => scorer.ScoreAll([], new ScoreOptions { Explain = -1 }), "explain", "-1");
+        World.Refuses(() => scorer.ScoreAll([], new ScoreOptions { Explain = 1, ExplainTokens = -2 }), "explain-tokens", "-2");
+        World.Refuses(() => scorer.ScoreAll([], new ScoreOptions { Priority = (Priority)7 }), "priority");
+        World.Refuses(() => scorer.ScoreAll([], new ScoreOptions { PerToken = (PerToken)9 }), "per-token");
     }
 }

@@ -23,6 +23,7 @@ public sealed class PrefixCacheTests(TinyReward tiny)
         step.Array[1, 60].Sample(steps =>
         {
             using var cache = new PrefixCache(backend, model.Config, capacityInTokens * perToken);
+            var store = new SessionStore(backend, model.Config, 30 * perToken);
             HashSet<string> known = [];
             List<(KeyValueSegment Segment, int First, int Count, int[] Ids, int At)> held = [];
             foreach (var (kind, ids, which) in steps)
@@ -32,7 +33,7 @@ public sealed class PrefixCacheTests(TinyReward tiny)
                 {
                     try
                     {
-                        held.Add((cache.Reserve(Layers, ids.Length), 0, 0, ids, 0));
+                        held.Add((store.Reserve(Layers, ids.Length), 0, 0, ids, 0));
                     }
                     catch (Errors.SparseRMException full)
                     {
@@ -72,13 +73,14 @@ public sealed class PrefixCacheTests(TinyReward tiny)
                     cache.Commit();
                 }
                 Assert.InRange(cache.Bytes, 0, cache.Capacity);
+                Assert.InRange(store.Bytes, 0, 30 * perToken);
                 foreach (var (segmentHeld, first, count, text, at) in held) Check(segmentHeld, first, count, text, at);
             }
             if (capacityInTokens > 1000) Assert.Equal(0, cache.Evicted);
             cache.Clear();
-            Assert.Equal(held.Select(has => has.Segment).Distinct().Sum(segment => segment.Bytes), cache.Bytes);
+            Assert.Equal(held.Select(has => has.Segment).Distinct().Sum(segment => segment.Bytes), cache.Bytes + store.Bytes);
             foreach (var has in held) has.Segment.Release();
-            Assert.Equal(0, cache.Bytes);
+            Assert.Equal((0, 0), (cache.Bytes, store.Bytes));
         }, iter: 300, threads: 1);
 
         float Of(int[] ids, int position) => string.Concat(ids[..(position + 1)]).Aggregate(1, (code, digit) => (2 * code) + digit - '0');
@@ -136,5 +138,46 @@ public sealed class PrefixCacheTests(TinyReward tiny)
         Assert.Equal(world.Of([.. prompt, 3, 4, 5]), world.Scorer.ScoreIds([.. prompt, 3, 4, 5]));
         var after = world.Backbone.Counts;
         Assert.Equal((50, 3), (after.FoundTokens - before.FoundTokens, after.ComputedTokens - before.ComputedTokens));
+    }
+
+    [Fact]
+    public void Nothing_is_forgotten_for_a_text_that_does_not_fit_beside_what_a_session_holds()
+    {
+        using var backend = new ReferenceBackend();
+        using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "gemma2"), 0, DType.F32);
+        using var cache = new PrefixCache(backend, model.Config, 100 * KeyValueSegment.BytesPerToken(model.Config, Layers));
+        int[] held = [.. Enumerable.Range(0, 50)], other = [.. Enumerable.Range(100, 30)], large = [.. Enumerable.Range(200, 60)], small = [.. Enumerable.Range(300, 25)];
+        Put(held);
+        Put(other);
+        cache.Begin();
+        var segment = cache.Find(held, 50, Layers)!.Pieces[0].Segment.AddReference();
+        cache.Begin();
+        Assert.Null(cache.Add(large, Layers));
+        Assert.Equal((0, 30), (cache.Evicted, cache.Find(other, 30, Layers)?.Length));
+        // What the session holds is passed over, though it was used longest ago.
+        cache.Begin();
+        Put(small);
+        Assert.Equal((1, 50, null), (cache.Evicted, cache.Find(held, 50, Layers)?.Length, cache.Find(other, 30, Layers)?.Length));
+        segment.Release();
+
+        void Put(int[] ids)
+        {
+            cache.Begin();
+            Assert.NotNull(cache.Add(ids, Layers));
+            cache.Commit();
+        }
+    }
+
+    [Fact]
+    public void What_a_broken_batch_left_unfilled_is_never_found()
+    {
+        using var backend = new ReferenceBackend();
+        using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "gemma2"), 0, DType.F32);
+        using var cache = new PrefixCache(backend, model.Config, 1 << 20);
+        cache.Begin();
+        cache.Add(new[] { 1, 2, 3 }, Layers);
+        cache.Begin(); // neither committed nor abandoned before
+        cache.Commit();
+        Assert.Null(cache.Find([1, 2, 3], 3, Layers));
     }
 }

@@ -111,7 +111,7 @@ public sealed class QueueTests(TinyReward tiny)
         using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 16 });
         var order = new List<Priority>();
         Task Run(Priority priority, int i) =>
-            world.Backbone.Engine.RunAsync(new Recording([.. Enumerable.Range(i, 16)], order) { Priority = priority }, null, default);
+            world.Backbone.Engine.RunAsync(null, default, new Recording([.. Enumerable.Range(i, 16)], order) { Priority = priority });
         Task[] calls;
         using (world.Backbone.Engine.Hold()) calls = [Run(Priority.Bulk, 0), Run(Priority.Bulk, 20), Run(Priority.Interactive, 40)];
         await Task.WhenAll(calls);
@@ -168,52 +168,6 @@ public sealed class QueueTests(TinyReward tiny)
     }
 
     [Fact]
-    public async Task Callers_that_score_cancel_and_attach_at_random_never_wait_for_ever()
-    {
-        using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 24, PrefixCacheBytes = 600_000 });
-        float[] expected = [.. Enumerable.Range(0, 40).Select(i => world.Of(Text(i)))];
-        var callers = Enumerable.Range(0, 8).Select(caller => Task.Run(async () =>
-        {
-            var random = new Random(caller);
-            for (int round = 0; round < 120; round++)
-            {
-                int i = random.Next(expected.Length);
-                using var source = new CancellationTokenSource();
-                switch (random.Next(5))
-                {
-                    case 0:
-                        Assert.Equal(expected[i], world.Scorer.ScoreIds(Text(i)));
-                        break;
-                    case 1:
-                        var call = world.Scorer.ScoreAllAsync([world.Input(Text(i))], new ScoreOptions { Priority = (Priority)random.Next(2) }, source.Token);
-                        if (random.Next(2) == 0) await source.CancelAsync();
-                        try
-                        {
-                            Assert.Equal(expected[i], (await call)[0].Score);
-                        }
-                        catch (OperationCanceledException)
-                        {
-                            Assert.True(source.IsCancellationRequested);
-                        }
-                        break;
-                    case 2:
-                        using (var other = world.Backbone.Attach(world.Reward)) Assert.Equal(expected[i], other.ScoreIds(Text(i)));
-                        break;
-                    case 3:
-                        using (var session = world.Scorer.OpenSession(Text(i).AsSpan())) Assert.Equal(expected[i], await session.ScoreAsync());
-                        break;
-                    default:
-                        var texts = Enumerable.Range(0, 6).Select(k => world.Input(Text((i + k) % 40)).ReadAt(ReadOutPosition.Last)).ToArray();
-                        Assert.Equal(expected[i], world.Scorer.ScoreBatch(texts)[0]);
-                        break;
-                }
-            }
-        }));
-        await Task.WhenAll(callers).WaitAsync(TimeSpan.FromMinutes(2));
-        Assert.Equal(0, world.Backbone.Counts.WaitingRequests);
-    }
-
-    [Fact]
     public async Task A_bulk_call_with_progress_goes_on_though_others_were_served_before_it()
     {
         using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 8, PrefixCacheBytes = 0 });
@@ -235,8 +189,8 @@ public sealed class QueueTests(TinyReward tiny)
         Task good, bad;
         using (world.Backbone.Engine.Hold())
         {
-            good = world.Backbone.Engine.RunAsync(StatesRequest.Of(texts, 1, (_, numbers) => seen.AddRange(numbers.ToArray())), null, default);
-            bad = world.Backbone.Engine.RunAsync(StatesRequest.Of(texts, 1, (_, _) => throw new InvalidDataException()), null, default);
+            good = world.Backbone.Engine.RunAsync(null, default, StatesRequest.Of(texts, 1, (_, numbers) => seen.AddRange(numbers.ToArray())));
+            bad = world.Backbone.Engine.RunAsync(null, default, StatesRequest.Of(texts, 1, (_, _) => throw new InvalidDataException()));
         }
         await good;
         await Assert.ThrowsAsync<InvalidDataException>(() => bad);
@@ -277,7 +231,12 @@ public sealed class QueueTests(TinyReward tiny)
         using var world = new Alone(tiny, "gemma2");
         World.Refuses(() => world.Scorer.ScoreAll([world.Input(Text(1))], new ScoreOptions { Deadline = TimeSpan.FromSeconds(9) }), "asynchronous");
         using var session = world.Scorer.OpenSession(Text(1).AsSpan());
-        Assert.Equal(ErrorKind.Usage, (await Assert.ThrowsAsync<SparseRMException>(() => session.ScoreAsync(new ScoreOptions { Novelty = true }))).Kind);
+        ScoreOptions[] beside = [new() { Novelty = true }, new() { Doubt = true }, new() { PerToken = PerToken.Token }, new() { Explain = 3 }, new() { ExplainTokens = 1 }];
+        foreach (var asked in beside)
+        {
+            Assert.Equal(ErrorKind.Usage, (await Assert.ThrowsAsync<SparseRMException>(() => session.ScoreAsync(asked))).Kind);
+            Assert.Equal(ErrorKind.Usage, (await Assert.ThrowsAsync<SparseRMException>(() => world.Scorer.ScoreAsync("a", "b", asked))).Kind);
+        }
         Assert.Equal(world.Of(Text(1)), await session.ScoreAsync(new ScoreOptions { Priority = Priority.Bulk, Deadline = TimeSpan.MaxValue }));
         using (world.Backbone.Engine.Hold())
             await Assert.ThrowsAsync<DeadlineException>(() => world.Backbone.ScoreAllAsync(

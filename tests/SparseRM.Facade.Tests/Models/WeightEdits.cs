@@ -8,10 +8,10 @@ internal static class WeightEdits
     private const string File = "model.safetensors";
 
     /// <summary>A copy of the model whose tensor <paramref name="name"/> was changed; an empty name changes none.</summary>
-    public static TemporaryFolder Changed(string name = "", Action<float[]>? change = null)
+    public static TemporaryFolder Changed(string name = "", Action<float[]>? change = null, string? model = null)
     {
-        var folder = TemporaryFolder.CopyOf(World.Model);
-        SafetensorsWriter.Write(folder.File(File), Tensors(name, change));
+        var folder = TemporaryFolder.CopyOf(model ?? World.Model);
+        SafetensorsWriter.Write(folder.File(File), Tensors(name, change, model));
         return folder;
     }
 
@@ -45,9 +45,9 @@ internal static class WeightEdits
 
     private static WeightSlice Take(string name) => SafetensorsFile.Open(Path.Combine(World.Model, File)).Take(name);
 
-    private static TensorToWrite[] Tensors(string name = "", Action<float[]>? change = null)
+    private static TensorToWrite[] Tensors(string name = "", Action<float[]>? change = null, string? model = null)
     {
-        var file = SafetensorsFile.Open(Path.Combine(World.Model, File));
+        var file = SafetensorsFile.Open(Path.Combine(model ?? World.Model, File));
         return [.. file.Names.Select(file.Take).Select(slice =>
         {
             var values = slice.ReadSingles();
