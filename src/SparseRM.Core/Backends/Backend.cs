@@ -125,6 +125,12 @@ public abstract class Backend : IDisposable
     public abstract void Attention(
         Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> positions, ReadOnlySpan<AttentionSegment> segments, in AttentionOptions options, Operand y);
 
+    /// <summary>
+    /// Whether <see cref="RopeAttention"/> is more than <see cref="Rope"/> and <see cref="Attention"/> one after the other. Where it is not, keys are kept rotated,
+    /// so that those of earlier passes are rotated once.
+    /// </summary>
+    public virtual bool FusesRopeAttention => false;
+
     /// <summary>y = Attention(Rope(q), Rope(k), v): what q and k hold afterwards is undefined.</summary>
     /// <remarks>
     /// queryPositions [queries] and keyPositions [keys] are the positions of the rows of q and of k and v; the others are those of

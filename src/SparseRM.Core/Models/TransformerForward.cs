@@ -150,7 +150,10 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
     {
         int kvWidth = _config.NKvHeads * _config.DHead, queries = rows.Normed.Rows;
         var q = _workspace.Tensor(Activation.Q, queries, _config.NHeads * _config.DHead);
-        var kv = _workspace.Tensor(Activation.KeysAndValues, batch.KeyCount, 2 * kvWidth);
+        // Fused with attention, the rotation leaves other keys.
+        bool rotates = !_backend.FusesRopeAttention;
+        var home = rotates ? batch.Home : null;
+        var kv = home is var (segment, first, count) ? segment.Rows(l, first, count) : _workspace.Tensor(Activation.KeysAndValues, batch.KeyCount, 2 * kvWidth);
         var own = batch.Own.Count switch
         {
             0 => kv,
@@ -170,18 +173,29 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         }
         if (block.QNorm is { } qNorm) _backend.RmsNorm(q, qNorm, _config.RmsNormEps, UnitOffset, q);
         if (block.KNorm is { } kNorm) _backend.RmsNorm(own.ColumnRange(0, kvWidth), kNorm, _config.RmsNormEps, UnitOffset, own.ColumnRange(0, kvWidth));
-        // Before the rotation, which leaves other keys.
+        var rope = _ropes[_config.LayerRopes[l]].For(batch.MaxLength);
+        if (rotates)
+        {
+            _backend.Rope(q, rows.Positions, rope);
+            _backend.Rope(own.ColumnRange(0, kvWidth), batch.Positions, rope);
+        }
+        if (home is null) PutTogether(l, batch, own, kv);
+        var (k, v) = (kv.ColumnRange(0, kvWidth), kv.ColumnRange(kvWidth, kvWidth));
+        var options = new AttentionOptions(
+            _config.NHeads, _config.NKvHeads, _config.DHead, _config.QueryScale, _config.AttnLogitSoftcap, _config.LayerWindows[l]);
+        var mixed = _workspace.Operand(Activation.Mixed, queries, _config.NHeads * _config.DHead, model.Compute);
+        if (rotates) _backend.Attention(q, k, v, rows.Positions, rows.Segments, options, mixed);
+        else _backend.RopeAttention(q, k, v, rows.Positions, batch.KeyPositions, rope, rows.Segments, options, mixed);
+        _backend.MatMul(mixed, new Product(block.O, block.OBias, rows.Branch));
+    }
+
+    /// <summary>Keeps what is to be kept of the own keys and values, and puts the known ones beside them.</summary>
+    private void PutTogether(int l, TokenBatch batch, Tensor own, Tensor kv)
+    {
         foreach (var (row, kept) in batch.Kept) Copy(own.RowRange(row, kept.Count), kept.Segment.Rows(l, kept.First, kept.Count));
         if (batch.Own.Count > 1)
             foreach (var (row, key, count) in batch.Own) Copy(own.RowRange(row, count), kv.RowRange(key, count));
         foreach (var (row, known) in batch.Known) Copy(known.Segment.Rows(l, known.First, known.Count), kv.RowRange(row, known.Count));
-        var (k, v) = (kv.ColumnRange(0, kvWidth), kv.ColumnRange(kvWidth, kvWidth));
-        var rope = _ropes[_config.LayerRopes[l]].For(batch.MaxLength);
-        var options = new AttentionOptions(
-            _config.NHeads, _config.NKvHeads, _config.DHead, _config.QueryScale, _config.AttnLogitSoftcap, _config.LayerWindows[l]);
-        var mixed = _workspace.Operand(Activation.Mixed, queries, _config.NHeads * _config.DHead, model.Compute);
-        _backend.RopeAttention(q, k, v, rows.Positions, batch.KeyPositions, rope, rows.Segments, options, mixed);
-        _backend.MatMul(mixed, new Product(block.O, block.OBias, rows.Branch));
     }
 
     private void Copy(Tensor from, Tensor to)

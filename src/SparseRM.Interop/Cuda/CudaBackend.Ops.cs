@@ -94,6 +94,9 @@ public sealed partial class CudaBackend
     }
 
     /// <inheritdoc/>
+    public override bool FusesRopeAttention => true;
+
+    /// <inheritdoc/>
     /// <remarks>Where attention reads operands, one kernel rotates and packs them; else rope and attention follow each other.</remarks>
     public override void RopeAttention(
         Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> queryPositions, ReadOnlySpan<int> keyPositions, Tensor cosSin,

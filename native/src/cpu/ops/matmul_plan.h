@@ -32,10 +32,13 @@ class MatMulPlan {
       multiply_ = kernel.multiply;
       if (x.compute == SRMK_BF16) widen();
     }
-    run_ = std::min(blocks, kLongRun);
-    short_run_ = threads_ == 1 || blocks < kFewBlocks ? run_ : (run_ + kCuts - 1) / kCuts;
-    // Few panels are all cut.
-    cut_panels_ = short_run_ == run_ ? 0 : std::min(panels, 4 * threads_);
+    run_ = short_run_ = std::min(blocks, kLongRun);
+    cut_panels_ = 0;
+    if (threads_ == 1) return;
+    // Few rows: the panels left over when each thread had its share, into as many runs as there are threads for them.
+    const int64_t left = panels % threads_;
+    if (blocks >= kFewBlocks) cut(std::min(panels, 4 * threads_), kCuts);
+    else if (left > 0) cut(left, count(threads_, left));
   }
 
   const Operand& operand() const { return x_; }
@@ -63,8 +66,14 @@ class MatMulPlan {
  private:
   static constexpr int64_t kSmall = 128 * 1024;  // not worth waking anyone
   static constexpr int64_t kLongRun = 86;        // 516 rows
-  static constexpr int64_t kFewBlocks = 12;      // each task reads its panel from memory: few rows are not cut
+  static constexpr int64_t kFewBlocks = 12;      // each task reads its panel from memory: few rows are hardly cut
   static constexpr int64_t kCuts = 8;
+
+  /// Cuts the last panels into short runs.
+  void cut(int64_t panels, int64_t cuts) {
+    short_run_ = count(run_, cuts);
+    if (short_run_ < run_) cut_panels_ = panels;
+  }
 
   static int64_t count(int64_t blocks, int64_t run) { return run == 0 ? 0 : (blocks + run - 1) / run; }
 
