@@ -23,6 +23,8 @@ public sealed record TrafficResult(
 /// <summary>Times what a training loop does: single texts from many callers, tokens appended to a text, answers to a prompt that was seen before.</summary>
 public static class TrafficBenchmark
 {
+    // Texts that each caller scores: what starts and ends a run is little beside them.
+    private const int EachCaller = 32;
     private const int Texts = 256, Group = 16;
 
     /// <summary>Measures.</summary>
@@ -51,11 +53,14 @@ public static class TrafficBenchmark
         int next = 0;
         var single = Time("one text", () => scorer.ScoreBatch([texts[next++ % count]]));
         var batch = Time("one batch", () => scorer.ScoreBatch(texts));
-        var many = Time($"{callers} callers", () => FromCallers(scorer, texts, callers));
+        // A text that takes long is scored often enough by one caller alone.
+        int calls = count == Texts ? callers * EachCaller : count;
+        using var crowd = new Callers(callers, i => scorer.ScoreBatch([texts[i % count]]));
+        var many = Time($"{callers} callers", () => crowd.Run(calls));
         var append = Append();
         var (known, inBatch) = Answers();
         return new TrafficResult(
-            model, tokens, single, count * tokens / batch.Median, callers, count * tokens / many.Median, append, prompt, answer, known, inBatch);
+            model, tokens, single, count * tokens / batch.Median, callers, (long)calls * tokens / many.Median, append, prompt, answer, known, inBatch);
 
         Timings Time(string what, Action call)
         {
@@ -84,17 +89,5 @@ public static class TrafficBenchmark
             var known = Time("answers to a known prompt", () => scorer.ScoreIds([.. shared, .. Ids(answer)]));
             return (known, (group.Median - alone.Median) / Group);
         }
-    }
-
-    /// <summary>Each caller takes the next text and waits for its score.</summary>
-    private static void FromCallers(RewardScorer scorer, TokenSequence[] texts, int callers)
-    {
-        int next = -1;
-        var threads = Enumerable.Range(0, callers).Select(_ => new Thread(() =>
-        {
-            for (int i; (i = Interlocked.Increment(ref next)) < texts.Length;) scorer.ScoreBatch([texts[i]]);
-        })).ToArray();
-        foreach (var thread in threads) thread.Start();
-        foreach (var thread in threads) thread.Join();
     }
 }

@@ -10,6 +10,7 @@ internal sealed class BenchTrafficCommand : CliCommand
     private readonly Option<string> _shape = Choices.Of("--shape", "a model's shape with made-up weights, or miniworld, the demo's model (default: miniworld)",
         [.. ModelShapes.Names.Select(name => (name, name))]);
 
+    private readonly Option<int?> _blocks = Choices.Whole("--blocks", "number of blocks that run (default: the shape's usual number)");
     private readonly Option<int?> _callers = Choices.Whole("--callers", "callers at once, each with one text after the other (default: 64)");
     private readonly Option<int?> _tokens = Choices.Whole("--tokens", "tokens of a text (default: 512; 25 for miniworld)");
     private readonly Option<bool> _quick = new("--quick") { Description = "a few seconds: fewer calls" };
@@ -17,9 +18,9 @@ internal sealed class BenchTrafficCommand : CliCommand
     public BenchTrafficCommand(Session session) : base("traffic",
         "Measure single texts from many callers, tokens appended to a session, and answers to a prompt that was seen before", session,
         new Example("sparserm bench traffic", "the demo's model, some twenty seconds"),
-        new Example("sparserm bench traffic --shape gemma-2-2b --tokens 32", "how long an answer to a known prompt of 512 tokens takes"))
+        new Example("sparserm bench traffic --shape gemma-2-2b --blocks 4 --tokens 32", "how long an answer to a known prompt of 512 tokens takes"))
     {
-        this.AddAll(_shape, _callers, _tokens, _quick, CommonOptions.DType, CommonOptions.Backend, CommonOptions.Threads, CommonOptions.MaxBatchTokens, CommonOptions.Json);
+        this.AddAll(_shape, _blocks, _callers, _tokens, _quick, CommonOptions.DType, CommonOptions.Backend, CommonOptions.Threads, CommonOptions.MaxBatchTokens, CommonOptions.Json);
     }
 
     protected override void Run(ParseResult args)
@@ -27,6 +28,7 @@ internal sealed class BenchTrafficCommand : CliCommand
         var options = new BenchOptions
         {
             Model = args.GetValue(_shape) ?? ModelShapes.MiniWorld,
+            Blocks = args.GetValue(_blocks),
             Tokens = args.GetValue(_tokens),
             Threads = [args.GetValue(CommonOptions.Threads) ?? 0],
             Quick = args.GetValue(_quick),
