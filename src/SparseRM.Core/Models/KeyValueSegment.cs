@@ -91,5 +91,12 @@ public readonly record struct KeyValueRows(KeyValueSegment Segment, int First, i
 public sealed record KeyValuePrefix(IReadOnlyList<KeyValueRows> Pieces)
 {
     /// <summary>Tokens that it covers.</summary>
-    public int Length { get; } = Pieces.Sum(piece => piece.Count);
+    public int Length { get; } = LengthOf(Pieces);
+
+    private static int LengthOf(IReadOnlyList<KeyValueRows> pieces)
+    {
+        int length = 0;
+        for (int i = 0; i < pieces.Count; i++) length += pieces[i].Count;
+        return length;
+    }
 }

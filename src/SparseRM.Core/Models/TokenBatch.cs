@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SparseRM.Backends;
 
 namespace SparseRM.Models;
@@ -53,11 +54,11 @@ public sealed class TokenBatch
     public int MaxLength { get; private set; }
 
     /// <summary>Known keys and values: rows of keys, and the segment's rows that go there.</summary>
-    public IReadOnlyList<KeyRun> Known => _known;
+    public ReadOnlySpan<KeyRun> Known => CollectionsMarshal.AsSpan(_known);
     /// <summary>Where the computed keys and values stand among all; empty where nothing else is there.</summary>
-    public IReadOnlyList<RowRun> Own => _own;
+    public ReadOnlySpan<RowRun> Own => CollectionsMarshal.AsSpan(_own);
     /// <summary>Computed keys and values that are to be kept: the row of a token, and the segment's rows that they go to.</summary>
-    public IReadOnlyList<KeyRun> Kept => _kept;
+    public ReadOnlySpan<KeyRun> Kept => CollectionsMarshal.AsSpan(_kept);
 
     /// <summary>
     /// Where all keys and values of the batch lie in their order when it has run, its known ones already before it does: so with one sequence that goes on in the

@@ -154,7 +154,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         bool rotates = !_backend.FusesRopeAttention;
         var home = rotates ? batch.Home : null;
         var kv = home is var (segment, first, count) ? segment.Rows(l, first, count) : _workspace.Tensor(Activation.KeysAndValues, batch.KeyCount, 2 * kvWidth);
-        var own = batch.Own.Count switch
+        var own = batch.Own.Length switch
         {
             0 => kv,
             1 => kv.RowRange(batch.Own[0].Key, batch.TokenCount),
@@ -193,7 +193,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
     private void PutTogether(int l, TokenBatch batch, Tensor own, Tensor kv)
     {
         foreach (var (row, kept) in batch.Kept) Copy(own.RowRange(row, kept.Count), kept.Segment.Rows(l, kept.First, kept.Count));
-        if (batch.Own.Count > 1)
+        if (batch.Own.Length > 1)
             foreach (var (row, key, count) in batch.Own) Copy(own.RowRange(row, count), kv.RowRange(key, count));
         foreach (var (row, known) in batch.Known) Copy(known.Segment.Rows(l, known.First, known.Count), kv.RowRange(row, known.Count));
     }

@@ -76,6 +76,42 @@ public sealed class SessionRoomTests(TinyReward tiny)
     }
 
     [Fact]
+    public void A_lone_session_runs_where_its_keys_lie_and_others_have_theirs_put_together()
+    {
+        using var backend = new ReferenceBackend();
+        using var model = TransformerModel.Open(backend, SharedData.Shipped("goldens", "models", "gemma2"), 0, DType.F32);
+        using var cache = new PrefixCache(backend, model.Config, 1 << 20);
+        var store = new SessionStore(backend, model.Config, 1 << 30);
+        var memory = new SessionMemory();
+        int[] ids = [.. Enumerable.Range(0, 40)];
+        var first = Home(0, 6);
+        Assert.Equal((0, 6), (first!.Value.First, first.Value.Count));
+        Assert.Equal(first with { Count = 9 }, Home(6, 9));
+        Assert.Equal(first with { Count = 8 }, Home(4, 8)); // two tokens were taken back
+        Assert.Null(Home(8, 12, new TokenSequence(ids.AsMemory(20, 5), ReadOut.At(4))));
+        memory.Release();
+        // What the cache knows lies elsewhere.
+        cache.Begin();
+        Assert.NotNull(cache.Add(ids.AsMemory(0, 5), Layers));
+        cache.Commit();
+        memory = new SessionMemory();
+        Assert.Null(Home(0, 9));
+        memory.Release();
+
+        KeyValueRows? Home(int same, int length, params TokenSequence[] others)
+        {
+            cache.Begin();
+            memory.Prepare(cache, store, ids.AsMemory(0, length), same, length - 1, Layers);
+            TokenSequence[] all = [new(ids.AsMemory(0, length), ReadOut.At(length - 1)), .. others];
+            var batch = new TokenBatch();
+            batch.Fill(all, [memory.Known, .. others.Select(_ => (KeyValuePrefix?)null)]);
+            batch.Keep(0, memory.Known?.Length ?? 0, memory.Room.Segment, memory.Room.First);
+            memory.Commit();
+            return batch.Home;
+        }
+    }
+
+    [Fact]
     public void Thousands_of_answers_in_one_session_take_the_bytes_of_one()
     {
         using var world = new Alone(tiny, "gemma2");
