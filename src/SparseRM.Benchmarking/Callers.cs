@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace SparseRM.Benchmarking;
 
 /// <summary>Threads that are there before the clock starts: each takes the next number, calls, and comes back for another.</summary>
@@ -5,6 +7,7 @@ internal sealed class Callers : IDisposable
 {
     private readonly Thread[] _threads;
     private readonly Barrier _barrier;
+    private ExceptionDispatchInfo? _error;
     private int _next, _end;
 
     /// <summary>Starts them.</summary>
@@ -17,12 +20,13 @@ internal sealed class Callers : IDisposable
         foreach (var thread in _threads) thread.Start();
     }
 
-    /// <summary>Has them make the calls 0..calls - 1, and waits for the last.</summary>
+    /// <summary>Has them make the calls 0..calls - 1, and waits for the last; throws what one of them threw.</summary>
     public void Run(int calls)
     {
-        (_next, _end) = (-1, calls);
+        (_next, _end, _error) = (-1, calls, null);
         _barrier.SignalAndWait();
         _barrier.SignalAndWait();
+        _error?.Throw();
     }
 
     /// <summary>Ends the threads.</summary>
@@ -40,7 +44,14 @@ internal sealed class Callers : IDisposable
         {
             _barrier.SignalAndWait();
             if (_end < 0) return;
-            for (int i; (i = Interlocked.Increment(ref _next)) < _end;) call(i);
+            try
+            {
+                for (int i; _error is null && (i = Interlocked.Increment(ref _next)) < _end;) call(i);
+            }
+            catch (Exception error)
+            {
+                _error = ExceptionDispatchInfo.Capture(error);
+            }
             _barrier.SignalAndWait();
         }
     }
