@@ -234,10 +234,10 @@ internal sealed class ForwardEngine : IDisposable
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         while (Expects() && System.Diagnostics.Stopwatch.GetElapsedTime(start) < _gatherWait) Thread.Yield();
 
-        // Nothing waits where all of it was withdrawn, or the engine was closed.
+        // Nothing waits where all of it was withdrawn, or the engine was closed; and others who share the model are not kept waiting.
         bool Expects()
         {
-            lock (_host.Gate) return _queue.Requests > 0 && _queue.Requests < _lastRequests && !_host.HasJobs;
+            lock (_host.Gate) return _queue.Requests > 0 && _queue.Requests < _lastRequests && _host.Waiting == _queue.Requests && !_host.HasJobs;
         }
     }
 

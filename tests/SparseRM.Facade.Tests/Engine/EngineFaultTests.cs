@@ -80,6 +80,23 @@ public sealed class EngineFaultTests(TinyReward tiny)
     }
 
     [Fact]
+    public async Task Another_queue_before_the_model_does_not_wait_until_gathering_ends()
+    {
+        using var patient = tiny.Backbone("qwen2", World.Backbone with { Queue = new QueueOptions { GatherWait = s_never } });
+        using var other = tiny.Backbone("qwen2");
+        Assert.Same(patient.Model, other.Model);
+        var texts = Enumerable.Range(0, 3).Select(i => new TokenSequence(new[] { 1, 2, i }, ReadOut.At(2))).ToArray();
+        Task Read(Backbone backbone, int i) => backbone.Engine.RunAsync(null, default, StatesRequest.Of([texts[i]], 1, (_, _) => { }));
+        Task[] two;
+        using (patient.Engine.Hold()) two = [Read(patient, 0), Read(patient, 1)];
+        await Task.WhenAll(two);
+        var third = Read(patient, 2);
+        await Until(() => patient.Engine.IsBusy);
+        await Read(other, 0).WaitAsync(s_soon);
+        await third.WaitAsync(s_soon);
+    }
+
+    [Fact]
     public async Task Counts_tell_of_what_was_done_and_not_of_what_failed_or_is_about_to_be()
     {
         using var world = new Alone(tiny, "gemma2");
