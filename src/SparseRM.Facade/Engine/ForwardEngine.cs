@@ -10,8 +10,6 @@ namespace SparseRM.Engine;
 /// </remarks>
 internal sealed class ForwardEngine : IDisposable
 {
-    // What a timer takes.
-    private static readonly TimeSpan s_longest = TimeSpan.FromDays(40);
     private readonly ModelHost _host;
     private readonly RequestQueue _queue;
     private readonly List<BatchPart> _parts = [];
@@ -73,7 +71,7 @@ internal sealed class ForwardEngine : IDisposable
         if (request.Sequences.Length == 0) return;
         cancel.ThrowIfCancellationRequested();
         bool mine = Enqueue([request], takeIfFree: true);
-        using var registration = Register(request, cancel);
+        using var limits = new RequestLimits(this, cancel.CanBeCanceled ? [request] : [], null, cancel);
         try
         {
             for (int reported = 0; mine || !request.IsCompleted;)
@@ -111,10 +109,9 @@ internal sealed class ForwardEngine : IDisposable
         cancel.ThrowIfCancellationRequested();
         if (Array.Exists(requests, request => request.Sequences.Length == 0)) requests = Array.FindAll(requests, request => request.Sequences.Length > 0);
         if (requests.Length == 0) return;
-        deadline = Checked(deadline);
+        deadline = RequestLimits.Checked(deadline);
         Enqueue(requests, takeIfFree: false);
-        using var registration = Register(requests, cancel);
-        using var timer = Until(deadline, requests);
+        using var limits = new RequestLimits(this, requests, deadline, cancel);
         foreach (var request in requests) await request.Completion.ConfigureAwait(false);
     }
 
@@ -239,21 +236,5 @@ internal sealed class ForwardEngine : IDisposable
         {
             lock (_host.Gate) return _queue.Requests > 0 && _queue.Requests < _lastRequests && _host.Waiting == _queue.Requests && !_host.HasJobs;
         }
-    }
-
-    private static TimeSpan? Checked(TimeSpan? deadline) =>
-        deadline <= TimeSpan.Zero ? throw new DeadlineException(deadline.Value) : deadline > s_longest ? null : deadline;
-
-    private Timer? Until(TimeSpan? deadline, ForwardRequest[] requests) => deadline is not { } time ? null
-        : new Timer(_ => Withdraw(requests, new DeadlineException(time)), null, time, Timeout.InfiniteTimeSpan);
-
-    private CancellationTokenRegistration Register(ForwardRequest request, CancellationToken cancel) => cancel.CanBeCanceled ? Register([request], cancel) : default;
-
-    private CancellationTokenRegistration Register(ForwardRequest[] requests, CancellationToken cancel) => !cancel.CanBeCanceled ? default
-        : cancel.UnsafeRegister((_, token) => Withdraw(requests, new OperationCanceledException(token)), null);
-
-    private void Withdraw(ForwardRequest[] requests, Exception error)
-    {
-        foreach (var request in requests) Withdraw(request, error);
     }
 }
