@@ -19,6 +19,7 @@ struct Operand {
   uint32_t* data;  // four bytes, a pair of bf16 or one f32 each
   int64_t rows, columns;
   int32_t compute;
+  int64_t next_panel = 0;  // of W, counted from the one that a thread sweeps: what it sweeps next; 0 where unknown
 
   /// Elements of data that a row takes.
   int64_t width() const {

@@ -1,10 +1,7 @@
-using SparseRM.Data;
 using SparseRM.Engine;
 using SparseRM.Errors;
 using SparseRM.Models;
-using SparseRM.Sae;
 using SparseRM.Scoring;
-using SparseRM.Tensors;
 using SparseRM.Text;
 
 namespace SparseRM;

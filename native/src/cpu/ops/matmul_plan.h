@@ -32,6 +32,7 @@ class MatMulPlan {
       multiply_ = kernel.multiply;
       if (x.compute == SRMK_BF16) widen();
     }
+    x_.next_panel = threads_;
     run_ = short_run_ = std::min(blocks, kLongRun);
     cut_panels_ = 0;
     if (threads_ == 1) return;
