@@ -86,8 +86,8 @@ public sealed class SessionRoomTests(TinyReward tiny)
         int[] ids = [.. Enumerable.Range(0, 40)];
         var first = Home(0, 6);
         Assert.Equal((0, 6), (first!.Value.First, first.Value.Count));
-        Assert.Equal(first with { Count = 9 }, Home(6, 9));
-        Assert.Equal(first with { Count = 8 }, Home(4, 8)); // two tokens were taken back
+        Assert.Equal(first.Value with { Count = 9 }, Home(6, 9));
+        Assert.Equal(first.Value with { Count = 8 }, Home(4, 8)); // two tokens were taken back
         Assert.Null(Home(8, 12, new TokenSequence(ids.AsMemory(20, 5), ReadOut.At(4))));
         memory.Release();
         // What the cache knows lies elsewhere.
