@@ -105,10 +105,13 @@ public sealed class RewardServer : IAsyncDisposable
         kestrel.Limits.MaxRequestHeadersTotalSize = options.Limits.HeaderBytes;
         kestrel.Limits.MaxRequestHeaderCount = 100;
         kestrel.Limits.RequestHeadersTimeout = options.Limits.Headers;
+        // An answer is written at once and whole; the next request begins when the system has taken it over.
+        kestrel.Limits.MaxResponseBufferSize = 0;
         kestrel.Listen(options.Listen, listen =>
         {
             listen.Protocols = options.TlsCertificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
             if (options.TlsCertificate is { } certificate) listen.UseHttps(Certificate(certificate, options.TlsKey!));
+            else listen.Use(next => connection => ClientPresence.RunAsync(connection, next));
         });
     }
 

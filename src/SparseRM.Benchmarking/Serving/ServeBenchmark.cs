@@ -13,7 +13,8 @@ public static class ServeBenchmark
 {
     private const int Answers = 16;
 
-    private sealed record Sample(TokenSequence Sequence, byte[] Ids, byte[] Text);
+    /// <summary>A text of the demo, as the library takes it and as bodies of requests.</summary>
+    internal sealed record Sample(TokenSequence Sequence, byte[] Ids, byte[] Text, byte[] Classify);
 
     /// <summary>Measures.</summary>
     /// <param name="clients">Clients at once.</param>
@@ -27,9 +28,9 @@ public static class ServeBenchmark
     {
         void Stage(int number) => progress?.Report(new WorkProgress("measuring", number, 5));
         Stage(0);
-        using var scorer = RewardScorer.Open(MiniWorldDemo.Reward, new BackboneOptions { Model = MiniWorldDemo.Model, PrefixCacheBytes = 0 });
+        using var scorer = Open();
         var samples = Samples(scorer);
-        async Task Library(Sample sample)
+        async Task Library(Sample sample, int _)
         {
             var result = (await scorer.ScoreAllAsync([new EncodedInput(sample.Sequence.Ids, 0, sample.Sequence.Ids.Length)], null, cancel).ConfigureAwait(false))[0];
             if (result.Error is not null) throw result.Error;
@@ -42,14 +43,16 @@ public static class ServeBenchmark
         Stage(1);
         long start = Stopwatch.GetTimestamp();
         using var server = ServerProcess.Start("--prefix-cache-mib", "0");
-        await server.Post(samples[0].Ids).ConfigureAwait(false);
+        server.Connect(clients);
+        Task PostIds(Sample sample, int client) => server.Post(sample.Ids, client);
+        await PostIds(samples[0], 0).ConfigureAwait(false);
         double first = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        await Load(samples, clients, time / 2, sample => server.Post(sample.Ids), () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        await Load(samples, clients, time / 2, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false);
         Stage(2);
-        double one = (await Load(samples, 1, time / 2, sample => server.Post(sample.Ids), () => server.CpuSeconds, cancel).ConfigureAwait(false)).P50;
-        var ids = await Load(samples, clients, time, sample => server.Post(sample.Ids), () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        double one = (await Load(samples, 1, time / 2, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false)).P50;
+        var ids = await Load(samples, clients, time, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false);
         Stage(3);
-        var text = await Load(samples, clients, time, sample => server.Post(sample.Text), () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        var text = await Load(samples, clients, time, (sample, client) => server.Post(sample.Text, client), () => server.CpuSeconds, cancel).ConfigureAwait(false);
         Stage(4);
         var (tokens, computed, prompt) = await Group(scorer).ConfigureAwait(false);
         Stage(5);
@@ -58,13 +61,13 @@ public static class ServeBenchmark
 
     /// <summary>Every client asks for one sample after the other until the time is over.</summary>
     private static async Task<LoadResult> Load(
-        IReadOnlyList<Sample> samples, int clients, TimeSpan time, Func<Sample, Task> ask, Func<double> cpu, CancellationToken cancel)
+        IReadOnlyList<Sample> samples, int clients, TimeSpan time, Func<Sample, int, Task> ask, Func<double> cpu, CancellationToken cancel)
     {
         int next = 0;
         long tokens = 0;
         double used = cpu();
         long start = Stopwatch.GetTimestamp();
-        var times = await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Task.Run(async () =>
+        var times = await Task.WhenAll(Enumerable.Range(0, clients).Select(client => Task.Run(async () =>
         {
             var own = new List<double>();
             while (Stopwatch.GetElapsedTime(start) < time)
@@ -72,7 +75,7 @@ public static class ServeBenchmark
                 cancel.ThrowIfCancellationRequested();
                 var sample = samples[Interlocked.Increment(ref next) % samples.Count];
                 long began = Stopwatch.GetTimestamp();
-                await ask(sample).ConfigureAwait(false);
+                await ask(sample, client).ConfigureAwait(false);
                 own.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
                 Interlocked.Add(ref tokens, sample.Sequence.Ids.Length);
             }
@@ -83,7 +86,11 @@ public static class ServeBenchmark
         return new LoadResult(clients, sorted.Length, tokens / seconds, tokens / Math.Max(1e-9, cpu() - used), sorted[sorted.Length / 2], sorted[sorted.Length * 99 / 100]);
     }
 
-    private static List<Sample> Samples(RewardScorer scorer)
+    /// <summary>The demo's reward in this process, without the prefix cache.</summary>
+    internal static RewardScorer Open() => RewardScorer.Open(MiniWorldDemo.Reward, new BackboneOptions { Model = MiniWorldDemo.Model, PrefixCacheBytes = 0 });
+
+    /// <summary>Both answers of each of the demo's test questions.</summary>
+    internal static List<Sample> Samples(RewardScorer scorer)
     {
         var samples = new List<Sample>();
         foreach (var item in PreferenceFile.Read(MiniWorldDemo.Pairs("truthfulness", "test")).Items)
@@ -92,8 +99,9 @@ public static class ServeBenchmark
             {
                 string prompt = item.Prompt[^1].Content!, answer = completion[^1].Content!;
                 var sequence = scorer.Encode([new Message("user", prompt), new Message("assistant", answer)]);
-                var ids = new JsonArray([.. sequence.Ids.ToArray().Select(id => (JsonNode)id)]);
-                samples.Add(new Sample(sequence, Body(new JsonObject { ["ids"] = ids }), Body(new JsonObject { ["prompt"] = prompt, ["response"] = answer })));
+                JsonArray Ids() => [.. sequence.Ids.ToArray().Select(id => (JsonNode)id)];
+                samples.Add(new Sample(sequence, Body(new JsonObject { ["ids"] = Ids() }), Body(new JsonObject { ["prompt"] = prompt, ["response"] = answer }),
+                    Body(new JsonObject { ["input"] = Ids(), ["use_activation"] = false })));
             }
         }
         return samples;
@@ -103,9 +111,10 @@ public static class ServeBenchmark
     {
         string prompt = string.Join(' ', Enumerable.Repeat("the cat and the dog", 16));
         using var server = ServerProcess.Start();
+        server.Connect(Answers);
         long before = await server.Metric("sparserm_computed_tokens_total").ConfigureAwait(false);
         int[] lengths = [.. Enumerable.Range(0, Answers).Select(i => scorer.Encode([new Message("user", prompt), new Message("assistant", $"{i}")]).Ids.Length)];
-        await Task.WhenAll(Enumerable.Range(0, Answers).Select(i => server.Post(Body(new JsonObject { ["prompt"] = prompt, ["response"] = $"{i}" })))).ConfigureAwait(false);
+        await Task.WhenAll(Enumerable.Range(0, Answers).Select(i => server.Post(Body(new JsonObject { ["prompt"] = prompt, ["response"] = $"{i}" }), i))).ConfigureAwait(false);
         long after = await server.Metric("sparserm_computed_tokens_total").ConfigureAwait(false);
         int[] Ids(string answer) => scorer.Encode([new Message("user", prompt), new Message("assistant", answer)]).Ids.ToArray();
         return (lengths.Sum(), after - before, Ids("0").Zip(Ids("1")).TakeWhile(pair => pair.First == pair.Second).Count());

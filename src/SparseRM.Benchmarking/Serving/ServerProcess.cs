@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Http.Headers;
-using System.Text.Json;
 using SparseRM.Errors;
 
 namespace SparseRM.Benchmarking.Serving;
@@ -11,9 +9,12 @@ internal sealed class ServerProcess : IDisposable
 {
     private readonly Process _process;
     private readonly HttpClient _client;
+    private readonly List<HttpSocket> _sockets = [];
 
-    private ServerProcess(Process process, Uri address) => (_process, _client) =
-        (process, new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1024 }) { BaseAddress = address, Timeout = TimeSpan.FromMinutes(2) });
+    private ServerProcess(Process process, Uri address) => (_process, _client) = (process, new HttpClient { BaseAddress = address });
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => _client.BaseAddress!;
 
     /// <summary>Starts <c>serve --demo</c> of the same program on a free port.</summary>
     /// <param name="arguments">What comes beside.</param>
@@ -45,15 +46,30 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Posts a body to <c>/v1/rewards</c> and checks that every input has a score.</summary>
-    public async Task Post(byte[] body)
+    /// <summary>Its resident memory, in bytes.</summary>
+    public long Memory
     {
-        using var content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-        using var response = await _client.PostAsync("/v1/rewards", content).ConfigureAwait(false);
-        byte[] answer = await response.Content.ReadAsByteArrayAsync().ConfigureAwait(false);
-        using var json = JsonDocument.Parse(answer);
-        if (!response.IsSuccessStatusCode || !json.RootElement.GetProperty("results")[0].TryGetProperty("score", out _))
-            throw new SparseRMException(ErrorKind.Internal, $"the server answered {(int)response.StatusCode}: {System.Text.Encoding.UTF8.GetString(answer)}");
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>Opens a connection for each client.</summary>
+    public void Connect(int clients)
+    {
+        while (_sockets.Count < clients) _sockets.Add(new HttpSocket(Address));
+    }
+
+    /// <summary>Posts a body to <c>/v1/rewards</c> and checks that its input has a score.</summary>
+    /// <param name="body">JSON.</param>
+    /// <param name="client">Whose connection.</param>
+    public async Task Post(byte[] body, int client)
+    {
+        var answer = await _sockets[client].AskAsync(HttpSocket.Post("/v1/rewards", body), CancellationToken.None).ConfigureAwait(false);
+        if (answer.Status != 200 || answer.Body.AsSpan().IndexOf("\"score\":"u8) < 0)
+            throw new SparseRMException(ErrorKind.Internal, $"the server answered {answer.Status}: {System.Text.Encoding.UTF8.GetString(answer.Body)}");
     }
 
     /// <summary>A counter of <c>/metrics</c>.</summary>
@@ -64,6 +80,7 @@ internal sealed class ServerProcess : IDisposable
     public void Dispose()
     {
         _client.Dispose();
+        foreach (var socket in _sockets) socket.Dispose();
         using (var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"])) kill.WaitForExit();
         if (!_process.WaitForExit(10_000)) _process.Kill();
         _process.Dispose();

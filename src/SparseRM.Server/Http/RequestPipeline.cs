@@ -55,6 +55,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         route.Tell?.Invoke(call);
         Bound(body.RootElement, 3);
         if (parts.Options.LogTexts) ServerLog.Body(parts.Log, route.Method, route.Path, body.RootElement.GetRawText());
+        call.Waits();
         await route.Handle(call).ConfigureAwait(false);
     }
 

@@ -26,7 +26,7 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     /// <summary>Whose form the request has; a route of two wires sets it.</summary>
     public string Wire { get; set; } = route.Wire;
 
-    /// <summary>Cancelled when the client goes away.</summary>
+    /// <summary>Cancelled when the client goes away; not when it closes its own half and reads on.</summary>
     public CancellationToken Cancel => http.RequestAborted;
 
     /// <summary>The body as an object.</summary>
@@ -35,6 +35,12 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
 
     /// <summary>Scores.</summary>
     public Task<ScoreAnswer> ScoreAsync(ScoreWork work) => parts.Core.ScoreAsync(work, Cancel);
+
+    /// <summary>The request was read: its answer is being computed from now on.</summary>
+    public void Waits()
+    {
+        if (HttpProtocol.IsHttp11(http.Request.Protocol)) http.Features.Get<ClientPresence>()?.Waits();
+    }
 
     /// <summary>Writes a JSON answer, at once and with its length.</summary>
     public async Task WriteAsync(Action<Utf8JsonWriter> write, int status = 200)
@@ -47,6 +53,7 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     /// <summary>Writes an answer.</summary>
     public async Task WriteAsync(ReadOnlyMemory<byte> body, string type, int status = 200)
     {
+        http.Features.Get<ClientPresence>()?.IsAnswered();
         http.Response.StatusCode = status;
         http.Response.ContentType = type;
         http.Response.ContentLength = body.Length;
