@@ -81,7 +81,7 @@ public sealed partial class RewardScorer : IDisposable
         options ??= new ScoreOptions();
         var call = new ScoreCall(inputs, options, Reward, Position, Backbone.Tokenizer);
         var request = call.Request(Attached, Backbone.Backend);
-        await Backbone.Engine.RunAsync(options.Deadline, cancel, request).ConfigureAwait(false);
+        await Backbone.Engine.RunAsync(options.Deadline, options.HereIfAlone, cancel, request).ConfigureAwait(false);
         return call.Results(request);
     }
 

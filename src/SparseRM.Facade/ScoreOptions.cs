@@ -24,6 +24,12 @@ public sealed record ScoreOptions
     /// <summary>How long an asynchronous call may take; null for as long as it takes.</summary>
     public TimeSpan? Deadline { get; init; }
 
+    /// <summary>
+    /// Whether an asynchronous call of one text may compute it before it returns, where nobody else waits and the last pass took less than 5 ms: no other thread
+    /// is woken then. For callers that have a thread to themselves, such as a server's requests.
+    /// </summary>
+    public bool HereIfAlone { get; init; }
+
     /// <summary>How several heads become one score; null for the reward model's own way.</summary>
     public ScoreAggregate? Aggregate { get; init; }
 

@@ -100,7 +100,7 @@ public sealed class ScoringSession : IDisposable
         if (_heads is null)
         {
             var request = Request(options.Priority);
-            await _backbone.Engine.RunAsync(options.Deadline, cancel, request).ConfigureAwait(false);
+            await _backbone.Engine.RunAsync(options.Deadline, options.HereIfAlone, cancel, request).ConfigureAwait(false);
             Finish(request);
         }
         return _scorer.Reward.Total(_heads, options.Aggregate);

@@ -26,9 +26,10 @@ public sealed class RewardServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly ServerParts _parts;
+    private readonly IDisposable? _traces;
     private bool _stopped;
 
-    private RewardServer(WebApplication app, ServerParts parts) => (_app, _parts) = (app, parts);
+    private RewardServer(WebApplication app, ServerParts parts, IDisposable? traces) => (_app, _parts, _traces) = (app, parts, traces);
 
     /// <summary>Opens the models, checks their known answers, and listens.</summary>
     /// <param name="options">What is served, and to whom.</param>
@@ -52,7 +53,7 @@ public sealed class RewardServer : IAsyncDisposable
             await app.DisposeAsync().ConfigureAwait(false);
             throw;
         }
-        var server = new RewardServer(app, parts);
+        var server = new RewardServer(app, parts, options.Traces is { } collector ? TraceExport.To(collector) : null);
         ServerLog.Listening(parts.Log, server.Address.ToString(), string.Join(", ", options.Rewards.Select(reward => reward.Name)));
         return server;
     }
@@ -75,6 +76,7 @@ public sealed class RewardServer : IAsyncDisposable
         await _app.StopAsync().ConfigureAwait(false);
         _parts.IsStopping = true;
         _parts.Dispose();
+        _traces?.Dispose();
     }
 
     /// <inheritdoc/>
@@ -88,6 +90,8 @@ public sealed class RewardServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "sparserm" });
         builder.WebHost.UseKestrelCore();
+        // Whatever thread has a request goes on with it: nothing between its bytes and the engine waits.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         if (options.TlsCertificate is not null) builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
         builder.Services.AddRoutingCore();

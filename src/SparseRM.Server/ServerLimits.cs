@@ -9,7 +9,7 @@ public sealed record ServerLimits
     /// <summary>Texts of a request.</summary>
     public int Items { get; init; } = 4096;
 
-    /// <summary>Texts of a request that are explained: an explanation is a pass of its own.</summary>
+    /// <summary>Texts of a request that are explained: an explanation reads the states of all tokens.</summary>
     public int Explained { get; init; } = 64;
 
     /// <summary>Levels of nesting of a body.</summary>

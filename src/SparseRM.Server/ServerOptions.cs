@@ -45,6 +45,12 @@ public sealed record ServerOptions
     /// <summary>Whether each request is logged, not only failures.</summary>
     public bool LogRequests { get; init; }
 
+    /// <summary>
+    /// Where traces go: an OpenTelemetry collector's address, such as <c>http://127.0.0.1:4318</c>; null for nowhere. The rest is told by OpenTelemetry's own
+    /// environment (OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_PROTOCOL, by default http/protobuf, OTEL_TRACES_SAMPLER, ..).
+    /// </summary>
+    public Uri? Traces { get; init; }
+
     /// <summary>Refuses what cannot be served or would be unsafe.</summary>
     /// <exception cref="SparseRMException">One sentence says what to change.</exception>
     internal void Check()

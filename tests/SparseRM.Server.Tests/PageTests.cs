@@ -34,6 +34,8 @@ public class PageTests(Rewards rewards)
         Assert.Equal(0, (await browser.Evaluate("document.querySelectorAll('#results b').length")).GetInt32());
         Assert.True((await browser.Evaluate("document.querySelectorAll('#result-A .bars li').length")).GetInt32() >= 4);
         Assert.True((await browser.Evaluate("document.querySelectorAll('#result-A .text span[class*=up], #result-A .text span[class*=down]').length")).GetInt32() > 0);
+        // Marks of the template are nobody's words.
+        Assert.Equal(0, (await browser.Evaluate("[...document.querySelectorAll('#results .text span')].filter(span => /^<.*>$/.test(span.textContent) && /up|down/.test(span.className)).length")).GetInt32());
         Assert.Contains("doubt ±", (await browser.Evaluate("document.querySelector('#result-A .facts').textContent")).GetString());
         await browser.Screenshot("wide-light");
 
@@ -43,7 +45,9 @@ public class PageTests(Rewards rewards)
         await browser.Call("Emulation.setDeviceMetricsOverride", new() { ["width"] = 360, ["height"] = 800, ["deviceScaleFactor"] = 1, ["mobile"] = false });
         await browser.Screenshot("narrow-dark");
         Assert.True((await browser.Evaluate("document.documentElement.scrollWidth <= 360")).GetBoolean(), "the page is wider than a narrow screen");
-        Assert.DoesNotContain(browser.Complaints, complaint => !complaint.Contains("favicon", StringComparison.Ordinal));
+        await browser.Call("Emulation.setEmulatedMedia", new() { ["features"] = new JsonArray(new JsonObject { ["name"] = "prefers-color-scheme", ["value"] = "light" }) });
+        await browser.Screenshot("narrow-light");
+        Assert.Empty(browser.Complaints);
     }
 
     [Fact]
@@ -57,6 +61,16 @@ public class PageTests(Rewards rewards)
         await browser.Until("!document.getElementById('message').hidden");
         Assert.Contains("shorten it, or ask for truncation", (await browser.Evaluate("document.getElementById('message').textContent")).GetString());
         Assert.Equal(0, (await browser.Evaluate("document.querySelectorAll('.score').length")).GetInt32());
+    }
+
+    [Fact]
+    public async Task The_example_is_scored_when_the_page_opens()
+    {
+        await using var server = await rewards.Start(options => options with { Example = new PageExample(Prompt, First, Second) });
+        await using var browser = await Browser.Open();
+        await browser.Call("Page.navigate", new() { ["url"] = server.Server.Address.ToString() });
+        await browser.Until("document.querySelectorAll('.score').length === 2");
+        Assert.Equal(Shown(rewards.Scorer.Score(Prompt, First)), (await browser.Evaluate("document.querySelector('.score').textContent")).GetString());
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public class PythonClientTests(Rewards rewards, ITestOutputHelper output, Python
         private static readonly string[] s_packages =
         [
             "aiohttp", "aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl", "idna", "openai", "annotated-types", "anyio", "certifi", "h11",
-            "httpcore2", "httpx2", "jiter", "pydantic", "pydantic-core", "sniffio", "truststore", "typing-extensions", "typing-inspection", "openrlhf", "verl",
+            "httpcore2", "httpx2", "jiter", "pydantic", "pydantic-core", "sniffio", "truststore", "typing-extensions", "typing-inspection", "openrlhf", "verl", "trl",
         ];
 
         private readonly TemporaryFolder _folder = new();
@@ -72,6 +72,16 @@ public class PythonClientTests(Rewards rewards, ITestOutputHelper output, Python
         JsonAssert.Score(Score, result.GetProperty("reward_score"));
         JsonAssert.Members(result.GetProperty("reward_extra_info"), "sparserm_score", "sparserm_tokens", "sparserm_doubt", "sparserm_novelty");
         Assert.Equal(rewards.Ids(Prompt, Answer).Length, result.GetProperty("reward_extra_info").GetProperty("sparserm_tokens").GetInt32());
+    }
+
+    [Fact]
+    public async Task TRL_s_trainer_gets_the_reward_and_a_failure_is_none()
+    {
+        var result = await Run("trl_trainer", new() { ["decodes"] = "text" });
+        var scores = result.GetProperty("scores").EnumerateArray().ToArray();
+        Assert.Equal(8, scores.Length);
+        Assert.All(scores, score => JsonAssert.Score(Score, score));
+        Assert.Equal("text", result.GetProperty("failure").GetString());
     }
 
     [Fact]

@@ -36,8 +36,7 @@ public static class ServeBenchmark
             if (result.Error is not null) throw result.Error;
         }
         double Own() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
-        await Load(samples, 1, time / 4, Library, Own, cancel).ConfigureAwait(false);
-        double alone = (await Load(samples, 1, time / 2, Library, Own, cancel).ConfigureAwait(false)).P50;
+        await Load(samples, clients, time / 2, Library, Own, cancel).ConfigureAwait(false);
         var engine = await Load(samples, clients, time, Library, Own, cancel).ConfigureAwait(false);
 
         Stage(1);
@@ -49,14 +48,43 @@ public static class ServeBenchmark
         double first = Stopwatch.GetElapsedTime(start).TotalSeconds;
         await Load(samples, clients, time / 2, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false);
         Stage(2);
-        double one = (await Load(samples, 1, time / 2, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false)).P50;
+        double added = Added(scorer, server.Address, samples, time);
         var ids = await Load(samples, clients, time, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false);
         Stage(3);
         var text = await Load(samples, clients, time, (sample, client) => server.Post(sample.Text, client), () => server.CpuSeconds, cancel).ConfigureAwait(false);
         Stage(4);
         var (tokens, computed, prompt) = await Group(scorer).ConfigureAwait(false);
         Stage(5);
-        return new ServeResult(first, engine, ids, text, one - alone, tokens, computed, prompt);
+        return new ServeResult(first, engine, ids, text, added, tokens, computed, prompt);
+    }
+
+    /// <summary>Median of one request after the other, less that of the library's call, in ms. Both take turns, so that they meet the same machine.</summary>
+    private static double Added(RewardScorer scorer, Uri address, List<Sample> samples, TimeSpan time)
+    {
+        const int Turn = 50, Cold = 10; // calls of a turn, and those of them that are not counted
+        using var socket = new HttpSocket(address);
+        byte[][] requests = [.. samples.Select(sample => HttpSocket.Post("/v1/rewards", sample.Ids))];
+        EncodedInput[] inputs = [.. samples.Select(sample => new EncodedInput(sample.Sequence.Ids, 0, sample.Sequence.Ids.Length))];
+        var (library, server) = (new List<double>(), new List<double>());
+        long start = Stopwatch.GetTimestamp();
+        for (int next = 0; Stopwatch.GetElapsedTime(start) < time; next = (next + Turn) % samples.Count)
+        {
+            TakeTurn(library, i => scorer.ScoreAll([inputs[i]]));
+            TakeTurn(server, i => socket.Ask(requests[i]));
+
+            void TakeTurn(List<double> times, Action<int> ask)
+            {
+                for (int call = 0; call < Turn; call++)
+                {
+                    long began = Stopwatch.GetTimestamp();
+                    ask((next + call) % samples.Count);
+                    if (call >= Cold) times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+                }
+            }
+        }
+        library.Sort();
+        server.Sort();
+        return server[server.Count / 2] - library[library.Count / 2];
     }
 
     /// <summary>Every client asks for one sample after the other until the time is over.</summary>

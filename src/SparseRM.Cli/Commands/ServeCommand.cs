@@ -38,6 +38,9 @@ internal sealed class ServeCommand : CliCommand
     private readonly Option<double?> _deadline = Choices.Number("--deadline", $"seconds that a request may take (default: {s_limits.Deadline.TotalSeconds})");
     private readonly Option<int?> _cache = Choices.Whole("--prefix-cache-mib", $"MiB of keys and values kept of earlier texts (default: {BackboneOptions.DefaultPrefixCacheBytes >> 20})", least: 0);
     private readonly Option<int?> _keep = Choices.Whole("--keep", "scored texts that the page may open again, in memory only (default: none; with --demo 20)", least: 0);
+    private readonly Option<string> _traces = Choices.Text("--traces",
+        "an OpenTelemetry collector to send traces to, such as http://127.0.0.1:4318 (default: the environment's OTEL_EXPORTER_OTLP_ENDPOINT; none)", "URL");
+
     private readonly Option<bool> _logTexts = new("--log-texts") { Description = "log requests with their texts" };
     private readonly Option<bool> _logRequests = new("--log-requests") { Description = "log every request, not only failures" };
     private readonly Option<string> _logFormat = Choices.Of("--log-format", "lines for people or JSON (default: text)", ("text", "text"), ("json", "json"));
@@ -49,7 +52,7 @@ internal sealed class ServeCommand : CliCommand
             "two rewards over one forward pass, for other machines"))
     {
         this.AddAll(_model, _demo, _listen, _keyFile, _insecure, _certificate, _key, _wire, _requests, _tokens, _items, _body, _deadline, _cache, _keep,
-            _logTexts, _logRequests, _logFormat, CommonOptions.ChatTemplate, CommonOptions.DType);
+            _traces, _logTexts, _logRequests, _logFormat, CommonOptions.ChatTemplate, CommonOptions.DType);
         Options.Add(_reward);
         this.AddAll(CommonOptions.Running);
     }
@@ -126,6 +129,7 @@ internal sealed class ServeCommand : CliCommand
             Rerank = args.GetValue(_wire),
             Keep = args.GetValue(_keep) ?? (demo ? 20 : 0),
             Example = demo ? Example() : null,
+            Traces = Traces(args.GetValue(_traces)),
             LogTexts = args.GetValue(_logTexts),
             LogRequests = args.GetValue(_logRequests),
             Limits = s_limits with
@@ -158,6 +162,14 @@ internal sealed class ServeCommand : CliCommand
         int colon = text.LastIndexOf(':');
         return colon > 0 && IPEndPoint.TryParse(text, out var address) && (text[0] == '[' || text.IndexOf(':') == colon)
             ? address : throw new UsageException($"--listen: '{given}' is not an address and port such as 127.0.0.1:8000 or [::1]:8000");
+    }
+
+    private static Uri? Traces(string? given)
+    {
+        string? address = given ?? Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT");
+        if (string.IsNullOrEmpty(address)) return null;
+        return Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            ? uri : throw new UsageException($"{(given is null ? "OTEL_EXPORTER_OTLP_ENDPOINT" : "--traces")}: '{address}' is not the address of a collector such as http://127.0.0.1:4318");
     }
 
     private static string? ApiKey(string? file)

@@ -10,12 +10,14 @@ namespace SparseRM.Engine;
 /// </remarks>
 internal sealed class ForwardEngine : IDisposable
 {
+    private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(5);
     private readonly ModelHost _host;
     private readonly RequestQueue _queue;
     private readonly List<BatchPart> _parts = [];
     private readonly BatchRun _run;
     private readonly TimeSpan _gatherWait;
     private int _lastRequests = 1;
+    private TimeSpan _lastTime = TimeSpan.MaxValue; // of the last batch
     private bool _closed;
 
     /// <summary>An engine before a model; it is closed before its host.</summary>
@@ -101,17 +103,24 @@ internal sealed class ForwardEngine : IDisposable
 
     /// <summary>Queues requests at once, so that those for the same texts share their passes.</summary>
     /// <param name="deadline">How long they may take together; null for as long as it takes.</param>
+    /// <param name="hereIfAlone">Whether this thread may run it: where it is one text, nobody else waits or was served with the last batch, and that was short.</param>
     /// <param name="cancel">Heard while they wait and between batches.</param>
     /// <param name="requests">Not yet queued.</param>
     /// <returns>Ends when the last of them does, or the first without a result.</returns>
-    public async Task RunAsync(TimeSpan? deadline, CancellationToken cancel, params ForwardRequest[] requests)
+    public async Task RunAsync(TimeSpan? deadline, bool hereIfAlone, CancellationToken cancel, params ForwardRequest[] requests)
     {
         cancel.ThrowIfCancellationRequested();
         if (Array.Exists(requests, request => request.Sequences.Length == 0)) requests = Array.FindAll(requests, request => request.Sequences.Length > 0);
         if (requests.Length == 0) return;
         deadline = RequestLimits.Checked(deadline);
-        Enqueue(requests, takeIfFree: false);
+        // Beyond some milliseconds another thread costs nothing beside the pass, and a deadline must be heard meanwhile.
+        bool mine = Enqueue(requests, takeIfFree: hereIfAlone && requests is [{ Sequences.Length: 1 }] && _lastRequests == 1 && _lastTime < s_short);
         using var limits = new RequestLimits(this, requests, deadline, cancel);
+        if (mine)
+        {
+            RunBatch();
+            lock (_host.Gate) _host.Free(wake: _host.HasJobs || _host.Waiting > 0);
+        }
         foreach (var request in requests) await request.Completion.ConfigureAwait(false);
     }
 
@@ -175,7 +184,9 @@ internal sealed class ForwardEngine : IDisposable
             lock (_host.Gate) _queue.Take(_parts);
             if (_parts.Count == 0) return;
             _lastRequests = _parts.Count;
+            long start = System.Diagnostics.Stopwatch.GetTimestamp();
             _run.Run(_parts);
+            _lastTime = System.Diagnostics.Stopwatch.GetElapsedTime(start);
         }
         catch (Exception error)
         {

@@ -20,6 +20,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         long started = Stopwatch.GetTimestamp();
         parts.Metrics.Began();
         var call = new WireCall(http, route, parts);
+        var span = RequestTrace.Begin(http, route);
         int status = ClientClosed;
         try
         {
@@ -32,11 +33,14 @@ internal sealed class RequestPipeline(ServerParts parts)
         }
         catch (Exception error)
         {
-            status = await RefuseAsync(http, call, error).ConfigureAwait(false);
+            var fault = Fault.Of(error);
+            RequestTrace.Failed(span, fault);
+            status = await RefuseAsync(http, call, error, fault).ConfigureAwait(false);
         }
         finally
         {
             parts.Metrics.Ended(call.Wire, status, started);
+            RequestTrace.End(span, call, status);
             if (parts.Options.LogRequests) ServerLog.Answered(parts.Log, route.Method, route.Path, status, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         }
     }
@@ -76,9 +80,8 @@ internal sealed class RequestPipeline(ServerParts parts)
     }
 
     /// <returns>The status that the client saw.</returns>
-    private async Task<int> RefuseAsync(HttpContext http, WireCall call, Exception error)
+    private async Task<int> RefuseAsync(HttpContext http, WireCall call, Exception error, Fault fault)
     {
-        var fault = Fault.Of(error);
         parts.Metrics.Failed(fault.Word);
         if (fault.Kind == FaultKind.Internal) ServerLog.Failed(parts.Log, error, http.Request.Method, http.Request.Path);
         else ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, parts.Options.LogTexts ? fault.Message : fault.Field ?? "");

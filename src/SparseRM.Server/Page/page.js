@@ -39,11 +39,13 @@ async function loadModels() {
     $("first").value = recent.example.first;
     $("second").value = recent.example.second;
   }
+  const first = Boolean(recent.example) && !$("results").firstChild && $("first").value === recent.example.first;
   $("recent-label").hidden = !recent.keeps;
   const readable = recent.scores.filter(score => score.messages?.length > 1);
   $("recent").replaceChildren(make("option", { value: "" }, "open one…"),
     ...readable.map((score, i) => make("option", { value: i }, `${signed(score.score)}  ${score.messages.at(-1).content.slice(0, 50)}`)));
   $("recent").onchange = () => open(readable[$("recent").value]);
+  if (first) await submit();
 }
 
 function open(score) {
@@ -73,6 +75,7 @@ async function submit() {
     show(answer.results[0].results);
   } catch (problem) {
     $("results").replaceChildren();
+    $("legend").hidden = true;
     $("verdict").textContent = "";
     say(problem.message);
   } finally {
@@ -80,8 +83,16 @@ async function submit() {
   }
 }
 
+/** Whether a token is a mark or a role that the chat template wrote, or a blank: no word of anybody's. */
+function isFrame(tokens, i) {
+  const isMark = token => /^(<[^<>\s]+>|\[[A-Z_/]+\])$/.test(token?.text ?? "");
+  return !tokens[i].text.trim() || isMark(tokens[i]) || (!tokens[i].answer && isMark(tokens[i - 1]) && !tokens[i + 1]?.text.trim());
+}
+
 function show(results) {
-  const most = Math.max(1e-9, ...results.flatMap(result => (result.explanation?.tokens ?? []).map(token => Math.abs(token.push))));
+  const pushes = tokens => tokens.filter((_, i) => !isFrame(tokens, i)).map(token => Math.abs(token.push));
+  const most = Math.max(1e-9, ...results.flatMap(result => pushes(joined(result.explanation?.tokens ?? []))));
+  $("legend").hidden = !results.some(result => result.explanation);
   $("results").replaceChildren(...results.map((result, i) => card(result, "AB"[i], most)));
   const scores = results.map(result => result.score);
   $("verdict").textContent = scores.length < 2 || scores.includes(undefined) ? ""
@@ -104,7 +115,8 @@ function card(result, name, most) {
   article.append(
     make("p", { className: "score" }, signed(result.score)),
     make("p", { className: "facts quiet" }, ...facts.map(fact => make("span", {}, fact))));
-  if (result.explanation) article.append(text(joined(result.explanation.tokens), most), ...result.explanation.components.map(bars));
+  if (result.explanation) article.append(text(joined(result.explanation.tokens), most),
+    ...result.explanation.components.flatMap(part => [make("h3", {}, result.explanation.components.length > 1 ? `Directions of ${part.name}, by their share` : "Directions, by their share of the score"), bars(part)]));
   return article;
 }
 
@@ -133,9 +145,9 @@ function joined(tokens) {
 
 /** The tokens, coloured by what they moved, in four steps of strength. */
 function text(tokens, most) {
-  return make("div", { className: "text", tabIndex: 0, role: "group", ariaLabel: "words by what they moved" }, ...tokens.map(token => {
+  return make("div", { className: "text", tabIndex: 0, role: "group", ariaLabel: "words by what they moved" }, ...tokens.map((token, i) => {
     const step = Math.ceil(4 * Math.abs(token.push) / most);
-    const colour = step === 0 || Math.abs(token.push) < most / 20 ? "" : `${token.push > 0 ? "up" : "down"}${step}`;
+    const colour = step === 0 || Math.abs(token.push) < most / 20 || isFrame(tokens, i) ? "" : `${token.push > 0 ? "up" : "down"}${step}`;
     return make("span", { className: `${colour} ${token.answer ? "" : "frame"}`.trim(), title: signed(token.push) }, token.text);
   }));
 }
@@ -146,7 +158,7 @@ function bars(explanation) {
   return make("ol", { className: "bars" }, ...explanation.directions.map(direction => {
     const width = 50 * Math.abs(direction.share) / most;
     const name = direction.latent === null ? `direction ${direction.index}` : `latent ${direction.latent} (of ${direction.prefers})`;
-    const contexts = direction.tokens.slice(0, 4).map(token => `“${token.text.trim() || "␣"}” ${signed(token.push)}`).join("  ");
+    const contexts = direction.tokens.slice(0, 4).map(token => `“${token.text.trim() || (token.text.includes("\n") ? "↵" : "␣")}” ${signed(token.push)}`).join("  ");
     return make("li", {},
       make("div", { className: "head" }, make("span", {}, name), make("span", {}, signed(direction.share))),
       bar(direction.share, width), make("div", { className: "contexts quiet" }, contexts));

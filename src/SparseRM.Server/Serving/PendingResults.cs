@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using SparseRM.Server.Http;
 
 namespace SparseRM.Server.Serving;
@@ -46,6 +47,12 @@ internal sealed class PendingResults(int capacity)
 /// <param name="Score">The scores, when they are there.</param>
 internal sealed record PendingResult(string Id, DateTimeOffset Start, Task<ScoreAnswer> Score)
 {
-    /// <summary>When it was done.</summary>
-    public Task<DateTimeOffset> End { get; } = Score.ContinueWith(_ => DateTimeOffset.UtcNow, TaskScheduler.Default);
+    /// <summary>When it was done: its start and what passed since, so that it is never before its start, wherever the clock jumps.</summary>
+    public Task<DateTimeOffset> End { get; } = EndOf(Start, Score);
+
+    private static Task<DateTimeOffset> EndOf(DateTimeOffset start, Task score)
+    {
+        long began = Stopwatch.GetTimestamp();
+        return score.ContinueWith(_ => start + Stopwatch.GetElapsedTime(began), TaskScheduler.Default);
+    }
 }

@@ -42,7 +42,4 @@ internal sealed class ScoredItem
     public string TokenText(int index) => Tokenizer?.TokenText(Encoded.Input.Ids.Span[index]) ?? $"{Encoded.Input.Ids.Span[index]}";
 
     private ModelTokenizer? Tokenizer { get; init; }
-
-    /// <summary>Why it has its score, where that was asked for.</summary>
-    public RewardExplanation? Explanation { get; set; }
 }

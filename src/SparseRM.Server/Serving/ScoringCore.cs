@@ -30,13 +30,11 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
                 answers[i] = ScoredItem.Failed(work.Items[i], Fault.Of(error, work.Items[i].Field));
             }
         }
-        var results = await RunAsync(use.Reward.Scorer, [.. running.Select(i => encoded[i].Input)], work, cancel).ConfigureAwait(false);
+        var results = await RunAsync(use.Reward, [.. running.Select(i => encoded[i].Input)], work, cancel).ConfigureAwait(false);
         for (int next = 0; next < running.Count; next++)
         {
             int i = running[next];
             answers[i] = ScoredItem.Of(work.Items[i], encoded[i], results[next], use.Reward.Scorer.Backbone.Tokenizer);
-            if (work.Explain is var (directions, tokens) && answers[i].Fault is null)
-                answers[i].Explanation = await Task.Run(() => use.Reward.Scorer.Explain(encoded[i].Input, directions, tokens), cancel).ConfigureAwait(false);
         }
         foreach (var answer in answers) metrics.Scored(answer);
         use.Reward.Drift.Offer(use.Reward, answers);
@@ -44,9 +42,10 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         return new ScoreAnswer(use.Reward, answers);
     }
 
-    private async Task<IReadOnlyList<ScoreResult>> RunAsync(RewardScorer scorer, IReadOnlyList<EncodedInput> inputs, ScoreWork work, CancellationToken cancel)
+    private async Task<IReadOnlyList<ScoreResult>> RunAsync(ServedReward reward, IReadOnlyList<EncodedInput> inputs, ScoreWork work, CancellationToken cancel)
     {
         if (inputs.Count == 0) return [];
+        var scorer = reward.Scorer;
         if (work.Explain is not null && inputs.Count > options.Limits.Explained)
             throw new Fault(FaultKind.TooMany, $"explanations of {inputs.Count} inputs are asked for, this server gives {options.Limits.Explained} at once; send them in parts", "explain");
         var call = new ScoreOptions
@@ -57,7 +56,12 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
             // What a reward model does not know is answered with null.
             Doubt = work.Doubt && scorer.Reward.HasDoubt,
             Novelty = work.Novelty && scorer.Reward.HasNovelty,
+            // This is a request's own thread; to wake another one twice would cost more than all else that a request costs.
+            HereIfAlone = true,
+            Explain = work.Explain?.Directions,
+            ExplainTokens = work.Explain?.Tokens ?? 0,
         };
+        using var span = RequestTrace.BeginScoring(reward, inputs.Count, inputs.Sum(input => (long)input.Ids.Length));
         try
         {
             return await scorer.ScoreAllAsync(inputs, call, cancel).ConfigureAwait(false);

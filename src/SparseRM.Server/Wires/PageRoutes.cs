@@ -14,6 +14,7 @@ internal static class PageRoutes
         Of("/", "index.html", "text/html; charset=utf-8"),
         Of("/page.css", "page.css", "text/css; charset=utf-8"),
         Of("/page.js", "page.js", "text/javascript; charset=utf-8"),
+        Of("/icon.svg", "icon.svg", "image/svg+xml"),
         Of("/openapi.json", "openapi.json", "application/json"),
     ];
 

@@ -78,7 +78,7 @@ internal static class RewardsWire
             foreach (var token in result.TokenScores) json.WriteNumberValue(token.Position);
             json.WriteEndArray();
         }
-        if (item.Explanation is { } explanation) ExplanationWriting.Write(json, item, explanation);
+        if (result.Explanation is { } explanation) ExplanationWriting.Write(json, item, explanation);
     }
 
     private static void WriteComponents(Utf8JsonWriter json, ScoreResult result)

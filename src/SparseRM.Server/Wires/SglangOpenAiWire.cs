@@ -33,17 +33,21 @@ internal static class SglangOpenAiWire
     /// <summary>Answers <c>/v1/rerank</c>: a bare list, best first.</summary>
     public static async Task RerankAsync(WireCall call)
     {
-        var (work, documents) = VllmRerankWire.Read(call.Request);
+        var request = call.Request;
+        if (request.Has("instruct")) throw new Fault(FaultKind.Field, "instruct cannot be obeyed: a dialogue is scored as the model's own template has it; leave it out", "instruct");
+        var (work, documents) = VllmRerankWire.Read(request);
+        int top = Math.Min(request.Whole("top_n", 1) ?? documents.Length, documents.Length);
+        bool withDocuments = request.Bool("return_documents") ?? true;
         var answer = await call.ScoreAsync(work).ConfigureAwait(false);
         float[] scores = answer.Scores;
         await call.WriteAsync(json =>
         {
             json.WriteStartArray();
-            foreach (int i in Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i]))
+            foreach (int i in Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i]).Take(top))
             {
                 json.WriteStartObject();
                 json.WriteNumber("score", scores[i]);
-                json.WriteString("document", documents[i]);
+                if (withDocuments) json.WriteString("document", documents[i]);
                 json.WriteNumber("index", i);
                 json.WriteMetaInfo(answer.Items[i].Tokens);
                 json.WriteEndObject();

@@ -7,8 +7,13 @@ namespace SparseRM.Server.Wires;
 /// <summary>SGLang's own routes: <c>/classify</c> with <c>text</c> or <c>input_ids</c>, and the older <c>/judge</c> with dialogues. Raw rewards.</summary>
 internal static class SglangWire
 {
-    /// <summary>The route that is SGLang's alone.</summary>
-    public static IEnumerable<WireRoute> Routes => [new("POST", "/judge", "sglang", ErrorShapes.Sglang, JudgeAsync)];
+    /// <summary>The routes that are SGLang's alone. Its <c>/v1/classify</c> is told no: what its owner answers there is 1 for every text.</summary>
+    public static IEnumerable<WireRoute> Routes =>
+    [
+        new("POST", "/judge", "sglang", ErrorShapes.Sglang, JudgeAsync),
+        new("POST", "/v1/classify", "sglang", ErrorShapes.SglangOpenAi, call => throw new Fault(FaultKind.Field,
+            "/v1/classify gives the softmax over the labels, which is 1 for whatever text where there is one label, and no reward; post text to /classify, or input to /v1/embeddings")),
+    ];
 
     /// <summary>Answers <c>/classify</c>: an object for one input, a list for a list.</summary>
     public static Task ClassifyAsync(WireCall call)

@@ -47,7 +47,7 @@ internal static class VllmRerankWire
     public static (ScoreWork Work, string[] Documents) Read(JsonElement request)
     {
         string query = VllmFields.ScoreText(request.Need("query"), "query");
-        string[] documents = VllmFields.ScoreTexts(request.Need("documents").List("documents"), "documents");
+        string[] documents = VllmFields.ScoreTexts(request.Need("documents"), "documents");
         if (documents.Length == 0) throw new Fault(FaultKind.Empty, "documents is an empty list; give at least one", "documents");
         return (VllmFields.Work(request, [.. documents.Select((text, i) => DialogueItem.Of($"documents[{i}]", [new Message("user", query)], text))]), documents);
     }

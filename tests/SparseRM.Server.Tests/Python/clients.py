@@ -109,6 +109,69 @@ def verl_manager():
     return asyncio.run(run())
 
 
+def trl_trainer():
+    """GRPOTrainer's own way from reward functions to its matrix of rewards; of tensors there is as much as it touches."""
+    import re
+
+    stubs.stub("torch", "transformers", "accelerate", "datasets", "numpy", "pandas", "huggingface_hub", "peft", "jinja2", "requests", "pyarrow", "yaml", "tqdm", "rich", "vllm",
+               "packaging", "mlflow", "wandb", "trackio", "deepspeed", "liger_kernel", "weave", "torchao", "triton", "comet_ml", "bitsandbytes")
+    import accelerate
+    import packaging.version
+    import torch.autograd.graph
+    import transformers.data.data_collator
+    import transformers.utils
+
+    class Version(tuple):
+        base_version = property(lambda self: ".".join(map(str, self)))
+
+        def __new__(cls, text):
+            return super().__new__(cls, map(int, re.findall(r"\d+", text)[:3]))
+
+    class Matrix(list):
+        def __setitem__(self, index, column):
+            for row, value in zip(self, column, strict=True):
+                row[index[1]] = value
+
+    packaging.version.Version = Version
+    transformers.__version__, torch.__version__, accelerate.__version__ = "5.13.0", "2.9.0", "1.0.0"
+    bases = [(transformers, "Trainer"), (transformers, "TrainingArguments"), (transformers, "TrainerCallback"), (transformers, "PreTrainedModel"), (torch.nn, "Module"),
+             (torch.utils.data, "Sampler"), (torch.autograd, "Function"), (torch.autograd.graph, "saved_tensors_hooks"), (transformers.utils, "ModelOutput"),
+             (transformers.data.data_collator, "DataCollatorMixin")]
+    for module, name in bases:
+        setattr(module, name, type(name, (), {"_VALID_DICT_FIELDS": []}))
+    from trl.trainer import grpo_trainer
+
+    grpo_trainer.gather = lambda rewards: rewards
+    torch.nan = float("nan")
+    torch.zeros = lambda rows, columns, device: Matrix([[0.0] * columns for _ in range(rows)])
+    torch.tensor = lambda values, dtype, device: values
+    torch.isnan = lambda rewards: stubs.Nowhere()
+
+    def rewards_of(function, prompts, completions):
+        trainer = object.__new__(grpo_trainer.GRPOTrainer)
+        trainer.accelerator, trainer.args = types.SimpleNamespace(device="cpu", is_main_process=True), types.SimpleNamespace(report_to=[])
+        trainer.state, trainer.environments = types.SimpleNamespace(global_step=0), None
+        trainer.reward_funcs, trainer.reward_processing_classes, trainer.reward_func_names = [function], [None], ["sparserm"]
+        trainer._log_completion_extra = trainer._log_metric = None
+        inputs = [{"prompt": one, "answer": "a column of the data"} for one in prompts]
+        return [row[0] for row in trainer._calculate_rewards(inputs, prompts, completions, [[4, 5]] * len(prompts))]
+
+    from sparserm import server, trl
+
+    client = server.RewardServer(url, model="true", timeout=30)
+    turn, reply = [{"role": "user", "content": prompt}], [{"role": "assistant", "content": answer}]
+    # The model in the trainer's process, for which the server stands in.
+    trl.SparseRM = lambda *_, **__: types.SimpleNamespace(score_batch=lambda dialogues: client.score_all([{"messages": dialogue} for dialogue in dialogues]))
+    scores = []
+    for function in (client.trl(), trl.reward("model", "reward.safetensors")):
+        scores += rewards_of(function, [prompt, prompt], [answer, answer]) + rewards_of(function, [turn, turn], [reply, reply])
+    try:
+        failure = rewards_of(client.trl(), [turn, turn], [reply, [{"role": "assistant", "content": "\ud800"}]])
+    except server.ServerError as error:
+        failure = error.kind
+    return {"scores": scores, "failure": failure}
+
+
 def openai_embeddings():
     from openai import OpenAI
 
@@ -156,7 +219,7 @@ def failures():
 
 calls = {
     "openrlhf": lambda: openrlhf(f"{url}/get_reward"), "openrlhf_function": lambda: openrlhf(given["function"]), "verl_vllm": lambda: verl_loop("vllm"),
-    "verl_sglang": lambda: verl_loop("sglang"), "verl_manager": verl_manager, "openai": openai_embeddings, "own": own, "failures": failures,
+    "verl_sglang": lambda: verl_loop("sglang"), "verl_manager": verl_manager, "trl_trainer": trl_trainer, "openai": openai_embeddings, "own": own, "failures": failures,
 }
 result = calls[which]()
 print(json.dumps({"result": result, "stubbed": sorted({name.split(".")[0] for name in stubs.STUBBED})}))

@@ -57,3 +57,13 @@ class Ids(list):
 
     def tolist(self):
         return list(self)
+
+
+class Nowhere:
+    """A tensor of flags none of which is set."""
+
+    def all(self, dim):
+        return self
+
+    def any(self):
+        return False

@@ -65,6 +65,14 @@ public class SglangTests(Rewards rewards)
         Assert.Equal("apply_softmax", answer.GetProperty("param").GetString());
     }
 
+    [Fact]
+    public async Task V1_classify_whose_answer_is_always_one_names_the_routes_that_give_the_reward()
+    {
+        var answer = (await rewards.Server.Post("/v1/classify", $$"""{"model": "x", "input": {{Text}}}""")).Refused(400);
+        JsonAssert.Members(answer, "object", "message", "type", "param", "code");
+        Assert.Contains("post text to /classify", answer.GetProperty("message").GetString());
+    }
+
     private void Check(JsonElement item)
     {
         JsonAssert.Members(item, "embedding", "meta_info");

@@ -61,6 +61,13 @@ public class VllmPairsTests(Rewards rewards)
     }
 
     [Fact]
+    public async Task Rerank_takes_a_single_document()
+    {
+        var result = Assert.Single((await rewards.Server.Post("/rerank", """{"query": "Q", "documents": "A", "use_activation": false}""")).Ok.GetProperty("results").EnumerateArray().ToArray());
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"), result.GetProperty("relevance_score"));
+    }
+
+    [Fact]
     public async Task V1_rerank_answers_as_SGLang_where_the_server_was_told_so()
     {
         await using var server = await rewards.Start(options => options with { Rerank = RerankWire.Sglang });
@@ -72,6 +79,10 @@ public class VllmPairsTests(Rewards rewards)
             JsonAssert.Score(rewards.Scorer.Score("Q", item.GetProperty("document").GetString()!), item.GetProperty("score"));
         }
         Assert.True(answer[0].GetProperty("score").GetSingle() >= answer[1].GetProperty("score").GetSingle());
+        var one = (await server.Post("/v1/rerank", """{"query": "Q", "documents": ["A", "B"], "top_n": 1, "return_documents": false}""")).Ok;
+        Assert.Equal(answer[0].GetProperty("index").GetInt32(), Assert.Single(one.EnumerateArray().ToArray()).GetProperty("index").GetInt32());
+        JsonAssert.Members(one[0], "score", "index", "meta_info");
+        Assert.Equal("instruct", (await server.Post("/v1/rerank", """{"query": "Q", "documents": ["A"], "instruct": "be kind"}""")).Refused(400).GetProperty("param").GetString());
         JsonAssert.Members((await server.Post("/v1/rerank", """{"query": "Q", "documents": []}""")).Refused(400), "object", "message", "type", "param", "code");
     }
 }
