@@ -25,16 +25,54 @@ public sealed class ServeTests
         Cli.Run("serve", "--model", SharedData.MiniWorld("model"), "--reward", "none.safetensors").Failed(1, "none.safetensors: there is no such reward file");
 
     [Fact]
-    public async Task TERM_answers_what_was_accepted_and_ends_well()
+    public async Task TERM_under_load_answers_what_was_accepted_and_ends_well()
     {
         using var served = Served.Start();
-        string responses = JsonSerializer.Serialize(Enumerable.Range(0, 400).Select(i => $"{i} the cat and the dog and the cat and the dog"));
-        var slow = served.Post($$"""{"inputs": [{"prompt": "Q", "responses": {{responses}}}]}""");
-        await served.UntilRunning();
+        string responses = JsonSerializer.Serialize(Enumerable.Range(0, 100).Select(i => $"{i} the cat and the dog and the cat and the dog"));
+        var slow = Enumerable.Range(0, 8).Select(_ => served.Post($$"""{"inputs": [{"prompt": "Q", "responses": {{responses}}}]}""")).ToArray();
+        await served.UntilRunning(slow.Length);
         served.Signal("TERM");
-        var answer = await slow;
-        Assert.Equal(400, answer.GetProperty("results")[0].GetProperty("results").GetArrayLength());
+        foreach (var answer in await Task.WhenAll(slow)) Assert.Equal(100, answer.GetProperty("results")[0].GetProperty("results").GetArrayLength());
         Assert.Equal(0, served.WaitForExit());
+    }
+
+    [Fact]
+    public async Task A_full_disk_for_logs_stops_no_score()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full") && File.Exists("/bin/sh"), "needs /dev/full and sh");
+        using var served = await Served.StartUnheard("--log-requests 2> /dev/full");
+        for (int i = 0; i < 3; i++)
+        {
+            float score = (await served.Post(Body)).GetProperty("results")[0].GetProperty("score").GetSingle();
+            Assert.True(float.IsFinite(score));
+            await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => served.Post("{")); // a refusal, which is logged
+        }
+        served.Signal("TERM");
+        Assert.Equal(0, served.WaitForExit());
+    }
+
+    [Fact]
+    public async Task Deadlines_run_on_when_the_clock_jumps()
+    {
+        string? faker = ((string[])["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib64/faketime/libfaketimeMT.so.1"]).FirstOrDefault(File.Exists);
+        Assert.SkipWhen(faker is null, "needs libfaketime (Debian's package faketime), which moves a process's clock");
+        using var folder = new TemporaryFolder();
+        string clock = folder.File("clock");
+        File.WriteAllText(clock, "+0");
+        using var served = Served.Start(new CliInput
+        {
+            Environment = { ["LD_PRELOAD"] = faker, ["FAKETIME_TIMESTAMP_FILE"] = clock, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1" },
+        }, "serve", "--demo", "--listen", "127.0.0.1:0", "--deadline", "60");
+        string responses = JsonSerializer.Serialize(Enumerable.Range(0, 300).Select(i => $"{i} the cat and the dog and the cat and the dog"));
+        foreach (string jump in (string[])["+3000d", "-3000d", "+0"])
+        {
+            var running = served.Post($$"""{"inputs": [{"prompt": "Q", "responses": {{responses}}}]}""");
+            File.WriteAllText(clock, jump);
+            Assert.Equal(300, (await running).GetProperty("results")[0].GetProperty("results").GetArrayLength());
+            long created = (await served.Post(Body)).GetProperty("created").GetInt64();
+            // The clock did jump: what is told to people is its time.
+            Assert.Equal(jump == "+0" ? 0 : jump[0] == '+' ? 3000 : -3000, (DateTimeOffset.FromUnixTimeSeconds(created) - DateTimeOffset.UtcNow).TotalDays, 1.0);
+        }
     }
 
     [Fact]
@@ -79,10 +117,37 @@ public sealed class ServeTests
 
         private Served(Process process) => _process = process;
 
-        public static Served Start(params string[] args)
+        public static Served Start(params string[] args) => Start(new CliInput(), args);
+
+        /// <summary>Likewise, where nothing that it says can be heard.</summary>
+        public static async Task<Served> StartUnheard(string rest)
+        {
+            using var free = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+            free.Start();
+            int port = ((IPEndPoint)free.LocalEndpoint).Port;
+            free.Stop();
+            string program = Path.Combine(AppContext.BaseDirectory, "sparserm.dll");
+            var start = new ProcessStartInfo("/bin/sh", ["-c", $"exec dotnet exec '{program}' serve --demo --listen 127.0.0.1:{port} {rest}"]);
+            var served = new Served(Process.Start(start)!);
+            served._client.BaseAddress = new Uri($"http://127.0.0.1:{port}");
+            for (var clock = Stopwatch.StartNew(); ; await Task.Delay(50))
+            {
+                try
+                {
+                    (await served._client.GetAsync("/health")).EnsureSuccessStatusCode();
+                    return served;
+                }
+                catch (HttpRequestException) when (clock.Elapsed < TimeSpan.FromSeconds(30) && !served._process.HasExited)
+                {
+                    // It does not listen yet.
+                }
+            }
+        }
+
+        public static Served Start(CliInput input, params string[] args)
         {
             Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent by kill");
-            var served = new Served(Cli.Start(new CliInput(), args.Length > 0 ? args : ["serve", "--demo", "--listen", "127.0.0.1:0"]));
+            var served = new Served(Cli.Start(input, args.Length > 0 ? args : ["serve", "--demo", "--listen", "127.0.0.1:0"]));
             while (served._process.StandardError.ReadLine() is { } line)
             {
                 if (!line.StartsWith("serving ", StringComparison.Ordinal))
@@ -109,16 +174,17 @@ public sealed class ServeTests
             return JsonDocument.Parse(text).RootElement;
         }
 
-        /// <summary>Waits until a request was taken up.</summary>
-        public async Task UntilRunning()
+        /// <summary>Waits until so many requests were taken up.</summary>
+        public async Task UntilRunning(int count)
         {
             for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(30); await Task.Delay(2))
             {
                 string metrics = await _client.GetStringAsync("/metrics");
+                string running = metrics.Split('\n').First(line => line.StartsWith("sparserm_requests_running ", StringComparison.Ordinal));
                 // The one that asks is one itself.
-                if (metrics.Split('\n').Any(line => line.StartsWith("sparserm_requests_running ", StringComparison.Ordinal) && !line.EndsWith(" 1", StringComparison.Ordinal))) return;
+                if (int.Parse(running.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture) > count) return;
             }
-            throw new InvalidOperationException("no request was taken up");
+            throw new InvalidOperationException($"not {count} requests were taken up");
         }
 
         public void Signal(string name)

@@ -17,7 +17,7 @@ public class PythonClientTests(Rewards rewards, ITestOutputHelper output, Python
         private static readonly string[] s_packages =
         [
             "aiohttp", "aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl", "idna", "openai", "annotated-types", "anyio", "certifi", "h11",
-            "httpcore2", "httpx2", "jiter", "pydantic", "pydantic-core", "sniffio", "truststore", "typing-extensions", "typing-inspection", "openrlhf", "verl", "trl",
+            "httpcore2", "httpx2", "jiter", "pydantic", "pydantic-core", "sniffio", "truststore", "typing-extensions", "typing-inspection", "openrlhf", "verl", "trl", "urllib3",
         ];
 
         private readonly TemporaryFolder _folder = new();

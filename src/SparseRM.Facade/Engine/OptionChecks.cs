@@ -31,7 +31,7 @@ internal static class OptionChecks
     /// <exception cref="SparseRMException">Something beside the score is asked for.</exception>
     public static void RequireScoreAlone(ScoreOptions? options, string call)
     {
-        if (options is not null && options with { Priority = Priority.Interactive, Deadline = null, Aggregate = null } != new ScoreOptions())
+        if (options is not null && options with { Priority = Priority.Interactive, Deadline = null, HereIfAlone = false, Aggregate = null } != new ScoreOptions())
             throw Usage($"{call} gives the score alone; ask ScoreAllAsync for doubt, novelty, tokens or explanations");
     }
 

@@ -41,10 +41,10 @@ async function loadModels() {
   }
   const first = Boolean(recent.example) && !$("results").firstChild && $("first").value === recent.example.first;
   $("recent-label").hidden = !recent.keeps;
-  const readable = recent.scores.filter(score => score.messages?.length > 1);
+  const dialogues = recent.scores.filter(score => score.messages?.length > 1);
   $("recent").replaceChildren(make("option", { value: "" }, "open one…"),
-    ...readable.map((score, i) => make("option", { value: i }, `${signed(score.score)}  ${score.messages.at(-1).content.slice(0, 50)}`)));
-  $("recent").onchange = () => open(readable[$("recent").value]);
+    ...dialogues.map((score, i) => make("option", { value: i }, `${signed(score.score)}  ${score.messages.at(-1).content.slice(0, 50)}`)));
+  $("recent").onchange = () => open(dialogues[$("recent").value]);
   if (first) await submit();
 }
 
@@ -152,13 +152,19 @@ function text(tokens, most) {
   }));
 }
 
+/** A token's text where it stands alone: blanks and single bytes as something to look at. */
+function readable(text) {
+  const byte = text.match(/^<0x([0-7][0-9A-F])>$/);
+  return (byte ? String.fromCharCode(parseInt(byte[1], 16)) : text).trim() || (text.includes("\n") || text === "<0x0A>" ? "↵" : "␣");
+}
+
 /** A bar for each direction: its share of the score, and the words at which it is pushed most. */
 function bars(explanation) {
   const most = Math.max(1e-9, ...explanation.directions.map(direction => Math.abs(direction.share)));
   return make("ol", { className: "bars" }, ...explanation.directions.map(direction => {
     const width = 50 * Math.abs(direction.share) / most;
     const name = direction.latent === null ? `direction ${direction.index}` : `latent ${direction.latent} (of ${direction.prefers})`;
-    const contexts = direction.tokens.slice(0, 4).map(token => `“${token.text.trim() || (token.text.includes("\n") ? "↵" : "␣")}” ${signed(token.push)}`).join("  ");
+    const contexts = direction.tokens.slice(0, 4).map(token => `“${readable(token.text)}” ${signed(token.push)}`).join("  ");
     return make("li", {},
       make("div", { className: "head" }, make("span", {}, name), make("span", {}, signed(direction.share))),
       bar(direction.share, width), make("div", { className: "contexts quiet" }, contexts));

@@ -1,0 +1,33 @@
+using System.Text.RegularExpressions;
+
+namespace SparseRM.Server.Tests;
+
+/// <summary>What can be said of the unit and the Containerfile without a machine of their own.</summary>
+public class DeployTests
+{
+    private static string Folder => Path.Combine(SharedData.Root, "src", "SparseRM.Server", "deploy");
+
+    [Fact]
+    public void Systemd_takes_the_unit()
+    {
+        string analyze = Tool.Find("systemd-analyze", "the unit stays unread");
+        using var folder = new TemporaryFolder();
+        string unit = folder.File("sparserm.service");
+        // It looks whether the program is there; everything else is as it is shipped.
+        File.WriteAllText(unit, File.ReadAllText(Path.Combine(Folder, "sparserm.service")).Replace("/opt/sparserm/sparserm", "/bin/true", StringComparison.Ordinal));
+        var (code, said) = Tool.Run(analyze, "verify", unit);
+        Assert.True(code == 0 && said.Length == 0, said);
+    }
+
+    [Fact]
+    public void The_container_copies_what_there_is_and_starts_what_was_published()
+    {
+        string text = File.ReadAllText(Path.Combine(Folder, "Containerfile"));
+        string project = Regex.Match(text, @"dotnet publish /source/(\S+)").Groups[1].Value;
+        Assert.True(Directory.Exists(Path.Combine(SharedData.Root, project)), project);
+        Assert.Contains("<AssemblyName>sparserm</AssemblyName>", File.ReadAllText(Path.Combine(SharedData.Root, project, "SparseRM.Cli.csproj")));
+        Assert.Contains("""ENTRYPOINT ["/app/sparserm", "serve"]""", text);
+        string framework = Regex.Match(File.ReadAllText(Path.Combine(SharedData.Root, "Directory.Build.props")), @"<TargetFramework>net([0-9.]+)<").Groups[1].Value;
+        Assert.All(Regex.Matches(text, @"FROM mcr\.microsoft\.com/dotnet/\w+:(\S+)").ToArray(), image => Assert.Equal(framework, image.Groups[1].Value));
+    }
+}
