@@ -43,6 +43,19 @@ public class SchedulingTests(Rewards rewards)
     }
 
     [Fact]
+    public async Task An_explanation_costs_no_second_pass()
+    {
+        await using var server = await Own(options => options with { Backbone = options.Backbone with { PrefixCacheBytes = 0 } });
+        // The audit looks at the first of 64 inputs, in a pass of its own.
+        (await server.Post("/v1/rewards", """{"prompt": "Q", "response": "A"}""")).Refused(200);
+        while (await server.Metric("sparserm_audit_inputs_total") < 1) await Task.Delay(2);
+        double before = await server.Metric("sparserm_computed_tokens_total");
+        var result = (await server.Post("/v1/rewards", """{"prompt": "Name a prime.", "response": "7", "explain": true, "novelty": true}""")).Ok.GetProperty("results")[0];
+        Assert.True(result.TryGetProperty("explanation", out _));
+        Assert.Equal(result.GetProperty("tokens").GetInt32(), await server.Metric("sparserm_computed_tokens_total") - before);
+    }
+
+    [Fact]
     public async Task A_full_queue_says_when_to_come_again()
     {
         await using var server = await Own(queue: new QueueOptions { MaxRequests = 1 });
