@@ -18,6 +18,8 @@ public sealed class ServeTests
         Cli.Run("serve", "--demo", "--listen", "8000").Failed(2, "--listen: '8000'");
         Cli.Run("serve", "--demo", "--listen", "0.0.0.0:0").Failed(2, "can be reached from other machines");
         Cli.Run("serve", "--model", "x", "--reward", "a=").Failed(2, "neither a file nor NAME=FILE");
+        Cli.Run("serve", "--demo", "--traces", "nowhere").Failed(2, "--traces: 'nowhere' is not the address of a collector");
+        Cli.Run("bench", "serve", "--minutes", "1", "--seconds", "2").Failed(2, "--minutes is another run than --seconds");
     }
 
     [Fact]
@@ -34,6 +36,18 @@ public sealed class ServeTests
         served.Signal("TERM");
         foreach (var answer in await Task.WhenAll(slow)) Assert.Equal(100, answer.GetProperty("results")[0].GetProperty("results").GetArrayLength());
         Assert.Equal(0, served.WaitForExit());
+    }
+
+    [Fact]
+    public void A_short_load_with_slow_cut_and_half_closed_clients_loses_nothing()
+    {
+        var result = Cli.Run("bench", "serve", "--clients", "16", "--minutes", "0.06", "--json").Json();
+        Assert.Equal((0, 0), (result.GetProperty("lost").GetInt32(), result.GetProperty("wrong").GetInt32()));
+        foreach (var sort in result.GetProperty("clients").EnumerateArray())
+        {
+            Assert.True(sort.GetProperty(sort.GetProperty("name").GetString() == "cut" ? "left" : "right").GetInt64() > 0, $"{sort}");
+            Assert.Equal(sort.GetProperty("requests").GetInt64(), sort.GetProperty("right").GetInt64() + sort.GetProperty("left").GetInt64());
+        }
     }
 
     [Fact]
