@@ -109,24 +109,26 @@ public static class EnduranceBenchmark
     private static async Task<List<double>> Watch(ServerProcess server, TimeSpan time, IProgress<WorkProgress>? progress, CancellationToken stop)
     {
         var minutes = new List<double>();
-        int whole = (int)time.TotalMinutes;
+        double sum = 0;
+        int samples = 0, whole = (int)time.TotalMinutes;
         progress?.Report(new WorkProgress("loading, minutes", 0, Math.Max(1, whole)));
         try
         {
-            while (true)
+            for (long start = Stopwatch.GetTimestamp(); ;)
             {
-                double sum = 0;
-                for (int second = 0; second < 60; second++)
-                {
-                    await Task.Delay(1000, stop).ConfigureAwait(false);
-                    sum += server.Memory / (double)(1 << 20);
-                }
-                minutes.Add(sum / 60);
+                await Task.Delay(1000, stop).ConfigureAwait(false);
+                sum += server.Memory / (double)(1 << 20);
+                samples++;
+                if (Stopwatch.GetElapsedTime(start).TotalMinutes < minutes.Count + 1) continue;
+                minutes.Add(sum / samples);
+                (sum, samples) = (0, 0);
                 progress?.Report(new WorkProgress("loading, minutes", Math.Min(minutes.Count, whole), Math.Max(1, whole)));
             }
         }
         catch (OperationCanceledException)
         {
+            // The last minute's last second may be missing.
+            if (samples >= 30) minutes.Add(sum / samples);
             return minutes;
         }
     }
