@@ -45,11 +45,11 @@ public sealed class Rewards : IAsyncLifetime
     public int[] Ids(string prompt, string answer) => Scorer.Backbone.Encoder.Encode([new Message("user", prompt), new Message("assistant", answer)]).Ids.ToArray();
 
     /// <summary>A server of the first reward file, or of what the test makes of it.</summary>
-    internal Task<TestServer> Start(Func<ServerOptions, ServerOptions>? change = null) =>
+    internal Task<TestServer> Start(Func<ServerOptions, ServerOptions>? change = null, Action<Microsoft.Extensions.Logging.ILoggingBuilder>? logging = null) =>
         TestServer.Start((change ?? (options => options))(new ServerOptions
         {
             Backbone = Backbone, Rewards = [new("true", True)], Listen = new(System.Net.IPAddress.Loopback, 0),
-        }));
+        }), logging);
 
     public async ValueTask InitializeAsync() => Server = await Start(options => options with { Rewards = [new("true", True), new("safe", Safe)], Keep = 10 });
 

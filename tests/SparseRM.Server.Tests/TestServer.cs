@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 
 namespace SparseRM.Server.Tests;
 
@@ -19,7 +20,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public static async Task<TestServer> Start(ServerOptions options) => new(await RewardServer.StartAsync(options));
+    public static async Task<TestServer> Start(ServerOptions options, Action<ILoggingBuilder>? logging = null) => new(await RewardServer.StartAsync(options, logging));
 
     /// <summary>Posts the bytes of a text; the answer with its status.</summary>
     public Task<Answer> Post(string path, string body) => Post(path, Encoding.UTF8.GetBytes(body));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.Logging;
 
 namespace SparseRM.Server.Tests;
 
@@ -23,7 +24,8 @@ public class TraceTests(Rewards rewards)
             context.Response.Close();
             return (context.Request.Url!.AbsolutePath, context.Request.ContentType, Body: body.ToArray());
         });
-        await using (var server = await rewards.Start(options => options with { Traces = new Uri($"http://127.0.0.1:{port}") }))
+        // With a log, as the command line has one, the host begins spans of its own.
+        await using (var server = await rewards.Start(options => options with { Traces = new Uri($"http://127.0.0.1:{port}") }, logging => logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Critical)))
         {
             var request = new HttpRequestMessage(HttpMethod.Post, "/v1/rewards") { Content = new StringContent("""{"prompt": "a secret question", "response": "A"}""") };
             request.Headers.Add("traceparent", $"00-{Trace}-00f067aa0ba902b7-01");

@@ -16,7 +16,8 @@ internal static class RequestTrace
     public static Activity? Begin(HttpContext http, WireRoute route)
     {
         if (!s_source.HasListeners()) return null;
-        ActivityContext.TryParse(http.Request.Headers.TraceParent, http.Request.Headers.TraceState, isRemote: true, out var parent);
+        // Where no client names a span this one is the first: the host's own, which nobody records, is none to be below.
+        if (!ActivityContext.TryParse(http.Request.Headers.TraceParent, http.Request.Headers.TraceState, isRemote: true, out var parent)) Activity.Current = null;
         var span = s_source.StartActivity($"{http.Request.Method} {route.Path}", ActivityKind.Server, parent);
         span?.SetTag("http.request.method", http.Request.Method).SetTag("http.route", route.Path);
         return span;
