@@ -32,7 +32,7 @@ public sealed class EngineFaultTests(TinyReward tiny)
         for (int round = 0; round < 2; round++)
         {
             await Assert.ThrowsAsync<InvalidDataException>(() => Task.Run(() => engine.Run(new Faulty(inQueue))).WaitAsync(s_soon));
-            await Assert.ThrowsAsync<InvalidDataException>(() => engine.RunAsync(null, default, new Faulty(inQueue)).WaitAsync(s_soon));
+            await Assert.ThrowsAsync<InvalidDataException>(() => engine.RunAsync(null, false, default, new Faulty(inQueue)).WaitAsync(s_soon));
             Assert.Equal(world.Of([3, 4, 5]), await Task.Run(() => world.Scorer.ScoreIds([3, 4, 5])).WaitAsync(s_soon));
         }
         Assert.Equal(0, world.Backbone.Counts.WaitingRequests);
@@ -86,7 +86,7 @@ public sealed class EngineFaultTests(TinyReward tiny)
         using var other = tiny.Backbone("qwen2");
         Assert.Same(patient.Model, other.Model);
         var texts = Enumerable.Range(0, 3).Select(i => new TokenSequence(new[] { 1, 2, i }, ReadOut.At(2))).ToArray();
-        Task Read(Backbone backbone, int i) => backbone.Engine.RunAsync(null, default, StatesRequest.Of([texts[i]], 1, (_, _) => { }));
+        Task Read(Backbone backbone, int i) => backbone.Engine.RunAsync(null, false, default, StatesRequest.Of([texts[i]], 1, (_, _) => { }));
         Task[] two;
         using (patient.Engine.Hold()) two = [Read(patient, 0), Read(patient, 1)];
         await Task.WhenAll(two);
@@ -106,7 +106,7 @@ public sealed class EngineFaultTests(TinyReward tiny)
         engine.Run(StatesRequest.Of([new(new[] { 1, 2 }, ReadOut.At(1))], 1, (_, _) => during = world.Backbone.Counts.Sequences));
         Assert.Equal(before.Sequences, during);
         Assert.Equal(before.Sequences + 1, world.Backbone.Counts.Sequences);
-        await Assert.ThrowsAsync<InvalidDataException>(() => engine.RunAsync(null, default, StatesRequest.Of([new(new[] { 1, 2 }, ReadOut.At(1))], 1, (_, _) => throw new InvalidDataException())));
+        await Assert.ThrowsAsync<InvalidDataException>(() => engine.RunAsync(null, false, default, StatesRequest.Of([new(new[] { 1, 2 }, ReadOut.At(1))], 1, (_, _) => throw new InvalidDataException())));
         Assert.Equal(before.Sequences + 1, world.Backbone.Counts.Sequences);
     }
 
@@ -123,7 +123,7 @@ public sealed class EngineFaultTests(TinyReward tiny)
         {
             score = session.ScoreAsync();
             // At another layer: no batch serves both.
-            next = engine.RunAsync(null, default, StatesRequest.Of([new(new[] { 9, 9 }, ReadOut.At(1))], 0, (_, _) => end.Wait()));
+            next = engine.RunAsync(null, false, default, StatesRequest.Of([new(new[] { 9, 9 }, ReadOut.At(1))], 0, (_, _) => end.Wait()));
         }
         try
         {

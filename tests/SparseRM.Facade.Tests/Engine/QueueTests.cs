@@ -136,7 +136,7 @@ public sealed class QueueTests(TinyReward tiny)
         using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 16 });
         var order = new List<Priority>();
         Task Run(Priority priority, int i) =>
-            world.Backbone.Engine.RunAsync(null, default, new Recording([.. Enumerable.Range(i, 16)], order) { Priority = priority });
+            world.Backbone.Engine.RunAsync(null, false, default, new Recording([.. Enumerable.Range(i, 16)], order) { Priority = priority });
         Task[] calls;
         using (world.Backbone.Engine.Hold()) calls = [Run(Priority.Bulk, 0), Run(Priority.Bulk, 20), Run(Priority.Interactive, 40)];
         await Task.WhenAll(calls);
@@ -214,8 +214,8 @@ public sealed class QueueTests(TinyReward tiny)
         Task good, bad;
         using (world.Backbone.Engine.Hold())
         {
-            good = world.Backbone.Engine.RunAsync(null, default, StatesRequest.Of(texts, 1, (_, numbers) => seen.AddRange(numbers.ToArray())));
-            bad = world.Backbone.Engine.RunAsync(null, default, StatesRequest.Of(texts, 1, (_, _) => throw new InvalidDataException()));
+            good = world.Backbone.Engine.RunAsync(null, false, default, StatesRequest.Of(texts, 1, (_, numbers) => seen.AddRange(numbers.ToArray())));
+            bad = world.Backbone.Engine.RunAsync(null, false, default, StatesRequest.Of(texts, 1, (_, _) => throw new InvalidDataException()));
         }
         await good;
         await Assert.ThrowsAsync<InvalidDataException>(() => bad);
