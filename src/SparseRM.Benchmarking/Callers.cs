@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 namespace SparseRM.Benchmarking;
 
 /// <summary>Threads that are there before the clock starts: each takes the next number, calls, and comes back for another.</summary>
-internal sealed class Callers : IDisposable
+public sealed class Callers : IDisposable
 {
     private readonly Thread[] _threads;
     private readonly Barrier _barrier;
