@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace SparseRM.Fitting;
 
@@ -81,6 +82,14 @@ internal static class MatrixProduct
 
     private static void Put(Span<double> target, Vector256<double> left, Vector256<double> right, bool first)
     {
+        if (Avx.IsSupported)
+        {
+            // Both sums at once, lanes added in the order of Sum: where the depth is small, adding lanes takes as long as the products.
+            var halves = Avx.HorizontalAdd(left, right);
+            var before = first ? Vector128<double>.Zero : Vector128.Create((ReadOnlySpan<double>)target);
+            (before + (halves.GetLower() + halves.GetUpper())).CopyTo(target);
+            return;
+        }
         target[0] = (first ? 0 : target[0]) + Sum(left);
         target[1] = (first ? 0 : target[1]) + Sum(right);
     }
