@@ -70,6 +70,15 @@ public sealed class PreferenceStates
         return new PreferenceStates(backbone, layer, cache, completions, data, kept);
     }
 
+    /// <summary>States that are in memory already.</summary>
+    /// <param name="backbone">The model; must outlive them.</param>
+    /// <param name="layer">Block after which they were read.</param>
+    /// <param name="completions">Of the data.</param>
+    /// <param name="data">The pairs.</param>
+    /// <param name="kept">[completions, d_model].</param>
+    internal static PreferenceStates InMemory(Backbone backbone, int layer, Completions completions, PreferenceSet data, float[] kept) =>
+        new(backbone, layer, null, completions, data, kept);
+
     /// <summary>Hands over the states of some completions, each once, in blocks and in any order.</summary>
     /// <param name="rows">Numbers of completions.</param>
     /// <param name="read">Told rows and states [n, d_model]; valid during the call.</param>

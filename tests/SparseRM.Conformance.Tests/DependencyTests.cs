@@ -4,7 +4,7 @@ namespace SparseRM.Conformance;
 
 /// <summary>
 /// Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, Core &lt;- Ilgpu &lt;- Cli,
-/// Facade &lt;- Server &lt;- Cli, and Facade &lt;- CApi. Any other arrow fails.
+/// Facade &lt;- Server &lt;- Cli, Facade &lt;- Research &lt;- Cli, and Facade &lt;- CApi. Any other arrow fails.
 /// </summary>
 public class DependencyTests
 {
@@ -18,7 +18,8 @@ public class DependencyTests
         ["SparseRM.CApi"] = ["SparseRM.Facade"],
         ["SparseRM.Benchmarking"] = ["SparseRM.Demo"],
         ["SparseRM.Server"] = ["SparseRM.Facade"],
-        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu", "SparseRM.Server"],
+        ["SparseRM.Research"] = ["SparseRM.Facade"],
+        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu", "SparseRM.Research", "SparseRM.Server"],
     };
 
     private static IEnumerable<string> Projects => Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.csproj", SearchOption.AllDirectories);

@@ -4,6 +4,7 @@ using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Data.Evaluation;
 using SparseRM.Errors;
+using SparseRM.Research.Baselines;
 using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Commands;
@@ -16,16 +17,19 @@ internal sealed class EvaluateCommand : CliCommand
     private readonly Option<string> _reward =
         Choices.Text("--reward", "a reward file that fit wrote; with --folds its settings are the defaults of each fold", "FILE");
     private readonly Option<int?> _folds = Choices.Whole("--folds", "fit on all parts of the data but one and score that one, in turn, N times", least: 2);
+    private readonly Option<string> _scores =
+        Choices.Text("--scores", "another reward model's scores of the same answers, put into the table: one a line in their order, or an item a line by id", "FILE");
     private readonly Option<string> _group = Choices.Of("--group", "what stays together in one fold (default: prompt)", ("prompt", "prompt"), ("item", "item"));
 
     public EvaluateCommand(Session session) : base("evaluate",
         "Count how often the preferred answer scores higher (a tie is wrong), with 95 % intervals and by subset", session,
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data rewardbench.parquet", "a benchmark, by its own rule"),
         new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data test.jsonl --json", "for a program"),
+        new Example("sparserm evaluate --model google/gemma-2-2b-it --reward reward.safetensors --data test.jsonl --scores outside.jsonl", "beside another reward model"),
         new Example("sparserm evaluate --model stories260k --input dense --layer 3 --chat-template none --data TruthfulQA.csv --folds 5 --group prompt",
             "cross-validation, no reward file needed"))
     {
-        this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _group);
+        this.AddAll(CommonOptions.Model, _reward, _data, CommonOptions.Json, _folds, _group, _scores);
         this.AddAll(FitSettings.All);
     }
 
@@ -36,13 +40,16 @@ internal sealed class EvaluateCommand : CliCommand
         int? folds = args.GetValue(_folds);
         if (folds is null) RefuseFitSettings(args, reward);
         else if (reward is null) FitSettings.Check(args, reading, options);
+        if (args.GetValue(_scores) is not null && args.GetValue(CommonOptions.SkipBad))
+            throw new UsageException("--scores and --skip-bad exclude each other: a row that is left out would shift the scores");
         var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, args.GetValue(FitSettings.Pairs));
         if (folds is not null && reward is not null) (reading, options) = FitSettings.Of(args, reading, options, RewardModelFile.Load(reward));
+        var outside = args.GetValue(_scores) is { } scores ? PreferenceEvaluation.Evaluate(data, Session.Reading(() => OutsideScores.Read(scores, data))) : null;
         var found = Meter.Run(Session, meter => folds is { } count
             ? RunFolds(args, reading, options, data, count, meter)
             : RunReward(args, reading.Backbone, reward!, data, meter));
-        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, found));
-        else WriteTables(found.Data, found.Result, found.Folds);
+        if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, found, outside));
+        else WriteTables(found.Data, found.Result, found.Folds, outside);
     }
 
     private void RefuseFitSettings(ParseResult args, string? reward)
@@ -89,12 +96,14 @@ internal sealed class EvaluateCommand : CliCommand
         return new Found(data, found.Result, found.Folds, backend, cut);
     }
 
-    private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds)
+    private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds, EvaluationResult? outside)
     {
         var table = Tables.Of("Pairs", ">Accuracy", ">95 % interval", ">Number");
         Row(table, data.Format, result.Pairs);
         foreach (var subset in result.BySubset) Row(table, subset.Subset, subset.Pairs);
         for (int i = 0; i < folds.Count; i++) Row(table, $"fold {i + 1}", folds[i]);
+        if (outside is not null) Row(table, "outside scores", outside.Pairs);
+        foreach (var subset in outside?.BySubset ?? []) Row(table, $"outside scores, {subset.Subset}", subset.Pairs);
         Session.Tables.Write(table);
         if (result.Benchmark is not { } benchmark) return;
         var rule = Tables.Of(benchmark.Rule, ">Score", ">Items");
@@ -109,7 +118,7 @@ internal sealed class EvaluateCommand : CliCommand
         table.Row(name, Tables.Percent(count.Accuracy), $"{Tables.Percent(interval.Low)} to {Tables.Percent(interval.High)}", Tables.Count(count.Total));
     }
 
-    private static void WriteJson(Utf8JsonWriter json, Found found)
+    private static void WriteJson(Utf8JsonWriter json, Found found, EvaluationResult? outside)
     {
         var (data, result, folds, backend, cut) = found;
         Write(json, result.Pairs);
@@ -134,6 +143,11 @@ internal sealed class EvaluateCommand : CliCommand
             json.WriteEndArray();
         }
         if (result.Benchmark is { } benchmark) Write(json, benchmark);
+        if (outside is null) return;
+        json.WriteStartObject("outside");
+        Write(json, outside.Pairs);
+        if (outside.Benchmark is { } theirs) Write(json, theirs);
+        json.WriteEndObject();
     }
 
     private static void Write(Utf8JsonWriter json, AccuracyCount count)

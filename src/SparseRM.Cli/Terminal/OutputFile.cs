@@ -22,6 +22,8 @@ internal enum OutputKind
     Plot,
     /// <summary>Lines with traces of kernels.</summary>
     Traces,
+    /// <summary>Runs of a sweep.</summary>
+    Sweep,
 }
 
 /// <summary>The file that a command writes at its end.</summary>
@@ -35,13 +37,22 @@ internal static class OutputFile
     /// <param name="inputs">Options that name files to read; null and "-" are none.</param>
     /// <exception cref="UsageException">The output is an input.</exception>
     /// <exception cref="SparseRMException">The path is a folder, its folder is missing or read-only, or the file there is of another kind.</exception>
-    public static void Probe(string? path, OutputKind kind, params ReadOnlySpan<(string Option, string? Path)> inputs)
+    public static void Probe(string? path, OutputKind kind, params ReadOnlySpan<(string Option, string? Path)> inputs) => Probe("--output", path, kind, inputs);
+
+    /// <summary>As <see cref="Probe(string, OutputKind, ReadOnlySpan{ValueTuple{string, string}})"/>, for an output of another option.</summary>
+    /// <param name="output">The option that names the output.</param>
+    /// <param name="path">What it says; null or "-" is standard output.</param>
+    /// <param name="kind">What will be written: a file that is there already must be of this kind, or empty.</param>
+    /// <param name="inputs">Options that name files to read; null and "-" are none.</param>
+    /// <exception cref="UsageException">The output is an input.</exception>
+    /// <exception cref="SparseRMException">The path is a folder, its folder is missing or read-only, or the file there is of another kind.</exception>
+    public static void Probe(string output, string? path, OutputKind kind, params ReadOnlySpan<(string Option, string? Path)> inputs)
     {
         if (path is null or "-") return;
         foreach (var (option, input) in inputs)
         {
             if (input is null or "-" || !Path.Exists(input) || AtomicFile.Target(input) != AtomicFile.Target(path) || AtomicFile.IsDevice(AtomicFile.Target(path))) continue;
-            throw new UsageException($"--output and {option} are the same file, {path}; it would be lost: name another output");
+            throw new UsageException($"{output} and {option} are the same file, {path}; it would be lost: name another output");
         }
         if (Directory.Exists(path)) throw new SparseRMException($"{path}: cannot be written: it is a folder; name a file in it");
         if (new FileInfo(path) is { Exists: true, Length: > 0 } && !IsOf(path, kind))
@@ -87,6 +98,7 @@ internal static class OutputFile
         OutputKind.States => "states that activations wrote",
         OutputKind.Activations => "activations that encode wrote",
         OutputKind.Traces => "traces",
+        OutputKind.Sweep => "runs of a sweep",
         _ => "a plot",
     };
 
@@ -98,6 +110,7 @@ internal static class OutputFile
         OutputKind.States => StateTensors.WrittenBy(path) == "activations",
         OutputKind.Activations => StateTensors.WrittenBy(path) == "encode",
         OutputKind.Traces => FirstLineHas(path, "definition"),
+        OutputKind.Sweep => Start(path).AsSpan().StartsWith(Encoding.UTF8.GetBytes(Research.Sweeps.CsvSweepLog.Header)),
         _ => Start(path) is var start && (start.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']) || start.AsSpan().IndexOf("<html"u8) >= 0),
     };
 

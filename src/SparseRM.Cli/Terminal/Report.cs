@@ -40,10 +40,13 @@ internal sealed class Report
     public Table ToTable(string title)
     {
         var table = Tables.Of(title, "");
-        foreach (var (key, value) in _facts)
-            if (value is not null) table.Row(key.Replace('_', ' '), Shown(value));
+        foreach (var (name, value) in Shown) table.Row(name, value);
         return table;
     }
+
+    /// <summary>The facts that have a value, for people.</summary>
+    public IReadOnlyList<(string Name, string Value)> Shown =>
+        [.. _facts.Where(fact => fact.Value is not null).Select(fact => (fact.Key.Replace('_', ' '), Text(fact.Value!)))];
 
     private static void Write(Utf8JsonWriter json, object? value)
     {
@@ -63,7 +66,7 @@ internal sealed class Report
         }
     }
 
-    private static string Shown(object value) => value switch
+    private static string Text(object value) => value switch
     {
         bool truth => truth ? "yes" : "no",
         int or long => Tables.Count(Convert.ToInt64(value, CultureInfo.InvariantCulture)),

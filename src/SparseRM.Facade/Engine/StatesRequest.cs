@@ -31,6 +31,37 @@ internal sealed class StatesRequest(TokenSequence[] sequences, int[] numbers, in
         read(states[0], Numbers.AsMemory(parts[0].First, parts[0].Count));
 }
 
+/// <summary>Receives the states of some sequences after one of several blocks; for the thread that owns the backend.</summary>
+/// <param name="layer">Place among the request's layers.</param>
+/// <param name="states">[n, d_model], valid during the call.</param>
+/// <param name="numbers">The sequences that they are of.</param>
+internal delegate void LayerReader(int layer, Tensor states, ReadOnlyMemory<int> numbers);
+
+/// <summary>Sequences whose states after several blocks, one each, go to whoever asked, from one pass.</summary>
+internal sealed class LayerStatesRequest(TokenSequence[] sequences, int[] numbers, int[] layers, LayerReader read) : ForwardRequest(sequences, numbers)
+{
+    /// <summary>Sorts the sequences, so that those that begin alike are neighbours.</summary>
+    public static LayerStatesRequest Of(IReadOnlyList<TokenSequence> sequences, int[] layers, LayerReader read)
+    {
+        TokenSequence[] sorted = [.. sequences];
+        int[] numbers = [.. Enumerable.Range(0, sorted.Length)];
+        TokenSequence.SortByIds(sorted, numbers);
+        return new LayerStatesRequest(sorted, numbers, layers, read) { Priority = Priority.Bulk };
+    }
+
+    /// <inheritdoc/>
+    public override int[] Layers => layers;
+
+    /// <inheritdoc/>
+    public override object Consumer => this;
+
+    /// <inheritdoc/>
+    public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
+    {
+        for (int i = 0; i < layers.Length; i++) read(i, states[i], Numbers.AsMemory(parts[0].First, parts[0].Count));
+    }
+}
+
 /// <summary>One sequence, whose states after several blocks come to the host.</summary>
 internal sealed class LayersRequest(TokenSequence sequence, int[] layers, Backends.Backend backend, int dModel) : ForwardRequest([sequence], [0])
 {

@@ -1,0 +1,123 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using SparseRM.Data;
+using SparseRM.Errors;
+using SparseRM.Fitting;
+using SparseRM.Models;
+using SparseRM.Research.Answers;
+using SparseRM.Research.Baselines;
+
+namespace SparseRM.Research.Sweeps;
+
+/// <summary>Fits heads over many settings on states that are read once for all layers.</summary>
+/// <remarks>Fits run side by side, each on one thread, and are handed over in the order of the settings: the same bytes on any number of threads.</remarks>
+public static class Sweep
+{
+    /// <summary>Runs what is not known yet.</summary>
+    /// <param name="model">The model and how it runs.</param>
+    /// <param name="options">Values of each setting.</param>
+    /// <param name="data">Pairs to learn from.</param>
+    /// <param name="test">Pairs to be tested on, or null: then a fifth of the prompts of <paramref name="data"/>.</param>
+    /// <param name="cache">Hidden states that are known, or null.</param>
+    /// <param name="openLog">Given the study's name, gives the runs that are known and takes new ones.</param>
+    /// <param name="progress">Told of the fits done.</param>
+    /// <param name="cancel">Checked between batches.</param>
+    /// <exception cref="SparseRMException">An option is out of range, an SAE does not fit the model, a text cannot be read, or a fit fails.</exception>
+    public static SweepResult Run(
+        BackboneOptions model, SweepOptions options, PreferenceSet data, PreferenceSet? test, HiddenStateCache? cache, Func<string, ISweepLog> openLog,
+        IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    {
+        string folder = ModelFolder.Resolve(model.Model);
+        var plan = SweepPlan.Of(folder, options);
+        if (test is null) (data, test) = BaselineStudy.Split(data, options.Training.Seed);
+        RefuseMorePairs(options, data);
+        using var backbone = Backbone.Open(model with { Model = folder }, plan.Layers[^1], null, cancel);
+        SweepSetting[] settings = [.. plan.Settings.Select(setting => setting with { Weights = WeightsOf(backbone, plan, setting) })];
+        using var log = openLog(StudyOf(backbone, options.Training, data, test));
+        SweepSetting[] missing = [.. settings.Where(setting => !log.Known.ContainsKey(setting))];
+        int known = settings.Length - missing.Length;
+        if (missing.Length > 0)
+        {
+            var states = ReadAll(backbone, plan, missing, data, test, cache, options.KeptStateBytes, progress, cancel);
+            Fit(missing, states, plan, options.Training, log, done => progress?.Report(new WorkProgress("fitting heads", known + done, settings.Length)), cancel);
+        }
+        return new SweepResult([.. settings.Select(setting => log.Known[setting])], known, backbone.Description, plan.Notes);
+    }
+
+    /// <summary>A learning curve must not tell of more pairs than a head learned from.</summary>
+    private static void RefuseMorePairs(SweepOptions options, PreferenceSet data)
+    {
+        long there = data.Items.Sum(item => (long)item.Chosen.Count * item.Rejected.Count);
+        int most = options.Pairs.Max();
+        if (most > there)
+            throw new SparseRMException(ErrorKind.Usage, $"{most} pairs were asked for, but {data.Path} has {there} to learn from; ask for fewer, or for 0, which is all of them");
+    }
+
+    private static Dictionary<(ReadOutPosition, int, string?), (AnswerSet Training, AnswerSet Test)> ReadAll(
+        Backbone backbone, SweepPlan plan, SweepSetting[] missing, PreferenceSet data, PreferenceSet test, HiddenStateCache? cache, long keptBytes,
+        IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        var found = new Dictionary<(ReadOutPosition, int, string?), (AnswerSet, AnswerSet)>();
+        foreach (var position in missing.GroupBy(setting => setting.Position))
+        {
+            int[] layers = [.. position.Select(setting => setting.Layer).Distinct().Order()];
+            var training = LayeredStates.Read(backbone, layers, position.Key, data, cache, keptBytes, progress, cancel);
+            var tested = LayeredStates.Read(backbone, layers, position.Key, test, cache, keptBytes, progress, cancel);
+            foreach (var (layer, sae) in position.Select(setting => (setting.Layer, setting.Sae)).Distinct())
+            {
+                var sets = (new AnswerSet(training[layer], cancel), new AnswerSet(tested[layer], cancel));
+                if (sae is not null)
+                {
+                    sets.Item1.Latents = LatentRows.Of(backbone, plan.Saes[sae], sets.Item1.States, cancel);
+                    sets.Item2.Latents = LatentRows.Of(backbone, plan.Saes[sae], sets.Item2.States, cancel);
+                }
+                found[(position.Key, layer, sae)] = sets;
+            }
+        }
+        return found;
+    }
+
+    private static void Fit(
+        SweepSetting[] settings, Dictionary<(ReadOutPosition, int, string?), (AnswerSet Training, AnswerSet Test)> states, SweepPlan plan,
+        HeadTrainingOptions training, ISweepLog log, Action<int> tick, CancellationToken cancel)
+    {
+        var inputs = settings.GroupBy(SweepInputs.KeyOf).ToDictionary(group => group.Key, group =>
+        {
+            var first = group.First();
+            return new SweepInputs(states[(first.Position, first.Layer, first.Sae)], first, first.Sae is null ? null : plan.Saes[first.Sae], group.Count());
+        });
+        var done = new SweepRun?[settings.Length];
+        var gate = new Lock();
+        int written = 0, count = 0;
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = training.ThreadsToUse, CancellationToken = cancel };
+        try
+        {
+            Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, settings.Length), EnumerablePartitionerOptions.NoBuffering), parallel, i =>
+            {
+                var run = inputs[SweepInputs.KeyOf(settings[i])].Run(settings[i], training, cancel);
+                lock (gate)
+                {
+                    done[i] = run;
+                    for (; written < done.Length && done[written] is { } next; written++) log.Add(next);
+                    tick(++count);
+                }
+            });
+        }
+        catch (AggregateException error) when (error.InnerExceptions.OfType<SparseRMException>().FirstOrDefault() is { } first)
+        {
+            throw first;
+        }
+    }
+
+    /// <summary>Names everything that decides a run beside its setting.</summary>
+    private static string StudyOf(Backbone backbone, HeadTrainingOptions training, PreferenceSet data, PreferenceSet test) => Hash(
+        RewardTrainer.EngineVersion, backbone.Template?.Fingerprint ?? "", backbone.Tokenizer?.Fingerprint ?? "", backbone.Arithmetic,
+        data.DataHash, $"{data.Items.Count}", test.DataHash, $"{test.Items.Count}",
+        FormattableString.Invariant($"{training.Margin} {training.LearningRate} {training.WeightDecay} {training.BatchPairs} {training.MaxEpochs} {training.Patience} {training.HeldOutFraction} {training.Seed}"));
+
+    private static string WeightsOf(Backbone backbone, SweepPlan plan, SweepSetting setting) =>
+        Hash(backbone.Model.FingerprintOf(setting.Layer), setting.Sae is null ? "" : plan.Saes[setting.Sae].Id);
+
+    private static string Hash(params string[] parts) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\u001f', parts))))[..16];
+}
