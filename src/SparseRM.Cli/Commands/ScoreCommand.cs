@@ -66,7 +66,6 @@ internal sealed class ScoreCommand : CliCommand
         var kept = sink.Kept;
         if (kept is not null) Session.Reading(() => input.GoBehind(kept, skipBad));
         var run = new ScoreRun(scorer, asked, input.Path, skipBad);
-        Session.AfterInterrupt = kept is null ? "what was scored is written" : $"what was scored is kept in {kept.Path}, and the same command goes on from there";
         using (var reader = new LineReader(input.Lines, line =>
         {
             hasTexts |= line is TextInput;
@@ -77,6 +76,11 @@ internal sealed class ScoreCommand : CliCommand
             try
             {
                 run.Run(reader, sink, input.IsPipe, () => progress.Report(run.Bytes), Session.Cancel);
+            }
+            catch (OperationCanceledException) when (run.Lines + (kept?.Lines ?? 0) > 0)
+            {
+                Session.AfterInterrupt = kept is null ? "what was scored is written" : $"what was scored is kept in {kept.Path}, and the same command goes on from there";
+                throw;
             }
             catch (DataFormatException error) when (error.Line > 0)
             {

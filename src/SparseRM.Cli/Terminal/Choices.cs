@@ -67,14 +67,14 @@ internal static class Choices
     };
 
     /// <summary>A whole number of at least <paramref name="least"/>.</summary>
-    public static Option<int?> Whole(string name, string description, int least = 1) => new(name)
+    public static Option<int?> Whole(string name, string description, int least = 1, int most = int.MaxValue) => new(name)
     {
         Description = description,
         HelpName = "N",
         CustomParser = result =>
         {
-            if (int.TryParse(Word(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least) return value;
-            result.AddError($"{name}: '{Word(result)}' is not a whole number from {least} to {int.MaxValue}");
+            if (int.TryParse(Word(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most) return value;
+            result.AddError($"{name}: '{Word(result)}' is not a whole number from {least} to {most}");
             return null;
         },
     };

@@ -20,7 +20,7 @@ internal static class CommonOptions
     public static Option<string> Backend { get; } = Choices.Known("--backend",
         $"where the model runs (default: auto; {BackendCatalog.AutoReason})", BackendCatalog.Names, BackendCatalog.Knows);
 
-    public static Option<int?> Threads { get; } = Choices.Whole("--threads", "threads (default: all cores); changes no bit of any result");
+    public static Option<int?> Threads { get; } = Choices.Whole("--threads", "threads (default: all cores); changes no bit of any result", most: 1024);
 
     // Not an option of DType?: System.CommandLine cannot hand over a null that was asked for.
     public static Option<string> DType { get; } = Choices.Of("--dtype",

@@ -50,7 +50,7 @@ internal static class FitSettings
     public static Option<int?> BatchPairs { get; } = Choices.Whole("--batch-pairs", $"pairs of a training step (default: {s_defaults.BatchPairs})");
 
     public static Option<int?> Heads { get; } =
-        Choices.Whole("--heads", "train N heads, so that each score has a doubt; the score is their aggregate (default: 1)");
+        Choices.Whole("--heads", "train N heads, so that each score has a doubt; the score is their aggregate (default: 1)", most: 1024);
 
     public static Option<string> Bootstrap { get; } = Choices.Of("--bootstrap",
         "whether each of several heads sees a random sample of the prompts, or all of them (default: on)", ("on", "on"), ("off", "off"));
