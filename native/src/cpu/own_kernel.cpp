@@ -52,11 +52,13 @@ void load_own_kernel(const char* path) {
     throw Error(SRMK_INVALID_ARGUMENT,
                 "it speaks kernel ABI " + std::to_string(abi) + ", this build needs " + std::to_string(SRM_KERNEL_ABI));
   auto takes = find<decltype(&srm_kernel_takes)>(library, "srm_kernel_takes");
-  g_multiply = find<decltype(&srm_kernel_multiply)>(library, "srm_kernel_multiply");
+  auto product = find<decltype(&srm_kernel_multiply)>(library, "srm_kernel_multiply");
   auto of = [&](int32_t type) { return takes(type) != 0 ? multiply : nullptr; };
-  g_kernel = {of(SRMK_F32), of(SRMK_BF16), nullptr, of(SRMK_I8)};
-  require(g_kernel.multiply != nullptr || g_kernel.dot != nullptr || g_kernel.integers != nullptr,
+  const MatMulKernel kernel = {of(SRMK_F32), of(SRMK_BF16), nullptr, of(SRMK_I8)};
+  require(kernel.multiply != nullptr || kernel.dot != nullptr || kernel.integers != nullptr,
           "it takes no type of products");
+  g_kernel = kernel;
+  g_multiply = product;
 }
 
 const MatMulKernel* own_kernel() { return g_multiply == nullptr ? nullptr : &g_kernel; }

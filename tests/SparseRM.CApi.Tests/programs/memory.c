@@ -53,7 +53,6 @@ static float one(srm_reward reward) {
   return score;
 }
 
-/* The first texts differ, the others are equal to one of them and are computed with it. */
 /* A text of many words, which is more than the heap has. */
 static void one_long(srm_reward reward) {
   const size_t bytes = 8 << 20;
@@ -67,6 +66,7 @@ static void one_long(srm_reward reward) {
   free(text);
 }
 
+/* The first texts differ, the others are equal to one of them and are computed with it. */
 static void many(srm_reward reward, int64_t count) {
   static int32_t ids[DIFFERENT][TOKENS];
   srm_input *inputs = calloc((size_t)count, sizeof *inputs);
