@@ -13,6 +13,7 @@
  *    a newer header than the library gets that, and never a crash. Fields that are 0 mean the default. Functions are only ever added.
  *  - Where there is no memory a function is SRM_DEVICE, and the host goes on; README.md says what is not promised under `ulimit -v`.
  *  - The library does not survive fork(): a child must not call it. It installs no handler for SIGINT. dlclose leaves it loaded.
+ *  - A destructor of a pthread key may find its thread too far in its end to call: SRM_USAGE then. Close what a thread owns before.
  *  - Callbacks may call any function. They must return: no longjmp and no C++ exception may pass through the library.
  */
 #ifndef SPARSERM_H
@@ -194,7 +195,7 @@ const char *srm_last_error(void);
 srm_status srm_last_status(void);
 /* sizeof in the library, by the struct's place in this header: 0 srm_text .. 8 srm_fit_result; 0 for another number. */
 int64_t srm_struct_size(int32_t which);
-/* Handles that are open in this process: 0 where nothing leaked. */
+/* Handles that are open in this process: 0 where nothing leaked; -1 where the thread is ending. */
 int64_t srm_open_handles(void);
 /* Where the log goes; NULL for nowhere. Called on the thread that has something to say. A call of the old callback may still be running on return, so
    user must outlive what runs. */

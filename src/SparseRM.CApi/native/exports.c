@@ -1,7 +1,7 @@
 /*
  * The exports of sparserm.h: each starts the managed runtime where it must and goes on in the managed function of the
- * same name (Exports.*.cs). Where the runtime cannot start, a function fails with SRM_DEVICE and leaves what a failure
- * leaves: no handle, no score.
+ * same name (Exports.*.cs). Where the runtime cannot start a function fails with SRM_DEVICE, where its thread is ending
+ * with SRM_USAGE, and leaves what a failure leaves: no handle, no score.
  */
 #include <math.h>
 #include <stddef.h>
@@ -11,9 +11,25 @@
 static const char cannot_start[] =
     "out of memory: the library's runtime finds no addresses to start with; raise the limit of the process (ulimit -v)";
 
-static void no_results(srm_result* results, int64_t count) {
+static const char thread_ends[] =
+    "the thread is ending and cannot call the library any more; call it before the destructors of the thread's keys run";
+
+/* SRM_OK where the runtime can be called, else why not. */
+static srm_status refused(void) {
+  if (!srm_started()) {
+    srm_keep_error(SRM_DEVICE, cannot_start, (int64_t)sizeof cannot_start - 1);
+    return SRM_DEVICE;
+  }
+  if (srm_thread_ends()) {
+    srm_keep_error(SRM_USAGE, thread_ends, (int64_t)sizeof thread_ends - 1);
+    return SRM_USAGE;
+  }
+  return SRM_OK;
+}
+
+static void no_results(srm_status status, srm_result* results, int64_t count) {
   for (int64_t i = 0; results != NULL && i < count && results[i].struct_size == (int64_t)sizeof *results; i++) {
-    results[i].status = SRM_DEVICE;
+    results[i].status = status;
     results[i].score = NAN;
   }
 }
@@ -24,8 +40,8 @@ static void no_results(srm_result* results, int64_t count) {
 #define FORWARD(name, parameters, arguments, otherwise)                         \
   srm_status managed_##name parameters;                                         \
   srm_status name parameters {                                                  \
-    if (srm_started()) return managed_##name arguments;                         \
-    srm_keep_error(SRM_DEVICE, cannot_start, (int64_t)sizeof cannot_start - 1); \
+    const srm_status status = refused();                                        \
+    if (status == SRM_OK) return managed_##name arguments;                      \
     otherwise;                                                                  \
     return SRM_DEVICE;                                                          \
   }
@@ -47,10 +63,14 @@ const char* srm_status_name(srm_status status) {
 }
 
 int64_t managed_srm_struct_size(int32_t which);
-int64_t srm_struct_size(int32_t which) { return srm_started() ? managed_srm_struct_size(which) : 0; }
+int64_t srm_struct_size(int32_t which) {
+  return srm_started() && !srm_thread_ends() ? managed_srm_struct_size(which) : 0;
+}
 
 int64_t managed_srm_open_handles(void);
-int64_t srm_open_handles(void) { return srm_started() ? managed_srm_open_handles() : 0; }
+int64_t srm_open_handles(void) {
+  return !srm_started() ? 0 : srm_thread_ends() ? -1 : managed_srm_open_handles();
+}
 
 /* ---- All others, in the header's order. ---- */
 
@@ -79,11 +99,12 @@ FORWARD(srm_score,
 FORWARD(srm_score_batch,
         (srm_reward reward, const srm_input* inputs, int64_t count, const srm_score_options* options,
          srm_result* results),
-        (reward, inputs, count, options, results), no_results(results, count))
+        (reward, inputs, count, options, results), no_results(status, results, count))
 FORWARD(srm_score_group,
         (srm_reward reward, const srm_message* prompt, int64_t prompt_count, const srm_text* answers,
          int64_t answer_count, const srm_score_options* options, srm_result* results),
-        (reward, prompt, prompt_count, answers, answer_count, options, results), no_results(results, answer_count))
+        (reward, prompt, prompt_count, answers, answer_count, options, results),
+        no_results(status, results, answer_count))
 FORWARD(srm_score_async,
         (srm_reward reward, const srm_input* inputs, int64_t count, const srm_score_options* options, srm_done_fn done,
          void* user),

@@ -15,7 +15,15 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static int has_key;
 
-static void make_key(void) { has_key = pthread_key_create(&key, free) == 0; }
+/* Other destructors of the thread may still call the library: they find that nothing failed, and what they leave goes in
+ * the next round. */
+static void drop(void* text) {
+  free(text);
+  last_text = NULL;
+  last_status = SRM_OK;
+}
+
+static void make_key(void) { has_key = pthread_key_create(&key, drop) == 0; }
 
 void srm_keep_error(srm_status status, const char* sentence, int64_t length) {
   pthread_once(&once, make_key);

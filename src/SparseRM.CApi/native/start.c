@@ -25,6 +25,12 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int can_start;
+
+/* The runtime lets go of a thread in the destructor of a key, and ends the process where the thread calls it again. This
+ * key is made before the runtime's, so that its destructor comes before. */
+static pthread_key_t ends;
+static int has_ends;
+static __thread enum { NEW, KNOWN, ENDS } thread;
 static unsigned long long most = USUAL_RANGE / 3;
 
 /* Whether the process may still map so many bytes of addresses. */
@@ -42,7 +48,13 @@ static void set(const char* name, unsigned long long value) {
   setenv(name, text, 0);
 }
 
+static void thread_ends(void* unused) {
+  (void)unused;
+  thread = ENDS;
+}
+
 static void choose_range(void) {
+  has_ends = pthread_key_create(&ends, thread_ends) == 0;
   struct rlimit limit;
   int is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
   if (!is_limited && can_map(USUAL_RANGE + BESIDE)) {
@@ -67,6 +79,11 @@ const char* srm_own_path(void) {
 }
 
 int64_t srm_heap_most(void) { return (int64_t)most; }
+
+int srm_thread_ends(void) {
+  if (thread == NEW && has_ends && pthread_setspecific(ends, &ends) == 0) thread = KNOWN;
+  return thread == ENDS;
+}
 
 int srm_started(void) {
   pthread_once(&once, choose_range);

@@ -7,6 +7,9 @@
 /* Whether the managed runtime runs or can be started; no function of it may be called before. */
 int srm_started(void);
 
+/* Whether this thread is so far in its end that it can call no function of the runtime any more; ask after srm_started. */
+int srm_thread_ends(void);
+
 /* How full calls may make the managed heap, in bytes. */
 int64_t srm_heap_most(void);
 

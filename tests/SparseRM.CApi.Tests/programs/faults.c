@@ -1,5 +1,6 @@
 /* Every way to call the library wrongly that a test can name: faults MODEL REWARD SAE. Each must give its status and one sentence. */
 #include <math.h>
+#include <pthread.h>
 #include <sparserm.h>
 
 #include "check.h"
@@ -229,6 +230,28 @@ static void fits(const char *model, const char *sae) {
   EXPECT_FAILS(SRM_STRUCT, (fit.struct_size = 8, srm_fit(&fit, NULL)));
 }
 
+static pthread_key_t late_key;
+
+static void fail_late(void *unused) {
+  (void)unused;
+  EXPECT(srm_last_error()[0] == 0);
+  EXPECT_FAILS(SRM_USAGE, srm_cancel_close(NULL));
+  EXPECT_SAYS("thread is ending");
+}
+
+static void *fail_and_end(void *unused) {
+  pthread_setspecific(late_key, &late_key);
+  EXPECT_FAILS(SRM_HANDLE, srm_cancel_close(NULL));
+  return unused;
+}
+
+/* A thread whose last failure is forgotten fails once more, in a destructor of the host's. */
+static void thread_ends(void) {
+  pthread_t thread;
+  EXPECT(pthread_key_create(&late_key, fail_late) == 0);
+  EXPECT(pthread_create(&thread, NULL, fail_and_end, NULL) == 0 && pthread_join(thread, NULL) == 0);
+}
+
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
   srm_backbone_options options = options_of(argv[1]);
@@ -246,6 +269,7 @@ int main(int argc, char **argv) {
   buffers(backbone, reward, argv[3]);
   sessions(backbone, reward, argv[2]);
   fits(argv[1], argv[3]);
+  thread_ends();
   handles(backbone, reward); /* closes it */
   EXPECT(srm_reward_close(second) == SRM_OK && srm_backbone_close(backbone) == SRM_OK);
   EXPECT(srm_open_handles() == 0);
