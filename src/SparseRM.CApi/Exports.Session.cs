@@ -46,11 +46,7 @@ internal static unsafe partial class Exports
         {
             int[] added = Reading.Span(ids, count, "the array of ids").ToArray();
             using var open = Library.Handles.Borrow<OpenSession>(session);
-            open.Value.Use(growing =>
-            {
-                growing.Append(added);
-                return 0;
-            });
+            open.Value.Append(added);
             return 0;
         }
         catch (Exception error)

@@ -34,6 +34,14 @@ internal sealed class OpenSession : IDisposable
         lock (_gate) return call(_session);
     }
 
+    /// <summary>Adds ids to the text.</summary>
+    /// <exception cref="CallException">The session was opened with messages: their answer is a text, whose end the chat template writes.</exception>
+    public void Append(int[] ids)
+    {
+        if (_hasPrompt) throw new CallException(Status.Usage, "the session was opened with a prompt of messages; set its whole answer as a text");
+        lock (_gate) _session.Append(ids);
+    }
+
     /// <summary>Makes a text the answer.</summary>
     /// <exception cref="CallException">The session was opened with ids.</exception>
     public void SetAnswer(string answer)

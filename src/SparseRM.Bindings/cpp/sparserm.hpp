@@ -230,7 +230,9 @@ class sae {
 class session {
  public:
   explicit session(srm_session handle) noexcept : handle_(handle) {}
+  /// Adds to the text of a session that was opened with ids.
   void append(std::span<const int32_t> ids) { check(srm_session_append(get(), ids.data(), static_cast<int64_t>(ids.size()))); }
+  /// Makes a text the whole answer to the prompt of messages.
   void set_answer(std::string_view answer) {
     srm_text said = text(answer);
     check(srm_session_set_answer(get(), said.data, said.length));
@@ -301,7 +303,7 @@ class reward {
   std::string explain(const srm_input& input, int32_t directions = 8, int32_t tokens = 5) const {
     return detail::written([&](char* to, int64_t size, int64_t* needed) { return srm_explain(get(), &input, directions, tokens, to, size, needed); });
   }
-  /// A session for answers to a prompt.
+  /// A session for answers to a prompt of messages: set_answer, never append.
   session open_session(std::span<const srm_message> prompt) const {
     srm_session handle;
     check(srm_session_open(get(), prompt.data(), static_cast<int64_t>(prompt.size()), &handle));

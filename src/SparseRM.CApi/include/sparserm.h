@@ -260,9 +260,9 @@ srm_status srm_explain(srm_reward reward, const srm_input *input, int32_t direct
 
 /* ---- Sessions: a text that grows; each score costs what was added. Its bits are those of the whole text alone. Calls on one session take turns. ---- */
 
-/* Opens a session for answers to a prompt of messages. Close with srm_session_close; its reward may be closed before. */
+/* Opens a session for answers to a prompt of messages, which srm_session_set_answer gives. Close with srm_session_close; its reward may be closed before. */
 srm_status srm_session_open(srm_reward reward, const srm_message *prompt, int64_t prompt_count, srm_session *session);
-/* Opens a session for token ids; there may be none yet. */
+/* Opens a session for token ids, which srm_session_append adds to; there may be none yet. */
 srm_status srm_session_open_ids(srm_reward reward, const int32_t *ids, int64_t count, srm_session *session);
 /* Adds token ids to the answer; nothing is computed before a score is asked for. */
 srm_status srm_session_append(srm_session session, const int32_t *ids, int64_t count);

@@ -196,11 +196,13 @@ static void sessions(srm_backbone backbone, srm_reward reward, const char *path)
   EXPECT(srm_session_set_answer(session, "Seventeen.", 10) == SRM_OK && srm_session_score(session, &score) == SRM_OK);
   EXPECT(srm_session_fork(session, &fork) == SRM_OK && srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, &score) == SRM_OK);
   EXPECT(srm_score(reward, "What is six minus three?", SRM_ZERO_TERMINATED, "Three.", 6, &alone) == SRM_OK && memcmp(&alone, &score, 4) == 0);
-  EXPECT_FAILS(SRM_DATA, srm_session_append(session, bad, 1));
+  EXPECT_FAILS(SRM_USAGE, srm_session_append(fork, ids, 3)); /* the answer is a text, which the template ends */
+  EXPECT_SAYS("prompt of messages");
   EXPECT(srm_session_close(session) == SRM_OK && srm_session_score(fork, &score) == SRM_OK && srm_session_close(fork) == SRM_OK);
   EXPECT_FAILS(SRM_HANDLE, srm_session_score(fork, &score));
   EXPECT(srm_session_open_ids(reward, NULL, 0, &session) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 0);
   EXPECT_FAILS(SRM_USAGE, srm_session_set_answer(session, "a", 1));
+  EXPECT_FAILS(SRM_DATA, srm_session_append(session, bad, 1));
   EXPECT(srm_session_append(session, ids, 3) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 3);
   EXPECT(srm_session_score(session, &score) == SRM_OK && isfinite(score));
   EXPECT(srm_session_close(session) == SRM_OK);

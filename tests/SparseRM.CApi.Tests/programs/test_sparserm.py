@@ -93,6 +93,7 @@ class Scores(unittest.TestCase):
     def test_a_session_grows_and_forks(self):
         with self.reward.session(PROMPT) as session:
             self.assertRaises(SparseRMError, session.score)
+            self.fails("usage", "prompt of messages", lambda: session.append([5]))
             session.set_answer("Seventeen.")
             self.assertEqual(self.alone[1], session.score())
             with session.fork() as fork:

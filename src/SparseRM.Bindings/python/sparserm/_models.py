@@ -218,11 +218,11 @@ class Session(_Handle):
     _close = "srm_session_close"
 
     def append(self, ids: Sequence[int]) -> None:
-        """Adds token ids to the answer."""
+        """Adds token ids to the text of a session that was opened with ids."""
         native.check(native.library().srm_session_append(self._handle, (c_int32 * len(ids))(*ids), len(ids)))
 
     def set_answer(self, answer: str) -> None:
-        """Makes a text the whole answer to the prompt; what it has in common with the last one stays computed."""
+        """Makes a text the whole answer to the prompt of messages; what it has in common with the last one stays computed."""
         said = answer.encode("utf-8")
         native.check(native.library().srm_session_set_answer(self._handle, said, len(said)))
 
