@@ -88,6 +88,7 @@ internal static unsafe partial class Exports
             var wanted = CallOptions(options);
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
             using var call = Scope(options);
+            HeapBudget.Require(prompt, messages);
             var dialogue = Inputs.Messages(prompt, messages);
             HeapBudget.Require(dialogue, texts);
             var batch = new BatchScores(scorer.Value, wanted, dialogue, texts);

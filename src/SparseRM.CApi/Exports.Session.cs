@@ -12,6 +12,7 @@ internal static unsafe partial class Exports
         {
             Reading.Require(session, "the place for the handle");
             *session = 0;
+            HeapBudget.Require(prompt, promptCount);
             var messages = Inputs.Messages(prompt, promptCount);
             *session = Opened(OpenSession.On(reward, scorer => scorer.OpenSession(messages), hasPrompt: true), _ => "a session is open");
             return 0;
@@ -29,6 +30,7 @@ internal static unsafe partial class Exports
         {
             Reading.Require(session, "the place for the handle");
             *session = 0;
+            HeapBudget.Require(ids, count);
             int[] prompt = Reading.Span(ids, count, "the array of ids").ToArray();
             *session = Opened(OpenSession.On(reward, scorer => scorer.OpenSession((ReadOnlySpan<int>)prompt), hasPrompt: false), _ => "a session is open");
             return 0;
@@ -44,6 +46,7 @@ internal static unsafe partial class Exports
     {
         try
         {
+            HeapBudget.Require(ids, count);
             int[] added = Reading.Span(ids, count, "the array of ids").ToArray();
             using var open = Library.Handles.Borrow<OpenSession>(session);
             open.Value.Append(added);

@@ -10,6 +10,7 @@ namespace SparseRM.CApi;
 /// How much a call may copy into the managed heap. The heap lies in a range of addresses that is reserved once (32 GB; under <c>ulimit -v</c> a part of the
 /// limit, see native/start.c), and .NET's collector may end the process where the range is used up. So what grows with a caller's input is counted before it
 /// is copied, and refused with <see cref="Status.Device"/> where it would fill the heap so far: the rest is for what the engine makes of it, and for garbage.
+/// Nothing is reserved: of large calls at once each is measured against what is free when it begins.
 /// </summary>
 internal static unsafe partial class HeapBudget
 {
@@ -38,7 +39,7 @@ internal static unsafe partial class HeapBudget
                 0 => Bytes(input.Prompt) + Bytes(input.Text),
                 1 => Bytes(input.Messages, input.MessageCount),
                 2 or 3 => Bytes(input.Text),
-                4 when input.Ids is not null && IsLength(input.IdCount) => 2 * sizeof(int) * input.IdCount,
+                4 => Bytes(input.Ids, input.IdCount),
                 _ => 0,
             };
         }
@@ -47,6 +48,12 @@ internal static unsafe partial class HeapBudget
 
     /// <summary>As <see cref="Require(ReadOnlySpan{NativeInput})"/>, for a text or two.</summary>
     public static void Require(NativeText text, NativeText other = default) => Require(Bytes(text) + Bytes(other), "the call");
+
+    /// <summary>As <see cref="Require(ReadOnlySpan{NativeInput})"/>, for a prompt of messages.</summary>
+    public static void Require(NativeMessage* messages, long count) => Require(Bytes(messages, count), "the call");
+
+    /// <summary>As <see cref="Require(ReadOnlySpan{NativeInput})"/>, for ids.</summary>
+    public static void Require(int* ids, long count) => Require(Bytes(ids, count), "the call");
 
     /// <summary>As <see cref="Require(ReadOnlySpan{NativeInput})"/>, for answers to a prompt.</summary>
     public static void Require(IReadOnlyList<Message> prompt, ReadOnlySpan<NativeText> answers)
@@ -98,6 +105,8 @@ internal static unsafe partial class HeapBudget
         for (long i = 0; i < count; i++) bytes += Bytes(messages[i].Content) + Bytes(messages[i].Fields);
         return bytes;
     }
+
+    private static long Bytes(int* ids, long count) => ids is not null && IsLength(count) ? 2 * sizeof(int) * count : 0;
 
     private static bool IsLength(long count) => count > 0 && count <= Array.MaxLength;
 
