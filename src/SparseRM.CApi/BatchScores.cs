@@ -7,6 +7,8 @@ namespace SparseRM.CApi;
 /// <summary>The scores of a call with many inputs. An input that cannot be scored has an error; the others are scored nonetheless.</summary>
 internal sealed class BatchScores
 {
+    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(100);
+
     private readonly RewardScorer _scorer;
     private readonly ScoreOptions _options;
     private readonly Exception?[] _refused;
@@ -53,18 +55,32 @@ internal sealed class BatchScores
     /// <summary>Number of inputs.</summary>
     public int Count => _results.Length;
 
-    /// <summary>Scores them.</summary>
+    /// <summary>Scores them. With a deadline, progress hears on this thread that nothing is done until all is, so that it can cancel.</summary>
     /// <exception cref="Errors.SparseRMException">The call as a whole fails: the queue is full, the deadline passed.</exception>
     public void Run(IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        if (_options.Deadline is null) Take(_scorer.ScoreAll(_inputs, _options, progress, cancel));
-        else Take(_scorer.ScoreAllAsync(_inputs, _options, cancel).GetAwaiter().GetResult());
+        if (_options.Deadline is null)
+        {
+            Take(_scorer.ScoreAll(_inputs, _options, progress, cancel));
+            return;
+        }
+        var work = _scorer.ScoreAllAsync(_inputs, _options, cancel);
+        if (progress is not null)
+        {
+            do progress.Report(new WorkProgress("scoring", 0, Count));
+            while (Task.WaitAny([work], s_step) < 0);
+        }
+        Take(work.GetAwaiter().GetResult());
+        progress?.Report(new WorkProgress("scoring", Count, Count));
     }
 
-    /// <summary>As <see cref="Run"/>, on the engine's thread.</summary>
+    /// <summary>As <see cref="Run"/> with a deadline, on the engine's thread.</summary>
     public async Task RunAsync(IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        Take(await _scorer.ScoreAllAsync(_inputs, _options, cancel).ConfigureAwait(false));
+        var work = _scorer.ScoreAllAsync(_inputs, _options, cancel);
+        while (progress is not null && await Task.WhenAny(work, Task.Delay(s_step, CancellationToken.None)).ConfigureAwait(false) != work)
+            progress.Report(new WorkProgress("scoring", 0, Count));
+        Take(await work.ConfigureAwait(false));
         progress?.Report(new WorkProgress("scoring", Count, Count));
     }
 

@@ -4,7 +4,7 @@ namespace SparseRM.CApi;
 
 /// <summary>Tells a caller's callback how far a call is; one that answers with anything but 0 cancels the call.</summary>
 internal sealed unsafe class CallProgress(delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> callback, void* user, CancellationTokenSource stop)
-    : IProgress<WorkProgress>, IProgress<int>
+    : IProgress<WorkProgress>
 {
     private readonly delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> _callback = callback;
     private readonly void* _user = user;
@@ -18,8 +18,6 @@ internal sealed unsafe class CallProgress(delegate* unmanaged[Cdecl]<void*, byte
         fixed (byte* stage = _utf8)
             if (_callback(_user, stage, value.Done, value.Total) != 0) stop.Cancel();
     }
-
-    public void Report(int value) => Report(new WorkProgress("loading blocks", value, value));
 }
 
 /// <summary>What ends a call early: the caller's cancel handle, and his progress callback. Dispose it when the call is over.</summary>

@@ -20,7 +20,8 @@ internal static unsafe partial class Exports
             *backbone = 0;
             var read = Options(options);
             using var call = new CallScope(options->Cancel, options->Progress, options->User);
-            *backbone = Opened(Backbone.Open(read, options->Layer, call.Progress, call.Token), opened => opened.Description);
+            var stage = new StageProgress(call.Progress, "loading blocks", options->Layer + 1L);
+            *backbone = Opened(Backbone.Open(read, options->Layer, stage, call.Token), opened => opened.Description);
             return 0;
         }
         catch (Exception error)

@@ -240,7 +240,8 @@ srm_status srm_reward_close(srm_reward reward);
    SRM_FULL: too much waits. */
 srm_status srm_score(srm_reward reward, const char *prompt, int64_t prompt_length, const char *answer, int64_t answer_length, float *score);
 /* Scores of many inputs. Returns SRM_OK where the call ran: each result has a status of its own, SRM_USAGE or SRM_DATA for a bad input. Fails as a whole with
-   SRM_FULL, SRM_DEADLINE or SRM_CANCELLED, and all results are then without a score. options may be NULL. */
+   SRM_FULL, SRM_DEADLINE or SRM_CANCELLED, and all results are then without a score. options may be NULL. progress is told what is scored; with a deadline
+   it is told done 0 several times a second until all is. */
 srm_status srm_score_batch(srm_reward reward, const srm_input *inputs, int64_t count, const srm_score_options *options, srm_result *results);
 /* Scores of many answers to one prompt, which is computed once. */
 srm_status srm_score_group(srm_reward reward, const srm_message *prompt, int64_t prompt_count, const srm_text *answers, int64_t answer_count,
@@ -249,7 +250,7 @@ srm_status srm_score_group(srm_reward reward, const srm_message *prompt, int64_t
 /* Told of the end of srm_score_async, once, on a thread of the library. status not SRM_OK: the call failed as a whole, srm_last_error() on this thread
    says why, results is NULL. The results are the library's and valid during the call; those that failed have a sentence in error. The call's handles are no longer in use. */
 typedef void (*srm_done_fn)(void *user, srm_status status, const srm_result *results, int64_t count);
-/* As srm_score_batch, without waiting. done is called where and only where this returns SRM_OK. */
+/* As srm_score_batch with a deadline, without waiting. done is called where and only where this returns SRM_OK. */
 srm_status srm_score_async(srm_reward reward, const srm_input *inputs, int64_t count, const srm_score_options *options, srm_done_fn done, void *user);
 
 enum { SRM_EACH_TOKEN = 1, SRM_EACH_SENTENCE = 2, SRM_EACH_STEP = 3 }; /* a step ends with a line */

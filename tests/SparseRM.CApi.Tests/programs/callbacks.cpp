@@ -53,6 +53,29 @@ int main(int argc, char** argv) {
     }
     EXPECT(thrown);
 
+    // So it does with a deadline, where it hears nothing before all is done.
+    auto timed = sparserm::sized<srm_score_options>();
+    timed.deadline_ms = 60000;
+    thrown = false;
+    try {
+      reward.score(inputs, timed, [](std::string_view, int64_t done, int64_t) { throw std::logic_error(done == 0 ? "early" : "late"); });
+    } catch (const std::logic_error& mine) {
+      thrown = std::string(mine.what()) == "early";
+    }
+    EXPECT(thrown);
+
+    // Opening says how many blocks there are to load.
+    auto fresh = sparserm::sized<srm_backbone_options>();
+    fresh.model = argv[1];
+    fresh.threads = 1;
+    fresh.layer = 2;
+    std::vector<int64_t> loaded;
+    sparserm::backbone three(fresh, [&](std::string_view, int64_t done, int64_t total) {
+      EXPECT(total == 3);
+      loaded.push_back(done);
+    });
+    EXPECT((loaded == std::vector<int64_t>{1, 2, 3}));
+
     // A progress callback calls the library, on the same handle.
     int told = 0;
     auto scores = reward.score(inputs, sparserm::sized<srm_score_options>(), [&](std::string_view stage, int64_t, int64_t total) {
