@@ -16,7 +16,7 @@ from pathlib import Path
 
 import sparserm
 import sparserm.trl
-from sparserm import Ids, Rendered, SparseRM, SparseRMError, _native
+from sparserm import Ids, Rendered, SparseRM, SparseRMError, _models, _native
 
 MODEL, REWARD, SAE, PAIRS = sys.argv[1:5]
 PROMPT, ANSWERS = "What is six minus three?", ["Three.", "Seventeen."]
@@ -59,6 +59,8 @@ class Scores(unittest.TestCase):
         self.fails("data", "input 1: token id -1", lambda: self.reward.score_batch([(PROMPT, "Three."), Ids([-1])]))
         self.fails("model", "/nowhere", lambda: SparseRM("/nowhere", REWARD))
         self.fails("deadline", "no result within", lambda: self.reward.score_batch([(PROMPT, "a")] * 2, deadline=1e-9))
+        self.fails("deadline", "no result within", lambda: self.reward.score_batch([(PROMPT, "a")] * 2, deadline=0))
+        self.fails("deadline", "no result within", lambda: self.reward.score(PROMPT, "a", deadline=0))
         self.assertRaises(TypeError, lambda: self.reward.score_batch(["a text alone"]))
         self.assertRaises(TypeError, lambda: self.reward.score_batch([[{"role": "user", "content": 3}]]))
         self.assertRaises(TypeError, lambda: SparseRM(MODEL, REWARD, thread=2))
@@ -117,6 +119,15 @@ class Scores(unittest.TestCase):
             with self.assertRaises(SparseRMError) as caught:
                 await self.reward.score_batch_async([Ids([-1])])
             self.assertIn("token id -1", str(caught.exception))
+            with self.assertRaises(SparseRMError) as caught:
+                await self.reward.score_async(PROMPT, "a", deadline=0)
+            self.assertEqual("deadline", caught.exception.kind)
+            before = sparserm.open_handles(), len(_models._pending)
+            with self.assertRaises(TypeError):
+                await self.reward.score_batch_async(["a text alone"])
+            with self.assertRaises(TypeError):
+                await self.reward.score_batch_async([(PROMPT, "a")], deadline="soon")
+            self.assertEqual(before, (sparserm.open_handles(), len(_models._pending)))
             task = asyncio.create_task(self.reward.score_batch_async([(PROMPT, f"{i}") for i in range(3000)]))
             await asyncio.sleep(0.01)
             task.cancel()

@@ -296,7 +296,7 @@ class SparseRM(_Handle):
     def score(self, prompt: Any, answers: Any, *, deadline: Optional[float] = None) -> Any:
         """The score of an answer, or scores of many answers to one prompt (a text or messages), which is computed once.
 
-        deadline: seconds that it may take. An answer that cannot be scored raises :class:`SparseRMError`.
+        deadline: seconds that it may take, None for as long as it takes. An answer that cannot be scored raises :class:`SparseRMError`.
         """
         if isinstance(answers, str):
             length = len(prompt) + len(answers)
@@ -333,14 +333,15 @@ class SparseRM(_Handle):
 
     async def score_batch_async(self, values: Sequence[Input], *, deadline: Optional[float] = None, errors: str = "raise") -> list[Any]:
         """As :meth:`score_batch`, without blocking the event loop."""
-        loaded, cancel = native.library(), c_void_p()
+        loaded, cancel, given = native.library(), c_void_p(), inputs(values)
+        options = native.ScoreOptions(priority=1, deadline_ms=_milliseconds(deadline))
         native.check(loaded.srm_cancel_create(byref(cancel)))
-        options = native.ScoreOptions(priority=1, deadline_ms=1000 * deadline if deadline else 0, cancel=cancel)
+        options.cancel = cancel
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         number = next(_numbers)
         _pending[number] = (asyncio.get_running_loop(), future)
         try:
-            status = loaded.srm_score_async(self._handle, inputs(values), len(values), byref(options), _done, number)
+            status = loaded.srm_score_async(self._handle, given, len(values), byref(options), _done, number)
             if status != 0:
                 del _pending[number]
                 raise native.failure(status)
@@ -409,7 +410,7 @@ class SparseRM(_Handle):
             result.error, result.error_capacity = ctypes.addressof(sentences) + number * _ERROR_BYTES, _ERROR_BYTES
             if number < len(parts):
                 result.components, result.component_capacity = parts[number], len(parts[number])
-        options = native.ScoreOptions(deadline_ms=1000 * deadline if deadline else 0, **wanted)
+        options = native.ScoreOptions(deadline_ms=_milliseconds(deadline), **wanted)
         start = perf_counter()
         with_progress(options, progress, lambda: call(byref(options), results), is_short=length * self._pace < _SHORT)
         self._pace = (perf_counter() - start) / max(1, length)
@@ -423,6 +424,10 @@ class SparseRM(_Handle):
             return Score(result.score, result.tokens, _known(result.standard_deviation), _known(result.novelty), dict(zip(names, parts[number])))
 
         return _chosen([found(number) for number in range(count)], errors)
+
+
+def _milliseconds(deadline: Optional[float]) -> float:
+    return 0 if deadline is None else 1000 * deadline or 1e-6  # C reads 0 as none; this much is over at once
 
 
 def _known(value: float) -> Optional[float]:
