@@ -213,9 +213,11 @@ class sae {
     handle_ = owner<srm_sae, srm_sae_close>(handle);
     check(srm_sae_width(handle, &d_in, &d_sae, nullptr));
   }
-  /// Activations of states [rows, d_in], with zeros.
+  /// Activations of states [rows, d_in], with zeros. Throws where the states are no whole number of rows.
   matrix encode(std::span<const float> states) const {
     int64_t rows = static_cast<int64_t>(states.size()) / d_in;
+    if (rows * d_in != static_cast<int64_t>(states.size()))
+      throw error(SRM_USAGE, "the states are " + std::to_string(states.size()) + " numbers; give a whole number of rows of " + std::to_string(d_in));
     matrix found{std::vector<float>(static_cast<size_t>(rows * d_sae)), rows, d_sae};
     check(srm_sae_encode_dense(handle_.get(), states.data(), rows, found.values.data(), static_cast<int64_t>(found.values.size())));
     return found;

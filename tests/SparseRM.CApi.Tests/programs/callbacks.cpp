@@ -124,6 +124,7 @@ int main(int argc, char** argv) {
     sparserm::sae sae(model, argv[3]);
     auto latents = sae.encode(states.values);
     EXPECT(states.columns == 192 && latents.rows == states.rows && latents.columns == 2048);
+    EXPECT(status_of([&] { sae.encode(std::span(states.values).first(193)); }) == SRM_USAGE);
     EXPECT(reward.explain(inputs[0]).find("\"directions\":[{\"index\":") != std::string::npos);
 
     // A fit that its progress callback cancels, then one whose output cannot be written.
