@@ -87,6 +87,15 @@ internal sealed class BatchScores
     /// <summary>Why an input has no score; null where it has one.</summary>
     public Exception? Error(int number) => _refused[number] ?? _results[number]?.Error;
 
+    /// <summary>Marks a place as not scored: nothing of an earlier call stays in it.</summary>
+    public static unsafe void Clear(ref NativeResult place)
+    {
+        (place.Status, place.Score, place.StandardDeviation, place.Novelty, place.Tokens) = ((int)Status.Internal, float.NaN, double.NaN, double.NaN, 0);
+        if (place.Components is not null)
+            for (long c = 0; c < place.ComponentCapacity; c++) place.Components[c] = float.NaN;
+        if (place.Error is not null && place.ErrorCapacity > 0) *place.Error = 0;
+    }
+
     /// <summary>Writes scores and errors into the caller's structs.</summary>
     public unsafe void WriteTo(Span<NativeResult> results)
     {

@@ -151,7 +151,7 @@ internal static unsafe partial class Exports
     {
         var places = Reading.Span(results, count, "the array of results");
         for (int i = 0; i < places.Length; i++) Reading.RequireSize<NativeResult>(results + i, "srm_result");
-        foreach (ref var place in places) (place.Status, place.Score) = ((int)Status.Internal, float.NaN);
+        foreach (ref var place in places) BatchScores.Clear(ref place);
         return places;
     }
 

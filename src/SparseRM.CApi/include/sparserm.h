@@ -129,7 +129,7 @@ typedef struct srm_score_options {
   srm_canceller cancel;     /* may be NULL */
 } srm_score_options;
 
-/* One score. A failure is never a score: score is then NaN and status says why. */
+/* One score. A failure is never a score: score, standard_deviation, novelty and all of components are then NaN, and status says why. */
 typedef struct srm_result {
   int64_t struct_size;
   srm_status status;
@@ -265,9 +265,11 @@ srm_status srm_explain(srm_reward reward, const srm_input *input, int32_t direct
 srm_status srm_session_open(srm_reward reward, const srm_message *prompt, int64_t prompt_count, srm_session *session);
 /* Opens a session for token ids, which srm_session_append adds to; there may be none yet. */
 srm_status srm_session_open_ids(srm_reward reward, const int32_t *ids, int64_t count, srm_session *session);
-/* Adds token ids to the answer; nothing is computed before a score is asked for. */
+/* Adds token ids to the text of a session that was opened with ids; nothing is computed before a score is asked for. SRM_USAGE where it was opened with
+   messages: their answer is set as a text, and the chat template ends it. */
 srm_status srm_session_append(srm_session session, const int32_t *ids, int64_t count);
-/* Makes a text the whole answer to the prompt; what it has in common with the last one stays computed. SRM_USAGE where there are no messages. */
+/* Makes a text the whole answer to the prompt; what it has in common with the last one stays computed. SRM_USAGE where it was
+   opened with ids. */
 srm_status srm_session_set_answer(srm_session session, const char *answer, int64_t length);
 /* The score of the text so far. */
 srm_status srm_session_score(srm_session session, float *score);

@@ -31,6 +31,11 @@ static void no_results(srm_status status, srm_result* results, int64_t count) {
   for (int64_t i = 0; results != NULL && i < count && results[i].struct_size == (int64_t)sizeof *results; i++) {
     results[i].status = status;
     results[i].score = NAN;
+    results[i].standard_deviation = results[i].novelty = NAN;
+    results[i].tokens = 0;
+    float* components = results[i].components;
+    for (int64_t c = 0; components != NULL && c < results[i].component_capacity; c++) components[c] = NAN;
+    if (results[i].error != NULL && results[i].error_capacity > 0) results[i].error[0] = 0;
   }
 }
 
@@ -43,7 +48,7 @@ static void no_results(srm_status status, srm_result* results, int64_t count) {
     const srm_status status = refused();                                        \
     if (status == SRM_OK) return managed_##name arguments;                      \
     otherwise;                                                                  \
-    return SRM_DEVICE;                                                          \
+    return status;                                                              \
   }
 
 /* ---- What needs no runtime, or answers without; srm_last_error and srm_last_status are in last_error.c. ---- */

@@ -142,6 +142,31 @@ static void items(srm_reward reward) {
   EXPECT(strlen(sentences[1]) == 7);
 }
 
+/* Nothing of an earlier call stays in a place without a score: neither of one input's failure nor of the whole call's. */
+static void used_again(srm_reward reward) {
+  float parts[2][2];
+  srm_input inputs[2] = {pair("a", "b"), pair("a", "\xff")};
+  srm_result results[2];
+  srm_score_options late;
+  SRM_INIT(late);
+  late.deadline_ms = 1e-6;
+  for (int whole = 0; whole < 2; whole++) {
+    for (int i = 0; i < 2; i++) {
+      SRM_INIT(results[i]);
+      results[i].standard_deviation = results[i].novelty = parts[i][0] = parts[i][1] = 7;
+      results[i].components = parts[i];
+      results[i].component_capacity = 2;
+    }
+    srm_status status = srm_score_batch(reward, inputs, 2, whole ? &late : NULL, results);
+    EXPECT(status == (whole ? SRM_DEADLINE : SRM_OK));
+    for (int i = 0; i < 2; i++) {
+      EXPECT((results[i].status == SRM_OK) == (!whole && i == 0));
+      EXPECT((isfinite(parts[i][0]) != 0) == (results[i].status == SRM_OK) && isnan(parts[i][1]));
+      EXPECT(isnan(results[i].standard_deviation) && isnan(results[i].novelty));
+    }
+  }
+}
+
 static void buffers(srm_backbone backbone, srm_reward reward, const char *sae_path) {
   char text[8];
   float few[4], *all;
@@ -268,6 +293,7 @@ int main(int argc, char **argv) {
   texts(reward);
   structs(argv[1], argv[2], backbone, reward);
   items(reward);
+  used_again(reward);
   buffers(backbone, reward, argv[3]);
   sessions(backbone, reward, argv[2]);
   fits(argv[1], argv[3]);
