@@ -163,16 +163,18 @@ internal static unsafe partial class Exports
                 2 => Truncation.Right,
                 _ => throw new CallException(Status.Usage, $"the option truncation is {given.Truncation}; give 0 (refuse), 1 (left) or 2 (right)"),
             },
-            MaxBatchTokens = AtLeast0(given.MaxBatchTokens, "max batch tokens") is > 0 and <= int.MaxValue and var tokens ? (int)tokens : BatchPlan.DefaultTokens,
+            MaxBatchTokens = Count(given.MaxBatchTokens, "max batch tokens") is > 0 and var tokens ? tokens : BatchPlan.DefaultTokens,
             PrefixCacheBytes = given.PrefixCacheBytes switch
             {
                 0 => BackboneOptions.DefaultPrefixCacheBytes,
-                < 0 => 0,
+                -1 => 0,
+                < 0 => throw new CallException(
+                    Status.Usage, $"the option prefix cache bytes is {given.PrefixCacheBytes}; give 0 for the default, -1 for none or a positive number"),
                 var bytes => bytes,
             },
             Queue = new QueueOptions
             {
-                MaxRequests = AtLeast0(given.QueueRequests, "queue requests") is > 0 and <= int.MaxValue and var requests ? (int)requests : new QueueOptions().MaxRequests,
+                MaxRequests = Count(given.QueueRequests, "queue requests") is > 0 and var requests ? requests : new QueueOptions().MaxRequests,
                 MaxTokens = AtLeast0(given.QueueTokens, "queue tokens") is > 0 and var waiting ? waiting : new QueueOptions().MaxTokens,
             },
         };
@@ -182,6 +184,9 @@ internal static unsafe partial class Exports
         value >= 0 ? value : throw new CallException(Status.Usage, $"the option {name} is {value}; give 0 for the default or a positive number");
 
     private static int AtLeast0(int value, string name) => (int)AtLeast0((long)value, name);
+
+    private static int Count(long value, string name) => AtLeast0(value, name) <= int.MaxValue ? (int)value
+        : throw new CallException(Status.Usage, $"the option {name} is {value}; give 0 for the default or a number up to {int.MaxValue}");
 
     /// <summary>Reads <c>matmul=avx2,attention=avx512</c>.</summary>
     private static Dictionary<OpKind, string> VariantsOf(string? text)

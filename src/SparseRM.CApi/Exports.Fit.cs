@@ -68,7 +68,7 @@ internal static unsafe partial class Exports
             Heads = given.Heads == 0 ? options.Heads : given.Heads,
             Aggregate = Reading.OptionalText(given.Aggregate, "the option aggregate") is { } aggregate ? ScoreAggregate.Parse(aggregate) : options.Aggregate,
             K = given.K == 0 ? options.K : given.K,
-            Pairs = given.Pairs is > 0 and <= int.MaxValue ? (int)given.Pairs : null,
+            Pairs = Count(given.Pairs, "pairs") is > 0 and var pairs ? pairs : null,
             Training = defaults with
             {
                 Loss = Reading.OptionalText(given.Loss, "the option loss") is { } loss ? PreferenceLoss.Parse(loss) : defaults.Loss,

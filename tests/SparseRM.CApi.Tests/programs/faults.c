@@ -78,9 +78,16 @@ static void structs(const char *model, const char *path, srm_backbone backbone, 
   EXPECT_FAILS(SRM_DEVICE, (options.variants = "matmul=none", srm_backbone_open(&options, &opened)));
   EXPECT_FAILS(SRM_DEVICE, (options.variants = NULL, options.backend = "tpu", srm_backbone_open(&options, &opened)));
   EXPECT_SAYS("tpu");
-  EXPECT_FAILS(SRM_USAGE, (options.backend = NULL, options.compute = "int8", srm_backbone_open(&options, &opened)));
+  EXPECT_FAILS(SRM_USAGE, (options.backend = NULL, options.compute = "int4", srm_backbone_open(&options, &opened)));
   EXPECT_FAILS(SRM_USAGE, (options.compute = NULL, options.model = NULL, srm_backbone_open(&options, &opened)));
-  EXPECT_FAILS(SRM_HANDLE, (options.model = model, options.cancel = (srm_canceller)backbone, srm_backbone_open(&options, &opened)));
+  options.model = model;
+  EXPECT_FAILS(SRM_USAGE, (options.max_batch_tokens = (int64_t)1 << 31, srm_backbone_open(&options, &opened)));
+  EXPECT_SAYS("max batch tokens");
+  EXPECT_FAILS(SRM_USAGE, (options.max_batch_tokens = 0, options.queue_requests = (int64_t)1 << 31, srm_backbone_open(&options, &opened)));
+  EXPECT_SAYS("queue requests");
+  EXPECT_FAILS(SRM_USAGE, (options.queue_requests = 0, options.prefix_cache_bytes = -2, srm_backbone_open(&options, &opened)));
+  EXPECT_SAYS("prefix cache bytes");
+  EXPECT_FAILS(SRM_HANDLE, (options.prefix_cache_bytes = 0, options.cancel = (srm_canceller)backbone, srm_backbone_open(&options, &opened)));
   EXPECT_FAILS(SRM_MODEL, srm_reward_attach(backbone, model, NULL, &attached));
   EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, NULL, NULL, &attached));
   EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, path, NULL, NULL));
@@ -254,6 +261,9 @@ static void fits(const char *model, const char *sae) {
   EXPECT_FAILS(SRM_USAGE, srm_fit(&fit, NULL)); /* no data */
   EXPECT_FAILS(SRM_DATA, (fit.data = "/nowhere/pairs.jsonl", srm_fit(&fit, NULL)));
   EXPECT_FAILS(SRM_USAGE, (fit.position = "first", srm_fit(&fit, NULL)));
+  EXPECT_FAILS(SRM_USAGE, (fit.position = NULL, fit.pairs = -1, srm_fit(&fit, NULL)));
+  EXPECT_SAYS("pairs");
+  EXPECT_FAILS(SRM_USAGE, (fit.pairs = (int64_t)1 << 31, srm_fit(&fit, NULL)));
   EXPECT_FAILS(SRM_STRUCT, (fit.struct_size = 8, srm_fit(&fit, NULL)));
 }
 
