@@ -130,10 +130,10 @@ public sealed class Backbone : IDisposable
     /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
     /// <param name="sae">The SAE that it was fitted with: only for activations of a top-k SAE.</param>
     /// <exception cref="SparseRMException">The file cannot be read, or model, tokenizer or template are not those of the fit (both are named).</exception>
-    public RewardScorer Attach(string rewardPath, SparseAutoencoder? sae = null) => RewardScorer.Attach(this, rewardPath, RewardModelFile.Load(rewardPath), sae);
+    public RewardScorer Attach(string rewardPath, SparseAutoencoder? sae = null) => RewardScorer.Attach(RequireOpen(), rewardPath, RewardModelFile.Load(rewardPath), sae);
 
     /// <summary>As <see cref="Attach(string, SparseAutoencoder?)"/>, with a reward model in memory.</summary>
-    public RewardScorer Attach(RewardModel reward, SparseAutoencoder? sae = null) => RewardScorer.Attach(this, "the reward model", reward, sae);
+    public RewardScorer Attach(RewardModel reward, SparseAutoencoder? sae = null) => RewardScorer.Attach(RequireOpen(), "the reward model", reward, sae);
 
     /// <summary>Scores inputs with several attached reward models: those at one layer share every pass, and those at other layers one up to the deepest.</summary>
     /// <param name="scorers">Attached to this backbone.</param>
@@ -146,6 +146,7 @@ public sealed class Backbone : IDisposable
     public async Task<IReadOnlyList<IReadOnlyList<ScoreResult>>> ScoreAllAsync(
         IReadOnlyList<RewardScorer> scorers, IReadOnlyList<EncodedInput> inputs, ScoreOptions? options = null, CancellationToken cancel = default)
     {
+        RequireOpen();
         if (scorers.Any(scorer => scorer.Backbone.Engine != Engine)) throw new ArgumentException("a reward model is attached to another backbone", nameof(scorers));
         if (scorers.Count == 0 || inputs.Count == 0) return [.. scorers.Select(_ => (IReadOnlyList<ScoreResult>)[])];
         var calls = scorers.Select(scorer => new ScoreCall(inputs, options ?? new ScoreOptions(), scorer.Reward, scorer.Position, Tokenizer)).ToArray();
@@ -158,6 +159,7 @@ public sealed class Backbone : IDisposable
     /// <exception cref="SparseRMException">The model has no such layer.</exception>
     public void Load(int layer, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
+        RequireOpen();
         EnginePool.Load(_entry.Host.Host!, layer, progress, cancel);
     }
 
@@ -169,7 +171,7 @@ public sealed class Backbone : IDisposable
     /// <exception cref="SparseRMException">A state is not finite, or there are more states than one array holds.</exception>
     public float[] ReadStates(
         IReadOnlyList<TokenSequence> sequences, int layer, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
-        StateReading.All(this, sequences, layer, null, progress, cancel);
+        StateReading.All(RequireOpen(), sequences, layer, null, progress, cancel);
 
     /// <summary>The states of every position that the sequence reads after some blocks, [positions, d_model] each, from one pass.</summary>
     /// <param name="sequence">What to run.</param>
@@ -187,12 +189,19 @@ public sealed class Backbone : IDisposable
     }
 
     /// <summary>One more reference to the same model.</summary>
-    internal Backbone Share() => new(Options, EnginePool.Share(_entry), Tokenizer, Template);
+    internal Backbone Share() => new(Options, EnginePool.Share(RequireOpen()._entry), Tokenizer, Template);
 
     /// <summary>Gives up this reference; the last one answers what waits with <see cref="ObjectDisposedException"/> and frees the model.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0) EnginePool.Release(_entry);
+    }
+
+    /// <summary>This, where it is not disposed: the model may be freed then, or be others' alone.</summary>
+    private Backbone RequireOpen()
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+        return this;
     }
 
     private static string ArithmeticOf(Backend backend, DType compute) => string.Join(' ',

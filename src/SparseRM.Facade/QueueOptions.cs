@@ -5,10 +5,10 @@ namespace SparseRM;
 /// <summary>How much may wait for a backbone.</summary>
 public sealed record QueueOptions
 {
-    /// <summary>Requests that may wait.</summary>
+    /// <summary>Requests that may wait; one call alone may bring more.</summary>
     public int MaxRequests { get; init; } = 4096;
 
-    /// <summary>Tokens that may wait; one request alone may have more.</summary>
+    /// <summary>Tokens that may wait; one call alone may bring more.</summary>
     public long MaxTokens { get; init; } = 1L << 24;
 
     /// <summary>

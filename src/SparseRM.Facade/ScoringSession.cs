@@ -45,10 +45,14 @@ public sealed class ScoringSession : IDisposable
 
     /// <summary>Adds tokens to the answer; nothing is computed before a score is asked for.</summary>
     /// <param name="ids">Token ids.</param>
-    /// <exception cref="SparseRMException">An id is outside the vocabulary, or the text would be longer than the model's context.</exception>
+    /// <exception cref="SparseRMException">
+    /// An id is outside the vocabulary, the text would be longer than the model's context, or the session was opened with messages: their template closes the
+    /// answer, and what came behind it would be no part of it.
+    /// </exception>
     public void Append(params ReadOnlySpan<int> ids)
     {
         using var call = Enter();
+        if (_prompt is not null) throw new SparseRMException(ErrorKind.Usage, "the session was opened with a prompt of messages; set the answer's text instead of appending token ids");
         foreach (int id in ids)
             if ((uint)id >= (uint)_backbone.Config.DVocab) throw new SparseRMException($"token id {id} is outside the model's vocabulary of {_backbone.Config.DVocab}");
         if (_count + ids.Length > _backbone.Config.NCtx)

@@ -61,7 +61,7 @@ public sealed class PrefixCache(Backend backend, ModelConfig config, long capaci
         FoundTokens += length;
         var pieces = new List<KeyValueRows>();
         for (int rows = within; node?.Segment is { } segment; rows = node.At, node = node.Parent)
-            if (rows > 0) pieces.Add(new KeyValueRows(segment, 0, rows));
+            pieces.Add(new KeyValueRows(segment, 0, rows));
         pieces.Reverse();
         return new KeyValuePrefix(pieces);
     }

@@ -23,7 +23,7 @@ public sealed class SessionStore(Backend backend, ModelConfig config, long capac
         if (_bytes + bytes > capacity)
         {
             throw new SparseRMException(ErrorKind.Full,
-                $"sessions hold {_bytes >> 10} KiB of keys and values, and {Math.Max(1, bytes >> 10)} KiB more pass option session bytes ({capacity >> 10} KiB); drop sessions, or open the backbone with more");
+                $"sessions hold {_bytes >> 10} KiB of keys and values, and {Math.Max(1, bytes >> 10)} KiB more pass the bound of {capacity >> 10} KiB that the backbone was opened with; drop sessions, or open it with a higher one");
         }
         var segment = new KeyValueSegment(backend, config, layers, tokens, freed => _bytes -= freed);
         _bytes += segment.Bytes;

@@ -39,12 +39,16 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     /// <summary>A text that was rendered already: marks in it are tokens, and which tokens are the answer is not known.</summary>
     /// <param name="rendered">The text.</param>
     /// <param name="addEos">Whether the tokenizer's EOS is put last; see <see cref="ModelTokenizer.Note"/>.</param>
-    public EncodedInput EncodeText(string rendered, bool addEos = false) => EncodeIds(Tokenizer.Encode(rendered, addEos: addEos));
+    public EncodedInput EncodeText(string rendered, bool addEos = false)
+    {
+        int[] ids = Tokenizer.Encode(rendered, addEos: addEos);
+        return Checked(ids, ids.Length, ids.Length);
+    }
 
-    /// <summary>Ids, used as they are; which of them are the answer is not known.</summary>
-    public EncodedInput EncodeIds(ReadOnlyMemory<int> ids) => Checked(ids, ids.Length, ids.Length);
+    /// <summary>Ids, copied and used as they are; which of them are the answer is not known.</summary>
+    public EncodedInput EncodeIds(ReadOnlyMemory<int> ids) => Checked(ids.ToArray(), ids.Length, ids.Length);
 
-    /// <summary>Ids, used as they are, with the answer's place among them.</summary>
+    /// <summary>Ids, copied and used as they are, with the answer's place among them.</summary>
     /// <param name="ids">Token ids.</param>
     /// <param name="answerStart">Index of the answer's first token.</param>
     /// <param name="answerEnd">One past the index of its last token.</param>
@@ -53,7 +57,7 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     {
         if (answerStart < 0 || answerStart >= answerEnd || answerEnd > ids.Length)
             throw new SparseRMException($"the answer is said to be tokens {answerStart} to {answerEnd} (one past the last) of {ids.Length}; give 0 <= start < end <= {ids.Length}");
-        return Checked(ids, answerStart, answerEnd);
+        return Checked(ids.ToArray(), answerStart, answerEnd);
     }
 
     private ModelTokenizer Tokenizer => tokenizer ?? throw new SparseRMException("the model folder has no tokenizer (tokenizer.json or tokenizer.model); give ids instead");

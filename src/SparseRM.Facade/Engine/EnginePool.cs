@@ -1,4 +1,5 @@
 using SparseRM.Backends;
+using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Weights;
 
@@ -169,7 +170,7 @@ internal static class EnginePool
     private static bool Await(HostEntry host, CancellationToken cancel)
     {
         if (host.OpeningThread == Environment.CurrentManagedThreadId && !host.Opened.Task.IsCompleted)
-            throw new InvalidOperationException("a model was opened from a callback of its own opening");
+            throw new SparseRMException(ErrorKind.Usage, "a model was opened from a callback of its own opening; open it after that call has returned");
         try
         {
             host.Opened.Task.Wait(cancel);

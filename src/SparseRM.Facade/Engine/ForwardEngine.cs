@@ -18,6 +18,7 @@ internal sealed class ForwardEngine : IDisposable
     private readonly TimeSpan _gatherWait;
     private int _lastRequests = 1;
     private TimeSpan _lastTime = TimeSpan.MaxValue; // of the last batch
+    private long _shortTokens; // the most that a batch computed in a short time
     private bool _closed;
 
     /// <summary>An engine before a model; it is closed before its host.</summary>
@@ -95,7 +96,11 @@ internal sealed class ForwardEngine : IDisposable
         }
         catch (Exception error)
         {
-            Withdraw(request, error); // the caller's progress threw
+            lock (_host.Gate)
+            {
+                if (_host.IsMine) _host.Free(wake: _host.HasJobs || _host.Waiting > 0);
+            }
+            Withdraw(request, error); // mostly the caller's progress threw
             throw;
         }
         request.ThrowIfFailed();
@@ -103,7 +108,7 @@ internal sealed class ForwardEngine : IDisposable
 
     /// <summary>Queues requests at once, so that those for the same texts share their passes.</summary>
     /// <param name="deadline">How long they may take together; null for as long as it takes.</param>
-    /// <param name="hereIfAlone">Whether this thread may run it: where it is one text, nobody else waits or was served with the last batch, and that was short.</param>
+    /// <param name="hereIfAlone">Whether this thread may run it: where it is one text, nobody else waits or was served with the last batch, that was short, and as many tokens were computed in a short time before.</param>
     /// <param name="cancel">Heard while they wait and between batches.</param>
     /// <param name="requests">Not yet queued.</param>
     /// <returns>Ends when the last of them does, or the first without a result.</returns>
@@ -114,12 +119,19 @@ internal sealed class ForwardEngine : IDisposable
         if (requests.Length == 0) return;
         deadline = RequestLimits.Checked(deadline);
         // Beyond some milliseconds another thread costs nothing beside the pass, and a deadline must be heard meanwhile.
-        bool mine = Enqueue(requests, takeIfFree: hereIfAlone && requests is [{ Sequences.Length: 1 }] && _lastRequests == 1 && _lastTime < s_short);
+        bool isShort = requests is [{ Sequences: [var text] }] && text.Ids.Length <= Volatile.Read(ref _shortTokens) && _lastTime < s_short;
+        bool mine = Enqueue(requests, takeIfFree: hereIfAlone && isShort && _lastRequests == 1);
         using var limits = new RequestLimits(this, requests, deadline, cancel);
         if (mine)
         {
-            RunBatch();
-            lock (_host.Gate) _host.Free(wake: _host.HasJobs || _host.Waiting > 0);
+            try
+            {
+                RunBatch(alone: true);
+            }
+            finally
+            {
+                lock (_host.Gate) _host.Free(wake: _host.HasJobs || _host.Waiting > 0);
+            }
         }
         foreach (var request in requests) await request.Completion.ConfigureAwait(false);
     }
@@ -169,24 +181,35 @@ internal sealed class ForwardEngine : IDisposable
             ObjectDisposedException.ThrowIf(_closed, typeof(Backbone));
             if (_host.IsMine) throw new InvalidOperationException("a forward pass was asked for while the backend is owned by the same thread");
             bool takes = takeIfFree && _host is { IsFree: true, HasJobs: false, Waiting: 0 };
+            // Before anything is queued: nobody would serve it where the thread cannot be started.
+            if (!takes && _host.IsFree) _host.WakeThread();
             _queue.Add(requests);
             if (takes) _host.Take();
-            else if (_host.IsFree) _host.WakeThread();
             return takes;
         }
     }
 
     /// <summary>Runs the next batch within a turn. What cannot be planned or completed fails the requests that it is of, and not whoever runs it.</summary>
-    private void RunBatch()
+    /// <param name="alone">Whether nothing is run where more than one request waits by now.</param>
+    private void RunBatch(bool alone = false)
     {
         try
         {
-            lock (_host.Gate) _queue.Take(_parts);
+            lock (_host.Gate)
+            {
+                if (alone && _queue.Requests > 1) return;
+                _queue.Take(_parts);
+            }
             if (_parts.Count == 0) return;
             _lastRequests = _parts.Count;
+            long computed = _run.ComputedTokens;
             long start = System.Diagnostics.Stopwatch.GetTimestamp();
             _run.Run(_parts);
             _lastTime = System.Diagnostics.Stopwatch.GetElapsedTime(start);
+            if (_lastTime < s_short) Volatile.Write(ref _shortTokens, Math.Max(_shortTokens, _run.ComputedTokens - computed));
+            // What has failed is told now: its other batches would be computed for nothing.
+            foreach (var part in _parts)
+                if (part.Request.Error is { } error) Withdraw(part.Request, error);
         }
         catch (Exception error)
         {

@@ -61,6 +61,9 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     {
     }
 
+    /// <summary>Why it has no result, where that is known by now; else null.</summary>
+    public Exception? Error => Volatile.Read(ref _error);
+
     /// <summary>Sequences that are done.</summary>
     public int Done => Volatile.Read(ref _done);
 

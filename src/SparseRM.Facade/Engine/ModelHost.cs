@@ -10,6 +10,7 @@ namespace SparseRM.Engine;
 /// </remarks>
 internal sealed class ModelHost(Backend backend, TransformerModel model) : IDisposable
 {
+    private const int NoThread = -1; // whose turn it is once all is freed
     private readonly Queue<BackendJob> _jobs = [];
     private readonly List<ForwardEngine> _engines = [];
     private readonly AutoResetEvent _wake = new(false);
@@ -134,7 +135,7 @@ internal sealed class ModelHost(Backend backend, TransformerModel model) : IDisp
         lock (Gate)
         {
             if (!IsFree && !IsMine) return false;
-            Take();
+            _owner = NoThread;
             return true;
         }
     }

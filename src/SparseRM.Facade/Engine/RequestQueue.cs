@@ -29,16 +29,13 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
     /// <exception cref="QueueFullException">There are too many, or too many tokens with them.</exception>
     public void Add(ReadOnlySpan<ForwardRequest> requests)
     {
-        int added = 0;
-        try
-        {
-            for (; added < requests.Length; added++) Add(requests[added]);
-        }
-        catch
-        {
-            while (added > 0) Remove(requests[--added]);
-            throw;
-        }
+        long tokens = 0;
+        foreach (var request in requests) tokens += TokensOf(request.Sequences);
+        // An empty queue takes whatever belongs together: else it would be refused for ever.
+        if (Requests > 0 && (Requests + requests.Length > options.MaxRequests || Tokens + tokens > options.MaxTokens))
+            throw new QueueFullException(Requests, Tokens, options);
+        Tokens += tokens;
+        foreach (var request in requests) ListOf(request).AddLast(request);
     }
 
     /// <summary>Takes out what still waits of a request.</summary>
@@ -93,15 +90,6 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
         }
         // Those of one consumer stand together.
         if (parts.Count > 2) Arrange(parts);
-    }
-
-    private void Add(ForwardRequest request)
-    {
-        long tokens = TokensOf(request.Sequences);
-        if (Requests >= options.MaxRequests || (Requests > 0 && Tokens + tokens > options.MaxTokens))
-            throw new QueueFullException(Requests, Tokens, options);
-        Tokens += tokens;
-        ListOf(request).AddLast(request);
     }
 
     /// <summary>The request that goes first, or one behind it that asks for the same text up to a deeper layer: its pass serves both.</summary>

@@ -48,7 +48,7 @@ internal sealed class StateEncoding(Backbone backbone, SparseAutoencoder? sae) :
         }
         finally
         {
-            if (counter is not null) backbone.Engine.Use(counter.Dispose);
+            backbone.Engine.Use(() => counter?.Dispose()); // asked within the turn: a batch that runs on after the call was cancelled may make it
         }
     }
 

@@ -131,6 +131,66 @@ public sealed class QueueTests(TinyReward tiny)
     }
 
     [Fact]
+    public async Task An_empty_queue_takes_one_call_whatever_its_requests_and_tokens()
+    {
+        foreach (var bounds in new[] { new QueueOptions { MaxRequests = 1 }, new QueueOptions { MaxTokens = 3 } })
+        {
+            using var world = new Alone(tiny, "gemma2", options: World.Backbone with { Queue = bounds });
+            using var second = world.Backbone.Attach(world.Reward);
+            var results = await world.Backbone.ScoreAllAsync([world.Scorer, second], [world.Input([1, 2, 3, 4])]);
+            float expected = world.Of([1, 2, 3, 4]);
+            Assert.Equal([expected, expected], results.Select(result => result[0].Score));
+            Assert.Equal(0, world.Backbone.Counts.WaitingTokens);
+        }
+    }
+
+    [Fact]
+    public async Task A_text_longer_than_any_that_was_short_to_compute_is_not_run_on_its_callers_thread()
+    {
+        using var world = new Alone(tiny, "gemma2", options: World.Backbone with { PrefixCacheBytes = 0 });
+        for (int length = 20; length < 60; length++)
+        {
+            for (int i = 0; i < 3; i++) world.Scorer.ScoreIds([1, 2]);
+            int runner = 0, caller = Environment.CurrentManagedThreadId;
+            var text = new TokenSequence((int[])[.. Enumerable.Range(0, length)], ReadOut.At(length - 1));
+            var run = world.Backbone.Engine.RunAsync(null, true, default, StatesRequest.Of([text], 1, (_, _) => runner = Environment.CurrentManagedThreadId));
+            await run;
+            Assert.NotEqual(caller, runner);
+        }
+    }
+
+    [Fact]
+    public void A_call_that_failed_is_told_before_its_other_batches_are_computed()
+    {
+        using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 8, PrefixCacheBytes = 0 });
+        TokenSequence[] texts = [.. Enumerable.Range(0, 12).Select(i => world.Input(Text(i)).ReadAt(ReadOutPosition.Last))];
+        int batches = 0;
+        Assert.Throws<InvalidDataException>(() => world.Backbone.Engine.Run(StatesRequest.Of(texts, 1, (_, _) =>
+        {
+            batches++;
+            throw new InvalidDataException();
+        })));
+        Assert.Equal(1, batches);
+        Assert.Equal(0, world.Backbone.Counts.WaitingRequests);
+    }
+
+    [Fact]
+    public async Task What_a_caller_writes_into_his_ids_while_they_wait_is_not_scored()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        int[] ids = [1, 2, 3, 4], other = [1, 2, 3, 4];
+        Task<IReadOnlyList<ScoreResult>> plain, placed;
+        using (world.Backbone.Engine.Hold())
+        {
+            plain = world.Scorer.ScoreAllAsync([world.Backbone.Encoder.EncodeIds(ids)]);
+            placed = world.Scorer.ScoreAllAsync([world.Backbone.Encoder.EncodeIds(other, 2, 4)]);
+            (ids[2], other[2]) = (99, 1_000_000);
+        }
+        float expected = world.Of([1, 2, 3, 4]);
+        Assert.Equal((expected, expected), ((await plain)[0].Score, (await placed)[0].Score));
+    }
+
+    [Fact]
     public async Task What_is_interactive_goes_before_what_is_bulk()
     {
         using var world = new Alone(tiny, "gemma2", options: World.Backbone with { MaxBatchTokens = 16 });

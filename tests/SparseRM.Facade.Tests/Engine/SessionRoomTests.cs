@@ -147,7 +147,7 @@ public sealed class SessionRoomTests(TinyReward tiny)
         var second = world.Scorer.OpenSession([.. Enumerable.Range(100, 41)]);
         var full = Assert.ThrowsAny<SparseRMException>(() => second.Score());
         Assert.Equal(ErrorKind.Full, full.Kind);
-        Assert.Contains("option session bytes", full.Message, StringComparison.Ordinal);
+        Assert.Contains("open it with a higher one", full.Message, StringComparison.Ordinal);
         second.Dispose();
         using var third = world.Scorer.OpenSession([.. Enumerable.Range(100, 40)]);
         Assert.Equal(world.Of([.. Enumerable.Range(100, 40)]), third.Score());

@@ -1,3 +1,5 @@
+using SparseRM.Errors;
+
 namespace SparseRM.Facade.Tests.Scoring;
 
 public sealed class LifetimeTests(FittedReward fitted)
@@ -12,6 +14,39 @@ public sealed class LifetimeTests(FittedReward fitted)
         Assert.Throws<ObjectDisposedException>(() => scorer.Score(fitted.Dialogues[0]));
         Assert.Throws<ObjectDisposedException>(() => scorer.Explain(fitted.Dialogues[0]));
         Assert.Throws<ObjectDisposedException>(() => scorer.Backbone.ReadLayers(sequence, [4]));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Nothing_is_loaded_or_attached_after_dispose(bool othersGoOn)
+    {
+        using var other = othersGoOn ? fitted.Open() : null;
+        var backbone = Backbone.Open(World.Backbone with { IsShared = othersGoOn });
+        backbone.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backbone.Load(1));
+        Assert.Throws<ObjectDisposedException>(() => backbone.Attach(fitted.Path));
+        Assert.Throws<ObjectDisposedException>(() => backbone.ReadStates([], 0));
+    }
+
+    [Fact]
+    public void A_model_is_not_opened_from_the_progress_of_its_own_opening()
+    {
+        var options = World.Backbone with { MaxBatchTokens = 4093, Threads = 1 };
+        var inner = new InnerOpening(options);
+        using var backbone = Backbone.Open(options, 1, inner);
+        Assert.Equal(ErrorKind.Usage, inner.Kind);
+    }
+
+    /// <summary>Opens the model that is being opened, and keeps what kind of refusal that gives.</summary>
+    private sealed class InnerOpening(BackboneOptions options) : IProgress<int>
+    {
+        public ErrorKind? Kind { get; private set; }
+
+        public void Report(int value)
+        {
+            if (Kind is null) Kind = Assert.ThrowsAny<SparseRMException>(() => Backbone.Open(options, 1).Dispose()).Kind;
+        }
     }
 
     [Fact]

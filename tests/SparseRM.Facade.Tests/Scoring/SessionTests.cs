@@ -1,3 +1,4 @@
+using SparseRM.Errors;
 using SparseRM.Text;
 
 namespace SparseRM.Facade.Tests.Scoring;
@@ -35,6 +36,22 @@ public class SessionTests(TinyReward reward)
             TensorAssert.SameBits([Alone(scorer, answer), Alone(scorer, s_answers[0])], [fork.Score(), session.Score()]);
         }
     }
+
+    [Fact]
+    public void Ids_are_not_appended_to_a_prompt_of_messages()
+    {
+        using var scorer = reward.Open("gemma2");
+        using var session = scorer.OpenSession(s_prompt);
+        Refuses(session);
+        session.SetAnswer(s_answers[0]);
+        using var fork = session.Fork();
+        Refuses(session);
+        Refuses(fork);
+        TensorAssert.SameBits([Alone(scorer, s_answers[0]), Alone(scorer, s_answers[0])], [session.Score(), fork.Score()]);
+    }
+
+    private static void Refuses(ScoringSession session) =>
+        Assert.Equal(ErrorKind.Usage, Assert.Throws<SparseRMException>(() => session.Append(5, 6)).Kind);
 
     private static float Alone(RewardScorer scorer, string answer) => scorer.Score([.. s_prompt, new("assistant", answer)]);
 }
