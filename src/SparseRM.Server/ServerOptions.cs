@@ -18,7 +18,7 @@ public sealed record ServerOptions
     /// <summary>What clients must send as a bearer token or as <c>X-API-Key</c>; null asks for none.</summary>
     public string? ApiKey { get; init; }
 
-    /// <summary>Whether another address than loopback may be served without a key.</summary>
+    /// <summary>Whether another address than loopback may be served without a key, and on loopback requests for another host's name.</summary>
     public bool Insecure { get; init; }
 
     /// <summary>A PEM certificate (chain) for TLS, with <see cref="TlsKey"/>; null for plain HTTP.</summary>
@@ -61,6 +61,8 @@ public sealed record ServerOptions
         if (!IPAddress.IsLoopback(Listen.Address) && ApiKey is null && !Insecure)
             throw Usage($"{Listen.Address} can be reached from other machines, and no API key is set; set the option api key, or the option insecure to serve anybody");
         if (ApiKey is { Length: < 8 }) throw Usage("the API key has fewer than 8 characters; use a longer one");
+        if (ApiKey is not null && (ApiKey.Any(char.IsControl) || ApiKey.Trim() != ApiKey))
+            throw Usage("the API key has a line break, another control character, or blanks around it, which no client can send; give one line of text");
         if ((TlsCertificate is null) != (TlsKey is null)) throw Usage("TLS needs both a certificate and its key; give both");
     }
 

@@ -16,7 +16,7 @@ public class ConnectionTests(Rewards rewards)
         for (int i = 0; i < 20; i++)
         {
             using var cut = server.Connect();
-            cut.Send("POST /v1/rewards HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"prompt\""u8);
+            cut.Send("POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"prompt\""u8);
             cut.LingerState = new LingerOption(true, 0);
         }
         JsonAssert.Score(rewards.Scorer.Score("Q", "A"), (await server.Post("/v1/rewards", SafetyTests.Good)).Ok.GetProperty("results")[0].GetProperty("score"));
@@ -86,7 +86,7 @@ public class ConnectionTests(Rewards rewards)
     private static string Body(int count) =>
         $$"""{"inputs": [{"prompt": "Q", "responses": {{System.Text.Json.JsonSerializer.Serialize(Enumerable.Range(0, count).Select(Response))}}}]}""";
 
-    private static byte[] Request(string version, string body) => Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/{version}\r\nHost: x\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+    private static byte[] Request(string version, string body) => Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/{version}\r\nHost: localhost\r\nContent-Length: {body.Length}\r\n\r\n{body}");
 
     /// <summary>All answers until the server closes, interim ones too.</summary>
     private static List<(int Status, string Body)> ReadAll(Socket socket)

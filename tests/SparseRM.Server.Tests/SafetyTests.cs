@@ -40,12 +40,42 @@ public class SafetyTests(Rewards rewards)
         foreach (string path in (string[])["/health", "/ready", "/"]) Assert.Equal(HttpStatusCode.OK, (await server.Get(path)).Status);
     }
 
+    [Theory]
+    [InlineData("localhost:1", 200)]
+    [InlineData("127.0.0.1", 200)]
+    [InlineData("[::1]:8000", 200)]
+    [InlineData("evil.example", 403)]
+    [InlineData("localhost.evil.example:8000", 403)]
+    public async Task Without_a_key_only_this_machine_s_names_are_served(string host, int status)
+    {
+        foreach (var (method, path) in ((HttpMethod, string)[])[(HttpMethod.Get, "/v1/recent"), (HttpMethod.Post, "/v1/rewards"), (HttpMethod.Get, "/metrics")])
+        {
+            var request = new HttpRequestMessage(method, path) { Headers = { Host = host } };
+            if (method == HttpMethod.Post) request.Content = new StringContent(Good);
+            var answer = await rewards.Server.Send(request);
+            Assert.Equal(status, (int)answer.Status);
+            if (status == 403) Assert.Contains($"the request is for the host '{host.Split(':')[0]}', and without an API key only localhost", answer.Text, StringComparison.Ordinal);
+        }
+        Assert.Equal(HttpStatusCode.OK, (await rewards.Server.Send(new HttpRequestMessage(HttpMethod.Get, "/health") { Headers = { Host = host } })).Status);
+    }
+
+    [Theory]
+    [InlineData("01234567\n89abcdef")]
+    [InlineData("01234567\t89abcdef")]
+    [InlineData("0123456789 ")]
+    public async Task A_key_that_no_client_can_send_is_refused_at_the_start(string key)
+    {
+        var error = await Assert.ThrowsAsync<SparseRMException>(() => rewards.Start(options => options with { ApiKey = key }));
+        Assert.Equal(ErrorKind.Usage, error.Kind);
+        Assert.Contains("give one line of text", error.Message);
+    }
+
     [Fact]
     public async Task Large_bodies_are_refused_without_being_read()
     {
         using var socket = rewards.Server.Connect();
         socket.ReceiveTimeout = 10_000;
-        socket.Send("POST /v1/rewards HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n{"u8);
+        socket.Send("POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857600\r\n\r\n{"u8);
         Assert.StartsWith("HTTP/1.1 413", ReadHead(socket));
         byte[] large = new byte[17 << 20];
         large.AsSpan().Fill((byte)' ');

@@ -98,7 +98,7 @@ public class SchedulingTests(Rewards rewards)
         for (int i = 0; i < 4; i++)
         {
             using var gone = server.Connect();
-            gone.Send(Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/1.1\r\nHost: x\r\nContent-Length: {body.Length}\r\n\r\n"));
+            gone.Send(Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: {body.Length}\r\n\r\n"));
             gone.Send(body);
             await Task.Delay(50);
             gone.LingerState = new LingerOption(true, 0);

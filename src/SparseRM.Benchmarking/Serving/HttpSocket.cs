@@ -17,7 +17,7 @@ internal sealed class HttpSocket : IDisposable
 
     /// <summary>The bytes of a POST.</summary>
     public static byte[] Post(string path, byte[] body) =>
-        [.. Encoding.ASCII.GetBytes($"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n"), .. body];
+        [.. Encoding.ASCII.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n"), .. body];
 
     /// <summary>Sends a request and waits on this thread for its answer.</summary>
     public HttpAnswer Ask(byte[] request)

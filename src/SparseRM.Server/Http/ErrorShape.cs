@@ -11,6 +11,7 @@ internal abstract class ErrorShape
         FaultKind.Malformed or FaultKind.Field or FaultKind.Empty or FaultKind.Text or FaultKind.TooLong or FaultKind.TooMany => 400,
         FaultKind.TooLarge => 413,
         FaultKind.Unauthorized => 401,
+        FaultKind.Forbidden => 403,
         FaultKind.NoRoute or FaultKind.NoModel or FaultKind.NoResult => 404,
         FaultKind.Full or FaultKind.Unavailable => 503,
         FaultKind.Deadline => 504,
@@ -42,6 +43,7 @@ internal sealed class OpenAiErrors : ErrorShape
     {
         400 or 413 => "BadRequestError",
         401 => "AuthenticationError",
+        403 => "PermissionDeniedError",
         404 => "NotFoundError",
         503 => "ServiceUnavailableError",
         504 => "GatewayTimeoutError",

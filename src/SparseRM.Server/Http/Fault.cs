@@ -21,6 +21,8 @@ internal enum FaultKind
     TooLarge,
     /// <summary>No key, or another one.</summary>
     Unauthorized,
+    /// <summary>A request for another host's name, where no key is asked for.</summary>
+    Forbidden,
     /// <summary>No such route, or not with this method.</summary>
     NoRoute,
     /// <summary>No reward model of that name.</summary>

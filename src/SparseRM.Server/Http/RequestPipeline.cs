@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -11,6 +12,7 @@ internal sealed class RequestPipeline(ServerParts parts)
 {
     private const int ClientClosed = 499;
     private readonly byte[]? _keyHash = parts.Options.ApiKey is { } key ? SHA256.HashData(Encoding.UTF8.GetBytes(key)) : null;
+    private readonly bool _isLocal = parts.Options is { ApiKey: null, Insecure: false } options && IPAddress.IsLoopback(options.Listen.Address);
     private readonly JsonDocumentOptions _lenient = new() { MaxDepth = parts.Options.Limits.Nesting };
     private readonly JsonDocumentOptions _strict = new() { MaxDepth = parts.Options.Limits.Nesting, AllowDuplicateProperties = false };
 
@@ -48,6 +50,8 @@ internal sealed class RequestPipeline(ServerParts parts)
     private async Task AnswerAsync(HttpContext http, WireRoute route, WireCall call)
     {
         if (!route.IsOpen && !HasKey(http.Request)) throw new Fault(FaultKind.Unauthorized, "the API key is missing or wrong; send it as a bearer token or as X-API-Key");
+        if (_isLocal && !route.IsOpen && !IsThisMachine(http.Request.Host.Host))
+            throw new Fault(FaultKind.Forbidden, $"the request is for the host '{http.Request.Host.Host}', and without an API key only localhost, 127.0.0.1 and [::1] are served; use one of those, or set a key");
         if (parts.IsStopping && !route.WhileStopping) throw new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later");
         if (!route.HasBody)
         {
@@ -94,7 +98,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         try
         {
             // A body that is not read to its end would be taken for the next request.
-            if (fault.Kind is FaultKind.TooLarge or FaultKind.Malformed or FaultKind.Unauthorized) http.Response.Headers.Connection = "close";
+            if (fault.Kind is FaultKind.TooLarge or FaultKind.Malformed or FaultKind.Unauthorized or FaultKind.Forbidden) http.Response.Headers.Connection = "close";
             await call.WriteAsync(fault).ConfigureAwait(false);
             return http.Response.StatusCode;
         }
@@ -103,6 +107,10 @@ internal sealed class RequestPipeline(ServerParts parts)
             return ClientClosed;
         }
     }
+
+    /// <summary>A name of another host that leads here is a web page's way around its browser's walls (DNS rebinding).</summary>
+    private static bool IsThisMachine(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     /// <summary>Compared by hash, in constant time: neither its length nor its beginning can be guessed from times.</summary>
     private bool HasKey(HttpRequest request)
