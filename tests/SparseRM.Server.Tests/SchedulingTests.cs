@@ -17,7 +17,7 @@ public class SchedulingTests(Rewards rewards)
         ("/v1/rewards", 429, """{"prompt": "Q", "response": "A"}"""), ("/predict", 429, """{"inputs": "x"}"""), ("/rerank", 429, """{"query": "Q", "texts": ["A"]}"""),
         ("/classify", 503, """{"input": "x"}"""), ("/classify", 503, """{"text": "x"}"""), ("/pooling", 503, """{"input": "x"}"""),
         ("/score", 503, """{"text_1": "Q", "text_2": "A"}"""), ("/v1/score", 503, """{"query": "Q", "items": ["A"]}"""), ("/rerank", 503, """{"query": "Q", "documents": ["A"]}"""),
-        ("/judge", 503, """{"conv": [{"role": "user", "content": "Q"}]}"""), ("/v1/embeddings", 503, """{"input": "x"}"""), ("/get_reward", 503, """{"query": ["x"]}"""),
+        ("/judge", 503, """{"conv": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}"""), ("/v1/embeddings", 503, """{"input": "x"}"""), ("/get_reward", 503, """{"query": ["x"]}"""),
         ("/slime", 503, """{"prompt": "Q", "response": "A"}"""),
         ("/verify", 503, """{"responses_create_params": {"input": "Q"}, "response": {"output": [{"type": "message", "content": "A"}]}}"""),
     ];

@@ -90,6 +90,42 @@ internal static class Fields
         }
     }
 
+    /// <summary>Refuses members that say something which cannot be obeyed and would change a score; an empty list or object says nothing.</summary>
+    /// <param name="owner">The object.</param>
+    /// <param name="field">What errors call it; empty for the request.</param>
+    /// <param name="why">What to do instead.</param>
+    /// <param name="names">The members.</param>
+    public static void Refuse(this JsonElement owner, string field, string why, params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            if (!owner.Has(name, out var value) || value.ValueKind switch
+            {
+                JsonValueKind.Array => value.GetArrayLength() == 0,
+                JsonValueKind.Object => value.GetPropertyCount() == 0,
+                _ => false,
+            }) continue;
+            string at = field.Length == 0 ? name : $"{field}.{name}";
+            throw new Fault(FaultKind.Field, $"{at} cannot be obeyed: {why}", at);
+        }
+    }
+
+    /// <summary>Refuses pictures and sounds: a text that they belong to is not what its owner means without them.</summary>
+    public static void RefuseMedia(this JsonElement owner, string field) => owner.Refuse(field, "only text is scored; leave it out", "image", "images", "image_url", "image_data",
+        "audio", "audios", "audio_url", "audio_data", "input_audio", "video", "videos", "video_url", "video_data", "multi_modal_data", "file");
+
+    /// <summary>Refuses a request that names several things where one is meant.</summary>
+    public static void OneOf(this JsonElement owner, params ReadOnlySpan<string> names)
+    {
+        string? first = null;
+        foreach (string name in names)
+        {
+            if (!owner.Has(name)) continue;
+            if (first is not null) throw new Fault(FaultKind.Field, $"{first} and {name} are both given, and only one of them can be scored; give one", name);
+            first = name;
+        }
+    }
+
     /// <summary>The refusal of a value of another kind.</summary>
     public static Fault Not(JsonElement value, string field, string expected) => new(FaultKind.Field, $"{field} is {Shown(value)}, expected {expected}", field);
 

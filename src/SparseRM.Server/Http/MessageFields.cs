@@ -16,6 +16,14 @@ internal static class MessageFields
         return messages.Count > 0 ? messages : throw new Fault(FaultKind.Empty, $"{field} has no messages; give at least one", field);
     }
 
+    /// <summary>A dialogue whose last message is the assistant's: without one there is no answer to score.</summary>
+    public static List<Message> Answered(this JsonElement value, string field)
+    {
+        var messages = value.Messages(field);
+        return messages[^1].Role == "assistant" ? messages : throw new Fault(FaultKind.Field,
+            $"{field} must end with an answer of the assistant, found a message of '{messages[^1].Role}'; add the answer", $"{field}[{messages.Count - 1}]");
+    }
+
     /// <summary>A prompt: a text, which is one user turn, or messages.</summary>
     public static List<Message> Prompt(this JsonElement value, string field) =>
         value.ValueKind == JsonValueKind.String ? [new Message("user", value.Text(field))] : value.Messages(field);
@@ -37,19 +45,24 @@ internal static class MessageFields
             string type = part.Object(name).TextOrNull("type") ?? "text";
             if (type is not ("text" or "input_text" or "output_text"))
                 throw new Fault(FaultKind.Field, $"{name} is a part of type '{type}'; only text can be scored", name);
+            part.RefuseMedia(name);
             text.Append(part.Need("text").Text($"{name}.text"));
         }
         return text.ToString();
     }
 
+    /// <summary>A role as chat templates name it, by the mapping that files are read with.</summary>
+    public static string Role(string name) => MessageRoles.Known(name) ?? name;
+
     private static Message One(JsonElement item, string field)
     {
         string role = item.Object(field).Has("role", out var named) ? named.Text($"{field}.role") : throw new Fault(FaultKind.Field, $"{field}.role is missing", field);
         if (role.Length == 0) throw new Fault(FaultKind.Field, $"{field}.role is empty", field);
+        item.RefuseMedia(field);
         bool hasContent = item.Has("content", out var content);
         var fields = Others(item);
         if (!hasContent && fields is null) throw new Fault(FaultKind.Field, $"{field}.content is missing", field);
-        return new Message(role, hasContent ? content.Content($"{field}.content") : null) { Fields = fields };
+        return new Message(Role(role), hasContent ? content.Content($"{field}.content") : null) { Fields = fields };
     }
 
     private static JsonFields? Others(JsonElement item)

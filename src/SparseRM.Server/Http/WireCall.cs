@@ -33,8 +33,16 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     /// <exception cref="Fault">It is something else.</exception>
     public JsonElement Request => Body.ValueKind == JsonValueKind.Object ? Body : throw new Fault(FaultKind.Malformed, "the body is not a JSON object; send one");
 
-    /// <summary>Scores.</summary>
-    public Task<ScoreAnswer> ScoreAsync(ScoreWork work) => parts.Core.ScoreAsync(work, Cancel);
+    /// <summary>Scores with the reward model that the request names.</summary>
+    public Task<ScoreAnswer> ScoreAsync(ScoreWork work) => parts.Core.ScoreAsync(Named(work), Cancel);
+
+    /// <summary>Work for the reward model that the request's <c>model</c> names, on every wire: no other may answer in its place.</summary>
+    /// <exception cref="Fault">The request has pictures or sounds beside its texts.</exception>
+    public ScoreWork Named(ScoreWork work)
+    {
+        Request.RefuseMedia("");
+        return work with { Model = Request.TextOrNull("model") };
+    }
 
     /// <summary>The request was read: its answer is being computed from now on.</summary>
     public void Waits()

@@ -9,11 +9,11 @@ internal sealed class PendingResults(int capacity)
     private readonly Dictionary<string, PendingResult> _results = new(StringComparer.Ordinal);
     private readonly Queue<string> _order = new();
 
-    /// <summary>Keeps a result that is on its way.</summary>
+    /// <summary>Begins a result and keeps it; where there is no place for it, it is not begun.</summary>
+    /// <param name="begin">Begins it, without waiting for it.</param>
     /// <exception cref="Fault">All that are kept are still on their way.</exception>
-    public PendingResult Add(Task<ScoreAnswer> score)
+    public PendingResult Add(Func<Task<ScoreAnswer>> begin)
     {
-        var result = new PendingResult(Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, score);
         lock (_results)
         {
             for (int tries = _order.Count; _results.Count >= capacity && tries > 0; tries--)
@@ -23,10 +23,11 @@ internal sealed class PendingResults(int capacity)
                 else _results.Remove(oldest);
             }
             if (_results.Count >= capacity) throw new Fault(FaultKind.Full, $"{capacity} results are on their way; fetch those first, or try again later");
+            var result = new PendingResult(Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, begin());
             _results.Add(result.Id, result);
             _order.Enqueue(result.Id);
+            return result;
         }
-        return result;
     }
 
     /// <summary>The result of an id.</summary>

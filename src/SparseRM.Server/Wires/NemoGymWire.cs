@@ -40,6 +40,9 @@ internal static class NemoGymWire
 
     private static List<Message> Prompt(JsonElement parameters)
     {
+        const string At = "responses_create_params";
+        parameters.Refuse(At, "the server does not have what it refers to; put the texts into input", "previous_response_id", "prompt", "conversation");
+        parameters.Refuse(At, SlimeWire.NoTools, "tools");
         var prompt = new List<Message>();
         if (parameters.TextOrNull("instructions") is { } instructions) prompt.Add(new Message("system", instructions));
         var input = parameters.Need("input");
@@ -48,7 +51,8 @@ internal static class NemoGymWire
         foreach (var item in input.List("input").EnumerateArray())
         {
             string field = $"input[{at++}]", role = item.Object(field).Need("role").Text($"{field}.role");
-            prompt.Add(new Message(role == "developer" ? "system" : role, item.Need("content").Content($"{field}.content")));
+            item.RefuseMedia(field);
+            prompt.Add(new Message(role == "developer" ? "system" : MessageFields.Role(role), item.Need("content").Content($"{field}.content")));
         }
         return prompt;
     }

@@ -13,6 +13,11 @@ namespace SparseRM.Server.Wires;
 internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts, bool Components)
 {
     private static readonly string[] s_inputFields = ["prompt", "response", "responses", "messages", "text", "ids", "answer", "template_arguments"];
+    private static readonly Dictionary<string, string[]> s_besides = new(StringComparer.Ordinal)
+    {
+        ["prompt"] = ["answer"], ["messages"] = ["response", "responses", "answer"],
+        ["text"] = ["response", "responses", "answer", "template_arguments"], ["ids"] = ["response", "responses", "template_arguments"],
+    };
     private static readonly string[] s_options =
         ["model", "inputs", "components", "per_token", "doubt", "novelty", "explain", "truncation", "max_tokens", "priority", "deadline_ms"];
 
@@ -32,7 +37,6 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
 
     private static ScoreWork Options(JsonElement request, List<ScoreItem> items) => new(items)
     {
-        Model = request.TextOrNull("model"),
         PerToken = PerTokenOf(request),
         Doubt = request.Bool("doubt") ?? false,
         Novelty = request.Bool("novelty") ?? false,
@@ -85,12 +89,14 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
             string found = given.Length == 0 ? "" : $", but has {string.Join(" and ", given)}";
             throw new Fault(FaultKind.Field, $"{(field.Length == 0 ? "the request" : field)} needs one of prompt, messages, text and ids{found}", field);
         }
+        foreach (string name in s_besides[given[0]])
+            if (input.Has(name)) throw new Fault(FaultKind.Field, $"{At(name)} does not go with {given[0]}, and would be passed over; leave one of them out", At(name));
         var arguments = input.Has("template_arguments", out var passed) ? new JsonFields(passed.Object(At("template_arguments"))) : null;
         var value = input.GetProperty(given[0]);
         switch (given[0])
         {
             case "messages":
-                items.Add(new DialogueItem(At("messages"), value.Messages(At("messages")), arguments));
+                items.Add(new DialogueItem(At("messages"), value.Answered(At("messages")), arguments));
                 return null;
             case "text":
                 items.Add(new TextItem(At("text"), value.Text(At("text"))));

@@ -21,13 +21,13 @@ internal static class RollWire
         double? seconds = null;
         if (request.Has("timeout", out var timeout))
             seconds = timeout.ValueKind == JsonValueKind.Number ? timeout.GetDouble() : throw Fields.Not(timeout, "timeout", "a number of seconds");
-        var work = new ScoreWork([SlimeWire.Item(request)])
+        var work = call.Named(new ScoreWork([SlimeWire.Item(request)])
         {
             Priority = Priority.Bulk,
             Deadline = seconds is > 0 and < 1e6 ? TimeSpan.FromSeconds(seconds.Value) : null,
-        };
-        // It is scored whether or not this connection stays.
-        var pending = call.Parts.Pending.Add(call.Parts.Core.ScoreAsync(work, CancellationToken.None));
+        });
+        // It is scored whether or not this connection stays, and by another thread than the one that answers now.
+        var pending = call.Parts.Pending.Add(() => Task.Run(() => call.Parts.Core.ScoreAsync(work, CancellationToken.None)));
         return call.WriteAsync(json =>
         {
             json.WriteStartObject();

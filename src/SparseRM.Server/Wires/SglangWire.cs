@@ -32,11 +32,12 @@ internal static class SglangWire
 
     private static Task JudgeAsync(WireCall call)
     {
+        call.Request.Refuse("", SlimeWire.NoTools, "tools", "functions");
         var conversations = call.Request.Need("conv").List("conv");
         bool isList = conversations.GetArrayLength() == 0 || conversations[0].ValueKind == JsonValueKind.Array;
         ScoreItem[] items = isList
-            ? [.. conversations.EnumerateArray().Select((item, i) => new DialogueItem($"conv[{i}]", item.Messages($"conv[{i}]")))]
-            : [new DialogueItem("conv", conversations.Messages("conv"))];
+            ? [.. conversations.EnumerateArray().Select((item, i) => new DialogueItem($"conv[{i}]", item.Answered($"conv[{i}]")))]
+            : [new DialogueItem("conv", conversations.Answered("conv"))];
         return WriteAsync(call, items, isList);
     }
 

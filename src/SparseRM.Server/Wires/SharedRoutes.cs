@@ -11,17 +11,16 @@ internal static class SharedRoutes
     [
         new("POST", "/classify", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmClassifyWire.AnswerAsync(call) : SglangWire.ClassifyAsync(call))
         {
-            Tell = call => Tell(call, call.Request.Has("input") || call.Request.Has("messages") || !(call.Request.Has("text") || call.Request.Has("input_ids")),
-                "sglang", ErrorShapes.Sglang),
+            Tell = call => Tell(call, ["input", "messages"], ["text", "input_ids"], "sglang", ErrorShapes.Sglang),
         },
         new("POST", "/score", "vllm", ErrorShapes.OpenAi, VllmScoreWire.AnswerAsync),
         new("POST", "/v1/score", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmScoreWire.AnswerAsync(call) : SglangOpenAiWire.ScoreAsync(call))
         {
-            Tell = call => Tell(call, !call.Request.Has("query"), "sglang", ErrorShapes.SglangOpenAi),
+            Tell = call => Tell(call, ["queries", "text_1", "data_1"], ["query"], "sglang", ErrorShapes.SglangOpenAi),
         },
         new("POST", "/rerank", "vllm", ErrorShapes.OpenAi, call => IsVllm(call) ? VllmRerankWire.AnswerAsync(call) : TeiWire.RerankAsync(call))
         {
-            Tell = call => Tell(call, call.Request.Has("documents"), "tei", ErrorShapes.Tei),
+            Tell = call => Tell(call, ["documents"], ["texts"], "tei", ErrorShapes.Tei),
         },
         rerank == RerankWire.Vllm
             ? new("POST", "/v1/rerank", "vllm", ErrorShapes.OpenAi, VllmRerankWire.AnswerAsync)
@@ -31,8 +30,19 @@ internal static class SharedRoutes
 
     private static bool IsVllm(WireCall call) => call.Wire == "vllm";
 
-    private static void Tell(WireCall call, bool isVllm, string other, ErrorShape errors)
+    /// <summary>Fields of both owners make it no request of either.</summary>
+    private static void Tell(WireCall call, ReadOnlySpan<string> ofVllm, ReadOnlySpan<string> ofOther, string other, ErrorShape errors)
     {
-        if (!isVllm) (call.Wire, call.Errors) = (other, errors);
+        string? vllm = Given(call, ofVllm), others = Given(call, ofOther);
+        if (vllm is not null && others is not null)
+            throw new Fault(FaultKind.Field, $"{vllm} and {others} are both given, and only one of them can be scored; give one", others);
+        if (others is not null) (call.Wire, call.Errors) = (other, errors);
+    }
+
+    private static string? Given(WireCall call, ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+            if (call.Request.Has(name)) return name;
+        return null;
     }
 }

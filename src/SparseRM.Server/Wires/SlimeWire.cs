@@ -10,6 +10,9 @@ internal static class SlimeWire
     /// <summary>The route.</summary>
     public static IEnumerable<WireRoute> Routes => [new("POST", "/slime", "slime", ErrorShapes.Slime, AnswerAsync)];
 
+    /// <summary>Why tools are refused where a wire has no template arguments.</summary>
+    public const string NoTools = "this route has no place for them in the text; post messages with template_arguments to /v1/rewards";
+
     private static async Task AnswerAsync(WireCall call)
     {
         var answer = await call.ScoreAsync(new ScoreWork([Item(call.Request)])).ConfigureAwait(false);
@@ -22,7 +25,8 @@ internal static class SlimeWire
     {
         var prompt = request.Need("prompt");
         string response = request.Need("response").Text("response");
-        return prompt.ValueKind == JsonValueKind.String
-            ? new TextItem("prompt", prompt.Text("prompt") + response) : DialogueItem.Of("prompt", prompt.Messages("prompt"), response);
+        if (prompt.ValueKind == JsonValueKind.String) return new TextItem("prompt", prompt.Text("prompt") + response);
+        request.Refuse("", NoTools, "tools", "functions");
+        return DialogueItem.Of("prompt", prompt.Messages("prompt"), response);
     }
 }

@@ -12,6 +12,7 @@ internal static class VllmFields
     /// <summary>The inputs: <c>input</c> as text, texts, ids or lists of ids, or one dialogue as <c>messages</c>.</summary>
     public static IReadOnlyList<ScoreItem> Inputs(JsonElement request)
     {
+        request.OneOf("messages", "input");
         if (request.Has("messages", out var messages)) return [Dialogue(request, messages)];
         var input = request.Need("input");
         if (input.ValueKind == JsonValueKind.String) return [new TextItem("input", input.Text("input"))];
@@ -35,7 +36,6 @@ internal static class VllmFields
         string side = request.Word("truncation_side", "left", "right") ?? "left";
         return new ScoreWork(items)
         {
-            Model = request.TextOrNull("model"),
             Truncation = left is null ? Truncation.Refuse : side == "left" ? Truncation.Left : Truncation.Right,
             MaxTokens = left is > 0 ? left : null,
             // vLLM serves lower numbers first; 0 is the usual one.
@@ -80,6 +80,7 @@ internal static class VllmFields
             const string Why = "Chat template is passed with request, but templates come from the model's owner only. Refused request with untrusted chat template.";
             throw new Fault(FaultKind.Field, Why, "chat_template");
         }
+        request.Refuse("", "the template gets what chat_template_kwargs has; give it there", "tools", "functions", "documents");
         foreach (string name in (ReadOnlySpan<string>)["add_generation_prompt", "continue_final_message"])
             if (request.Bool(name) == true) throw Refused(name, "a reward reads a finished answer; leave it out");
         var arguments = request.Has("chat_template_kwargs", out var given) ? new JsonFields(given.Object("chat_template_kwargs")) : null;

@@ -38,6 +38,8 @@ internal static class VllmScoreWire
 
     private static DialogueItem[] Pairs(JsonElement request)
     {
+        request.OneOf("queries", "text_1", "data_1");
+        request.OneOf("documents", "items", "text_2", "data_2");
         foreach (var (first, second) in s_names)
         {
             if (!request.Has(first, out var ones) || !request.Has(second, out var others)) continue;

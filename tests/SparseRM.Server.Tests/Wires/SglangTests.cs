@@ -14,7 +14,7 @@ public class SglangTests(Rewards rewards)
     {
         string ids = JsonSerializer.Serialize(rewards.Ids("What is 2 + 2?", "4"));
         foreach (string input in (string[])[$"\"text\": {Text}", $"\"input_ids\": {ids}"])
-            Check((await rewards.Server.Post("/classify", $$"""{"model": "x", {{input}}}""")).Ok);
+            Check((await rewards.Server.Post("/classify", $$"""{"model": "true", {{input}}}""")).Ok);
         foreach (string input in (string[])[$"\"text\": [{Text}, {Text}]", $"\"input_ids\": [{ids}, {ids}]"])
         {
             var answer = (await rewards.Server.Post("/classify", $$"""{ {{input}} }""")).Ok;
@@ -34,7 +34,7 @@ public class SglangTests(Rewards rewards)
     [Fact]
     public async Task Score_joins_query_and_items_into_one_text()
     {
-        var answer = (await rewards.Server.Post("/v1/score", """{"query": "One ", "items": ["two", "three"], "model": "x"}""")).Ok;
+        var answer = (await rewards.Server.Post("/v1/score", """{"query": "One ", "items": ["two", "three"], "model": "true"}""")).Ok;
         JsonAssert.Members(answer, "scores", "model", "usage", "object");
         Assert.Equal("scoring", answer.GetProperty("object").GetString());
         JsonAssert.Score(rewards.Scorer.ScoreText("One two"), answer.GetProperty("scores")[0][0]);
@@ -47,7 +47,7 @@ public class SglangTests(Rewards rewards)
     }
 
     [Theory]
-    [InlineData("/classify", """{"text": [], "model": "x"}""", "the list of inputs is empty; give at least one")]
+    [InlineData("/classify", """{"text": [], "model": "true"}""", "the list of inputs is empty; give at least one")]
     [InlineData("/classify", """{"text": "a", "input_ids": [1]}""", "Either text or input_ids should be provided, not both")]
     [InlineData("/judge", """{"conv": [[{"role": "user"}]]}""", "conv[0][0].content is missing")]
     public async Task Native_refusals_are_messages(string path, string body, string message)
@@ -68,7 +68,7 @@ public class SglangTests(Rewards rewards)
     [Fact]
     public async Task V1_classify_whose_answer_is_always_one_names_the_routes_that_give_the_reward()
     {
-        var answer = (await rewards.Server.Post("/v1/classify", $$"""{"model": "x", "input": {{Text}}}""")).Refused(400);
+        var answer = (await rewards.Server.Post("/v1/classify", $$"""{"model": "true", "input": {{Text}}}""")).Refused(400);
         JsonAssert.Members(answer, "object", "message", "type", "param", "code");
         Assert.Contains("post text to /classify", answer.GetProperty("message").GetString());
     }

@@ -69,18 +69,10 @@ internal static class Messages
     private static bool IsShareGpt(JsonElement value)
         => value.TryGetProperty("from", out _) && value.TryGetProperty("value", out _) && !value.TryGetProperty("role", out _);
 
-    // Chat templates know system, user, assistant and tool; other words for them would be rendered as they are, or not at all.
     private static string Role(DataRow row, string name, string at, bool isShareGpt)
     {
         if (name.Length == 0) throw row.Refuse($"field '{at}' is empty");
-        string? known = name.ToLowerInvariant() switch
-        {
-            "user" or "human" or "prompter" => "user",
-            "assistant" or "gpt" or "chatgpt" or "bot" or "model" or "ai" or "chatbot" => "assistant",
-            "system" => "system",
-            "tool" or "observation" or "function_response" => "tool",
-            _ => null,
-        };
+        string? known = MessageRoles.Known(name);
         if (known is null && isShareGpt)
             throw row.Refuse($"field '{at}' is '{name}'; known are human, user, gpt, assistant, system, tool and observation");
         return known ?? name;

@@ -1,0 +1,70 @@
+namespace SparseRM.Server.Tests.Wires;
+
+/// <summary>What would be passed over, and would change what a score means, is refused on every wire.</summary>
+public class RefusalTests(Rewards rewards)
+{
+    private const string User = """{"role": "user", "content": "Q"}""";
+    private const string Both = $$"""[{{User}}, {"role": "assistant", "content": "A"}]""";
+    private const string Response = """{"output": [{"type": "message", "content": "A"}]}""";
+
+    [Theory]
+    [InlineData("/classify", """{"text": "x", "image_data": "a.png"}""", 400, "image_data cannot be obeyed: only text is scored")]
+    [InlineData("/classify", """{"input": "x", "images": ["a.png"]}""", 400, "images cannot be obeyed: only text is scored")]
+    [InlineData("/get_reward", """{"query": ["x"], "images": ["a.png"]}""", 400, "images cannot be obeyed: only text is scored")]
+    [InlineData("/slime", """{"prompt": "x", "response": "y", "multi_modal_data": {"image": "a.png"}}""", 400, "multi_modal_data cannot be obeyed: only text is scored")]
+    [InlineData("/classify", """{"messages": [{"role": "user", "content": "x", "images": ["a.png"]}]}""", 400, "messages[0].images cannot be obeyed: only text is scored")]
+    [InlineData("/classify", """{"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "image_url": "a.png"}]}]}""", 400, "messages[0].content[0].image_url cannot be obeyed")]
+    public async Task Pictures_and_sounds(string path, string body, int status, string message) => await Refused(path, body, status, message);
+
+    [Theory]
+    [InlineData("/classify", $$"""{"messages": {{Both}}, "tools": [{"type": "function"}]}""", 400, "tools cannot be obeyed: the template gets what chat_template_kwargs has")]
+    [InlineData("/classify", $$"""{"messages": {{Both}}, "documents": [{"text": "d"}]}""", 400, "documents cannot be obeyed: the template gets what chat_template_kwargs has")]
+    [InlineData("/judge", $$"""{"conv": {{Both}}, "tools": [{"type": "function"}]}""", 400, "tools cannot be obeyed")]
+    [InlineData("/slime", $$"""{"prompt": [{{User}}], "response": "A", "tools": [{"type": "function"}]}""", 400, "tools cannot be obeyed")]
+    [InlineData("/verify", $$"""{"responses_create_params": {"input": "Q", "tools": [{"type": "function"}]}, "response": {{Response}}}""", 422, "responses_create_params.tools cannot be obeyed")]
+    [InlineData("/verify", $$"""{"responses_create_params": {"input": "Q", "previous_response_id": "r"}, "response": {{Response}}}""", 422, "responses_create_params.previous_response_id cannot be obeyed")]
+    public async Task Tools_where_a_wire_has_no_place_for_them(string path, string body, int status, string message) => await Refused(path, body, status, message);
+
+    [Fact]
+    public async Task An_empty_list_says_nothing()
+    {
+        string body = $$"""{"responses_create_params": {"input": "Q", "tools": []}, "response": {{Response}}, "images": []}""";
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"), (await rewards.Server.Post("/verify", body)).Ok.GetProperty("reward"));
+    }
+
+    [Theory]
+    [InlineData("/v1/rewards", $$"""{"messages": [{{User}}]}""", 422, "messages must end with an answer of the assistant, found a message of 'user'")]
+    [InlineData("/judge", $$"""{"conv": [{{User}}]}""", 400, "conv must end with an answer of the assistant, found a message of 'user'")]
+    [InlineData("/judge", $$"""{"conv": [{{Both}}, [{{User}}]]}""", 400, "conv[1] must end with an answer of the assistant, found a message of 'user'")]
+    public async Task Dialogues_without_an_answer(string path, string body, int status, string message) => await Refused(path, body, status, message);
+
+    [Theory]
+    [InlineData("/v1/rewards", $$"""{"messages": {{Both}}, "response": "B"}""", 422, "response does not go with messages, and would be passed over")]
+    [InlineData("/v1/rewards", """{"prompt": "Q", "response": "A", "answer": [1, 2]}""", 422, "answer does not go with prompt, and would be passed over")]
+    [InlineData("/v1/rewards", """{"text": "x", "template_arguments": {"tools": []}}""", 422, "template_arguments does not go with text, and would be passed over")]
+    [InlineData("/classify", $$"""{"messages": {{Both}}, "input": "x"}""", 400, "messages and input are both given")]
+    [InlineData("/classify", """{"input": "x", "text": "y"}""", 400, "input and text are both given")]
+    [InlineData("/score", """{"queries": "Q", "documents": "A", "items": "B", "text_1": "R"}""", 400, "queries and text_1 are both given")]
+    [InlineData("/score", """{"queries": "Q", "documents": "A", "items": "B"}""", 400, "documents and items are both given")]
+    [InlineData("/v1/score", """{"query": "Q", "queries": "R", "items": "A"}""", 400, "queries and query are both given")]
+    [InlineData("/rerank", """{"query": "Q", "documents": ["A"], "texts": ["B"]}""", 400, "documents and texts are both given")]
+    public async Task Two_things_where_one_is_meant(string path, string body, int status, string message) => await Refused(path, body, status, message);
+
+    [Fact]
+    public async Task A_limit_that_was_asked_for_is_named() =>
+        await Refused("/v1/rewards", """{"prompt": "Q", "response": "A", "max_tokens": 2}""", 413, "tokens, max_tokens allows 2; shorten it, or ask for truncation");
+
+    [Theory]
+    [InlineData("Human", "Assistant")]
+    [InlineData("human", "gpt")]
+    public async Task Roles_are_those_that_files_are_read_with(string asks, string answers)
+    {
+        string messages = $$"""[{"role": "{{asks}}", "content": "Q"}, {"role": "{{answers}}", "content": "A"}]""";
+        float score = rewards.Scorer.Score("Q", "A");
+        JsonAssert.Score(score, (await rewards.Server.Post("/v1/rewards", $$"""{"messages": {{messages}}}""")).Ok.GetProperty("results")[0].GetProperty("score"));
+        JsonAssert.Score(score, (await rewards.Server.Post("/judge", $$"""{"conv": {{messages}}}""")).Ok.GetProperty("embedding")[0]);
+    }
+
+    private async Task Refused(string path, string body, int status, string message) =>
+        Assert.Contains(message, (await rewards.Server.Post(path, body)).Refused(status).GetRawText(), StringComparison.Ordinal);
+}
