@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using SparseRM.Models;
 using SparseRM.Server.Http;
 
@@ -14,12 +16,16 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
     {
         if (work.Items.Count > options.Limits.Items)
             throw new Fault(FaultKind.TooMany, $"the request has {work.Items.Count} inputs, this server takes {options.Limits.Items}; send them in parts");
+        long accepted = Stopwatch.GetTimestamp();
+        var allowed = work.Deadline is { } own && own < options.Limits.Deadline ? own : options.Limits.Deadline;
         using var use = new RewardUse(registry, work.Model);
         var answers = new ScoredItem[work.Items.Count];
         var encoded = new EncodedItem[answers.Length];
         var running = new List<int>(answers.Length);
         for (int i = 0; i < answers.Length; i++)
         {
+            cancel.ThrowIfCancellationRequested();
+            Remaining(allowed, accepted);
             try
             {
                 encoded[i] = use.Reward.Encoder.Encode(work.Items[i], work);
@@ -30,7 +36,7 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
                 answers[i] = ScoredItem.Failed(work.Items[i], Fault.Of(error, work.Items[i].Field));
             }
         }
-        var results = await RunAsync(use.Reward, [.. running.Select(i => encoded[i].Input)], work, cancel).ConfigureAwait(false);
+        var results = await RunAsync(use.Reward, [.. running.Select(i => encoded[i].Input)], work, allowed, accepted, cancel).ConfigureAwait(false);
         for (int next = 0; next < running.Count; next++)
         {
             int i = running[next];
@@ -42,7 +48,17 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         return new ScoreAnswer(use.Reward, answers);
     }
 
-    private async Task<IReadOnlyList<ScoreResult>> RunAsync(ServedReward reward, IReadOnlyList<EncodedInput> inputs, ScoreWork work, CancellationToken cancel)
+    /// <summary>What is left of the time since a request was accepted: making ids of its texts is part of it.</summary>
+    private static TimeSpan Remaining(TimeSpan allowed, long accepted)
+    {
+        var left = allowed - Stopwatch.GetElapsedTime(accepted);
+        return left > TimeSpan.Zero ? left : throw Over(allowed);
+    }
+
+    private static Fault Over(TimeSpan allowed) => new(FaultKind.Deadline,
+        $"no result within {allowed.TotalMilliseconds.ToString("0.###", CultureInfo.InvariantCulture)} ms, the time that was allowed; allow more, or send less at once");
+
+    private async Task<IReadOnlyList<ScoreResult>> RunAsync(ServedReward reward, IReadOnlyList<EncodedInput> inputs, ScoreWork work, TimeSpan allowed, long accepted, CancellationToken cancel)
     {
         if (inputs.Count == 0) return [];
         var scorer = reward.Scorer;
@@ -51,7 +67,7 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         var call = new ScoreOptions
         {
             Priority = work.Priority,
-            Deadline = work.Deadline is { } own && own < options.Limits.Deadline ? own : options.Limits.Deadline,
+            Deadline = Remaining(allowed, accepted),
             PerToken = work.PerToken,
             // What a reward model does not know is answered with null.
             Doubt = work.Doubt && scorer.Reward.HasDoubt,
@@ -69,6 +85,10 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             throw;
+        }
+        catch (DeadlineException)
+        {
+            throw Over(allowed);
         }
         catch (Exception error)
         {
