@@ -24,6 +24,44 @@ public sealed class SplitTests : IDisposable
     }
 
     [Theory]
+    [InlineData($$"""{"train":[{{Row}}],"test":{"prompt":["q"],"chosen":["a"],"rejected":["b"]} }""", "'train', 'test'")]
+    [InlineData($$"""{"train":[{{Row}}],"test":[{{Row}},null]}""", "'train', 'test'")]
+    [InlineData($$"""{"train":[{{Row}}],"test":{{Row}} }""", "'train', 'test'")]
+    [InlineData($$"""{"data":[{{Row}}],"validation":[{{Row}}]}""", "'data', 'validation'")]
+    public void A_split_of_another_shape_is_not_passed_over(string text, string splits)
+    {
+        string path = _folder.File("a.json", text);
+        Assert.Contains($"holds several splits ({splits}); say which one", Refusal(path, null));
+        Assert.Single(PreferenceFile.Read(path, new() { Split = splits[1..].Split('\'')[0] }).Items);
+    }
+
+    [Fact]
+    public void A_row_that_is_none_is_a_bad_row_of_its_split()
+        => Assert.Contains("row 2: expected a JSON object, found null", Refusal(_folder.File("a.json", $$"""{"train":[{{Row}},null]}"""), null));
+
+    [Theory]
+    [InlineData("train.jsonl.zst", "test")]
+    [InlineData("train.arrow", "test")]
+    [InlineData("train-00000-of-00002.jsonl.xz", "test")]
+    public void A_file_of_a_folder_that_cannot_be_read_is_named(string unread, string other)
+    {
+        _folder.File($"{other}.jsonl", Row);
+        _folder.File(unread, "x");
+        Assert.Contains($"holds '{unread}', which may be data of it and cannot be read", Refusal(_folder.Root, null));
+        Assert.Contains($"holds '{unread}', which may be data of split 'train'", Refusal(_folder.Root, "train"));
+        Assert.Single(PreferenceFile.Read(_folder.Root, new() { Split = other }).Items);
+    }
+
+    [Fact]
+    public void A_split_deep_in_a_folder_is_seen()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder.Root, "a", "b", "c", "d", "e"));
+        _folder.File("test.jsonl", Row);
+        _folder.File("a/b/c/d/e/train.jsonl", Row);
+        Assert.Contains("is a folder with several splits ('train', 'test')", Refusal(_folder.Root, null));
+    }
+
+    [Theory]
     [InlineData("a.jsonl", Row)]
     [InlineData("a.json", $"[{Row}]")]
     [InlineData("a.csv", "prompt,chosen,rejected\nq,a,b\n")]

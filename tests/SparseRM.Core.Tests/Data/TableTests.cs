@@ -28,6 +28,8 @@ public sealed class TableTests : IDisposable
     [InlineData("a.json", """{"prompt":{"0":"q","5":"r"},"chosen":{"0":"a","5":"c"},"rejected":{"0":"b","5":"d"}}""", "q a b|r c d")]
     [InlineData("a.json", """{"0":{"prompt":"q","chosen":"a","rejected":"b"},"1":{"prompt":"r","chosen":"c","rejected":"d"}}""", "q a b|r c d")]
     [InlineData("a.json", """{"columns":["prompt","chosen","rejected"],"index":[0,1],"data":[["q","a","b"],["r","c","d"]]}""", "q a b|r c d")]
+    [InlineData("a.json", """{"prompt":{"0":"q","5":"r"},"chosen":{"5":"c","0":"a"},"rejected":{"0":"b","5":"d"}}""", "q a b|r c d")]
+    [InlineData("a.jsonl", """{"prompt":"q","chosen":"a","rejected":"b","data":[{"prompt":"x","chosen":"y","rejected":"z"}]}""", "q a b")]
     [InlineData("a.json", "{\"train\":[" + Row + "]}", "q a b")]
     [InlineData("a.json", "{\"version\":\"1\",\"train\":[" + Row + "],\"test\":[]}", "q a b")]
     [InlineData("a.json", """{"train":{"prompt":["q"],"chosen":["a"],"rejected":["b"]}}""", "q a b")]
@@ -46,7 +48,7 @@ public sealed class TableTests : IDisposable
     [Theory]
     [InlineData("""{"train":[{"prompt":"q","chosen":"a","rejected":"b"}],"test":[{"prompt":"q","chosen":"a","rejected":"b"}]}""", "holds several splits ('train', 'test'); say which one with the option split")]
     [InlineData("""{"columns":["prompt","chosen"],"data":[["q"]]}""", "is no list of 2 values")]
-    [InlineData("""{"prompt":{"0":"q"},"chosen":{"1":"a"},"rejected":{"0":"b"}}""", "the columns 'prompt' and 'chosen' have rows of other numbers")]
+    [InlineData("""{"prompt":{"0":"q"},"chosen":{"1":"a"},"rejected":{"0":"b"}}""", "does not have the same row numbers in its columns 'prompt' and 'chosen'")]
     public void Refuses_documents_that_are_not_one_table(string text, string problem)
         => Assert.Contains(problem, Assert.Throws<DataFormatException>(() => PreferenceFile.Read(_folder.File("a.json", text))).Message);
 
@@ -56,6 +58,11 @@ public sealed class TableTests : IDisposable
         const string line = """{"data":[1],"prompt":"q","chosen":"a","rejected":"b"}""";
         Assert.Equal(2, PreferenceFile.Read(_folder.File("a.jsonl", line + "\n" + line)).Items.Count);
     }
+
+    [Fact]
+    public void The_only_line_of_a_file_of_lines_is_no_wrapper_for_a_list_in_it()
+        => Assert.Contains("has the columns question, notes, which no known format has", Assert.Throws<DataFormatException>(() => PreferenceFile.Read(
+            _folder.File("a.jsonl", """{"question":"q","notes":[{"prompt":"q","chosen":"a","rejected":"b"}]}"""))).Message);
 
     private static string Text(IReadOnlyList<Message> messages) => string.Concat(messages.Select(message => message.Content));
 }

@@ -32,7 +32,7 @@ internal static class ContainerCatalog
         if (source.Extension is ".csv" or ".tsv") return Csv(source, text);
         if (text[0] == '[') return ("json", JsonDocumentRows.Read(source.Path, source.Rewind(), split));
         (bool isRow, bool isWrapper) = text[0] == '{' ? FirstLine(source) : (false, false);
-        if ((isRow && !isWrapper) || (source.Extension is ".jsonl" or ".ndjson" && !isWrapper))
+        if ((isRow && !isWrapper) || (IsLines(source) && !isWrapper))
             return ("jsonl", JsonLines.Read(source.Path, source.Rewind()));
         hasSplits = text[0] == '{';
         if (text[0] == '{' || source.Extension == ".json") return ("json", JsonDocumentRows.Read(source.Path, source.Rewind(), split));
@@ -41,6 +41,8 @@ internal static class ContainerCatalog
 
     private static (string Name, IEnumerable<DataRow> Rows) Csv(DataSource source, ReadOnlySpan<byte> head)
         => ("csv", CsvRows.Read(source.Path, source.Rewind(), CsvRows.Separator(head)));
+
+    private static bool IsLines(DataSource source) => source.Extension is ".jsonl" or ".ndjson";
 
     private static byte[] Head(DataSource source)
     {
@@ -57,7 +59,7 @@ internal static class ContainerCatalog
         try
         {
             if (!rows.MoveNext() || rows.Current.Problem is not null) return (false, false);
-            return (true, JsonTable.IsWrapper(rows.Current.Source) && !rows.MoveNext());
+            return (true, (IsLines(source) ? JsonTable.IsTableAndNoRow(rows.Current.Source) : JsonTable.IsWrapper(rows.Current.Source)) && !rows.MoveNext());
         }
         catch (DataFormatException)
         {

@@ -16,8 +16,12 @@ internal static class JsonTable
     public static bool IsWrapper(JsonElement root)
     {
         if (root.ValueKind != JsonValueKind.Object || root.GetPropertyCount() == 0) return false;
-        return HasData(root) || IsByColumn(root) || IsIndexed(root) || (!FormatCatalog.Knows(root) && Splits(root).Count > 0);
+        return IsTable(root) || (!FormatCatalog.Knows(root) && Splits(root).Count > 0);
     }
+
+    /// <summary>The same for the only line of a file of lines, which is a row where it can be: a list among its fields makes it no wrapper.</summary>
+    public static bool IsTableAndNoRow(JsonElement root)
+        => root.ValueKind == JsonValueKind.Object && root.GetPropertyCount() > 0 && (IsByColumn(root) || (IsTable(root) && !FormatCatalog.Knows(root)));
 
     /// <summary>The rows, in order.</summary>
     /// <param name="path">The file, for messages.</param>
@@ -28,7 +32,7 @@ internal static class JsonTable
     {
         if (root.ValueKind == JsonValueKind.Object && root.GetPropertyCount() > 0)
         {
-            bool isTable = HasData(root) || IsByColumn(root) || IsIndexed(root) || FormatCatalog.Knows(root);
+            bool isTable = HasData(root) ? !BesideData(root) : IsByColumn(root) || IsIndexed(root) || FormatCatalog.Knows(root);
             // A table under the name of a split, such as {"train": {"prompt": [..], ..}}.
             if (!isTable && Splits(root) is { Count: > 0 } splits) return Rows(path, Chosen(path, splits, split), null);
         }
@@ -60,17 +64,27 @@ internal static class JsonTable
     private static DataFormatException Unknown(string path) => new(path, 0,
         "expected a JSON array of rows, or an object with such an array under 'data' or a split's name, or with a list or an indexed object for each column");
 
+    private static bool IsTable(JsonElement root) => HasData(root) || IsByColumn(root) || IsIndexed(root);
+
+    // {"data": [..], "validation": [..]}: data is one of several splits.
+    private static bool BesideData(JsonElement root) => IsRows(root.GetProperty("data")) && Splits(root).Count > 1;
+
     private static bool HasData(JsonElement root) => root.TryGetProperty("data", out JsonElement data) && data.ValueKind == JsonValueKind.Array;
 
-    // Lists of rows under a name, or else tables: the splits of a data set.
+    // Lists of rows under a name, with the tables and single rows beside them, or else tables: the splits of a data set.
     private static List<JsonProperty> Splits(JsonElement root)
     {
         List<JsonProperty> lists = [.. root.EnumerateObject().Where(field => IsRows(field.Value))];
-        return lists.Count > 0 ? lists : [.. root.EnumerateObject().Where(field => field.Value.ValueKind == JsonValueKind.Object && IsWrapper(field.Value))];
+        if (lists.Count > 0) return [.. root.EnumerateObject().Where(field => IsRows(field.Value) || (field.Value.ValueKind == JsonValueKind.Object && IsTableOrRow(field.Value)))];
+        return [.. root.EnumerateObject().Where(field => field.Value.ValueKind == JsonValueKind.Object && IsWrapper(field.Value))];
     }
 
+    private static bool IsTableOrRow(JsonElement value) => value.GetPropertyCount() > 0 && (IsTable(value) || FormatCatalog.Knows(value));
+
+    // A list with a row in it; what else it holds is a bad row.
+
     private static bool IsRows(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0
-        && value.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Object) && !Messages.AreMessages(value);
+        && value.EnumerateArray().Any(row => row.ValueKind == JsonValueKind.Object) && !Messages.AreMessages(value);
 
     // A list for each column, all as long, or null for a column without values; a row's own lists hold messages.
     private static bool IsByColumn(JsonElement root)
@@ -106,9 +120,10 @@ internal static class JsonTable
         if (AllNumbered(root)) return root.EnumerateObject().Select(row => row.Value);
         (string Name, JsonProperty[] Values)[] columns = [.. root.EnumerateObject().Select(column => (column.Name, column.Value.EnumerateObject().ToArray()))];
         foreach ((string name, JsonProperty[] values) in columns)
-            if (!values.Select(value => value.Name).SequenceEqual(columns[0].Values.Select(value => value.Name)))
-                throw new DataFormatException(path, 0, $"the columns '{columns[0].Name}' and '{name}' have rows of other numbers");
-        return Enumerable.Range(0, columns[0].Values.Length).Select(row => Row(columns.Select(column => (column.Name, column.Values[row].Value))));
+            if (values.Length != columns[0].Values.Length || !values.Select(value => value.Name).ToHashSet().SetEquals(columns[0].Values.Select(value => value.Name)))
+                throw new DataFormatException(path, 0, $"does not have the same row numbers in its columns '{columns[0].Name}' and '{name}'");
+        Dictionary<string, JsonElement>[] byNumber = [.. columns.Select(column => column.Values.ToDictionary(value => value.Name, value => value.Value))];
+        return columns[0].Values.Select(row => Row(columns.Zip(byNumber, (column, values) => (column.Name, values[row.Name]))));
     }
 
     private static IEnumerable<JsonElement> BySplit(string path, JsonElement names, JsonElement data)

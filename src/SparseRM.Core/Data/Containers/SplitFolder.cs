@@ -9,8 +9,10 @@ namespace SparseRM.Data.Containers;
 /// </summary>
 internal static partial class SplitFolder
 {
-    private const int MaxDepth = 3, MostNamed = 12;
+    private const int MaxDepth = 12, MostNamed = 12;
     private static readonly string[] s_endings = [".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"];
+    private static readonly string[] s_unread =
+        [".zst", ".bz2", ".xz", ".lz4", ".zip", ".7z", ".tar", ".tgz", ".arrow", ".feather", ".orc", ".avro", ".xlsx", ".xls", ".tfrecord", ".pkl", ".pickle"];
 
     /// <summary>The one data file of the folder, or the one of a split.</summary>
     /// <param name="folder">The folder.</param>
@@ -20,8 +22,11 @@ internal static partial class SplitFolder
     {
         try
         {
-            string[] files = [.. Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = MaxDepth })
-                .Where(IsData).Order(StringComparer.Ordinal)];
+            string[] all = [.. Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = MaxDepth }).Order(StringComparer.Ordinal)];
+            string[] files = [.. all.Where(IsData)];
+            if (all.FirstOrDefault(file => IsUnread(file) && (split is null || SplitOf(folder, file) == split)) is { } unread)
+                throw new DataFormatException(folder, 0,
+                    $"holds '{Path.GetRelativePath(folder, unread)}', which may be data of {(split is null ? "it" : $"split '{split}'")} and cannot be read; unpack or convert it (jsonl, json, csv or parquet), or give one file");
             string[] found = split is null ? files : [.. files.Where(file => SplitOf(folder, file) == split)];
             string names = Names(files.Select(file => SplitOf(folder, file)).Distinct());
             return found.Length switch
@@ -50,14 +55,23 @@ internal static partial class SplitFolder
     // config.json, dataset_info.json and their like describe the data.
     private static bool IsData(string path) => s_endings.Contains(Ending(path)) && Path.GetFileName(path)[0] != '.' && !Description().IsMatch(Path.GetFileName(path));
 
+    private static bool IsUnread(string path) => s_unread.Contains(Ending(path)) && Path.GetFileName(path)[0] != '.';
+
     private static string Ending(string path) => Path.GetExtension(Bare(path)).ToLowerInvariant();
 
     private static string Bare(string path) => path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
 
     private static string SplitOf(string folder, string file)
     {
-        string stem = Shard().Replace(Path.GetFileNameWithoutExtension(Bare(file)), "");
+        string stem = Shard().Replace(Stem(file), "");
         return stem.Length > 0 ? stem : Path.GetFileName(Path.GetDirectoryName(Path.GetRelativePath(folder, file)) is { Length: > 0 } parent ? parent : folder);
+    }
+
+    // Without the ending, and for train.jsonl.zst without both.
+    private static string Stem(string file)
+    {
+        string stem = Path.GetFileNameWithoutExtension(Bare(file));
+        return IsUnread(file) && s_endings.Contains(Path.GetExtension(stem).ToLowerInvariant()) ? Path.GetFileNameWithoutExtension(stem) : stem;
     }
 
     [GeneratedRegex(@"^(part-)?\d+$|-\d+(-of-\d+)?$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
