@@ -93,6 +93,7 @@ public static class ScoreInputFile
     private static ScoreInput ParseLine(DataRow row, ScoreInputOptions options)
     {
         if (row.Problem is { } problem) throw row.Refuse(problem);
+        Messages.RefuseMedia(row);
         string[] answers = [.. s_one.Concat(s_many).Where(row.Has)];
         string[] kinds = [.. s_kinds.Where(row.Has)];
         if (answers.Length == 1 && kinds.Length == 0 && PromptColumns.Any(row)) kinds = ["prompt"];

@@ -23,6 +23,9 @@ public sealed class MessageTests : IDisposable
     [InlineData(""" "{\"from\": \"gpt\", \"value\": \"a\"}" """, "a")]
     [InlineData(""" "[{\"key\": \"an answer that is JSON\"}]" """, "[{\"key\": \"an answer that is JSON\"}]")]
     [InlineData(""" "[{\"type\": \"text\", \"text\": \"a \"}, {\"type\": \"text\", \"text\": \"b\"}]" """, "a b")]
+    [InlineData(""" "[{\"type\":\"circle\",\"r\":1}]" """, "[{\"type\":\"circle\",\"r\":1}]")]
+    [InlineData(""" "{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}" """, "{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}")]
+    [InlineData(""" "[{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}]" """, "[{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}]")]
     [InlineData(""" "[1, 2, 3]" """, "[1, 2, 3]")]
     [InlineData(""" "Human: and then?" """, "Human: and then?")]
     public void Reads_an_answer_in_every_form(string chosen, string content)
@@ -53,6 +56,7 @@ public sealed class MessageTests : IDisposable
     [InlineData("""[{"role":"assistant","content":[{"type":"text","text":"a","image":"x.png"}]}]""", "field 'chosen[0].content[0]' has 'image' beside its text; only text can be scored")]
     [InlineData(""" "[{'id': 1, 'role': 'assistant', 'content': 'a' oops" """, "field 'chosen' looks like a list of messages as text")]
     [InlineData(""" "{'messages': [{'role': 'assistant', 'content': 'a'}]}" """, "field 'chosen' is text that holds messages in another form than a list of them")]
+    [InlineData(""" "[{\"type\":\"image_url\",\"image_url\":\"x\"}]" """, "field 'chosen[0]' is a part of type 'image_url'; only text can be scored")]
     [InlineData(""" "[[{'role': 'assistant', 'content': 'a'}]]" """, "field 'chosen' is text that holds messages in another form")]
     [InlineData(""" "[{'role': 'assistant', 'content': 'a'}, 'b']" """, "field 'chosen' is text that holds messages in another form")]
     [InlineData(""" "[{'role': 'assistant', 'content': 'a'}, oops]" """, "field 'chosen' looks like a list of messages as text")]

@@ -67,6 +67,7 @@ public sealed class ScoreInputTests : IDisposable
     [InlineData("""{"prompt":"q","response":null}""", "field 'response' must be text, found null")]
     [InlineData("""{"prompt":null,"response":"a"}""", "field 'prompt' must be text, found null")]
     [InlineData("""{"text":null}""", "field 'text' must be text, found null")]
+    [InlineData("""{"prompt":"q","response":"a","image":"x.png"}""", "has 'image' beside its text; only text can be scored")]
     [InlineData("""{"prompt":"q","responses":["a",null]}""", "field 'responses[1]' must be text or a list of messages, found null")]
     [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null}]}""", "field 'messages[1].content' must be text, found null")]
     [InlineData("""{"messages":[{"role":"user","content":"q"}]}""", "field 'messages' must end with an answer of the assistant, found a message of 'user'")]

@@ -64,9 +64,9 @@ internal static partial class Dialogue
     {
         if (StructuredText.Parse(text) is { } value)
         {
-            if (Messages.AreMessages(value)) return Messages.List(row, value, name);
-            if (Messages.IsMessage(value)) return [Messages.One(row, value, name)];
-            if (AreParts(value)) return [new Message(role, Messages.Content(row, value, name))];
+            if (AreMessagesInText(value)) return Messages.List(row, value, name);
+            if (Messages.IsMessageInText(value)) return [Messages.One(row, value, name)];
+            if (AreParts(value) && value.EnumerateArray().Any(Messages.IsKnownPart)) return [new Message(role, Messages.Content(row, value, name))];
             if (HoldsMessages(value)) throw row.Refuse($"field '{name}' is text that holds messages in another form than a list of them; give that list");
         }
         else if (LooksLikeMessages(text))
@@ -82,8 +82,10 @@ internal static partial class Dialogue
     // A list with a message in it, or an object that is nothing but a dialogue under a name.
     private static bool HoldsMessages(JsonElement value)
         => value.ValueKind == JsonValueKind.Array
-            ? value.EnumerateArray().Any(item => Messages.IsMessage(item) || Messages.AreMessages(item))
-            : value.EnumerateObject().Any(field => s_dialogues.Contains(field.Name) && Messages.AreMessages(field.Value));
+            ? value.EnumerateArray().Any(item => Messages.IsMessageInText(item) || AreMessagesInText(item))
+            : value.EnumerateObject().Any(field => s_dialogues.Contains(field.Name) && AreMessagesInText(field.Value));
+
+    private static bool AreMessagesInText(JsonElement value) => Messages.AreMessages(value) && value.EnumerateArray().All(Messages.IsMessageInText);
 
     // [{'role': .. and {"id": 1, "from": .., whatever the blanks and the quotes.
     private static bool LooksLikeMessages(string text)

@@ -9,6 +9,27 @@ namespace SparseRM.Data.Formats;
 internal static class Messages
 {
     private static readonly string[] s_notText = ["image", "image_url", "images", "audio", "audio_url", "input_audio", "video", "video_url", "file"];
+    private static readonly string[] s_media = ["image", "images", "image_url", "image_data", "audio", "audios", "audio_data", "video", "videos", "video_data"];
+
+    /// <summary>Refuses a row with pictures, sound or video in a column of its own: it would be scored as text without them.</summary>
+    public static void RefuseMedia(DataRow row)
+    {
+        foreach (string name in s_media)
+            if (row.Has(name) && HoldsSomething(row.Field(name))) throw row.Refuse($"has '{name}' beside its text; only text can be scored");
+    }
+
+    private static bool HoldsSomething(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Array => value.EnumerateArray().Any(HoldsSomething),
+        JsonValueKind.String => !value.ValueEquals("") && !value.ValueEquals("[]"),
+        JsonValueKind.Null or JsonValueKind.False => false,
+        _ => true,
+    };
+
+    /// <summary>True for a part of a message, of text or of another kind that is known: {"type": "text", "text": ..}, {"type": "image_url", "image_url": ..}.</summary>
+    public static bool IsKnownPart(JsonElement part)
+        => part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out JsonElement kind) && kind.ValueKind == JsonValueKind.String
+            && (IsTextType(kind.GetString()!) ? part.TryGetProperty("text", out _) : s_notText.Any(name => kind.ValueEquals(name) && part.TryGetProperty(name, out _)));
 
     /// <summary>True for a list of message objects, at least one.</summary>
     public static bool AreMessages(JsonElement value)
@@ -55,7 +76,7 @@ internal static class Messages
         if (part.ValueKind == JsonValueKind.String) return row.Text(part, name);
         if (part.ValueKind != JsonValueKind.Object) throw row.Refuse($"field '{name}' must be a text part, found {DataRow.Kind(part)}");
         string type = part.TryGetProperty("type", out JsonElement kind) ? row.Text(kind, name + ".type") : "text";
-        if (type is not ("text" or "input_text" or "output_text"))
+        if (!IsTextType(type))
             throw row.Refuse($"field '{name}' is a part of type '{type}'; only text can be scored");
         foreach (string other in s_notText)
             if (part.TryGetProperty(other, out JsonElement media) && media.ValueKind != JsonValueKind.Null)
@@ -63,8 +84,14 @@ internal static class Messages
         return part.TryGetProperty("text", out JsonElement text) ? row.Text(text, name + ".text") : throw row.Refuse($"field '{name}.text' is missing");
     }
 
+    private static bool IsTextType(string type) => type is "text" or "input_text" or "output_text";
+
     private static bool HasTurn(JsonElement value)
         => value.TryGetProperty("content", out _) || value.TryGetProperty("tool_calls", out _) || value.TryGetProperty("function_call", out _);
+
+    /// <summary>The same for a value that lies in a text, which may be an answer that is JSON: <c>from</c> and <c>value</c> need a speaker that is known.</summary>
+    public static bool IsMessageInText(JsonElement value)
+        => IsMessage(value) && (!IsShareGpt(value) || (value.GetProperty("from") is { ValueKind: JsonValueKind.String } from && MessageRoles.Known(from.GetString()!) is not null));
 
     private static bool IsShareGpt(JsonElement value)
         => value.TryGetProperty("from", out _) && value.TryGetProperty("value", out _) && !value.TryGetProperty("role", out _);
