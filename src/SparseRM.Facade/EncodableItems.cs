@@ -8,8 +8,6 @@ namespace SparseRM;
 /// <summary>Leaves out of a preference set what a model cannot read.</summary>
 public static class EncodableItems
 {
-    private const int MostReasons = 5;
-
     /// <summary>The set without the items that have a completion which cannot be encoded: too long, refused by the chat template, without tokens to read.</summary>
     /// <param name="data">The set.</param>
     /// <param name="backbone">Encodes.</param>
@@ -19,8 +17,7 @@ public static class EncodableItems
     public static PreferenceSet Of(PreferenceSet data, Backbone backbone, ReadOutPosition position)
     {
         var kept = new List<PreferenceItem>();
-        var reasons = new List<string>(data.Skipped.FirstReasons);
-        DataFormatException? first = null;
+        var skipped = new List<DataFormatException>();
         foreach (var item in data.Items)
         {
             if (Problem(item, backbone, position) is not { } problem)
@@ -28,13 +25,11 @@ public static class EncodableItems
                 kept.Add(item);
                 continue;
             }
-            var error = new DataFormatException(data.Path, item.Line, problem);
-            first ??= error;
-            if (reasons.Count < MostReasons) reasons.Add(error.Message);
+            skipped.Add(new DataFormatException(data.Path, item.Line, problem));
         }
-        if (first is null) return data;
+        if (skipped is not [var first, ..]) return data;
         if (kept.Count == 0) throw new DataFormatException(data.Path, first.Line, $"{first.Problem} (and no other row can be read by the model)");
-        return data with { Items = kept, Skipped = new SkippedRows(data.Skipped.Count + data.Items.Count - kept.Count, reasons) };
+        return data with { Items = kept, Skipped = data.Skipped.And(skipped) };
     }
 
     private static string? Problem(PreferenceItem item, Backbone backbone, ReadOutPosition position)

@@ -9,8 +9,6 @@ namespace SparseRM;
 /// <summary>Scores a preference set item by item, and leaves out what has no score.</summary>
 public static class ScorableItems
 {
-    private const int MostReasons = 5;
-
     /// <summary>Scores of all completions of the items whose completions all have one.</summary>
     /// <param name="data">The set.</param>
     /// <param name="scorer">Scores.</param>
@@ -30,8 +28,7 @@ public static class ScorableItems
         var inputs = new List<EncodedInput>();
         string?[] problems = [.. data.Items.Select(item => Encode(item, scorer, inputs, cancel))];
         var results = scorer.ScoreAll(inputs, null, progress, cancel);
-        var (kept, scores, reasons) = (new List<PreferenceItem>(), new List<ItemScores>(), new List<string>(data.Skipped.FirstReasons));
-        DataFormatException? first = null;
+        var (kept, scores, skipped) = (new List<PreferenceItem>(), new List<ItemScores>(), new List<DataFormatException>());
         for (int i = 0, next = 0; i < problems.Length; i++)
         {
             var item = data.Items[i];
@@ -48,12 +45,10 @@ public static class ScorableItems
                     continue;
                 }
             }
-            var error = new DataFormatException(data.Path, item.Line, problems[i]!);
-            first ??= error;
-            if (reasons.Count < MostReasons) reasons.Add(error.Message);
+            skipped.Add(new DataFormatException(data.Path, item.Line, problems[i]!));
         }
-        if (kept.Count == 0) throw new DataFormatException(data.Path, first!.Line, $"{first.Problem} (and no other row can be scored)");
-        return (data with { Items = kept, Skipped = new SkippedRows(data.Skipped.Count + data.Items.Count - kept.Count, reasons) }, scores);
+        if (kept.Count == 0) throw new DataFormatException(data.Path, skipped[0].Line, $"{skipped[0].Problem} (and no other row can be scored)");
+        return (data with { Items = kept, Skipped = data.Skipped.And(skipped) }, scores);
     }
 
     // All completions of the item, or none and why.

@@ -8,15 +8,14 @@ namespace SparseRM.Data;
 /// <summary>Reads preference data of any known format from jsonl, json, csv (each also .gz) or parquet.</summary>
 public static class PreferenceFile
 {
-    private const int ReasonsKept = 5;
-
     /// <summary>Names for <see cref="PreferenceReadOptions.Format"/>, the most specific first.</summary>
     public static IReadOnlyList<string> FormatNames { get; } = [.. FormatCatalog.All.Select(format => format.Name)];
 
     /// <summary>Reads the whole file into memory; "-" is standard input, a folder is its one data file or that of <see cref="PreferenceReadOptions.Split"/>.</summary>
     /// <remarks>
     /// An answer without text or call of a tool, a prompt column without text, and two equal answers are bad rows, as are wrong types
-    /// and lone surrogates. A column that may hold the prompt is read, or the row is bad; none is passed over.
+    /// and lone surrogates. A column that may hold the prompt is read, or the row is bad; none is passed over. So is a column
+    /// that says which answer is preferred (a score, a label, a winner) and contradicts what the format reads.
     /// </remarks>
     /// <exception cref="DataFormatException">
     /// The file is missing, a folder, empty, damaged or of no known format; or a row is bad and <see cref="PreferenceReadOptions.SkipBad"/> is not set.
@@ -44,8 +43,8 @@ public static class PreferenceFile
     private static PreferenceSet ReadItems(DataSource source, string container, IEnumerable<DataRow> rows, PreferenceFormat? format, PreferenceReadOptions options)
     {
         var items = new List<PreferenceItem>();
-        var reasons = new List<string>();
-        long skipped = 0, seen = 0;
+        var skipped = new List<DataFormatException>();
+        long seen = 0;
         foreach (DataRow row in rows)
         {
             seen++;
@@ -55,7 +54,10 @@ public static class PreferenceFile
                 DataRow named = row.WithNames(options.Columns);
                 // A bad first row says nothing about the rows behind it.
                 PreferenceFormat rowFormat = format ?? FormatCatalog.Detect(named, wholeFile: !options.SkipBad);
+                Messages.RefuseMedia(named);
                 PreferenceItem item = rowFormat.Read(named, options);
+                (bool First, string? Column)? verdict = rowFormat.Verdict?.Invoke(named);
+                Verdicts.Check(named, verdict?.First, verdict?.Column);
                 if (rowFormat.IsPaired) Check(item, rowFormat, problem => row.Refuse(problem));
                 else if (item.Chosen.Concat(item.Rejected).Any(ItemRules.IsBlank)) throw row.Refuse("the completion is empty");
                 format = rowFormat;
@@ -75,8 +77,10 @@ public static class PreferenceFile
                 });
         }
         if (seen == 0) throw new DataFormatException(source.Path, 0, "holds no rows");
-        if (items.Count == 0) throw new DataFormatException(source.Path, 0, $"none of its {seen} rows is usable; the first says: {reasons[0]}");
-        return new PreferenceSet(source.Path, format!.Name, container, items, new SkippedRows(skipped, reasons), source.Hash);
+        if (items.Count == 0) throw new DataFormatException(source.Path, 0, $"none of its {seen} rows is usable; the first says: {Skipped().FirstReasons[0]}");
+        return new PreferenceSet(source.Path, format!.Name, container, items, Skipped(), source.Hash);
+
+        SkippedRows Skipped() => new SkippedRows(0, []).And(skipped);
 
         void Attempt(Action read)
         {
@@ -87,8 +91,7 @@ public static class PreferenceFile
             // Line 0 is the file as a whole: nothing to skip.
             catch (DataFormatException e) when (options.SkipBad && e.Line > 0)
             {
-                skipped++;
-                if (reasons.Count < ReasonsKept) reasons.Add(e.Message);
+                skipped.Add(e);
             }
         }
     }

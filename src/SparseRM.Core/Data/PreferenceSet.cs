@@ -37,4 +37,23 @@ public sealed record PreferenceSet(
 /// <summary>Bad rows that were counted and left out.</summary>
 /// <param name="Count">How many.</param>
 /// <param name="FirstReasons">The sentences of the first five.</param>
-public sealed record SkippedRows(long Count, IReadOnlyList<string> FirstReasons);
+public sealed record SkippedRows(long Count, IReadOnlyList<string> FirstReasons)
+{
+    private const int ReasonsKept = 5;
+
+    // Of FirstReasons; none where they were given without.
+    private IReadOnlyList<long> Lines { get; init; } = [];
+
+    /// <summary>These with rows that were left out later; the first are those that come first in the file.</summary>
+    /// <param name="others">What was wrong with each of them, in any order.</param>
+    public SkippedRows And(IReadOnlyCollection<DataFormatException> others)
+    {
+        ArgumentNullException.ThrowIfNull(others);
+        (long Line, string Reason)[] first =
+        [
+            .. FirstReasons.Select((reason, i) => (Line: i < Lines.Count ? Lines[i] : 0, Reason: reason)).Concat(others.Select(other => (other.Line, Reason: other.Message)))
+                .OrderBy(row => row.Line).Take(ReasonsKept),
+        ];
+        return new SkippedRows(Count + others.Count, [.. first.Select(row => row.Reason)]) { Lines = [.. first.Select(row => row.Line)] };
+    }
+}

@@ -84,7 +84,34 @@ public sealed class PreferenceFileTests : IDisposable
     {
         string message = Refusal("odd.jsonl", """{"foo":1,"bar":2}"""u8.ToArray());
         Assert.Contains("has the columns foo, bar, which no known format has; supported: ", message);
-        foreach (string format in PreferenceFile.FormatNames) Assert.Contains(format + " (", message);
+        foreach (string format in PreferenceFile.FormatNames) Assert.Contains(format, message);
+        Assert.InRange(message.Length, 0, 900);
+    }
+
+    [Fact]
+    public void The_first_of_the_skipped_rows_is_the_first_in_the_file()
+    {
+        DataFormatException At(long line) => new("a.jsonl", line, "is odd");
+        SkippedRows skipped = new SkippedRows(0, []).And([At(3), At(7)]).And([At(9), At(2)]).And([At(11), At(12)]);
+        Assert.Equal(6, skipped.Count);
+        Assert.Equal(["a.jsonl, line 2: is odd", "a.jsonl, line 3: is odd", "a.jsonl, line 7: is odd", "a.jsonl, line 9: is odd", "a.jsonl, line 11: is odd"], skipped.FirstReasons);
+    }
+
+    [Theory]
+    [InlineData("""{"context":"q","response1":"a","response2":"b"}""", "helpsteer (")]
+    [InlineData("""{"question":"q","response_A":"a","response_B":"b"}""", "judgebench (")]
+    [InlineData("""{"prompt":"q","chosen":"a"}""", "trl-explicit (")]
+    public void Names_the_nearest_formats_with_their_columns(string line, string format)
+        => Assert.Contains(format, Refusal("odd.jsonl", System.Text.Encoding.UTF8.GetBytes(line)));
+
+    [Theory]
+    [InlineData("\"image\":\"x.png\"", "has 'image' beside its text; only text can be scored")]
+    [InlineData("\"images\":[{\"bytes\":\"x\",\"path\":null}]", "has 'images' beside its text; only text can be scored")]
+    public void A_row_with_pictures_is_refused_and_one_with_none_is_read(string field, string problem)
+    {
+        const string row = """{"prompt":"q","chosen":"a","rejected":"b",""";
+        Assert.Contains(problem, Refusal("a.jsonl", System.Text.Encoding.UTF8.GetBytes(row + field + "}")));
+        Assert.Single(PreferenceFile.Read(_folder.File("b.jsonl", row + "\"images\":[],\"image\":null,\"video\":\"\"}")).Items);
     }
 
     [Fact]

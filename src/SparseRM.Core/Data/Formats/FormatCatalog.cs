@@ -1,12 +1,15 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using SparseRM.Data.Containers;
 using SparseRM.Errors;
 
 namespace SparseRM.Data.Formats;
 
 /// <summary>All formats, the most specific first: the first that matches is taken.</summary>
-internal static class FormatCatalog
+internal static partial class FormatCatalog
 {
+    private const int NearestShown = 3;
+
     public static IReadOnlyList<PreferenceFormat> All { get; } =
     [
         TruthfulQaCsv.Format,
@@ -41,8 +44,16 @@ internal static class FormatCatalog
     {
         if (All.FirstOrDefault(format => format.Matches(row)) is { } found) return found;
         throw row.Refuse(
-            $"has {row.ColumnList()}, which no known format has; supported: {string.Join("; ", All.Select(format => $"{format.Name} ({format.Columns})"))}; any other by the option columns (prompt=NAME, chosen=NAME, rejected=NAME)", wholeFile);
+            $"has {row.ColumnList()}, which no known format has; supported: {string.Join("; ", Nearest(row).Select(format => $"{format.Name} ({format.Columns})"))} and {string.Join(", ", All.Except(Nearest(row)).Select(format => format.Name))} (columns: the README's table); any other by the option columns (prompt=NAME, chosen=NAME, rejected=NAME)", wholeFile);
     }
+
+    // By the columns that a format's words name; those of preference pairs, which most files are, where none does.
+    private static IEnumerable<PreferenceFormat> Nearest(DataRow row)
+        => All.OrderByDescending(format => Words().Matches(format.Columns).Select(word => word.Value).Distinct(StringComparer.OrdinalIgnoreCase).Count(row.Columns.ContainsKey))
+            .ThenBy(format => format == TrlExplicit.Format ? 0 : 1).Take(NearestShown);
+
+    [GeneratedRegex(@"\w+")]
+    private static partial Regex Words();
 
     /// <summary>True for a JSON object that looks like a row of some format.</summary>
     public static bool Knows(JsonElement value) => Of(value) is not null;

@@ -16,28 +16,33 @@ internal static class JudgedPair
         row => row.HasAll("response1", "response2", "overall_preference") || row.HasAll("response_1", "response_2", "preference_strength"),
         (row, _) => row.Has("overall_preference")
             ? Read(row, "response1", "response2", Strength(row, "overall_preference"), "overall_preference")
-            : Read(row, "response_1", "response_2", Strength(row, "preference_strength"), "preference_strength"));
+            : Read(row, "response_1", "response_2", Strength(row, "preference_strength"), "preference_strength"))
+    { Verdict = row => row.Has("overall_preference") ? (Strength(row, "overall_preference") == First, "overall_preference") : (Strength(row, "preference_strength") == First, "preference_strength") };
 
     /// <summary>JudgeBench: the label is <c>A&gt;B</c> or <c>B&gt;A</c>.</summary>
     public static PreferenceFormat JudgeBench { get; } = new(
         "judgebench", "question, response_A, response_B, label: \"A>B\" or \"B>A\"",
         row => row.HasAll("response_A", "response_B", "label"),
-        (row, _) => Read(row, "response_A", "response_B", Label(row), "label"));
+        (row, _) => Read(row, "response_A", "response_B", Label(row), "label"))
+    { Verdict = row => (Label(row) == First, "label") };
 
     /// <summary>Pairs of SE, stack-exchange-paired: the first answer has more votes.</summary>
     public static PreferenceFormat StackExchange { get; } = new(
         "se-paired", "question, response_j (preferred), response_k", row => row.HasAll("response_j", "response_k"),
-        (row, _) => Read(row, "response_j", "response_k", First, "response_j"));
+        (row, _) => Read(row, "response_j", "response_k", First, "response_j"))
+    { Verdict = _ => (true, null) };
 
     /// <summary>Arena: two whole dialogues and the winner.</summary>
     public static PreferenceFormat Arena { get; } = new(
         "arena", "conversation_a, conversation_b, winner: model_a or model_b", row => row.HasAll("conversation_a", "conversation_b", "winner"),
-        (row, _) => Read(row, "conversation_a", "conversation_b", Winner(row), "winner"));
+        (row, _) => Read(row, "conversation_a", "conversation_b", Winner(row), "winner"))
+    { Verdict = row => (Winner(row) == First, "winner") };
 
     /// <summary>SHP: the label is 1 where the first answer is preferred, else 0.</summary>
     public static PreferenceFormat Shp { get; } = new(
         "shp", "history, human_ref_A, human_ref_B, labels: 1 for A, 0 for B", row => row.HasAll("human_ref_A", "human_ref_B", "labels"),
-        (row, _) => Read(row, "human_ref_A", "human_ref_B", row.Flag(row.Field("labels"), "labels") ? First : Second, "labels"));
+        (row, _) => Read(row, "human_ref_A", "human_ref_B", Labels(row), "labels"))
+    { Verdict = row => (Labels(row) == First, "labels") };
 
     private static PreferenceItem Read(DataRow row, string first, string second, int verdict, string verdictColumn)
     {
@@ -47,6 +52,8 @@ internal static class JudgedPair
             ? PromptColumns.Whole(row, chosen, rejected)
             : Dialogue.Item(row, PromptColumns.Read(row), chosen, rejected);
     }
+
+    private static int Labels(DataRow row) => row.Flag(row.Field("labels"), "labels") ? First : Second;
 
     private static int Strength(DataRow row, string name)
     {

@@ -16,6 +16,9 @@ internal sealed record PreferenceFormat(
     /// <summary>True where a prompt column exists, so that an empty prompt is an error.</summary>
     public bool HasPrompt { get; init; } = true;
 
+    /// <summary>Which of the row's two answers is preferred, and the column that says so (null: their order); null where they are called chosen and rejected, or are many.</summary>
+    public Func<DataRow, (bool First, string? Column)>? Verdict { get; init; }
+
     /// <summary>False where one row holds one answer, so that rows of a prompt must be gathered.</summary>
     public bool IsPaired { get; init; } = true;
 }

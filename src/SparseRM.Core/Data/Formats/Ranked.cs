@@ -11,12 +11,13 @@ namespace SparseRM.Data.Formats;
 /// </summary>
 internal static class Ranked
 {
-    private static readonly string[] s_answers = ["completions", "responses", "answers", "generations", "candidates", "outputs"];
+    private const string FineGrained = "fine-grained_score";
+    private static readonly string[] s_answers = ["completions", "responses", "answers", "generations", "candidates", "outputs", "output", "response"];
     private static readonly string[] s_texts = ["response", "completion", "answer", "output", "text", "content"];
     private static readonly (string Name, bool HighIsBest)[] s_marks =
     [
         ("ranks", false), ("rank", false), ("scores", true), ("score", true), ("ratings", true), ("rating", true), ("overall_score", true),
-        ("fine-grained_score", true),
+        (FineGrained, true),
     ];
 
     public static PreferenceFormat Format { get; } = new(
@@ -28,7 +29,8 @@ internal static class Ranked
     {
         JsonElement list = DataRow.Structured(row.Field(name));
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0) return false;
-        return s_marks.Any(mark => row.Has(mark.Name)) || list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object
+        // One text or one score beside a list is of the row, not of the answers.
+        return s_marks.Any(mark => row.Has(mark.Name) && (IsPlural(name) || DataRow.Structured(row.Field(mark.Name)).ValueKind == JsonValueKind.Array)) || list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object
             && s_texts.Any(text => item.TryGetProperty(text, out _)) && s_marks.Any(mark => item.TryGetProperty(mark.Name, out _)));
     }
 
@@ -43,19 +45,24 @@ internal static class Ranked
         return Dialogue.Item(row, PromptColumns.Read(row), [.. answers[true]], [.. answers[false]]);
     }
 
-    // The first marks that are there; those of the other kind (ranks beside scores) must prefer the same answers.
+    // Alpaca's two answers, the preferred one first, are under these names too.
+    private static bool IsPlural(string name) => name is not ("output" or "response");
+
+    // The first marks that are there; all others must prefer the same answers. UltraFeedback's own two scores often do not.
     private static (double[] Marks, bool HighIsBest, string What) Marks(DataRow row, string column, IReadOnlyList<JsonElement> items)
     {
         (double[] Marks, bool HighIsBest, string What)? taken = null;
         foreach ((string name, bool highIsBest) in s_marks)
         {
-            if (taken?.HighIsBest == highIsBest || Values(row, column, items, name) is not { } marks) continue;
+            if ((name == FineGrained && taken?.What == "overall_score") || Values(row, column, items, name) is not { } marks) continue;
             if (taken is not { } first) taken = (marks, highIsBest, name);
             else if (!Best(first.Marks, first.HighIsBest).SequenceEqual(Best(marks, highIsBest)))
-                throw row.Refuse($"'{first.What}' (1 is best) and '{name}' (more is better) prefer other answers; leave one of them out");
+                throw row.Refuse($"'{first.What}' ({Direction(first.HighIsBest)}) and '{name}' ({Direction(highIsBest)}) prefer other answers; leave one of them out");
         }
         return taken ?? throw row.Refuse($"not every answer in '{column}' has a score or a rank");
     }
+
+    private static string Direction(bool highIsBest) => highIsBest ? "more is better" : "1 is best";
 
     private static IEnumerable<bool> Best(double[] marks, bool highIsBest) => marks.Select(mark => mark == (highIsBest ? marks.Max() : marks.Min()));
 
