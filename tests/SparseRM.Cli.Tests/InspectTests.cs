@@ -49,6 +49,18 @@ public sealed class InspectTests(FittedReward reward)
     }
 
     [Fact]
+    public void Preference_data_is_known_in_a_folder_and_under_any_name()
+    {
+        using var folder = new TemporaryFolder();
+        const string row = """{"prompt":"q","chosen":"a","rejected":"b"}""";
+        File.WriteAllText(folder.File("my-config.json"), $"[{row}]");
+        Assert.Equal("preferences", Cli.Run("inspect", folder.File("my-config.json"), "--json").Json().GetProperty("kind").GetString());
+        File.WriteAllText(folder.File("train.jsonl"), row);
+        File.Delete(folder.File("my-config.json"));
+        Assert.Equal("preferences", Cli.Run("inspect", folder.Path, "--json").Json().GetProperty("kind").GetString());
+    }
+
+    [Fact]
     public void Says_which_layers_can_be_used_when_shards_are_missing()
     {
         using var folder = TemporaryFolder.CopyOf(FittedReward.Model);

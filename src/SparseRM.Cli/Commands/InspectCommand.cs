@@ -52,6 +52,7 @@ internal sealed class InspectCommand : CliCommand
         else if (IsData(args, path)) ShowData(args, path, json);
         else if (File.Exists(path)) throw new ModelFormatException(path, $"is nothing that is known; looked for {Recognised.LookedFor}");
         else if (File.Exists(Path.Combine(path, "config.json")) || Directory.EnumerateFiles(path, "model*.safetensors*").Any()) Show(json, "Model", InspectReports.OfModel(path));
+        else if (Recognised.HoldsData(path)) ShowData(args, path, json);
         else ShowSae(args, path, json);
     }
 
@@ -74,7 +75,7 @@ internal sealed class InspectCommand : CliCommand
         if (CommonOptions.Reading.Any(args.Has)) return true;
         string name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
         return File.Exists(path) && Path.GetExtension(name).ToLowerInvariant() is ".jsonl" or ".ndjson" or ".csv" or ".tsv" or ".parquet"
-            || Path.GetExtension(name).Equals(".json", StringComparison.OrdinalIgnoreCase) && !Path.GetFileName(path).Contains("config", StringComparison.Ordinal);
+            || Path.GetExtension(name).Equals(".json", StringComparison.OrdinalIgnoreCase) && Path.GetFileName(path) != "config.json";
     }
 
     private void ShowSae(ParseResult args, string path, bool json) =>

@@ -85,7 +85,7 @@ internal sealed class ScoreCommand : CliCommand
             catch (DataFormatException error) when (error.Line > 0)
             {
                 string rest = kept is not null && kept.Lines + run.Lines > 0 ? $"; what was scored before is kept in {kept.Path}, and the same command goes on from there" : "";
-                throw error.WithAdvice((skipBad ? "mend it" : "mend it, or go on behind bad lines with --skip-bad") + rest);
+                throw error.WithAdvice((skipBad ? "fix the line" : "fix the line, or go on behind bad lines with --skip-bad") + rest);
             }
         }
         sink.Finish();

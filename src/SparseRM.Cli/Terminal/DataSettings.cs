@@ -8,7 +8,7 @@ namespace SparseRM.Cli.Terminal;
 /// <summary>Reads preference data by <see cref="CommonOptions.Reading"/>, and tells of what was left out.</summary>
 internal static class DataSettings
 {
-    private const string Advice = "mend it, or leave bad rows out with --skip-bad";
+    private const string Advice = "fix the row, or leave bad rows out with --skip-bad";
 
     /// <summary>How the user wants the data read.</summary>
     public static PreferenceReadOptions Of(ParseResult args) => new()

@@ -7,7 +7,7 @@ namespace SparseRM.Cli.Terminal;
 /// <summary>Lines of dialogues, texts or ids; whatever is wrong with one names file and line.</summary>
 internal static class InputLines
 {
-    private const string Advice = "mend it, or go on behind bad lines with --skip-bad";
+    private const string Advice = "fix the line, or go on behind bad lines with --skip-bad";
 
     /// <summary>Lines of which only tokens are wanted, all of them, so that a bad one is told before any work.</summary>
     /// <param name="session">Can be interrupted while it reads.</param>

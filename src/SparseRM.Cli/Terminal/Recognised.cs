@@ -32,6 +32,12 @@ internal static class Recognised
         return StateTensors.Recognises(path) ? PathKind.Tensors : PathKind.Unknown;
     }
 
+    /// <summary>True for a folder with files of preference data, no deeper than a folder a split; a .json counts where it is called after a split.</summary>
+    public static bool HoldsData(string folder)
+        => Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3 }).Select(file => Path.GetFileName(file).ToLowerInvariant())
+            .Select(name => name.EndsWith(".gz", StringComparison.Ordinal) ? name[..^3] : name)
+            .Any(name => Path.GetExtension(name) is ".jsonl" or ".ndjson" or ".csv" or ".tsv" or ".parquet" || name is "train.json" or "test.json" or "validation.json");
+
     /// <summary>Tells of a model, an SAE and a reward file that were given in each other's place.</summary>
     /// <param name="model">What <c>--model</c> says.</param>
     /// <param name="sae">What <c>--sae</c> says, or null.</param>
