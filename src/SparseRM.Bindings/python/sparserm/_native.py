@@ -182,21 +182,38 @@ def interruptible(call: Callable[[Any], T]) -> T:
         if threading.current_thread() is not threading.main_thread():
             return call(cancel)
         outcome: list[Any] = []
+        lock, done = threading.Lock(), threading.Event()
+        begun = abandoned = False
 
         def run() -> None:
+            nonlocal begun
+            with lock:
+                if abandoned:
+                    return
+                begun = True
             try:
                 outcome.append((call(cancel), None))
             except BaseException as error:  # handed on to the caller's thread
                 outcome.append((None, error))
+            finally:
+                done.set()
 
-        worker = threading.Thread(target=run, name="sparserm call", daemon=True)
-        worker.start()
         try:
-            while worker.is_alive():
-                worker.join(0.2)
+            threading.Thread(target=run, name="sparserm call", daemon=True).start()
+            while not done.wait(0.2):
+                pass
         except BaseException:
-            loaded.srm_cancel(cancel)
-            worker.join()
+            # The call writes to what the caller frees: it has ended, or never begins, before anything is raised, however often a signal comes.
+            while True:
+                try:
+                    loaded.srm_cancel(cancel)
+                    with lock:
+                        abandoned = True
+                    if begun:
+                        done.wait()
+                    break
+                except KeyboardInterrupt:
+                    continue
             raise
         value, error = outcome[0]
         if error is not None:
