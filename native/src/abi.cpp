@@ -35,6 +35,11 @@ srmk_status guarded(Body&& body) noexcept {
   }
 }
 
+/// What an op writes for the products that follow.
+srm::Operand made(const srmk_backend& backend, const srmk_operand* y) {
+  return srm::resolve_output(y, !srm::multiplies_pairs(backend));
+}
+
 void report_finite(int64_t bad, int64_t* bad_element) {
   if (bad < 0) return;
   *bad_element = bad;
@@ -182,12 +187,12 @@ srmk_status srmk_add_rms_norm(srmk_backend* backend, const srmk_tensor* residual
   return guarded([&] {
     auto optional = [](const srmk_tensor* tensor) { return tensor == nullptr ? srm::Rows{} : srm::resolve(tensor); };
     srm::add_rms_norm(*backend, srm::resolve(residual), optional(delta), optional(delta_weight).data,
-                      srm::resolve(weight).data, eps, unit_offset, srm::resolve(y));
+                      srm::resolve(weight).data, eps, unit_offset, made(*backend, y));
   });
 }
 
 srmk_status srmk_pack(srmk_backend* backend, const srmk_tensor* x, const srmk_operand* y) {
-  return guarded([&] { srm::pack(*backend, srm::resolve(x), srm::resolve(y)); });
+  return guarded([&] { srm::pack(*backend, srm::resolve(x), made(*backend, y)); });
 }
 
 srmk_status srmk_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_product* products,
@@ -206,7 +211,7 @@ srmk_status srmk_matmul(srmk_backend* backend, const srmk_operand* x, const srmk
 
 srmk_status srmk_gated_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_matrix* gate,
                               const srmk_matrix* up, int32_t kind, const srmk_operand* y) {
-  return guarded([&] { srm::gated_matmul(*backend, srm::resolve(x), *gate, *up, kind, srm::resolve(y)); });
+  return guarded([&] { srm::gated_matmul(*backend, srm::resolve(x), *gate, *up, kind, made(*backend, y)); });
 }
 
 srmk_status srmk_rope(srmk_backend* backend, const srmk_tensor* x, const int32_t* positions,
@@ -219,13 +224,13 @@ srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q, const sr
                            const srmk_attention_options* options, const srmk_operand* y) {
   return guarded([&] {
     srm::attention(*backend, srm::resolve(q), srm::resolve(k), srm::resolve(v), positions, segments, segment_count,
-                   *options, srm::resolve(y));
+                   *options, made(*backend, y));
   });
 }
 
 srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate, const srmk_tensor* up, int32_t kind,
                                   const srmk_operand* y) {
-  return guarded([&] { srm::gated_activation(*backend, srm::resolve(gate), srm::resolve(up), kind, srm::resolve(y)); });
+  return guarded([&] { srm::gated_activation(*backend, srm::resolve(gate), srm::resolve(up), kind, made(*backend, y)); });
 }
 
 srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_tensor* b, const srmk_tensor* y) {

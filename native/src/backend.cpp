@@ -52,7 +52,14 @@ Operand resolve(const srmk_operand* o) {
           "an operand is f32, bf16 or int8");
   bool fits = o->rows >= 0 && o->columns >= 0 && o->rows * (o->columns + 1) <= o->buffer->length;
   require(fits, "an operand reaches outside its buffer");
-  return {reinterpret_cast<uint32_t*>(o->buffer->data), o->rows, o->columns, static_cast<int32_t>(o->compute)};
+  return {reinterpret_cast<uint32_t*>(o->buffer->data), o->rows, o->columns, static_cast<int32_t>(o->compute),
+          o->compute == SRMK_BF16 && o->buffer->widened};
+}
+
+Operand resolve_output(const srmk_operand* o, bool widened) {
+  Operand resolved = resolve(o);
+  resolved.widened = o->buffer->widened = widened && o->compute == SRMK_BF16;
+  return resolved;
 }
 
 int64_t grain(int64_t units, int64_t elements_per_unit) {

@@ -40,12 +40,14 @@ void free_aligned(void* memory);
 struct srmk_buffer {
   float* data;
   int64_t length;
+  bool widened = false;  // of the operand that it holds, see Operand
 };
 
 struct srmk_backend {
   explicit srmk_backend(int threads) : pool(threads), worker_scratch(pool.threads()) {}
   srm::ThreadPool pool;
   srm::Scratch shared_scratch;                // what an op's tasks share
+  srm::Scratch pairs;                         // an operand narrowed for a variant that was selected after it was made
   std::vector<srm::Scratch> worker_scratch;   // one per thread
   srm::Scratch whole_rows;                    // rows in f32 that are made piece by piece and rounded to int8 when whole
   srm::Scratch sae_operand;                   // SaeEncode's packed rows

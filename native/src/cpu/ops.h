@@ -36,6 +36,8 @@ struct MatMulOutput {
 };
 void matmul(srmk_backend& backend, Operand x, const MatMulOutput* outputs, int64_t count);
 VariantList matmul_variants();
+/// Whether the variants in use want operands in pairs of bf16; else they are made widened.
+bool multiplies_pairs(const srmk_backend& backend);
 
 void gated_matmul(srmk_backend& backend, Operand x, const srmk_matrix& gate, const srmk_matrix& up, int kind,
                   Operand y);

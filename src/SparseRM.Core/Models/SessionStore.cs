@@ -29,4 +29,24 @@ public sealed class SessionStore(Backend backend, ModelConfig config, long capac
         _bytes += segment.Bytes;
         return segment;
     }
+
+    /// <summary>Puts the rows of pieces one behind the other into the next free rows of a segment, in all its blocks.</summary>
+    /// <param name="pieces">Of segments with as many blocks.</param>
+    /// <param name="to">With room for them.</param>
+    /// <returns>Where they lie now.</returns>
+    public KeyValueRows Join(ReadOnlySpan<KeyValueRows> pieces, KeyValueSegment to)
+    {
+        int count = 0;
+        foreach (var piece in pieces) count += piece.Count;
+        var joined = to.Take(count);
+        int[] rows = [.. Enumerable.Range(0, count)];
+        int first = joined.First;
+        foreach (var piece in pieces)
+        {
+            for (int layer = 0; layer < to.Layers; layer++)
+                backend.GatherRows(piece.Segment.Rows(layer, piece.First, piece.Count), rows.AsSpan(0, piece.Count), to.Rows(layer, first, piece.Count));
+            first += piece.Count;
+        }
+        return joined;
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SparseRM.Models;
 
 namespace SparseRM.Engine;
@@ -77,18 +78,41 @@ internal sealed class SessionMemory
             if (_tail.References == own) _tail.FreeFrom(end);
             if (_tail.Taken == end && _tail.Capacity - end >= rows) return _tail;
         }
-        int capacity = Math.Max(rows, Math.Max(LeastRoom, _length - _shared));
-        KeyValueSegment tail;
-        try
-        {
-            tail = store.Reserve(layers, capacity);
-        }
-        catch (Errors.SparseRMException) when (capacity > rows)
-        {
-            tail = store.Reserve(layers, rows);
-        }
+        int room = Math.Max(rows, Math.Max(LeastRoom, _length - _shared)), first = FirstOwn(layers), joined = 0;
+        foreach (var piece in CollectionsMarshal.AsSpan(_pieces)[first..]) joined += piece.Count;
+        var tail = TryReserve(joined + room) ?? TryReserve(room);
+        if (tail?.Capacity > room) Join(store, first, tail);
+        tail ??= store.Reserve(layers, rows);
         _tail?.Release();
         return _tail = tail;
+
+        KeyValueSegment? TryReserve(int tokens)
+        {
+            try
+            {
+                return store.Reserve(layers, tokens);
+            }
+            catch (Errors.SparseRMException)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>The first of the last pieces that nobody else holds: a longer tail takes them over, so that attention finds them and what is added in one place.</summary>
+    private int FirstOwn(int layers)
+    {
+        int first = _pieces.Count;
+        while (first > 0 && _pieces[first - 1].Segment is var segment && segment.Layers == layers && segment.References == (segment == _tail ? 2 : 1)) first--;
+        return first;
+    }
+
+    private void Join(SessionStore store, int first, KeyValueSegment tail)
+    {
+        var joined = store.Join(CollectionsMarshal.AsSpan(_pieces)[first..], tail);
+        foreach (var piece in CollectionsMarshal.AsSpan(_pieces)[first..]) piece.Segment.Release();
+        _pieces.RemoveRange(first, _pieces.Count - first);
+        _pieces.Add(joined with { Segment = tail.AddReference() });
     }
 
     private void Adopt(KeyValuePrefix found)

@@ -37,9 +37,14 @@ const MatMulKernel& matmul_kernel(int variant) {
   return variant < static_cast<int>(kMatMulVariants.size()) ? kMatMulVariants[variant].run : *own_kernel();
 }
 
+bool multiplies_pairs(const srmk_backend& backend) {
+  return takes_pairs(matmul_kernel(backend.selected[SRMK_OP_MATMUL])) ||
+         takes_pairs(matmul_kernel(backend.selected[SRMK_OP_GATED_MATMUL]));
+}
+
 void MatMulPlan::widen() {
   const Operand halves = x_;
-  x_.compute = SRMK_F32;
+  x_.widened = true;
   x_.data = backend_.shared_scratch.get<uint32_t>(x_.rows * x_.columns);
   share(x_.blocks(), [&](int64_t block, int) {
     const int64_t rows = x_.rows_of(block);
@@ -49,6 +54,22 @@ void MatMulPlan::widen() {
       for (int64_t r = 0; r < rows; r++) {
         const uint32_t pair = from[k / 2 * rows + r];
         to[k * rows + r] = k % 2 == 0 ? pair << 16 : pair & 0xffff0000u;
+      }
+  });
+}
+
+void MatMulPlan::narrow() {
+  const Operand floats = x_;
+  x_.widened = false;
+  x_.data = backend_.pairs.get<uint32_t>(x_.rows * x_.width());
+  share(x_.blocks(), [&](int64_t block, int) {
+    const int64_t rows = x_.rows_of(block);
+    const uint32_t* from = floats.block(block);
+    uint32_t* to = x_.block(block);
+    for (int64_t pair = 0; pair < x_.width(); pair++)
+      for (int64_t r = 0; r < rows; r++) {
+        const uint32_t high = 2 * pair + 1 < x_.columns ? from[(2 * pair + 1) * rows + r] : 0;
+        to[pair * rows + r] = from[2 * pair * rows + r] >> 16 | high;
       }
   });
 }

@@ -18,6 +18,7 @@ class MatMulPlan {
       : backend_(backend), x_(x), panels_(panels), threads_(flops < kSmall ? 1 : backend.pool.threads()) {
     const MatMulKernel& kernel = matmul_kernel(variant);
     const int64_t blocks = x_.blocks();
+    if (x_.widened && takes_pairs(kernel)) narrow();
     if (&kernel == own_kernel()) {
       multiply_ = x.compute == SRMK_I8 ? kernel.integers : x.compute == SRMK_BF16 ? kernel.dot : kernel.multiply;
       if (multiply_ == nullptr) throw Error(SRMK_UNSUPPORTED, "the kernel takes no products of this type");
@@ -30,7 +31,8 @@ class MatMulPlan {
       multiply_ = kernel.dot;
     } else {
       multiply_ = kernel.multiply;
-      if (x.compute == SRMK_BF16) widen();
+      if (x_.in_pairs()) widen();
+      x_.compute = SRMK_F32;
     }
     x_.next_panel = threads_;
     run_ = short_run_ = std::min(blocks, kLongRun);
@@ -84,8 +86,9 @@ class MatMulPlan {
     for (int64_t task = 0; task < tasks; task++) body(task, 0);
   }
 
-  /// Blocks of f32.
+  /// Pairs of bf16 to f32, where the operand was made for another variant; narrow is the way back.
   void widen();
+  void narrow();
   /// Rows of bf16 one after the other, filled up with zeros to a multiple of 32 columns and with 32 rows.
   void lay_out_rows();
 

@@ -53,12 +53,13 @@ void sae_encode(srmk_backend& backend, Rows x, const srmk_matrix& w, const SaeGa
   SaeGate meant = gate;
   if (gate.kind == SRMK_SAE_TOPK && gate.k >= w.outputs) meant.kind = SRMK_SAE_RELU;  // the best of no more than k: all
 
+  const int variant = backend.selected[SRMK_OP_SAE_ENCODE];
   Operand packed{nullptr, x.rows, x.columns, w.compute};
+  packed.widened = w.compute == SRMK_BF16 && !takes_pairs(matmul_kernel(variant));
   packed.data = backend.sae_operand.get<uint32_t>(x.rows * (x.columns + 1));
   pack(backend, x, packed);
   backend.sae_scratch.finds.resize(backend.pool.threads());
   backend.sae_scratch.merged.resize(backend.pool.threads());
-  const int variant = backend.selected[SRMK_OP_SAE_ENCODE];
   MatMulPlan plan(backend, variant, packed, w.panels(), 2 * x.rows * x.columns * w.outputs);
   const SaeGateKernel& kernel = sae_gate_kernel(sae_encode_variants().items[variant].needs);
   const SaeTask task{backend, meant, kernel, packed, w.outputs, w.panels()};
