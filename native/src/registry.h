@@ -11,7 +11,7 @@ VariantList variants_of(int op);
 /// One of them, or behind the last of MatMul the user's own.
 VariantInfo variant_of(int op, int index);
 
-/// Sets every op to the last proven variant that this machine supports and that pays here.
+/// Sets every op to the last proven variant that this machine supports and that is faster there.
 void select_defaults(srmk_backend& backend);
 
 }  // namespace srm

@@ -7,7 +7,7 @@
 namespace srm {
 
 /// One way to compute an op. An op file ends in a table of these, slowest first; the last proven one that the machine
-/// can run, and that pays there, is the default.
+/// can run, and that is faster there, is the default.
 template <class Fn>
 struct Variant {
   const char* name;

@@ -150,7 +150,7 @@ public sealed class Backbone : IDisposable
         if (scorers.Any(scorer => scorer.Backbone.Engine != Engine)) throw new ArgumentException("a reward model is attached to another backbone", nameof(scorers));
         if (scorers.Count == 0 || inputs.Count == 0) return [.. scorers.Select(_ => (IReadOnlyList<ScoreResult>)[])];
         var calls = scorers.Select(scorer => new ScoreCall(inputs, options ?? new ScoreOptions(), scorer.Reward, scorer.Position, Tokenizer)).ToArray();
-        ForwardRequest[] requests = [.. calls.Select((call, i) => call.Request(scorers[i].Attached, Backend))];
+        ForwardRequest[] requests = [.. calls.Select((call, i) => call.Request(scorers[i].Attached))];
         await Engine.RunAsync(options?.Deadline, options?.HereIfAlone ?? false, cancel, requests).ConfigureAwait(false);
         return [.. calls.Select((call, i) => call.Results((ScoreRequest)requests[i]))];
     }

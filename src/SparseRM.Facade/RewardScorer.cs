@@ -69,7 +69,7 @@ public sealed partial class RewardScorer : IDisposable
     {
         if (options?.Deadline is not null) throw new SparseRMException(ErrorKind.Usage, "a deadline is kept by asynchronous calls only; call ScoreAllAsync");
         var call = new ScoreCall(inputs, options ?? new ScoreOptions { Priority = Priority.Bulk }, Reward, Position, Backbone.Tokenizer);
-        var request = call.Request(Attached, Backbone.Backend);
+        var request = call.Request(Attached);
         Backbone.Engine.Run(request, progress is null ? null : new StageProgress(progress, "scoring", call.Sequences.Count), cancel);
         return call.Results(request);
     }
@@ -80,7 +80,7 @@ public sealed partial class RewardScorer : IDisposable
     {
         options ??= new ScoreOptions();
         var call = new ScoreCall(inputs, options, Reward, Position, Backbone.Tokenizer);
-        var request = call.Request(Attached, Backbone.Backend);
+        var request = call.Request(Attached);
         await Backbone.Engine.RunAsync(options.Deadline, options.HereIfAlone, cancel, request).ConfigureAwait(false);
         return call.Results(request);
     }

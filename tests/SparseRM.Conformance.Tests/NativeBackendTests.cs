@@ -17,14 +17,15 @@ public class NativeBackendTests
     }
 
     [Fact]
-    public void Selects_the_last_supported_and_proven_variant_and_begins_with_scalar()
+    public void Selects_the_last_supported_and_proven_variant_but_no_bf16_products_on_Intel_and_begins_with_scalar()
     {
+        bool isIntel = File.Exists("/proc/cpuinfo") && File.ReadLines("/proc/cpuinfo").Any(line => line.StartsWith("vendor_id") && line.EndsWith("GenuineIntel"));
         using var backend = NativeBackend.Open(1);
         foreach (var op in Enum.GetValues<OpKind>())
         {
             var variants = backend.Variants(op);
             Assert.Equal(("scalar", true), (variants[0].Name, variants[0].Supported));
-            Assert.Equal(variants.Last(v => v.Supported && v.Proven), Assert.Single(variants, v => v.Selected));
+            Assert.Equal(variants.Last(v => v.Supported && v.Proven && !(isIntel && v.Name == "avx512_bf16")), Assert.Single(variants, v => v.Selected));
         }
     }
 

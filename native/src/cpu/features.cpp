@@ -65,15 +65,10 @@ bool supports(Cpu needed) {
   return false;
 }
 
-bool pays(Cpu needed) {
-  if (needed != Cpu::kAvx512Bf16 || !__builtin_cpu_is("intel")) return true;
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  constexpr unsigned kCooperLake = 0x55;
-  return __get_cpuid(1, &a, &b, &c, &d) != 0 && ((a >> 12 & 0xf0) | (a >> 4 & 0xf)) == kCooperLake;
-}
+bool is_faster(Cpu needed) { return needed != Cpu::kAvx512Bf16 || __builtin_cpu_is("intel") == 0; }
 #else
 bool supports(Cpu needed) { return needed == Cpu::kAny; }
-bool pays(Cpu) { return true; }
+bool is_faster(Cpu) { return true; }
 #endif
 
 std::string supported_names() {

@@ -13,8 +13,7 @@ internal sealed class AttachedComponent : IDisposable
     private readonly ResidentHeads? _resident;
     private readonly SaeEncoder? _sae;
     private readonly SaeEncoder.RowReader? _gather;
-    private DeviceBuffer? _buffer;
-    private float[] _scores = [], _states = [], _inputs = [];
+    private float[] _inputs = [];
 
     /// <summary>Brings it to the backend.</summary>
     /// <param name="backend">Where the states are; must outlive this.</param>
@@ -30,15 +29,35 @@ internal sealed class AttachedComponent : IDisposable
     /// <summary>Number of heads.</summary>
     public int Heads => _component.Heads.Count;
 
-    /// <summary>Scores of each row's heads, [n, heads]; NaN for a state that is not finite. Valid until the next call.</summary>
+    /// <summary>Whether the backend scores; else it is done on the host.</summary>
+    public bool IsOnBackend => _resident is not null;
+
+    /// <summary>Has the backend put the scores of each row's heads, [n, heads], NaN for a state that is not finite, where they are wanted.</summary>
     /// <param name="states">[n, d_model].</param>
-    public ReadOnlySpan<float> Score(Tensor states)
+    /// <param name="scores">[n, heads].</param>
+    /// <returns>Whether it is the backend that scores.</returns>
+    public bool TryScoreOnBackend(Tensor states, Tensor scores)
     {
-        int count = states.Rows * Heads;
-        if (_scores.Length < count) _scores = new float[Math.Max(count, 64)];
-        if (_resident is not null) ScoreOnBackend(states, count);
-        else ScoreOnHost(states);
-        return _scores.AsSpan(0, count);
+        if (_resident is null) return false;
+        _backend.Score(states, _resident.Weights, scores);
+        return true;
+    }
+
+    /// <summary>The same on the host.</summary>
+    /// <param name="states">[n, d_model].</param>
+    /// <param name="scores">[n, <paramref name="width"/>], of which it writes the columns from <paramref name="first"/> on.</param>
+    /// <param name="first">First column.</param>
+    /// <param name="width">Columns.</param>
+    public void ScoreOnHost(ReadOnlySpan<float> states, Span<float> scores, int first, int width)
+    {
+        int dModel = _component.Input.DModel;
+        for (int row = 0; row * dModel < states.Length; row++)
+        {
+            var state = states.Slice(row * dModel, dModel);
+            var own = scores.Slice((row * width) + first, Heads);
+            if (AreFinite(state)) _component.HeadScores(Inputs(state), own);
+            else own.Fill(float.NaN);
+        }
     }
 
     /// <summary>The heads' inputs v of states [n, d_model], as rows [n, inputs]; valid until the next call.</summary>
@@ -58,36 +77,8 @@ internal sealed class AttachedComponent : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _buffer?.Dispose();
         _resident?.Dispose();
         _sae?.Dispose();
-    }
-
-    private void ScoreOnBackend(Tensor states, int count)
-    {
-        if (_buffer is null || _buffer.Length < count)
-        {
-            _buffer?.Dispose();
-            _buffer = null;
-            _buffer = _backend.Allocate(_scores.Length);
-        }
-        var scored = new Tensor(_buffer, 0, states.Rows, Heads, Heads);
-        _backend.Score(states, _resident!.Weights, scored);
-        _backend.Download(scored, _scores);
-    }
-
-    private void ScoreOnHost(Tensor states)
-    {
-        int width = states.Columns;
-        if (_states.Length < states.Rows * width) _states = new float[states.Rows * width];
-        _backend.Download(states, _states);
-        for (int row = 0; row < states.Rows; row++)
-        {
-            var state = _states.AsSpan(row * width, width);
-            var scores = _scores.AsSpan(row * Heads, Heads);
-            if (AreFinite(state)) _component.HeadScores(Inputs(state), scores);
-            else scores.Fill(float.NaN);
-        }
     }
 
     private void Gather(int row, ReadOnlySpan<int> latents, ReadOnlySpan<float> activations) =>

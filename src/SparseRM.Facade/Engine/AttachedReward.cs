@@ -8,8 +8,11 @@ namespace SparseRM.Engine;
 /// <summary>A reward model where the engine scores with it. Made, used and disposed by whoever owns the backend.</summary>
 internal sealed class AttachedReward : IDisposable
 {
+    private readonly Backend _backend;
     private readonly List<AttachedComponent> _components = [];
-    private float[] _scores = [];
+    private DeviceBuffer? _buffer;
+    private float[] _scores = [], _states = [];
+    private int _statesLength;
 
     /// <summary>Brings it to the backend.</summary>
     /// <param name="backend">Where the states are; must outlive this.</param>
@@ -17,7 +20,7 @@ internal sealed class AttachedReward : IDisposable
     /// <param name="sae">The SAE whose activations it reads, where it needs one.</param>
     public AttachedReward(Backend backend, RewardModel reward, SparseAutoencoder? sae)
     {
-        (Reward, Layers) = (reward, [reward.Metadata.Identity.Layer]);
+        (_backend, Reward, Layers) = (backend, reward, [reward.Metadata.Identity.Layer]);
         try
         {
             foreach (var component in reward.Components) _components.Add(new AttachedComponent(backend, component, sae));
@@ -41,20 +44,36 @@ internal sealed class AttachedReward : IDisposable
     /// <summary>Whether it was disposed.</summary>
     public bool IsClosed { get; private set; }
 
+    /// <summary>The states [n, d_model] of the last call of <see cref="Score"/>, where they came to the host.</summary>
+    public ReadOnlySpan<float> States => _states.AsSpan(0, _statesLength);
+
     /// <summary>Scores of each row's heads, component after component, [n, heads of all]; NaN for a state that is not finite. Valid until the next call.</summary>
+    /// <remarks>The components are enqueued one behind the other; one download brings the scores of all, and one the states, where they are needed.</remarks>
     /// <param name="states">[n, d_model].</param>
-    public ReadOnlySpan<float> Score(Tensor states)
+    /// <param name="keepStates">Whether <see cref="States"/> will be read.</param>
+    public ReadOnlySpan<float> Score(Tensor states, bool keepStates = false)
     {
-        if (_components.Count == 1) return _components[0].Score(states);
-        int width = Reward.HeadCount, at = 0;
-        if (_scores.Length < states.Rows * width) _scores = new float[states.Rows * width];
+        int width = Reward.HeadCount, count = states.Rows * width, at = 0;
+        if (_scores.Length < count) _scores = new float[Math.Max(count, 64)];
+        var scored = new Tensor(Buffer(), 0, states.Rows, width, width);
+        bool onBackend = false, onHost = keepStates;
         foreach (var component in _components)
         {
-            var own = component.Score(states);
-            for (int row = 0; row < states.Rows; row++) own.Slice(row * component.Heads, component.Heads).CopyTo(_scores.AsSpan((row * width) + at));
+            bool enqueued = component.TryScoreOnBackend(states, scored.ColumnRange(at, component.Heads));
+            (onBackend, onHost, at) = (onBackend | enqueued, onHost | !enqueued, at + component.Heads);
+        }
+        if (onBackend) _backend.Download(scored, _scores);
+        _statesLength = onHost ? states.Rows * states.Columns : 0;
+        if (!onHost) return _scores.AsSpan(0, count);
+        if (_states.Length < _statesLength) _states = new float[_statesLength];
+        _backend.Download(states, _states);
+        at = 0;
+        foreach (var component in _components)
+        {
+            if (!component.IsOnBackend) component.ScoreOnHost(States, _scores, at, width);
             at += component.Heads;
         }
-        return _scores.AsSpan(0, states.Rows * width);
+        return _scores.AsSpan(0, count);
     }
 
     /// <inheritdoc/>
@@ -63,5 +82,15 @@ internal sealed class AttachedReward : IDisposable
         IsClosed = true;
         foreach (var component in _components) component.Dispose();
         _components.Clear();
+        _buffer?.Dispose();
+        _buffer = null;
+    }
+
+    private DeviceBuffer Buffer()
+    {
+        if (_buffer is not null && _buffer.Length >= _scores.Length) return _buffer;
+        _buffer?.Dispose();
+        _buffer = null;
+        return _buffer = _backend.Allocate(_scores.Length);
     }
 }

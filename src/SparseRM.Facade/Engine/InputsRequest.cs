@@ -6,19 +6,14 @@ namespace SparseRM.Engine;
 /// <summary>Sequences that are scored and whose states' head inputs v are wanted on the host, too: for novelty and explanations, from the same pass.</summary>
 internal sealed class InputsRequest : ScoreRequest
 {
-    private readonly Backends.Backend _backend;
-
-    private InputsRequest(TokenSequence[] sequences, int[] numbers, AttachedReward reward, Backends.Backend backend) : base(sequences, numbers, reward)
-    {
-        _backend = backend;
+    private InputsRequest(TokenSequence[] sequences, int[] numbers, AttachedReward reward) : base(sequences, numbers, reward) =>
         Inputs = new float[sequences.Length][][];
-    }
 
     /// <summary>As <see cref="ScoreRequest.Of(IReadOnlyList{TokenSequence}, AttachedReward, Priority)"/>.</summary>
-    public static InputsRequest Of(IReadOnlyList<TokenSequence> sequences, AttachedReward reward, Priority priority, Backends.Backend backend)
+    public static new InputsRequest Of(IReadOnlyList<TokenSequence> sequences, AttachedReward reward, Priority priority)
     {
         var (sorted, numbers) = Sorted(sequences);
-        return new InputsRequest(sorted, numbers, reward, backend) { Priority = priority, KeepsPrefixes = priority == Priority.Interactive };
+        return new InputsRequest(sorted, numbers, reward) { Priority = priority, KeepsPrefixes = priority == Priority.Interactive };
     }
 
     /// <summary>By number of the sequence and of the component: v of each state, [states, inputs]; null where there is an error.</summary>
@@ -28,18 +23,19 @@ internal sealed class InputsRequest : ScoreRequest
     public override object Consumer => this;
 
     /// <inheritdoc/>
+    protected override bool KeepsStates => true;
+
+    /// <inheritdoc/>
     public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
     {
         base.Consume(states, parts);
         if (Reward.IsClosed) return;
         var (part, width) = (parts[0], states[0].Columns);
-        var host = new float[states[0].Rows * width];
-        _backend.Download(states[0], host);
         int row = 0;
         for (int i = part.First; i < part.First + part.Count; i++)
         {
             int rows = Sequences[i].ReadOut.States, number = Numbers[i];
-            var own = host.AsSpan(row * width, rows * width);
+            var own = Reward.States.Slice(row * width, rows * width);
             row += rows;
             Inputs[number] = new float[Reward.Components.Count][];
             if (Errors?[number] is not null) continue;

@@ -45,8 +45,8 @@ internal sealed class ScoreCall
     public IReadOnlyList<TokenSequence> Sequences { get; }
 
     /// <summary>The request for it.</summary>
-    public ScoreRequest Request(AttachedReward reward, Backends.Backend backend) => _options.Novelty || _options.Explain is not null
-        ? InputsRequest.Of(Sequences, reward, _options.Priority, backend)
+    public ScoreRequest Request(AttachedReward reward) => _options.Novelty || _options.Explain is not null
+        ? InputsRequest.Of(Sequences, reward, _options.Priority)
         : ScoreRequest.Of(Sequences, reward, _options.Priority);
 
     /// <summary>What came of it, an entry for each input.</summary>

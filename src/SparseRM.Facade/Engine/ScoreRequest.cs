@@ -38,6 +38,9 @@ internal class ScoreRequest : ForwardRequest
     /// <summary>The attached reward model.</summary>
     protected AttachedReward Reward { get; }
 
+    /// <summary>Whether <see cref="AttachedReward.States"/> are read, too.</summary>
+    protected virtual bool KeepsStates => false;
+
     /// <summary>Heads, of all components together.</summary>
     protected int Width { get; }
 
@@ -67,7 +70,7 @@ internal class ScoreRequest : ForwardRequest
                 for (int i = 0; i < part.Count; i++) part.Request.Fail(part.First + i, new ObjectDisposedException(nameof(RewardScorer)));
             return;
         }
-        var scores = Reward.Score(states[0]);
+        var scores = Reward.Score(states[0], KeepsStates);
         foreach (var part in parts)
         {
             int count = part.States * Width;
