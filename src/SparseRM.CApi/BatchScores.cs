@@ -7,14 +7,11 @@ namespace SparseRM.CApi;
 /// <summary>The scores of a call with many inputs. An input that cannot be scored has an error; the others are scored nonetheless.</summary>
 internal sealed class BatchScores
 {
-    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(100);
-
     private readonly RewardScorer _scorer;
     private readonly ScoreOptions _options;
-    private readonly Exception?[] _refused;
-    private readonly ScoreResult?[] _results;
-    private readonly List<EncodedInput> _inputs = [];
-    private readonly List<int> _numbers = [];
+    private readonly List<EncodedInput> _inputs; // those that were read
+    private Exception?[]? _refused; // null where all were
+    private IReadOnlyList<ScoreResult?> _results = [];
 
     /// <summary>Reads inputs; nothing of the caller's is needed afterwards.</summary>
     public BatchScores(RewardScorer scorer, ScoreOptions options, ReadOnlySpan<NativeInput> inputs) : this(scorer, options, inputs.Length)
@@ -23,11 +20,11 @@ internal sealed class BatchScores
         {
             try
             {
-                Add(i, Inputs.Encode(scorer.Backbone.Encoder, inputs[i]));
+                _inputs.Add(Inputs.Encode(scorer.Backbone.Encoder, inputs[i]));
             }
             catch (Exception error) when (IsOfOneInput(error))
             {
-                _refused[i] = error;
+                (_refused ??= new Exception?[Count])[i] = error;
             }
         }
     }
@@ -40,52 +37,31 @@ internal sealed class BatchScores
         {
             try
             {
-                Add(i, scorer.Backbone.Encoder.Encode([.. prompt, new Message("assistant", Reading.Text(answers[i], $"answer {i}"))]));
+                _inputs.Add(scorer.Backbone.Encoder.Encode([.. prompt, new Message("assistant", Reading.Text(answers[i], $"answer {i}"))]));
             }
             catch (Exception error) when (IsOfOneInput(error))
             {
-                _refused[i] = error;
+                (_refused ??= new Exception?[Count])[i] = error;
             }
         }
     }
 
     private BatchScores(RewardScorer scorer, ScoreOptions options, int count) =>
-        (_scorer, _options, _refused, _results) = (scorer, options, new Exception?[count], new ScoreResult?[count]);
+        (_scorer, _options, _inputs, Count) = (scorer, options, new List<EncodedInput>(count), count);
 
     /// <summary>Number of inputs.</summary>
-    public int Count => _results.Length;
+    public int Count { get; }
 
-    /// <summary>Scores them. With a deadline, progress hears on this thread that nothing is done until all is, so that it can cancel.</summary>
+    /// <summary>Scores them; see <see cref="Running"/>.</summary>
     /// <exception cref="Errors.SparseRMException">The call as a whole fails: the queue is full, the deadline passed.</exception>
-    public void Run(IProgress<WorkProgress>? progress, CancellationToken cancel)
-    {
-        if (_options.Deadline is null)
-        {
-            Take(_scorer.ScoreAll(_inputs, _options, progress, cancel));
-            return;
-        }
-        var work = _scorer.ScoreAllAsync(_inputs, _options, cancel);
-        if (progress is not null)
-        {
-            do progress.Report(new WorkProgress("scoring", 0, Count));
-            while (Task.WaitAny([work], s_step) < 0);
-        }
-        Take(work.GetAwaiter().GetResult());
-        progress?.Report(new WorkProgress("scoring", Count, Count));
-    }
+    public void Run(IProgress<WorkProgress>? progress, CancellationToken cancel) => Take(Running.Score(_scorer, _inputs, _options, Count, progress, cancel));
 
     /// <summary>As <see cref="Run"/> with a deadline, on the engine's thread.</summary>
-    public async Task RunAsync(IProgress<WorkProgress>? progress, CancellationToken cancel)
-    {
-        var work = _scorer.ScoreAllAsync(_inputs, _options, cancel);
-        while (progress is not null && await Task.WhenAny(work, Task.Delay(s_step, CancellationToken.None)).ConfigureAwait(false) != work)
-            progress.Report(new WorkProgress("scoring", 0, Count));
-        Take(await work.ConfigureAwait(false));
-        progress?.Report(new WorkProgress("scoring", Count, Count));
-    }
+    public async Task RunAsync(IProgress<WorkProgress>? progress, CancellationToken cancel) =>
+        Take(await Running.ScoreAsync(_scorer, _inputs, _options, Count, progress, cancel).ConfigureAwait(false));
 
     /// <summary>Why an input has no score; null where it has one.</summary>
-    public Exception? Error(int number) => _refused[number] ?? _results[number]?.Error;
+    public Exception? Error(int number) => _refused?[number] ?? _results[number]?.Error;
 
     /// <summary>Marks a place as not scored: nothing of an earlier call stays in it.</summary>
     public static unsafe void Clear(ref NativeResult place)
@@ -115,15 +91,17 @@ internal sealed class BatchScores
         }
     }
 
-    private void Add(int number, EncodedInput input)
-    {
-        _inputs.Add(input);
-        _numbers.Add(number);
-    }
-
     private void Take(IReadOnlyList<ScoreResult> results)
     {
-        for (int i = 0; i < results.Count; i++) _results[_numbers[i]] = results[i];
+        if (_refused is null)
+        {
+            _results = results;
+            return;
+        }
+        var all = new ScoreResult?[Count];
+        for (int i = 0, next = 0; i < all.Length; i++)
+            if (_refused[i] is null) all[i] = results[next++];
+        _results = all;
     }
 
     private static bool IsOfOneInput(Exception error) => error is not (OutOfMemoryException or ObjectDisposedException);

@@ -34,6 +34,18 @@ internal readonly unsafe struct CallScope : IDisposable
         Progress = new CallProgress(progress, user, _stop);
     }
 
+    /// <summary>What a <c>srm_call</c> says; nobody and nothing where it is null.</summary>
+    /// <exception cref="CallException">It has another struct_size, or its canceller is none.</exception>
+    public static CallScope Of(NativeCall* call)
+    {
+        if (call is null) return default;
+        Reading.RequireSize<NativeCall>(call, "srm_call");
+        return new CallScope(call->Cancel, call->Progress, call->User);
+    }
+
+    /// <summary>What options of a score say.</summary>
+    public static CallScope Of(NativeScoreOptions* options) => options is null ? default : new CallScope(options->Cancel, options->Progress, options->User);
+
     public CallProgress? Progress { get; }
 
     public CancellationToken Token => _stop?.Token ?? _cancel.Value?.Token ?? CancellationToken.None;

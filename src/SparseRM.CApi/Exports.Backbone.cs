@@ -51,14 +51,16 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_reward_attach", CallConvs = [typeof(CallConvCdecl)])]
-    public static int RewardAttach(nint backbone, byte* path, byte* sae, nint* reward)
+    public static int RewardAttach(nint backbone, byte* path, byte* sae, NativeCall* call, nint* reward)
     {
         try
         {
             Reading.Require(reward, "the place for the handle");
             *reward = 0;
             using var model = Library.Handles.Borrow<Backbone>(backbone);
-            *reward = Opened(model.Value.Attach(Reading.Text(path, "the path of the reward model"), SaeAt(sae)), _ => "a reward model is attached");
+            using var scope = CallScope.Of(call);
+            string file = Reading.Text(path, "the path of the reward model");
+            *reward = Opened(model.Value.Attach(file, SaeAt(sae), scope.Progress, scope.Token), _ => "a reward model is attached");
             return 0;
         }
         catch (Exception error)

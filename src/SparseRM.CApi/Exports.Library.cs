@@ -9,15 +9,16 @@ internal static unsafe partial class Exports
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_struct_size", CallConvs = [typeof(CallConvCdecl)])]
     public static long StructSize(int kind) => kind switch
     {
-        0 => sizeof(NativeText),
-        1 => sizeof(NativeMessage),
-        2 => sizeof(NativeBackboneOptions),
-        3 => sizeof(NativeInput),
-        4 => sizeof(NativeScoreOptions),
-        5 => sizeof(NativeResult),
-        6 => sizeof(NativeCounts),
-        7 => sizeof(NativeFitOptions),
-        8 => sizeof(NativeFitResult),
+        0 => sizeof(NativeCall),
+        1 => sizeof(NativeText),
+        2 => sizeof(NativeMessage),
+        3 => sizeof(NativeBackboneOptions),
+        4 => sizeof(NativeInput),
+        5 => sizeof(NativeScoreOptions),
+        6 => sizeof(NativeResult),
+        7 => sizeof(NativeCounts),
+        8 => sizeof(NativeFitOptions),
+        9 => sizeof(NativeFitResult),
         _ => 0,
     };
 

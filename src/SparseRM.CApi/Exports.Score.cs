@@ -34,7 +34,7 @@ internal static unsafe partial class Exports
             var given = Inputs.All(inputs, count);
             var wanted = CallOptions(options);
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            using var call = Scope(options);
+            using var call = CallScope.Of(options);
             var batch = new BatchScores(scorer.Value, wanted, given);
             batch.Run(call.Progress, call.Token);
             batch.WriteTo(places);
@@ -59,7 +59,7 @@ internal static unsafe partial class Exports
             var call = default(CallScope);
             try
             {
-                call = Scope(options);
+                call = CallScope.Of(options);
                 var batch = new BatchScores(scorer.Value, wanted, given);
                 _ = Complete(batch.RunAsync(call.Progress, call.Token), new Completion(done, user), batch, scorer, call);
                 return 0;
@@ -87,7 +87,7 @@ internal static unsafe partial class Exports
             var texts = Reading.Span(answers, count, "the array of answers");
             var wanted = CallOptions(options);
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            using var call = Scope(options);
+            using var call = CallScope.Of(options);
             HeapBudget.Require(prompt, messages);
             var dialogue = Inputs.Messages(prompt, messages);
             HeapBudget.Require(dialogue, texts);
@@ -103,7 +103,8 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_score_tokens", CallConvs = [typeof(CallConvCdecl)])]
-    public static int ScoreTokens(nint reward, NativeInput* input, int unit, float* scores, int* positions, long capacity, long* count)
+    public static int ScoreTokens(
+        nint reward, NativeInput* input, int unit, NativeScoreOptions* options, float* scores, int* positions, long capacity, long* count)
     {
         try
         {
@@ -112,9 +113,10 @@ internal static unsafe partial class Exports
             Reading.RequireSize<NativeInput>(input, "srm_input");
             if (unit is < (int)PerToken.Token or > (int)PerToken.Step)
                 throw new CallException(Status.Usage, $"the unit is {unit}; give SRM_EACH_TOKEN (1), SRM_EACH_SENTENCE (2) or SRM_EACH_STEP (3)");
+            var wanted = OptionsOfOne(options) with { PerToken = (PerToken)unit };
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            var options = new ScoreOptions { PerToken = (PerToken)unit };
-            var result = scorer.Value.ScoreAll([Inputs.EncodeAlone(scorer.Value.Backbone.Encoder, *input)], options)[0];
+            using var call = CallScope.Of(options);
+            var result = Running.Score(scorer.Value, [Inputs.EncodeAlone(scorer.Value.Backbone.Encoder, *input)], wanted, 1, call.Progress, call.Token)[0];
             if (result.Error is { } error) return LastError.Set(error);
             var tokens = result.TokenScores;
             *count = tokens.Count;
@@ -129,22 +131,28 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_explain", CallConvs = [typeof(CallConvCdecl)])]
-    public static int Explain(nint reward, NativeInput* input, int directions, int tokens, byte* buffer, long capacity, long* needed)
+    public static int Explain(
+        nint reward, NativeInput* input, int directions, int tokens, NativeScoreOptions* options, byte* buffer, long capacity, long* needed)
     {
         try
         {
             Reading.RequireSize<NativeInput>(input, "srm_input");
             if (directions < 0 || tokens < 0) throw new CallException(Status.Usage, $"{directions} directions with {tokens} tokens each were asked for; give 0 or more");
+            var wanted = OptionsOfOne(options) with { Explain = directions, ExplainTokens = tokens };
             using var scorer = Library.Handles.Borrow<RewardScorer>(reward);
-            var explanation = scorer.Value.Explain(Inputs.EncodeAlone(scorer.Value.Backbone.Encoder, *input), directions, tokens);
-            Reading.Write(Json.Of(explanation), buffer, capacity, needed);
+            using var call = CallScope.Of(options);
+            var result = Running.Score(scorer.Value, [Inputs.EncodeAlone(scorer.Value.Backbone.Encoder, *input)], wanted, 1, call.Progress, call.Token)[0];
+            if (result.Error is { } error) return LastError.Set(error);
+            Reading.Write(Json.Of(result.Explanation!), buffer, capacity, needed);
             return 0;
         }
-        catch (Exception error)
+        catch (Exception failure)
         {
-            return LastError.Set(error);
+            return LastError.Set(failure);
         }
     }
+
+    private static readonly ScoreOptions s_defaults = new() { Priority = Priority.Bulk };
 
     /// <summary>The places for results, each marked as not scored.</summary>
     private static Span<NativeResult> Results(NativeResult* results, long count)
@@ -155,9 +163,17 @@ internal static unsafe partial class Exports
         return places;
     }
 
+    /// <summary>The same where one input has several numbers, none of which is a doubt or a novelty.</summary>
+    private static ScoreOptions OptionsOfOne(NativeScoreOptions* options)
+    {
+        var wanted = CallOptions(options);
+        if (!wanted.Doubt && !wanted.Novelty) return wanted;
+        throw new CallException(Status.Usage, "the options doubt and novelty are for whole inputs; ask srm_score_batch for them");
+    }
+
     private static ScoreOptions CallOptions(NativeScoreOptions* options)
     {
-        if (options is null) return new ScoreOptions { Priority = Priority.Bulk };
+        if (options is null) return s_defaults;
         Reading.RequireSize<NativeScoreOptions>(options, "srm_score_options");
         double ms = options->DeadlineMs;
         if (!(ms >= 0 && ms < int.MaxValue)) throw new CallException(Status.Usage, $"the option deadline_ms is {ms}; give 0 for none or milliseconds up to {int.MaxValue}");
@@ -176,6 +192,4 @@ internal static unsafe partial class Exports
             Novelty = options->Novelty != 0,
         };
     }
-
-    private static CallScope Scope(NativeScoreOptions* options) => options is null ? default : new CallScope(options->Cancel, options->Progress, options->User);
 }

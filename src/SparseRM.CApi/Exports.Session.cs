@@ -76,14 +76,21 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_session_score", CallConvs = [typeof(CallConvCdecl)])]
-    public static int SessionScore(nint session, float* score)
+    public static int SessionScore(nint session, NativeScoreOptions* options, float* score)
     {
         try
         {
             Reading.Require(score, "the place for the score");
             *score = float.NaN;
             using var open = Library.Handles.Borrow<OpenSession>(session);
-            *score = open.Value.Use(growing => growing.Score());
+            if (options is null)
+            {
+                *score = open.Value.Use(growing => growing.Score());
+                return 0;
+            }
+            var wanted = OptionsOfOne(options);
+            using var call = CallScope.Of(options);
+            *score = open.Value.Use(growing => Running.Score(growing, wanted, call.Progress, call.Token));
             return 0;
         }
         catch (Exception error)

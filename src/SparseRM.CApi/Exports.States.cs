@@ -29,7 +29,8 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_hidden_states", CallConvs = [typeof(CallConvCdecl)])]
-    public static int HiddenStates(nint backbone, NativeInput* input, int layer, float* states, long capacity, long* rows, long* columns)
+    public static int HiddenStates(
+        nint backbone, NativeInput* input, int layer, NativeCall* call, float* states, long capacity, long* rows, long* columns)
     {
         try
         {
@@ -39,12 +40,16 @@ internal static unsafe partial class Exports
             Reading.RequireSize<NativeInput>(input, "srm_input");
             if (layer < 0) throw new CallException(Status.Usage, $"layer {layer} was asked for; layers count from 0");
             using var model = Library.Handles.Borrow<Backbone>(backbone);
+            using var scope = CallScope.Of(call);
             var ids = Inputs.EncodeAlone(model.Value.Encoder, *input).Ids;
             (*rows, *columns) = (ids.Length, model.Value.DModel);
             long needed = *rows * *columns;
             if (capacity < needed) throw new CallException(Status.Buffer, $"the array of states has room for {capacity} elements, {needed} are needed");
             HeapBudget.Require(2 * needed * sizeof(float), "the states");
-            var read = model.Value.ReadLayers(new TokenSequence(ids, ReadOut.Each(0, ids.Length)), [layer]);
+            model.Value.Load(layer, new StageProgress(scope.Progress, "loading blocks", layer + 1L), scope.Token);
+            scope.Progress?.Report(new WorkProgress("reading states", 0, 1));
+            var read = model.Value.ReadLayers(new TokenSequence(ids, ReadOut.Each(0, ids.Length)), [layer], scope.Token);
+            scope.Progress?.Report(new WorkProgress("reading states", 1, 1));
             Reading.Write<float>(read[layer], states, capacity, "the array of states");
             return 0;
         }
@@ -55,14 +60,15 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_sae_open", CallConvs = [typeof(CallConvCdecl)])]
-    public static int SaeOpen(nint backbone, byte* path, nint* sae)
+    public static int SaeOpen(nint backbone, byte* path, NativeCall* call, nint* sae)
     {
         try
         {
             Reading.Require(sae, "the place for the handle");
             *sae = 0;
             using var model = Library.Handles.Borrow<Backbone>(backbone);
-            *sae = Opened(OpenSae.Open(model.Value, Reading.Text(path, "the path of the SAE")), opened => $"SAE {opened.Description.Id}");
+            using var scope = CallScope.Of(call);
+            *sae = Opened(OpenSae.Open(model.Value, Reading.Text(path, "the path of the SAE"), scope.Progress, scope.Token), opened => $"SAE {opened.Description.Id}");
             return 0;
         }
         catch (Exception error)
@@ -89,21 +95,22 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_sae_encode_dense", CallConvs = [typeof(CallConvCdecl)])]
-    public static int SaeEncodeDense(nint sae, float* states, long rows, float* activations, long capacity)
+    public static int SaeEncodeDense(nint sae, float* states, long rows, NativeCall* call, float* activations, long capacity)
     {
         try
         {
             using var open = Library.Handles.Borrow<OpenSae>(sae);
+            using var scope = CallScope.Of(call);
             int width = open.Value.Description.DSae;
-            float[] given = States(open.Value, states, rows);
+            RequireStates(open.Value, states, rows);
             if (capacity / width < rows) throw new CallException(Status.Buffer, $"the array of activations has room for {capacity} elements, {rows} rows of {width} are needed");
             Reading.Require(activations, "the array of activations");
             for (long row = 0; row < rows; row++) new Span<float>(activations + row * width, width).Clear();
-            open.Value.Encode(given, (row, latents, values) =>
+            open.Value.Encode(states, rows, (row, latents, values) =>
             {
                 float* target = activations + (long)row * width;
                 for (int i = 0; i < latents.Length; i++) target[latents[i]] = values[i];
-            });
+            }, scope);
             return 0;
         }
         catch (Exception error)
@@ -113,20 +120,22 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_srm_sae_encode_sparse", CallConvs = [typeof(CallConvCdecl)])]
-    public static int SaeEncodeSparse(nint sae, float* states, long rows, long* rowStarts, int* latents, float* values, long capacity, long* count)
+    public static int SaeEncodeSparse(
+        nint sae, float* states, long rows, NativeCall* call, long* rowStarts, int* latents, float* values, long capacity, long* count)
     {
         try
         {
             Reading.Require(count, "the place for the count");
             *count = 0;
             using var open = Library.Handles.Borrow<OpenSae>(sae);
-            float[] given = States(open.Value, states, rows);
+            using var scope = CallScope.Of(call);
+            RequireStates(open.Value, states, rows);
             Reading.Require(rowStarts, "the array of row starts");
             Reading.Span(latents, capacity, "the array of latents");
             Reading.Span(values, capacity, "the array of values");
             long found = 0;
             rowStarts[0] = 0;
-            open.Value.Encode(given, (row, active, activations) =>
+            open.Value.Encode(states, rows, (row, active, activations) =>
             {
                 if (found + active.Length <= capacity)
                 {
@@ -134,7 +143,7 @@ internal static unsafe partial class Exports
                     activations.CopyTo(new Span<float>(values + found, active.Length));
                 }
                 rowStarts[row + 1] = found += active.Length;
-            });
+            }, scope);
             *count = found;
             if (found > capacity) throw new CallException(Status.Buffer, $"the arrays have room for {capacity} active latents, there are {found}");
             return 0;
@@ -145,14 +154,11 @@ internal static unsafe partial class Exports
         }
     }
 
-    private static float[] States(OpenSae sae, float* states, long rows)
+    private static void RequireStates(OpenSae sae, float* states, long rows)
     {
         int width = sae.Description.DIn;
         if (rows < 0 || rows > Array.MaxLength / width) throw new CallException(Status.Usage, $"{rows} rows of states were given; give 0 to {Array.MaxLength / width}");
-        HeapBudget.Require(2 * rows * width * sizeof(float), "the states");
-        var given = Reading.Span(states, rows * width, "the array of states").ToArray();
-        foreach (float value in given)
+        foreach (float value in Reading.Span(states, rows * width, "the array of states"))
             if (!float.IsFinite(value)) throw new CallException(Status.Numeric, "a state is NaN or infinite; states must be finite");
-        return given;
     }
 }

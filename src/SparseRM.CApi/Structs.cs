@@ -4,6 +4,15 @@ namespace SparseRM.CApi;
 
 // Mirrors of the structs of include/sparserm.h, in its order; the library tells their sizes (srm_struct_size), and a test compares them.
 
+/// <summary>Mirrors srm_call.</summary>
+internal unsafe struct NativeCall
+{
+    public long StructSize;
+    public delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> Progress;
+    public void* User;
+    public nint Cancel;
+}
+
 /// <summary>Mirrors srm_text.</summary>
 internal unsafe struct NativeText
 {

@@ -129,11 +129,15 @@ public sealed class Backbone : IDisposable
     /// <summary>Attaches a reward model: it shares every forward pass, and may be disposed while others run.</summary>
     /// <param name="rewardPath">A file of <see cref="RewardModelFile"/>.</param>
     /// <param name="sae">The SAE that it was fitted with: only for activations of a top-k SAE.</param>
+    /// <param name="progress">Told of the blocks that it reads deeper than what is loaded.</param>
+    /// <param name="cancel">Checked between blocks, and before its known answer is scored.</param>
     /// <exception cref="SparseRMException">The file cannot be read, or model, tokenizer or template are not those of the fit (both are named).</exception>
-    public RewardScorer Attach(string rewardPath, SparseAutoencoder? sae = null) => RewardScorer.Attach(RequireOpen(), rewardPath, RewardModelFile.Load(rewardPath), sae);
+    public RewardScorer Attach(string rewardPath, SparseAutoencoder? sae = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
+        RewardScorer.Attach(RequireOpen(), rewardPath, RewardModelFile.Load(rewardPath), sae, progress, cancel);
 
-    /// <summary>As <see cref="Attach(string, SparseAutoencoder?)"/>, with a reward model in memory.</summary>
-    public RewardScorer Attach(RewardModel reward, SparseAutoencoder? sae = null) => RewardScorer.Attach(RequireOpen(), "the reward model", reward, sae);
+    /// <summary>As <see cref="Attach(string, SparseAutoencoder?, IProgress{WorkProgress}?, CancellationToken)"/>, with a reward model in memory.</summary>
+    public RewardScorer Attach(RewardModel reward, SparseAutoencoder? sae = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
+        RewardScorer.Attach(RequireOpen(), "the reward model", reward, sae, progress, cancel);
 
     /// <summary>Scores inputs with several attached reward models: those at one layer share every pass, and those at other layers one up to the deepest.</summary>
     /// <param name="scorers">Attached to this backbone.</param>
@@ -182,7 +186,7 @@ public sealed class Backbone : IDisposable
     public IReadOnlyDictionary<int, float[]> ReadLayers(TokenSequence sequence, IReadOnlyCollection<int> layers, CancellationToken cancel = default)
     {
         int[] rising = [.. layers.Distinct().Order()];
-        Load(rising[^1]);
+        Load(rising[^1], null, cancel);
         var request = new LayersRequest(sequence, rising, Backend, DModel);
         Engine.Run(request, null, cancel);
         return request.States;

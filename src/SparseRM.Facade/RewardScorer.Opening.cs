@@ -30,7 +30,7 @@ public sealed partial class RewardScorer
     {
         var reward = RewardModelFile.Load(rewardPath);
         using var backbone = OpenFor(reward, options, progress, cancel);
-        return Attach(backbone, rewardPath, reward, sae);
+        return Attach(backbone, rewardPath, reward, sae, null, cancel);
     }
 
     /// <summary>As <see cref="Open"/>, without the reward model: the backbone that it can be attached to.</summary>
@@ -45,10 +45,11 @@ public sealed partial class RewardScorer
         }, identity.Layer, new StageProgress(progress, "loading blocks", identity.Layer + 1), cancel);
     }
 
-    internal static RewardScorer Attach(Backbone backbone, string name, RewardModel reward, SparseAutoencoder? sae)
+    internal static RewardScorer Attach(
+        Backbone backbone, string name, RewardModel reward, SparseAutoencoder? sae, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
         var identity = reward.Metadata.Identity;
-        backbone.Load(identity.Layer);
+        backbone.Load(identity.Layer, new StageProgress(progress, "loading blocks", identity.Layer + 1), cancel);
         identity.RequireMatches(name, backbone.Identity(identity.Layer, identity.Position));
         if (reward.NeedsSae) RequireSae(name, reward, sae);
         AttachedReward? attached = null;
@@ -56,7 +57,7 @@ public sealed partial class RewardScorer
         var scorer = new RewardScorer(backbone.Share(), reward, attached!);
         try
         {
-            KnownAnswers.Check(scorer, name, 1, CancellationToken.None);
+            KnownAnswers.Check(scorer, name, 1, cancel);
             return scorer;
         }
         catch

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace SparseRM.CApi.Tests;
 
 /// <summary>
-/// What programs that were compiled against an older header rely on. A test here fails when an exported symbol or a struct's layout changes: then
-/// SRM_ABI_VERSION takes a step, and the list beside this file is written anew (added functions alone need no step).
+/// What programs that were compiled against an older header rely on. A test here fails when an exported symbol, a function's parameters or a struct's layout
+/// changes: then SRM_ABI_VERSION and the symbols' version take a step, and the lists beside this file are written anew (added functions alone need no step).
 /// </summary>
 public partial class AbiTests(Library library)
 {
@@ -16,7 +16,7 @@ public partial class AbiTests(Library library)
     public void Exports_are_those_of_the_list_with_their_version_and_nothing_else()
     {
         var exported = Read("nm", "-D", "--with-symbol-versions", "--defined-only", library.File).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => line.Split(' ')[^1]).Where(name => name != "SRM_1").Order(StringComparer.Ordinal);
+            .Select(line => line.Split(' ')[^1]).Where(name => name != "SRM_2").Order(StringComparer.Ordinal);
         Assert.Equal(Listed("symbols.txt").Trim(), string.Join('\n', exported));
     }
 
@@ -24,8 +24,25 @@ public partial class AbiTests(Library library)
     public void Every_export_is_declared_in_the_header()
     {
         string header = File.ReadAllText(Path.Combine(Library.Include, "sparserm.h"));
-        var declared = Declaration().Matches(header).Select(match => $"{match.Groups[1].Value}@@SRM_1").Order(StringComparer.Ordinal);
+        var declared = Declaration().Matches(header).Select(match => $"{match.Groups[1].Value}@@SRM_2").Order(StringComparer.Ordinal);
         Assert.Equal(Listed("symbols.txt").Trim(), string.Join('\n', declared));
+    }
+
+    /// <summary>A function with other parameters has the same symbol: a program that was compiled before would call it wrongly.</summary>
+    [Fact]
+    public void Functions_and_callbacks_take_what_the_list_says()
+    {
+        string header = File.ReadAllText(Path.Combine(Library.Include, "sparserm.h"));
+        var declared = Prototype().Matches(header).Select(match => Space().Replace(match.Value, " "));
+        Assert.Equal(Listed("prototypes.txt").Trim(), string.Join('\n', declared));
+    }
+
+    [Fact]
+    public void The_symbols_have_the_version_of_the_header()
+    {
+        string header = File.ReadAllText(Path.Combine(Library.Include, "sparserm.h"));
+        string version = VersionOfHeader().Match(header).Groups[1].Value;
+        Assert.All(Listed("symbols.txt").Trim().Split('\n'), symbol => Assert.EndsWith($"@@SRM_{version}", symbol));
     }
 
     [Fact]
@@ -55,6 +72,15 @@ public partial class AbiTests(Library library)
 
     [GeneratedRegex(@"^(?:srm_status|int32_t|int64_t|const char \*) ?\*?(srm_\w+)\(", RegexOptions.Multiline)]
     private static partial Regex Declaration();
+
+    [GeneratedRegex(@"^(?:typedef )?(?:srm_status|int32_t|int64_t|const char \*|void) ?\*?\(?\*?srm_\w+\)?\([^;]*;", RegexOptions.Multiline)]
+    private static partial Regex Prototype();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex Space();
+
+    [GeneratedRegex(@"#define SRM_ABI_VERSION (\d+)")]
+    private static partial Regex VersionOfHeader();
 
     [GeneratedRegex(@"GLIBC_([0-9.]+)")]
     private static partial Regex GlibcVersion();

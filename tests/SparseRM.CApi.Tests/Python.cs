@@ -23,9 +23,17 @@ public class PythonTests(Library library)
     [Fact]
     public void Its_own_tests_pass()
     {
-        string tests = Path.Combine(SharedData.Root, "tests", "SparseRM.CApi.Tests", "programs", "test_sparserm.py");
-        Assert.Contains("OK", Python.Run(library, tests, Library.Model, library.Reward, Library.Sae, Library.Train).Error);
+        Assert.Contains("OK", Python.Run(library, Program("test_sparserm.py"), Library.Model, library.Reward, Library.Sae, Library.Train).Error);
     }
+
+    /// <summary>By hand for longer: the same program with more seconds and other seeds. Memory is checked by glibc's own allocator.</summary>
+    [Fact]
+    public void Ctrl_C_at_any_moment_and_again_leaves_memory_and_handles_whole() =>
+        Assert.Matches(@"^[1-9]\d* signals, [1-9]\d* calls interrupted, [1-9]\d* not, 0 handles open\n$", Python.Run(library, Program("interrupts.py"), Library.Model, library.Reward, "3", "1").Succeeded());
+
+    [Fact]
+    public void The_interpreter_may_end_while_calls_run() =>
+        Assert.Equal("ended\n", Python.Run(library, Program("exits.py"), Library.Model, library.Reward, "1").Succeeded());
 
     [Fact]
     public void Its_types_hold_and_tell_a_score_from_scores()
@@ -41,4 +49,6 @@ public class PythonTests(Library library)
         var environment = new Dictionary<string, string> { ["MYPYPATH"] = Library.Bindings("python") };
         Library.Run(mypy, ["--ignore-missing-imports", "--cache-dir=/dev/null", Library.Bindings("python", "sparserm"), program], environment).Succeeded();
     }
+
+    private static string Program(string name) => Path.Combine(SharedData.Root, "tests", "SparseRM.CApi.Tests", "programs", name);
 }

@@ -134,8 +134,8 @@ class told {
 };
 
 /// The text of a function that writes into a buffer, which grows where it must.
-template <class Call>
-std::string written(Call call) {
+template <class Call, class Check = void (*)(srm_status)>
+std::string written(Call call, Check check = sparserm::check) {
   std::string buffer(4096, '\0');
   int64_t needed = 0;
   srm_status status = call(buffer.data(), static_cast<int64_t>(buffer.size()), &needed);
@@ -185,17 +185,19 @@ class backbone {
     told.check(srm_backbone_open(&options, &handle));
     handle_ = owner<srm_backbone, srm_backbone_close>(handle);
   }
-  inline reward attach(const std::string& path) const;
+  inline reward attach(const std::string& path, srm_call call = sized<srm_call>(), const progress& callback = {}) const;
   std::string describe() const {
     return detail::written([&](char* to, int64_t size, int64_t* needed) { return srm_backbone_describe(get(), to, size, needed); });
   }
   /// The residual stream after a block at every token.
-  matrix hidden_states(const srm_input& input, int32_t layer) const {
+  matrix hidden_states(const srm_input& input, int32_t layer, srm_call call = sized<srm_call>(), const progress& callback = {}) const {
+    detail::told told(callback);
+    told.into(call);
     matrix found;
-    srm_status status = srm_hidden_states(get(), &input, layer, nullptr, 0, &found.rows, &found.columns);
-    if (status != SRM_BUFFER) check(status);
+    srm_status status = srm_hidden_states(get(), &input, layer, &call, nullptr, 0, &found.rows, &found.columns);
+    if (status != SRM_BUFFER) told.check(status);
     found.values.resize(static_cast<size_t>(found.rows * found.columns));
-    check(srm_hidden_states(get(), &input, layer, found.values.data(), static_cast<int64_t>(found.values.size()), &found.rows, &found.columns));
+    told.check(srm_hidden_states(get(), &input, layer, &call, found.values.data(), static_cast<int64_t>(found.values.size()), &found.rows, &found.columns));
     return found;
   }
   srm_backbone get() const noexcept { return handle_.get(); }
@@ -207,19 +209,23 @@ class backbone {
 /// An SAE's encoder on a backbone.
 class sae {
  public:
-  sae(const backbone& model, const std::string& path) {
+  sae(const backbone& model, const std::string& path, srm_call call = sized<srm_call>(), const progress& callback = {}) {
+    detail::told told(callback);
+    told.into(call);
     srm_sae handle;
-    check(srm_sae_open(model.get(), path.c_str(), &handle));
+    told.check(srm_sae_open(model.get(), path.c_str(), &call, &handle));
     handle_ = owner<srm_sae, srm_sae_close>(handle);
     check(srm_sae_width(handle, &d_in, &d_sae, nullptr));
   }
   /// Activations of states [rows, d_in], with zeros. Throws where the states are no whole number of rows.
-  matrix encode(std::span<const float> states) const {
+  matrix encode(std::span<const float> states, srm_call call = sized<srm_call>(), const progress& callback = {}) const {
     int64_t rows = static_cast<int64_t>(states.size()) / d_in;
     if (rows * d_in != static_cast<int64_t>(states.size()))
       throw error(SRM_USAGE, "the states are " + std::to_string(states.size()) + " numbers; give a whole number of rows of " + std::to_string(d_in));
     matrix found{std::vector<float>(static_cast<size_t>(rows * d_sae)), rows, d_sae};
-    check(srm_sae_encode_dense(handle_.get(), states.data(), rows, found.values.data(), static_cast<int64_t>(found.values.size())));
+    detail::told told(callback);
+    told.into(call);
+    told.check(srm_sae_encode_dense(handle_.get(), states.data(), rows, &call, found.values.data(), static_cast<int64_t>(found.values.size())));
     return found;
   }
   int64_t d_in = 0, d_sae = 0;
@@ -241,7 +247,20 @@ class session {
   }
   float score() const {
     float found = std::numeric_limits<float>::quiet_NaN();
-    check(srm_session_score(get(), &found));
+    check(srm_session_score(get(), nullptr, &found));
+    return found;
+  }
+  float score(srm_score_options options, const progress& callback = {}) const {
+    detail::told told(callback);
+    told.into(options);
+    float found = std::numeric_limits<float>::quiet_NaN();
+    told.check(srm_session_score(get(), &options, &found));
+    return found;
+  }
+  /// Its tokens.
+  int64_t length() const {
+    int64_t found;
+    check(srm_session_length(get(), &found));
     return found;
   }
   /// What is computed is shared, what either adds is its own.
@@ -254,6 +273,12 @@ class session {
 
  private:
   owner<srm_session, srm_session_close> handle_;
+};
+
+/// A score for each unit of an answer, and the position of its last token.
+struct unit_scores {
+  std::vector<float> scores;
+  std::vector<int32_t> positions;
 };
 
 /// A reward model on a backbone. Any number of threads may call it.
@@ -302,13 +327,41 @@ class reward {
     promise.release();
     return future;
   }
-  std::string explain(const srm_input& input, int32_t directions = 8, int32_t tokens = 5) const {
-    return detail::written([&](char* to, int64_t size, int64_t* needed) { return srm_explain(get(), &input, directions, tokens, to, size, needed); });
+  /// unit: SRM_EACH_TOKEN, SRM_EACH_SENTENCE or SRM_EACH_STEP.
+  unit_scores score_tokens(const srm_input& input, int32_t unit, srm_score_options options = sized<srm_score_options>(), const progress& callback = {}) const {
+    detail::told told(callback);
+    told.into(options);
+    unit_scores found;
+    for (int64_t count = 512;;) {
+      const int64_t room = count;
+      found.scores.resize(static_cast<size_t>(room));
+      found.positions.resize(static_cast<size_t>(room));
+      srm_status status = srm_score_tokens(get(), &input, unit, &options, found.scores.data(), found.positions.data(), room, &count);
+      if (status == SRM_BUFFER && count > room) continue;
+      told.check(status);
+      found.scores.resize(static_cast<size_t>(count));
+      found.positions.resize(static_cast<size_t>(count));
+      return found;
+    }
+  }
+  std::string explain(
+      const srm_input& input, int32_t directions = 8, int32_t tokens = 5, srm_score_options options = sized<srm_score_options>(), const progress& callback = {}) const {
+    detail::told told(callback);
+    told.into(options);
+    return detail::written(
+        [&](char* to, int64_t size, int64_t* needed) { return srm_explain(get(), &input, directions, tokens, &options, to, size, needed); },
+        [&](srm_status status) { told.check(status); });
   }
   /// A session for answers to a prompt of messages: set_answer, never append.
   session open_session(std::span<const srm_message> prompt) const {
     srm_session handle;
     check(srm_session_open(get(), prompt.data(), static_cast<int64_t>(prompt.size()), &handle));
+    return session(handle);
+  }
+  /// A session for token ids, which append adds to; there may be none yet.
+  session open_session_ids(std::span<const int32_t> prompt = {}) const {
+    srm_session handle;
+    check(srm_session_open_ids(get(), prompt.data(), static_cast<int64_t>(prompt.size()), &handle));
     return session(handle);
   }
   backbone model() const {
@@ -353,10 +406,21 @@ class reward {
   owner<srm_reward, srm_reward_close> handle_;
 };
 
-inline reward backbone::attach(const std::string& path) const {
+inline reward backbone::attach(const std::string& path, srm_call call, const progress& callback) const {
+  detail::told told(callback);
+  told.into(call);
   srm_reward handle;
-  check(srm_reward_attach(get(), path.c_str(), nullptr, &handle));
+  told.check(srm_reward_attach(get(), path.c_str(), nullptr, &call, &handle));
   return reward(handle);
+}
+
+/// Fits a reward model on a preference file and writes it; the texts of options must outlive the call.
+inline srm_fit_result fit(srm_fit_options options, const progress& callback = {}) {
+  detail::told told(callback);
+  told.into(options);
+  auto found = sized<srm_fit_result>();
+  told.check(srm_fit(&options, &found));
+  return found;
 }
 
 }  // namespace sparserm

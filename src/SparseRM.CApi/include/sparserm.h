@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define SRM_ABI_VERSION 1
+#define SRM_ABI_VERSION 2
 #define SRM_ZERO_TERMINATED INT64_MAX
 
 /* Zeroes a struct and sets its size: srm_input input; SRM_INIT(input); */
@@ -66,6 +66,14 @@ typedef int32_t (*srm_progress_fn)(void *user, const char *stage, int64_t done, 
 
 /* level 0: good to know; 1: a warning. The text is valid during the call. */
 typedef void (*srm_log_fn)(void *user, int32_t level, const char *text);
+
+/* Who is told how far a call is, and what ends it: for functions without options of their own. NULL for nobody and nothing. */
+typedef struct srm_call {
+  int64_t struct_size;
+  srm_progress_fn progress; /* may be NULL */
+  void *user;               /* given to progress */
+  srm_canceller cancel;     /* may be NULL */
+} srm_call;
 
 /* A text. data NULL with length 0: absent, where that is allowed. */
 typedef struct srm_text {
@@ -183,7 +191,7 @@ typedef struct srm_fit_result {
 
 /* ---- The library. These need no model and cannot fail. ---- */
 
-/* SRM_ABI_VERSION of the library; compare it with the header's. */
+/* SRM_ABI_VERSION of the library: a program that was compiled with another must not call it. A step of it renames the symbols' version, too. */
 int32_t srm_abi_version(void);
 /* Such as "0.1.0". The library's; never freed. */
 const char *srm_version(void);
@@ -193,7 +201,7 @@ const char *srm_status_name(srm_status status);
 const char *srm_last_error(void);
 /* Its status. */
 srm_status srm_last_status(void);
-/* sizeof in the library, by the struct's place in this header: 0 srm_text .. 8 srm_fit_result; 0 for another number. */
+/* sizeof in the library, by the struct's place in this header: 0 srm_call .. 9 srm_fit_result; 0 for another number. */
 int64_t srm_struct_size(int32_t which);
 /* Handles that are open in this process: 0 where nothing leaked; -1 where the thread is ending. */
 int64_t srm_open_handles(void);
@@ -225,8 +233,9 @@ srm_status srm_backbone_counts(srm_backbone backbone, srm_counts *counts);
 /* Opens a reward file with the model that it needs. sae: NULL, or the SAE for heads on activations of a top-k SAE. Close with srm_reward_close.
    As srm_backbone_open, and SRM_MISMATCH where model, tokenizer or template are not those of the fit. */
 srm_status srm_reward_open(const char *path, const char *sae, const srm_backbone_options *options, srm_reward *reward);
-/* Attaches a reward file to an open backbone, which may be closed before the reward. Close with srm_reward_close. */
-srm_status srm_reward_attach(srm_backbone backbone, const char *path, const char *sae, srm_reward *reward);
+/* Attaches a reward file to an open backbone, which may be closed before the reward. Close with srm_reward_close. call may be NULL; it is told of the blocks
+   that are loaded because the reward model reads deeper than what is there, and heard between them. */
+srm_status srm_reward_attach(srm_backbone backbone, const char *path, const char *sae, const srm_call *call, srm_reward *reward);
 /* One more reference to the reward's backbone; close it too. */
 srm_status srm_reward_backbone(srm_reward reward, srm_backbone *backbone);
 /* JSON about layer, position and fit; as srm_backbone_describe. */
@@ -254,10 +263,14 @@ typedef void (*srm_done_fn)(void *user, srm_status status, const srm_result *res
 srm_status srm_score_async(srm_reward reward, const srm_input *inputs, int64_t count, const srm_score_options *options, srm_done_fn done, void *user);
 
 enum { SRM_EACH_TOKEN = 1, SRM_EACH_SENTENCE = 2, SRM_EACH_STEP = 3 }; /* a step ends with a line */
-/* A score for the last token of each unit of the answer, and the token's position (positions may be NULL). count is told how many there are. */
-srm_status srm_score_tokens(srm_reward reward, const srm_input *input, int32_t unit, float *scores, int32_t *positions, int64_t capacity, int64_t *count);
-/* Why an input got its score, as JSON: directions with the largest shares, and the tokens that push them most. As srm_backbone_describe. */
-srm_status srm_explain(srm_reward reward, const srm_input *input, int32_t directions, int32_t tokens, char *buffer, int64_t capacity, int64_t *needed);
+/* A score for the last token of each unit of the answer, and the token's position (positions may be NULL). count is told how many there are. options may
+   be NULL; doubt and novelty are of whole inputs: SRM_USAGE. */
+srm_status srm_score_tokens(srm_reward reward, const srm_input *input, int32_t unit, const srm_score_options *options, float *scores, int32_t *positions,
+                            int64_t capacity, int64_t *count);
+/* Why an input got its score, as JSON: directions with the largest shares, and the tokens that push them most. As srm_backbone_describe; options as in
+   srm_score_tokens. */
+srm_status srm_explain(srm_reward reward, const srm_input *input, int32_t directions, int32_t tokens, const srm_score_options *options, char *buffer,
+                       int64_t capacity, int64_t *needed);
 
 /* ---- Sessions: a text that grows; each score costs what was added. Its bits are those of the whole text alone. Calls on one session take turns. ---- */
 
@@ -271,11 +284,12 @@ srm_status srm_session_append(srm_session session, const int32_t *ids, int64_t c
 /* Makes a text the whole answer to the prompt; what it has in common with the last one stays computed. SRM_USAGE where it was
    opened with ids. */
 srm_status srm_session_set_answer(srm_session session, const char *answer, int64_t length);
-/* The score of the text so far. */
-srm_status srm_session_score(srm_session session, float *score);
+/* The score of the text so far; NaN where it fails. options as in srm_score_tokens. What was cancelled may be asked for again. */
+srm_status srm_session_score(srm_session session, const srm_score_options *options, float *score);
 /* Its tokens. */
 srm_status srm_session_length(srm_session session, int64_t *length);
-/* A session with the same text: what is computed of it is shared, what either adds is its own. */
+/* A session with the same text: what is computed of it is shared, what either adds is its own. What was added since the last score is computed first:
+   where that may take long, ask srm_session_score for it before, with a canceller. */
 srm_status srm_session_fork(srm_session session, srm_session *fork);
 /* Gives its memory back. */
 srm_status srm_session_close(srm_session session);
@@ -285,19 +299,21 @@ srm_status srm_session_close(srm_session session);
 /* The token ids of an input, and where the answer lies among them (both may be NULL; equal where it is not known). */
 srm_status srm_encode(srm_backbone backbone, const srm_input *input, int32_t *ids, int64_t capacity, int64_t *count, int64_t *answer_start,
                       int64_t *answer_end);
-/* The residual stream after block layer at every token, [rows, columns] row by row. rows and columns are told before SRM_BUFFER is. */
-srm_status srm_hidden_states(srm_backbone backbone, const srm_input *input, int32_t layer, float *states, int64_t capacity, int64_t *rows,
-                             int64_t *columns);
-/* Loads an SAE's encoder. Close with srm_sae_close. */
-srm_status srm_sae_open(srm_backbone backbone, const char *path, srm_sae *sae);
+/* The residual stream after block layer at every token, [rows, columns] row by row. rows and columns are told before SRM_BUFFER is. call may be NULL; it
+   is told of the blocks that are loaded, and heard between them and before the pass. */
+srm_status srm_hidden_states(srm_backbone backbone, const srm_input *input, int32_t layer, const srm_call *call, float *states, int64_t capacity,
+                             int64_t *rows, int64_t *columns);
+/* Loads an SAE's encoder. Close with srm_sae_close. call may be NULL; it is heard between the check of the file and the loading of its weights. */
+srm_status srm_sae_open(srm_backbone backbone, const char *path, const srm_call *call, srm_sae *sae);
 /* Its widths, and its layer or -1; each place may be NULL. */
 srm_status srm_sae_width(srm_sae sae, int64_t *d_in, int64_t *d_sae, int32_t *layer);
-/* Activations of states [rows, d_in], as [rows, d_sae] with zeros. capacity: floats that activations has room for. */
-srm_status srm_sae_encode_dense(srm_sae sae, const float *states, int64_t rows, float *activations, int64_t capacity);
+/* Activations of states [rows, d_in], as [rows, d_sae] with zeros. capacity: floats that activations has room for. call may be NULL; it is told of the
+   rows, and heard after every 512 of them. states are read where they lie: nobody may change them meanwhile. */
+srm_status srm_sae_encode_dense(srm_sae sae, const float *states, int64_t rows, const srm_call *call, float *activations, int64_t capacity);
 /* Active latents of row r are latents and values [row_starts[r], row_starts[r + 1]). row_starts: rows + 1 elements, written also where SRM_BUFFER
    says that there are more than capacity; count is told how many. */
-srm_status srm_sae_encode_sparse(srm_sae sae, const float *states, int64_t rows, int64_t *row_starts, int32_t *latents, float *values,
-                                 int64_t capacity, int64_t *count);
+srm_status srm_sae_encode_sparse(srm_sae sae, const float *states, int64_t rows, const srm_call *call, int64_t *row_starts, int32_t *latents,
+                                 float *values, int64_t capacity, int64_t *count);
 /* Gives its memory back; calls that run finish. */
 srm_status srm_sae_close(srm_sae sae);
 

@@ -91,8 +91,9 @@ FORWARD(srm_backbone_describe, (srm_backbone backbone, char* buffer, int64_t cap
 FORWARD(srm_backbone_counts, (srm_backbone backbone, srm_counts* counts), (backbone, counts), (void)0)
 FORWARD(srm_reward_open, (const char* path, const char* sae, const srm_backbone_options* options, srm_reward* reward),
         (path, sae, options, reward), CLEAR(reward, NULL))
-FORWARD(srm_reward_attach, (srm_backbone backbone, const char* path, const char* sae, srm_reward* reward),
-        (backbone, path, sae, reward), CLEAR(reward, NULL))
+FORWARD(srm_reward_attach,
+        (srm_backbone backbone, const char* path, const char* sae, const srm_call* call, srm_reward* reward),
+        (backbone, path, sae, call, reward), CLEAR(reward, NULL))
 FORWARD(srm_reward_backbone, (srm_reward reward, srm_backbone* backbone), (reward, backbone), CLEAR(backbone, NULL))
 FORWARD(srm_reward_describe, (srm_reward reward, char* buffer, int64_t capacity, int64_t* needed),
         (reward, buffer, capacity, needed), (void)0)
@@ -115,13 +116,13 @@ FORWARD(srm_score_async,
          void* user),
         (reward, inputs, count, options, done, user), (void)0)
 FORWARD(srm_score_tokens,
-        (srm_reward reward, const srm_input* input, int32_t unit, float* scores, int32_t* positions, int64_t capacity,
-         int64_t* count),
-        (reward, input, unit, scores, positions, capacity, count), CLEAR(count, 0))
+        (srm_reward reward, const srm_input* input, int32_t unit, const srm_score_options* options, float* scores,
+         int32_t* positions, int64_t capacity, int64_t* count),
+        (reward, input, unit, options, scores, positions, capacity, count), CLEAR(count, 0))
 FORWARD(srm_explain,
-        (srm_reward reward, const srm_input* input, int32_t directions, int32_t tokens, char* buffer, int64_t capacity,
-         int64_t* needed),
-        (reward, input, directions, tokens, buffer, capacity, needed), (void)0)
+        (srm_reward reward, const srm_input* input, int32_t directions, int32_t tokens,
+         const srm_score_options* options, char* buffer, int64_t capacity, int64_t* needed),
+        (reward, input, directions, tokens, options, buffer, capacity, needed), (void)0)
 FORWARD(srm_session_open, (srm_reward reward, const srm_message* prompt, int64_t prompt_count, srm_session* session),
         (reward, prompt, prompt_count, session), CLEAR(session, NULL))
 FORWARD(srm_session_open_ids, (srm_reward reward, const int32_t* ids, int64_t count, srm_session* session),
@@ -129,7 +130,8 @@ FORWARD(srm_session_open_ids, (srm_reward reward, const int32_t* ids, int64_t co
 FORWARD(srm_session_append, (srm_session session, const int32_t* ids, int64_t count), (session, ids, count), (void)0)
 FORWARD(srm_session_set_answer, (srm_session session, const char* answer, int64_t length), (session, answer, length),
         (void)0)
-FORWARD(srm_session_score, (srm_session session, float* score), (session, score), CLEAR(score, NAN))
+FORWARD(srm_session_score, (srm_session session, const srm_score_options* options, float* score),
+        (session, options, score), CLEAR(score, NAN))
 FORWARD(srm_session_length, (srm_session session, int64_t* length), (session, length), CLEAR(length, 0))
 FORWARD(srm_session_fork, (srm_session session, srm_session* fork), (session, fork), CLEAR(fork, NULL))
 FORWARD(srm_session_close, (srm_session session), (session), (void)0)
@@ -138,16 +140,18 @@ FORWARD(srm_encode,
          int64_t* answer_start, int64_t* answer_end),
         (backbone, input, ids, capacity, count, answer_start, answer_end), CLEAR(count, 0))
 FORWARD(srm_hidden_states,
-        (srm_backbone backbone, const srm_input* input, int32_t layer, float* states, int64_t capacity, int64_t* rows,
-         int64_t* columns),
-        (backbone, input, layer, states, capacity, rows, columns), (void)0)
-FORWARD(srm_sae_open, (srm_backbone backbone, const char* path, srm_sae* sae), (backbone, path, sae), CLEAR(sae, NULL))
+        (srm_backbone backbone, const srm_input* input, int32_t layer, const srm_call* call, float* states,
+         int64_t capacity, int64_t* rows, int64_t* columns),
+        (backbone, input, layer, call, states, capacity, rows, columns), (void)0)
+FORWARD(srm_sae_open, (srm_backbone backbone, const char* path, const srm_call* call, srm_sae* sae),
+        (backbone, path, call, sae), CLEAR(sae, NULL))
 FORWARD(srm_sae_width, (srm_sae sae, int64_t* d_in, int64_t* d_sae, int32_t* layer), (sae, d_in, d_sae, layer), (void)0)
-FORWARD(srm_sae_encode_dense, (srm_sae sae, const float* states, int64_t rows, float* activations, int64_t capacity),
-        (sae, states, rows, activations, capacity), (void)0)
+FORWARD(srm_sae_encode_dense,
+        (srm_sae sae, const float* states, int64_t rows, const srm_call* call, float* activations, int64_t capacity),
+        (sae, states, rows, call, activations, capacity), (void)0)
 FORWARD(srm_sae_encode_sparse,
-        (srm_sae sae, const float* states, int64_t rows, int64_t* row_starts, int32_t* latents, float* values,
-         int64_t capacity, int64_t* count),
-        (sae, states, rows, row_starts, latents, values, capacity, count), CLEAR(count, 0))
+        (srm_sae sae, const float* states, int64_t rows, const srm_call* call, int64_t* row_starts, int32_t* latents,
+         float* values, int64_t capacity, int64_t* count),
+        (sae, states, rows, call, row_starts, latents, values, capacity, count), CLEAR(count, 0))
 FORWARD(srm_sae_close, (srm_sae sae), (sae), (void)0)
 FORWARD(srm_fit, (const srm_fit_options* options, srm_fit_result* result), (options, result), (void)0)

@@ -101,6 +101,38 @@ int main(int argc, char** argv) {
     fork.set_answer("Three.");
     EXPECT(fork.score() == alone && session.score() != alone);
 
+    // A session of ids, token by token; a canceller, then the whole; scores of units.
+    auto each = reward.score_tokens(inputs[0], SRM_EACH_TOKEN);
+    EXPECT(!each.scores.empty() && each.scores.size() == each.positions.size() && each.scores.back() == alone);
+    EXPECT(reward.score_tokens(sparserm::pair("What is six minus three?", "It is so. Three."), SRM_EACH_SENTENCE).scores.size() == 3);
+    std::vector<int32_t> tokens(64);
+    int64_t length = 0;
+    EXPECT(srm_encode(model.get(), &inputs[0], tokens.data(), 64, &length, nullptr, nullptr) == SRM_OK);
+    auto growing = reward.open_session_ids(std::span(tokens).first(5));
+    for (int64_t i = 5; i < length; i++) growing.append(std::span(tokens).subspan(static_cast<size_t>(i), 1));
+    EXPECT(growing.length() == length && status_of([&] { growing.score(call); }) == SRM_CANCELLED && growing.score() == alone);
+    EXPECT(reward.open_session_ids().length() == 0);
+
+    // What a progress callback throws comes out of each call that may take long.
+    auto throws = [](std::string_view, int64_t, int64_t) { throw std::logic_error("mine"); };
+    auto told_by = sparserm::sized<srm_call>();
+    auto scored = sparserm::sized<srm_score_options>();
+    int mine = 0;
+    auto expect_mine = [&](auto&& long_call) {
+      try {
+        long_call();
+      } catch (const std::logic_error&) {
+        mine++;
+      }
+    };
+    expect_mine([&] { sparserm::sae(model, argv[3], told_by, throws); });
+    expect_mine([&] { model.hidden_states(inputs[0], 1, told_by, throws); });
+    expect_mine([&] { reward.score_tokens(inputs[0], SRM_EACH_TOKEN, scored, throws); });
+    expect_mine([&] { reward.explain(inputs[0], 1, 1, scored, throws); });
+    EXPECT(mine == 4);
+    told_by.cancel = canceller.get();
+    EXPECT(status_of([&] { three.attach(argv[2], told_by); }) == SRM_CANCELLED);
+
     // Futures; one bad input makes the future throw.
     auto future = reward.score_async(std::span(inputs).first(2));
     EXPECT(future.get()[1] == alone);
@@ -112,7 +144,7 @@ int main(int argc, char** argv) {
 
     // A completion callback that takes a second holds nobody up, and may close the handle that it was called for.
     srm_reward closing;
-    EXPECT(srm_reward_attach(model.get(), argv[2], nullptr, &closing) == SRM_OK);
+    EXPECT(srm_reward_attach(model.get(), argv[2], nullptr, nullptr, &closing) == SRM_OK);
     EXPECT(srm_score_async(closing, inputs.data(), 1, nullptr, slow_and_closing, closing) == SRM_OK);
     auto start = std::chrono::steady_clock::now();
     EXPECT(reward.score("What is six minus three?", "Three.") == alone);
@@ -142,10 +174,13 @@ int main(int argc, char** argv) {
     fit.hidden_units = 16;
     fit.held_out_fraction = -1;
     fit.output = "/nowhere/reward.safetensors";
-    fit.progress = [](void*, const char*, int64_t done, int64_t) -> int32_t { return done > 0; };
-    EXPECT(srm_fit(&fit, nullptr) == SRM_CANCELLED);
-    fit.progress = nullptr;
-    EXPECT(srm_fit(&fit, nullptr) == SRM_DATA);
+    mine = 0;
+    expect_mine([&] { sparserm::fit(fit, throws); });
+    EXPECT(mine == 1);
+    fit.cancel = canceller.get();
+    EXPECT(status_of([&] { sparserm::fit(fit); }) == SRM_CANCELLED);
+    fit.cancel = nullptr;
+    EXPECT(status_of([&] { sparserm::fit(fit); }) == SRM_DATA);
   }
   EXPECT(srm_open_handles() == 0);
   EXPECT(logged > 0);

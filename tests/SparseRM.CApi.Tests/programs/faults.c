@@ -88,9 +88,9 @@ static void structs(const char *model, const char *path, srm_backbone backbone, 
   EXPECT_FAILS(SRM_USAGE, (options.queue_requests = 0, options.prefix_cache_bytes = -2, srm_backbone_open(&options, &opened)));
   EXPECT_SAYS("prefix cache bytes");
   EXPECT_FAILS(SRM_HANDLE, (options.prefix_cache_bytes = 0, options.cancel = (srm_canceller)backbone, srm_backbone_open(&options, &opened)));
-  EXPECT_FAILS(SRM_MODEL, srm_reward_attach(backbone, model, NULL, &attached));
-  EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, NULL, NULL, &attached));
-  EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, path, NULL, NULL));
+  EXPECT_FAILS(SRM_MODEL, srm_reward_attach(backbone, model, NULL, NULL, &attached));
+  EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, NULL, NULL, NULL, &attached));
+  EXPECT_FAILS(SRM_USAGE, srm_reward_attach(backbone, path, NULL, NULL, NULL));
 
   srm_input input = pair("a", "b");
   srm_result result;
@@ -182,31 +182,31 @@ static void buffers(srm_backbone backbone, srm_reward reward, const char *sae_pa
   srm_sae sae;
   EXPECT_FAILS(SRM_BUFFER, srm_backbone_describe(backbone, text, sizeof text, &needed));
   EXPECT(needed > 8);
-  EXPECT_FAILS(SRM_BUFFER, srm_explain(reward, &input, 1, 1, NULL, 0, &needed));
-  EXPECT_FAILS(SRM_USAGE, srm_explain(reward, &input, -1, 1, text, 8, &needed));
+  EXPECT_FAILS(SRM_BUFFER, srm_explain(reward, &input, 1, 1, NULL, NULL, 0, &needed));
+  EXPECT_FAILS(SRM_USAGE, srm_explain(reward, &input, -1, 1, NULL, text, 8, &needed));
   EXPECT_FAILS(SRM_USAGE, srm_backbone_describe(backbone, text, -5, NULL));
-  EXPECT_FAILS(SRM_BUFFER, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, few, NULL, 0, &count));
+  EXPECT_FAILS(SRM_BUFFER, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, NULL, few, NULL, 0, &count));
   EXPECT(count > 0);
-  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, NULL, NULL, 100, &count));
-  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, 4, few, NULL, 4, &count));
-  EXPECT_FAILS(SRM_USAGE, srm_hidden_states(backbone, &input, -1, few, 4, &rows, &columns));
-  EXPECT_FAILS(SRM_BUFFER, srm_hidden_states(backbone, &input, 1, few, 4, &rows, &columns));
+  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, NULL, NULL, NULL, 100, &count));
+  EXPECT_FAILS(SRM_USAGE, srm_score_tokens(reward, &input, 4, NULL, few, NULL, 4, &count));
+  EXPECT_FAILS(SRM_USAGE, srm_hidden_states(backbone, &input, -1, NULL, few, 4, &rows, &columns));
+  EXPECT_FAILS(SRM_BUFFER, srm_hidden_states(backbone, &input, 1, NULL, few, 4, &rows, &columns));
   EXPECT(rows > 4 && columns > 16);
   all = malloc(sizeof(float) * (size_t)(rows * columns));
-  srm_status deep = srm_hidden_states(backbone, &input, 1000, all, rows * columns, &rows, &columns);
+  srm_status deep = srm_hidden_states(backbone, &input, 1000, NULL, all, rows * columns, &rows, &columns);
   EXPECT(deep != SRM_OK && deep != SRM_INTERNAL);
-  EXPECT(srm_hidden_states(backbone, &input, 4, all, rows * columns, &rows, &columns) == SRM_OK);
+  EXPECT(srm_hidden_states(backbone, &input, 4, NULL, all, rows * columns, &rows, &columns) == SRM_OK);
   EXPECT_FAILS(SRM_HANDLE, srm_sae_width((srm_sae)reward, &width, NULL, NULL));
-  EXPECT(srm_sae_open(backbone, sae_path, &sae) == SRM_OK);
+  EXPECT(srm_sae_open(backbone, sae_path, NULL, &sae) == SRM_OK);
   EXPECT(srm_sae_width(sae, NULL, &width, NULL) == SRM_OK);
-  EXPECT_FAILS(SRM_BUFFER, srm_sae_encode_dense(sae, all, rows, few, 4));
-  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_dense(sae, all, -1, few, 4));
-  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_dense(sae, NULL, rows, few, 4));
-  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_sparse(sae, all, INT64_MAX, starts, NULL, NULL, 0, &count));
-  EXPECT_FAILS(SRM_BUFFER, srm_sae_encode_sparse(sae, all, rows, starts, NULL, NULL, 0, &count));
+  EXPECT_FAILS(SRM_BUFFER, srm_sae_encode_dense(sae, all, rows, NULL, few, 4));
+  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_dense(sae, all, -1, NULL, few, 4));
+  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_dense(sae, NULL, rows, NULL, few, 4));
+  EXPECT_FAILS(SRM_USAGE, srm_sae_encode_sparse(sae, all, INT64_MAX, NULL, starts, NULL, NULL, 0, &count));
+  EXPECT_FAILS(SRM_BUFFER, srm_sae_encode_sparse(sae, all, rows, NULL, starts, NULL, NULL, 0, &count));
   EXPECT(count > 0 && starts[rows] == count);
   all[0] = NAN;
-  EXPECT_FAILS(SRM_NUMERIC, srm_sae_encode_sparse(sae, all, rows, starts, NULL, NULL, 0, &count));
+  EXPECT_FAILS(SRM_NUMERIC, srm_sae_encode_sparse(sae, all, rows, NULL, starts, NULL, NULL, 0, &count));
   free(all);
   EXPECT(srm_sae_close(sae) == SRM_OK);
 }
@@ -222,31 +222,103 @@ static void sessions(srm_backbone backbone, srm_reward reward, const char *path)
   EXPECT_FAILS(SRM_USAGE, srm_session_open(reward, &prompt, -1, &session));
   EXPECT_FAILS(SRM_HANDLE, srm_session_open(NULL, &prompt, 1, &session));
   EXPECT(srm_session_open(reward, &prompt, 1, &session) == SRM_OK);
-  EXPECT_FAILS(SRM_DATA, srm_session_score(session, &score)); /* nothing to score yet */
+  EXPECT_FAILS(SRM_DATA, srm_session_score(session, NULL, &score)); /* nothing to score yet */
   EXPECT(isnan(score));
   EXPECT_FAILS(SRM_USAGE, srm_session_set_answer(session, "\xff", 1));
-  EXPECT(srm_session_set_answer(session, "Seventeen.", 10) == SRM_OK && srm_session_score(session, &score) == SRM_OK);
-  EXPECT(srm_session_fork(session, &fork) == SRM_OK && srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, &score) == SRM_OK);
+  EXPECT(srm_session_set_answer(session, "Seventeen.", 10) == SRM_OK && srm_session_score(session, NULL, &score) == SRM_OK);
+  EXPECT(srm_session_fork(session, &fork) == SRM_OK && srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, NULL, &score) == SRM_OK);
   EXPECT(srm_score(reward, "What is six minus three?", SRM_ZERO_TERMINATED, "Three.", 6, &alone) == SRM_OK && memcmp(&alone, &score, 4) == 0);
   EXPECT_FAILS(SRM_USAGE, srm_session_append(fork, ids, 3)); /* the answer is a text, which the template ends */
   EXPECT_SAYS("prompt of messages");
-  EXPECT(srm_session_close(session) == SRM_OK && srm_session_score(fork, &score) == SRM_OK && srm_session_close(fork) == SRM_OK);
-  EXPECT_FAILS(SRM_HANDLE, srm_session_score(fork, &score));
+  EXPECT(srm_session_close(session) == SRM_OK && srm_session_score(fork, NULL, &score) == SRM_OK && srm_session_close(fork) == SRM_OK);
+  EXPECT_FAILS(SRM_HANDLE, srm_session_score(fork, NULL, &score));
   EXPECT(srm_session_open_ids(reward, NULL, 0, &session) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 0);
   EXPECT_FAILS(SRM_USAGE, srm_session_set_answer(session, "a", 1));
   EXPECT_FAILS(SRM_DATA, srm_session_append(session, bad, 1));
   EXPECT(srm_session_append(session, ids, 3) == SRM_OK && srm_session_length(session, &length) == SRM_OK && length == 3);
-  EXPECT(srm_session_score(session, &score) == SRM_OK && isfinite(score));
+  EXPECT(srm_session_score(session, NULL, &score) == SRM_OK && isfinite(score));
   EXPECT(srm_session_close(session) == SRM_OK);
 
   /* A session and its fork outlive the handle of their reward, in any order. */
   srm_reward closed;
-  EXPECT(srm_reward_attach(backbone, path, NULL, &closed) == SRM_OK && srm_session_open(closed, &prompt, 1, &session) == SRM_OK);
+  EXPECT(srm_reward_attach(backbone, path, NULL, NULL, &closed) == SRM_OK && srm_session_open(closed, &prompt, 1, &session) == SRM_OK);
   EXPECT(srm_reward_close(closed) == SRM_OK);
   EXPECT_FAILS(SRM_HANDLE, srm_score(closed, "a", 1, "b", 1, &score));
   EXPECT(srm_session_fork(session, &fork) == SRM_OK && srm_session_close(session) == SRM_OK);
-  EXPECT(srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, &score) == SRM_OK && memcmp(&alone, &score, 4) == 0);
+  EXPECT(srm_session_set_answer(fork, "Three.", 6) == SRM_OK && srm_session_score(fork, NULL, &score) == SRM_OK && memcmp(&alone, &score, 4) == 0);
   EXPECT(srm_session_close(fork) == SRM_OK);
+}
+
+static int32_t stop(void *user, const char *stage, int64_t done, int64_t total) {
+  EXPECT(stage[0] != 0 && done == 0 && total > 0);
+  ++*(int *)user;
+  return 1;
+}
+
+/* What takes long ends by a canceller and by its progress callback, leaves nothing open, and works when it is asked for again. */
+static void cancelling(const char *model, const char *path, const char *sae_path, srm_reward reward) {
+  enum { LAYER = 4, MOST = 1 << 16 };
+  static float floats[MOST];
+  static char text[1 << 14];
+  const srm_message prompt = {{"user", SRM_ZERO_TERMINATED}, {"What is six minus three?", SRM_ZERO_TERMINATED}, {NULL, 0}};
+  srm_input input = pair("What is six minus three?", "Three.");
+  srm_backbone_options options = options_of(model);
+  srm_backbone backbone;
+  srm_reward attached;
+  srm_sae sae;
+  srm_session session;
+  srm_call call;
+  srm_score_options scored;
+  srm_canceller canceller;
+  int64_t before = srm_open_handles(), count, rows, columns, starts[64];
+  int told = 0;
+  EXPECT(srm_session_open(reward, &prompt, 1, &session) == SRM_OK && srm_session_set_answer(session, "Three.", SRM_ZERO_TERMINATED) == SRM_OK);
+  EXPECT(srm_cancel_create(&canceller) == SRM_OK && srm_cancel(canceller) == SRM_OK);
+  options.threads = 1; /* so that it is a model of its own, of one block */
+  EXPECT(srm_backbone_open(&options, &backbone) == SRM_OK);
+  for (int by_progress = 0; by_progress < 2; by_progress++) {
+    SRM_INIT(call);
+    SRM_INIT(scored);
+    call.progress = scored.progress = by_progress ? stop : NULL;
+    call.user = scored.user = &told;
+    call.cancel = scored.cancel = by_progress ? NULL : canceller;
+    EXPECT_FAILS(SRM_CANCELLED, srm_sae_open(backbone, sae_path, &call, &sae));
+    EXPECT(sae == NULL);
+    EXPECT_FAILS(SRM_CANCELLED, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, &scored, floats, NULL, MOST, &count));
+    EXPECT(count == 0);
+    EXPECT_FAILS(SRM_CANCELLED, srm_explain(reward, &input, 1, 1, &scored, text, sizeof text, NULL));
+    floats[0] = 1;
+    EXPECT_FAILS(SRM_CANCELLED, srm_session_score(session, &scored, floats));
+    EXPECT(isnan(floats[0]));
+    EXPECT_FAILS(SRM_CANCELLED, srm_hidden_states(backbone, &input, 0, &call, floats, MOST, &rows, &columns));
+  }
+  EXPECT(told == 5);
+  /* Attaching loads blocks; told of the first, it may stop them. */
+  call.progress = NULL;
+  call.cancel = canceller;
+  EXPECT_FAILS(SRM_CANCELLED, srm_reward_attach(backbone, path, NULL, &call, &attached));
+  EXPECT(attached == NULL);
+  EXPECT_FAILS(SRM_CANCELLED, srm_hidden_states(backbone, &input, LAYER, &call, floats, MOST, &rows, &columns));
+  EXPECT(srm_sae_open(backbone, sae_path, NULL, &sae) == SRM_OK);
+  EXPECT(srm_hidden_states(backbone, &input, LAYER, NULL, floats, MOST, &rows, &columns) == SRM_OK);
+  EXPECT_FAILS(SRM_CANCELLED, srm_sae_encode_dense(sae, floats, 1, &call, floats + 1024, 4096));
+  EXPECT_FAILS(SRM_CANCELLED, srm_sae_encode_sparse(sae, floats, rows, &call, starts, NULL, NULL, 0, &count));
+  EXPECT(srm_sae_close(sae) == SRM_OK);
+  EXPECT_FAILS(SRM_STRUCT, (call.struct_size = 8, srm_sae_open(backbone, sae_path, &call, &sae)));
+  EXPECT_FAILS(SRM_STRUCT, (scored.struct_size = 8, srm_session_score(session, &scored, floats)));
+  SRM_INIT(scored);
+  EXPECT_FAILS(SRM_USAGE, (scored.doubt = 1, srm_session_score(session, &scored, floats)));
+  EXPECT_SAYS("srm_score_batch");
+  EXPECT_FAILS(SRM_HANDLE, (scored.doubt = 0, scored.cancel = (srm_canceller)reward, srm_explain(reward, &input, 1, 1, &scored, text, sizeof text, NULL)));
+  scored.cancel = NULL;
+  scored.deadline_ms = 60000;
+  EXPECT(srm_session_score(session, &scored, floats) == SRM_OK && srm_score_tokens(reward, &input, SRM_EACH_TOKEN, &scored, floats + 1, NULL, MOST - 1, &count) == SRM_OK);
+  EXPECT(memcmp(floats, floats + count, 4) == 0); /* the last token's is that of the whole */
+  EXPECT_FAILS(SRM_DEADLINE, (scored.deadline_ms = 1e-6, srm_score_tokens(reward, &input, SRM_EACH_TOKEN, &scored, floats, NULL, MOST, &count)));
+  EXPECT(srm_reward_attach(backbone, path, NULL, NULL, &attached) == SRM_OK && srm_explain(attached, &input, 1, 1, NULL, text, sizeof text, NULL) == SRM_OK);
+  EXPECT(srm_reward_close(attached) == SRM_OK && srm_sae_open(backbone, sae_path, NULL, &sae) == SRM_OK && srm_sae_close(sae) == SRM_OK);
+  EXPECT(srm_session_close(session) == SRM_OK && srm_backbone_close(backbone) == SRM_OK && srm_cancel_close(canceller) == SRM_OK);
+  EXPECT(srm_open_handles() == before);
 }
 
 static void fits(const char *model, const char *sae) {
@@ -299,13 +371,14 @@ int main(int argc, char **argv) {
   EXPECT(strcmp(srm_status_name(-1), "unknown status") == 0 && strcmp(srm_status_name(99), "unknown status") == 0);
   EXPECT(srm_reward_open(argv[2], NULL, &options, &reward) == SRM_OK);
   EXPECT(srm_reward_backbone(reward, &backbone) == SRM_OK);
-  EXPECT(srm_reward_attach(backbone, argv[2], NULL, &second) == SRM_OK);
+  EXPECT(srm_reward_attach(backbone, argv[2], NULL, NULL, &second) == SRM_OK);
   texts(reward);
   structs(argv[1], argv[2], backbone, reward);
   items(reward);
   used_again(reward);
   buffers(backbone, reward, argv[3]);
   sessions(backbone, reward, argv[2]);
+  cancelling(argv[1], argv[2], argv[3], reward);
   fits(argv[1], argv[3]);
   thread_ends();
   handles(backbone, reward); /* closes it */

@@ -101,6 +101,17 @@ static srm_score_options *options(void) {
   made.struct_size = size_of(sizeof made);
   made.priority = (int64_t)next(4) - 1;
   made.deadline_ms = next(4) ? 0 : (double)next(100) - 10;
+  made.doubt = next(16) == 0;
+  made.novelty = next(16) == 0;
+  made.cancel = next(8) ? NULL : handle();
+  made.progress = next(8) ? NULL : progress;
+  made.user = next(8) ? NULL : &made;
+  return next(2) ? NULL : &made;
+}
+
+static srm_call *told_by(void) {
+  static srm_call made;
+  made.struct_size = size_of(sizeof made);
   made.cancel = next(8) ? NULL : handle();
   made.progress = next(8) ? NULL : progress;
   made.user = next(8) ? NULL : &made;
@@ -137,13 +148,13 @@ static srm_status references(void) {
       if (status == SRM_OK && srm_backbone_close(made) != SRM_OK) abort();
       return status;
     case 1:
-      if (next(64) != 0) return srm_sae_open(handle(), maybe("/nowhere/sae"), (srm_sae *)maybe(&made));
-      status = srm_sae_open(handle(), sae_path, (srm_sae *)maybe(&made));
+      if (next(64) != 0) return srm_sae_open(handle(), maybe("/nowhere/sae"), told_by(), (srm_sae *)maybe(&made));
+      status = srm_sae_open(handle(), sae_path, told_by(), (srm_sae *)maybe(&made));
       if (status == SRM_OK && srm_sae_close(made) != SRM_OK) abort();
       return status;
     case 2:
-      if (next(64) != 0) return srm_reward_attach(handle(), maybe("/nowhere/reward"), maybe("/nowhere/sae"), (srm_reward *)maybe(&made));
-      status = srm_reward_attach(handle(), reward_path, NULL, (srm_reward *)maybe(&made));
+      if (next(64) != 0) return srm_reward_attach(handle(), maybe("/nowhere/reward"), maybe("/nowhere/sae"), told_by(), (srm_reward *)maybe(&made));
+      status = srm_reward_attach(handle(), reward_path, NULL, told_by(), (srm_reward *)maybe(&made));
       if (status == SRM_OK && srm_reward_close(made) != SRM_OK) abort();
       return status;
     case 3: return srm_backbone_close(other);
@@ -173,12 +184,12 @@ static srm_status call(void) {
       for (int i = 0; i < 4; i++) answers[i] = text();
       input();
       return srm_score_group(handle(), maybe(messages), length(4), maybe(answers), length(4), options(), out());
-    case 3: return srm_score_tokens(handle(), input(), (int32_t)next(6) - 1, maybe(floats), maybe(ids), room(64), maybe(longs));
-    case 4: return srm_explain(handle(), input(), (int32_t)next(9) - 2, (int32_t)next(9) - 2, maybe(bytes), room(BYTES), maybe(longs));
+    case 3: return srm_score_tokens(handle(), input(), (int32_t)next(6) - 1, options(), maybe(floats), maybe(ids), room(64), maybe(longs));
+    case 4: return srm_explain(handle(), input(), (int32_t)next(9) - 2, (int32_t)next(9) - 2, options(), maybe(bytes), room(BYTES), maybe(longs));
     case 5: return srm_encode(handle(), input(), maybe(ids), room(64), maybe(longs), maybe(longs + 1), maybe(longs + 2));
-    case 6: return srm_hidden_states(handle(), input(), (int32_t)next(8) - 1, maybe(floats), room(BYTES), maybe(longs), maybe(longs + 1));
-    case 7: return srm_sae_encode_dense(handle(), maybe(floats), length(3), maybe(floats), room(BYTES));
-    case 8: return srm_sae_encode_sparse(handle(), maybe(floats), length(3), maybe(longs), maybe(ids), maybe(floats), room(64), maybe(longs + 60));
+    case 6: return srm_hidden_states(handle(), input(), (int32_t)next(8) - 1, told_by(), maybe(floats), room(BYTES), maybe(longs), maybe(longs + 1));
+    case 7: return srm_sae_encode_dense(handle(), maybe(floats), length(3), told_by(), maybe(floats), room(BYTES));
+    case 8: return srm_sae_encode_sparse(handle(), maybe(floats), length(3), told_by(), maybe(longs), maybe(ids), maybe(floats), room(64), maybe(longs + 60));
     case 9: return srm_sae_width(handle(), maybe(longs), maybe(longs + 1), maybe(ids));
     case 10: return srm_backbone_describe(handle(), maybe(bytes), room(BYTES), maybe(longs));
     case 11: return srm_reward_describe(handle(), maybe(bytes), room(BYTES), maybe(longs));
@@ -205,7 +216,7 @@ static srm_status call(void) {
     case 18: return srm_cancel(handle());
     case 19: return srm_session_append(handle(), maybe(ids), length(8));
     case 20: return srm_session_set_answer(handle(), text().data, length(4));
-    case 21: return srm_session_score(handle(), maybe(floats));
+    case 21: return srm_session_score(handle(), options(), maybe(floats));
     case 22: return srm_session_length(handle(), maybe(longs));
     case 23:
     case 24:
@@ -242,7 +253,7 @@ int main(int argc, char **argv) {
   srm_sae sae;
   EXPECT(srm_reward_open(argv[2], NULL, &options, &reward) == SRM_OK);
   EXPECT(srm_reward_backbone(reward, &backbone) == SRM_OK);
-  EXPECT(srm_sae_open(backbone, argv[3], &sae) == SRM_OK);
+  EXPECT(srm_sae_open(backbone, argv[3], NULL, &sae) == SRM_OK);
   for (int i = 0; i < BYTES; i++) {
     bytes[i] = (char)next(256);
     floats[i] = (float)next(100) / 10;

@@ -10,14 +10,21 @@
 #define FIELD(type, field) printf("%s.%s %zu %zu\n", #type, #field, offsetof(type, field), sizeof(((type *)0)->field))
 
 int main(void) {
-  STRUCT(0, srm_text);
+  EXPECT(srm_abi_version() == SRM_ABI_VERSION);
+  printf("SRM_ABI_VERSION %d\n", SRM_ABI_VERSION);
+  STRUCT(0, srm_call);
+  FIELD(srm_call, struct_size);
+  FIELD(srm_call, progress);
+  FIELD(srm_call, user);
+  FIELD(srm_call, cancel);
+  STRUCT(1, srm_text);
   FIELD(srm_text, data);
   FIELD(srm_text, length);
-  STRUCT(1, srm_message);
+  STRUCT(2, srm_message);
   FIELD(srm_message, role);
   FIELD(srm_message, content);
   FIELD(srm_message, fields);
-  STRUCT(2, srm_backbone_options);
+  STRUCT(3, srm_backbone_options);
   FIELD(srm_backbone_options, struct_size);
   FIELD(srm_backbone_options, model);
   FIELD(srm_backbone_options, backend);
@@ -35,7 +42,7 @@ int main(void) {
   FIELD(srm_backbone_options, progress);
   FIELD(srm_backbone_options, user);
   FIELD(srm_backbone_options, cancel);
-  STRUCT(3, srm_input);
+  STRUCT(4, srm_input);
   FIELD(srm_input, struct_size);
   FIELD(srm_input, kind);
   FIELD(srm_input, prompt);
@@ -46,7 +53,7 @@ int main(void) {
   FIELD(srm_input, id_count);
   FIELD(srm_input, answer_start);
   FIELD(srm_input, answer_end);
-  STRUCT(4, srm_score_options);
+  STRUCT(5, srm_score_options);
   FIELD(srm_score_options, struct_size);
   FIELD(srm_score_options, priority);
   FIELD(srm_score_options, deadline_ms);
@@ -56,7 +63,7 @@ int main(void) {
   FIELD(srm_score_options, progress);
   FIELD(srm_score_options, user);
   FIELD(srm_score_options, cancel);
-  STRUCT(5, srm_result);
+  STRUCT(6, srm_result);
   FIELD(srm_result, struct_size);
   FIELD(srm_result, status);
   FIELD(srm_result, score);
@@ -67,10 +74,10 @@ int main(void) {
   FIELD(srm_result, tokens);
   FIELD(srm_result, components);
   FIELD(srm_result, component_capacity);
-  STRUCT(6, srm_counts);
+  STRUCT(7, srm_counts);
   FIELD(srm_counts, waiting_requests);
   FIELD(srm_counts, sequences);
-  STRUCT(7, srm_fit_options);
+  STRUCT(8, srm_fit_options);
   FIELD(srm_fit_options, backbone);
   FIELD(srm_fit_options, sae);
   FIELD(srm_fit_options, data);
@@ -95,12 +102,11 @@ int main(void) {
   FIELD(srm_fit_options, progress);
   FIELD(srm_fit_options, user);
   FIELD(srm_fit_options, cancel);
-  STRUCT(8, srm_fit_result);
+  STRUCT(9, srm_fit_result);
   FIELD(srm_fit_result, pairs);
   FIELD(srm_fit_result, held_out_pairs);
   FIELD(srm_fit_result, skipped_rows);
   FIELD(srm_fit_result, training_accuracy);
   FIELD(srm_fit_result, held_out_accuracy);
-  EXPECT(srm_abi_version() == SRM_ABI_VERSION);
   return 0;
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import sparserm
 import sparserm.trl
-from sparserm import Ids, Rendered, SparseRM, SparseRMError, _models, _native
+from sparserm import Ids, Rendered, SparseRM, SparseRMError, _calls, _native, _rewards
 
 MODEL, REWARD, SAE, PAIRS = sys.argv[1:5]
 PROMPT, ANSWERS = "What is six minus three?", ["Three.", "Seventeen."]
@@ -61,6 +61,8 @@ class Scores(unittest.TestCase):
         self.fails("deadline", "no result within", lambda: self.reward.score_batch([(PROMPT, "a")] * 2, deadline=1e-9))
         self.fails("deadline", "no result within", lambda: self.reward.score_batch([(PROMPT, "a")] * 2, deadline=0))
         self.fails("deadline", "no result within", lambda: self.reward.score(PROMPT, "a", deadline=0))
+        self.fails("deadline", "no result within", lambda: self.reward.score_tokens((PROMPT, "a"), deadline=0))
+        self.fails("deadline", "no result within", lambda: self.reward.explain((PROMPT, "a"), deadline=0))
         self.assertRaises(TypeError, lambda: self.reward.score_batch(["a text alone"]))
         self.assertRaises(TypeError, lambda: self.reward.score_batch([[{"role": "user", "content": 3}]]))
         self.assertRaises(TypeError, lambda: SparseRM(MODEL, REWARD, thread=2))
@@ -122,12 +124,12 @@ class Scores(unittest.TestCase):
             with self.assertRaises(SparseRMError) as caught:
                 await self.reward.score_async(PROMPT, "a", deadline=0)
             self.assertEqual("deadline", caught.exception.kind)
-            before = sparserm.open_handles(), len(_models._pending)
+            before = sparserm.open_handles(), len(_rewards._pending)
             with self.assertRaises(TypeError):
                 await self.reward.score_batch_async(["a text alone"])
             with self.assertRaises(TypeError):
                 await self.reward.score_batch_async([(PROMPT, "a")], deadline="soon")
-            self.assertEqual(before, (sparserm.open_handles(), len(_models._pending)))
+            self.assertEqual(before, (sparserm.open_handles(), len(_rewards._pending)))
             task = asyncio.create_task(self.reward.score_batch_async([(PROMPT, f"{i}") for i in range(3000)]))
             await asyncio.sleep(0.01)
             task.cancel()
@@ -145,6 +147,61 @@ class Scores(unittest.TestCase):
 
         self.assertRaises(Mine, lambda: self.reward.score_batch([(PROMPT, "a")] * 600, progress=progress))
         self.assertRaises(Mine, lambda: SparseRM(MODEL, REWARD, threads=1, progress=progress))
+        with self.reward.backbone as backbone, self.reward.session(PROMPT) as session:
+            session.set_answer("Three.")
+            states = backbone.hidden_states((PROMPT, "Three."), 4)
+            for call in (
+                lambda: self.reward.score_tokens((PROMPT, "Three."), progress=progress),
+                lambda: self.reward.explain((PROMPT, "Three."), progress=progress),
+                lambda: session.score(progress=progress),
+                lambda: backbone.hidden_states((PROMPT, "Three."), 4, progress=progress),
+                lambda: backbone.open_sae(SAE, progress=progress),
+                lambda: backbone.attach(REWARD, progress=progress) and progress("attached", 1, 1),
+            ):
+                self.assertRaises(Mine, call)
+            self.assertEqual(self.alone[0], session.score())
+            with backbone.open_sae(SAE) as sae:
+                self.assertRaises(Mine, lambda: sae.encode(states, progress=progress))
+                self.assertRaises(Mine, lambda: sae.encode_sparse(states, progress=progress))
+
+    def test_a_call_that_outlives_its_caller_keeps_what_it_writes_to(self):
+        import gc
+        import weakref
+
+        begun, go_on = threading.Event(), threading.Event()
+
+        class Buffer:
+            pass
+
+        def abandoned():
+            kept = Buffer()
+            seen.append(weakref.ref(kept))
+
+            def call(_):
+                begun.set()
+                go_on.wait()
+                return kept
+
+            _calls.interruptible(call)
+
+        def interrupt_twice():
+            begun.wait()
+            for _ in range(2):
+                signal.pthread_kill(main, signal.SIGINT)
+                time.sleep(0.3)
+
+        seen, main = [], threading.get_ident()
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+        threading.Thread(target=interrupt_twice).start()
+        self.assertRaises(KeyboardInterrupt, abandoned)
+        gc.collect()
+        self.assertIsNotNone(seen[0]())
+        go_on.set()
+        deadline = time.monotonic() + 20
+        while seen[0]() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+            gc.collect()
+        self.assertIsNone(seen[0]())
 
     def test_threads(self):
         found = []

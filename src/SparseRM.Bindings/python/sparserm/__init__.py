@@ -8,8 +8,9 @@
 
 from ._fit import FitResult, fit
 from ._inputs import Ids, Rendered
-from ._models import Backbone, Sae, Score, Session, SparseRM
+from ._models import Backbone, Sae
 from ._native import SparseRMError, library as _library
+from ._rewards import Score, Session, SparseRM
 
 __all__ = ["Backbone", "FitResult", "Ids", "Rendered", "Sae", "Score", "Session", "SparseRM", "SparseRMError", "fit", "open_handles", "version"]
 

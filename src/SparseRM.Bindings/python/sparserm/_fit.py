@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from . import _native as native
-from ._models import Path, Progress, _optional, _path, backbone_options, with_progress
+from ._calls import Progress, run
+from ._models import Path, backbone_options, optional, path_of
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ def fit(
     """
     backbone = backbone_options(model, **options)
     given = native.FitOptions(
-        backbone=pointer(backbone), sae=_path(sae), data=_path(data), output=_path(output), cache=_path(cache), position=_optional(position),
-        input=_optional(input), loss=_optional(loss), aggregate=_optional(aggregate), heads=heads, layer=-1 if layer is None else layer, k=k, hidden_units=hidden_units, max_epochs=max_epochs,
+        backbone=pointer(backbone), sae=path_of(sae), data=path_of(data), output=path_of(output), cache=path_of(cache), position=optional(position),
+        input=optional(input), loss=optional(loss), aggregate=optional(aggregate), heads=heads, layer=-1 if layer is None else layer, k=k, hidden_units=hidden_units, max_epochs=max_epochs,
         seeds=seeds, skip_bad=int(skip_bad), margin=margin, held_out_fraction=held_out_fraction, seed=seed, pairs=pairs or 0,
     )
     result = native.FitResult()
-    with_progress(given, progress, lambda: native.library().srm_fit(byref(given), byref(result)))
+    run(given, progress, lambda: native.library().srm_fit(byref(given), byref(result)))
     held_out = result.held_out_accuracy
     return FitResult(result.pairs, result.held_out_pairs, result.skipped_rows, result.training_accuracy, held_out if held_out == held_out else None)

@@ -7,10 +7,10 @@ import os
 import threading
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_void_p
 from pathlib import Path
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Optional
 
-ABI_VERSION = 1
-T = TypeVar("T")
+ABI_VERSION = 2
+HANDLE, BUFFER = 12, 14  # statuses: SRM_HANDLE, SRM_BUFFER
 
 PROGRESS = ctypes.CFUNCTYPE(c_int32, c_void_p, c_char_p, c_int64, c_int64)
 LOG = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
@@ -35,6 +35,10 @@ class Message(ctypes.Structure):
 class _Sized(ctypes.Structure):
     def __init__(self, **values: Any) -> None:
         super().__init__(struct_size=ctypes.sizeof(type(self)), **values)
+
+
+class Call(_Sized):
+    _fields_ = [("struct_size", c_int64), ("progress", PROGRESS), ("user", c_void_p), ("cancel", c_void_p)]
 
 
 class BackboneOptions(_Sized):
@@ -91,7 +95,7 @@ class FitResult(_Sized):
 
 
 DONE = ctypes.CFUNCTYPE(None, c_void_p, c_int32, POINTER(Result), c_int64)
-STRUCTS = (Text, Message, BackboneOptions, Input, ScoreOptions, Result, Counts, FitOptions, FitResult)
+STRUCTS = (Call, Text, Message, BackboneOptions, Input, ScoreOptions, Result, Counts, FitOptions, FitResult)
 
 _h, _o, _s, _n = c_void_p, POINTER(c_void_p), c_char_p, c_int64
 _text_out = (c_char_p, _n, POINTER(_n))
@@ -99,21 +103,21 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "srm_cancel_create": (_o,), "srm_cancel": (_h,), "srm_cancel_close": (_h,), "srm_set_log": (LOG, c_void_p),
     "srm_backbone_open": (POINTER(BackboneOptions), _o), "srm_backbone_close": (_h,), "srm_backbone_describe": (_h, *_text_out),
     "srm_backbone_counts": (_h, POINTER(Counts)), "srm_reward_open": (_s, _s, POINTER(BackboneOptions), _o),
-    "srm_reward_attach": (_h, _s, _s, _o), "srm_reward_backbone": (_h, _o), "srm_reward_describe": (_h, *_text_out), "srm_reward_close": (_h,),
+    "srm_reward_attach": (_h, _s, _s, POINTER(Call), _o), "srm_reward_backbone": (_h, _o), "srm_reward_describe": (_h, *_text_out), "srm_reward_close": (_h,),
     "srm_score": (_h, _s, _n, _s, _n, POINTER(c_float)),
     "srm_score_batch": (_h, POINTER(Input), _n, POINTER(ScoreOptions), POINTER(Result)),
     "srm_score_group": (_h, POINTER(Message), _n, POINTER(Text), _n, POINTER(ScoreOptions), POINTER(Result)),
     "srm_score_async": (_h, POINTER(Input), _n, POINTER(ScoreOptions), DONE, c_void_p),
     "srm_session_open": (_h, POINTER(Message), _n, _o), "srm_session_open_ids": (_h, c_void_p, _n, _o), "srm_session_append": (_h, c_void_p, _n),
-    "srm_session_set_answer": (_h, _s, _n), "srm_session_score": (_h, POINTER(c_float)), "srm_session_length": (_h, POINTER(_n)),
+    "srm_session_set_answer": (_h, _s, _n), "srm_session_score": (_h, POINTER(ScoreOptions), POINTER(c_float)), "srm_session_length": (_h, POINTER(_n)),
     "srm_session_fork": (_h, _o), "srm_session_close": (_h,),
-    "srm_score_tokens": (_h, POINTER(Input), c_int32, c_void_p, c_void_p, _n, POINTER(_n)),
-    "srm_explain": (_h, POINTER(Input), c_int32, c_int32, *_text_out),
+    "srm_score_tokens": (_h, POINTER(Input), c_int32, POINTER(ScoreOptions), c_void_p, c_void_p, _n, POINTER(_n)),
+    "srm_explain": (_h, POINTER(Input), c_int32, c_int32, POINTER(ScoreOptions), *_text_out),
     "srm_encode": (_h, POINTER(Input), c_void_p, _n, POINTER(_n), POINTER(_n), POINTER(_n)),
-    "srm_hidden_states": (_h, POINTER(Input), c_int32, c_void_p, _n, POINTER(_n), POINTER(_n)),
-    "srm_sae_open": (_h, _s, _o), "srm_sae_width": (_h, POINTER(_n), POINTER(_n), POINTER(c_int32)),
-    "srm_sae_encode_dense": (_h, c_void_p, _n, c_void_p, _n),
-    "srm_sae_encode_sparse": (_h, c_void_p, _n, c_void_p, c_void_p, c_void_p, _n, POINTER(_n)), "srm_sae_close": (_h,),
+    "srm_hidden_states": (_h, POINTER(Input), c_int32, POINTER(Call), c_void_p, _n, POINTER(_n), POINTER(_n)),
+    "srm_sae_open": (_h, _s, POINTER(Call), _o), "srm_sae_width": (_h, POINTER(_n), POINTER(_n), POINTER(c_int32)),
+    "srm_sae_encode_dense": (_h, c_void_p, _n, POINTER(Call), c_void_p, _n),
+    "srm_sae_encode_sparse": (_h, c_void_p, _n, POINTER(Call), c_void_p, c_void_p, c_void_p, _n, POINTER(_n)), "srm_sae_close": (_h,),
     "srm_fit": (POINTER(FitOptions), POINTER(FitResult)),
 }
 
@@ -152,7 +156,7 @@ def _load() -> ctypes.CDLL:
             raise ImportError(f"libsparserm.so cannot be loaded ({error}); install the wheel, or set SPARSERM_LIBRARY to its path") from error
         loaded.srm_version.restype = loaded.srm_last_error.restype = loaded.srm_status_name.restype = c_char_p
         loaded.srm_struct_size.restype = loaded.srm_open_handles.restype = c_int64
-        if loaded.srm_abi_version() < ABI_VERSION:
+        if loaded.srm_abi_version() != ABI_VERSION:
             raise ImportError(f"{path} has ABI version {loaded.srm_abi_version()}, this package needs {ABI_VERSION}; install both of one version")
         for name, arguments in _FUNCTIONS.items():
             getattr(loaded, name).argtypes = arguments
@@ -171,53 +175,3 @@ def failure(status: int, sentence: Optional[bytes] = None) -> SparseRMError:
 def check(status: int) -> None:
     if status != 0:
         raise failure(status)
-
-
-def interruptible(call: Callable[[Any], T]) -> T:
-    """Runs ``call(cancel handle)``. On the main thread it runs beside it, so that Ctrl-C is heard at once, cancels the call and raises."""
-    loaded = library()
-    cancel = c_void_p()
-    check(loaded.srm_cancel_create(ctypes.byref(cancel)))
-    try:
-        if threading.current_thread() is not threading.main_thread():
-            return call(cancel)
-        outcome: list[Any] = []
-        lock, done = threading.Lock(), threading.Event()
-        begun = abandoned = False
-
-        def run() -> None:
-            nonlocal begun
-            with lock:
-                if abandoned:
-                    return
-                begun = True
-            try:
-                outcome.append((call(cancel), None))
-            except BaseException as error:  # handed on to the caller's thread
-                outcome.append((None, error))
-            finally:
-                done.set()
-
-        try:
-            threading.Thread(target=run, name="sparserm call", daemon=True).start()
-            while not done.wait(0.2):
-                pass
-        except BaseException:
-            # The call writes to what the caller frees: it has ended, or never begins, before anything is raised, however often a signal comes.
-            while True:
-                try:
-                    loaded.srm_cancel(cancel)
-                    with lock:
-                        abandoned = True
-                    if begun:
-                        done.wait()
-                    break
-                except KeyboardInterrupt:
-                    continue
-            raise
-        value, error = outcome[0]
-        if error is not None:
-            raise error
-        return value
-    finally:
-        loaded.srm_cancel_close(cancel)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from ._models import Path, SparseRM
+from ._models import Path
+from ._rewards import SparseRM
 
 
 def reward(model: Path, reward: Path, *, name: str = "sparserm", sae: Optional[Path] = None, **options: Any) -> Callable[..., list[float]]:
