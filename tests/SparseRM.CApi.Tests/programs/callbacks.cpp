@@ -133,6 +133,14 @@ int main(int argc, char** argv) {
     told_by.cancel = canceller.get();
     EXPECT(status_of([&] { three.attach(argv[2], told_by); }) == SRM_CANCELLED);
 
+    // Attaching loads what the reward model reads deeper, and says so.
+    loaded.clear();
+    three.attach(argv[2], sparserm::sized<srm_call>(), [&](std::string_view, int64_t done, int64_t total) {
+      EXPECT(total == 5);
+      loaded.push_back(done);
+    });
+    EXPECT((loaded == std::vector<int64_t>{4, 5}));
+
     // Futures; one bad input makes the future throw.
     auto future = reward.score_async(std::span(inputs).first(2));
     EXPECT(future.get()[1] == alone);

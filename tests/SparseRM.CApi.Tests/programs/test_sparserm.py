@@ -156,7 +156,6 @@ class Scores(unittest.TestCase):
                 lambda: session.score(progress=progress),
                 lambda: backbone.hidden_states((PROMPT, "Three."), 4, progress=progress),
                 lambda: backbone.open_sae(SAE, progress=progress),
-                lambda: backbone.attach(REWARD, progress=progress) and progress("attached", 1, 1),
             ):
                 self.assertRaises(Mine, call)
             self.assertEqual(self.alone[0], session.score())
