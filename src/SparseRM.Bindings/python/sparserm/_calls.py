@@ -125,8 +125,8 @@ def interruptible(call: Callable[[c_void_p], T]) -> T:
             pass
     except BaseException:
         canceller.cancel()
-        if thread.is_alive():
-            over.acquire()
+        while thread.is_alive() and not over.acquire(timeout=0.2):
+            pass
         raise
     value, error = outcome.pop()
     try:
@@ -176,7 +176,7 @@ def run(
 ) -> int:
     """Runs a call that takes cancel and progress from its options' struct, which ``call`` passes on; gives its status.
 
-    pace, length: what tells whether it is short; without a pace it is not. may_lack_room: SRMnative.BUFFER is an answer, not an error.
+    pace, length: what tells whether it is short; without a pace it is not. may_lack_room: SRM_BUFFER is an answer, not an error.
     """
     options.progress, errors = _told_by(progress)
 
@@ -209,7 +209,7 @@ def run(
 
 
 def written(attempt: Callable[[Any, int, Any], int]) -> Any:
-    """The JSON that a function writes into a buffer of ours, which grows where it must. ``attempt`` gives a status: 0 or SRMnative.BUFFER."""
+    """The JSON that a function writes into a buffer of ours, which grows where it must. ``attempt`` gives a status: 0 or SRM_BUFFER."""
     room = 4096
     while True:
         buffer, needed = ctypes.create_string_buffer(room), c_int64()
