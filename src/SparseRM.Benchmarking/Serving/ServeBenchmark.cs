@@ -12,6 +12,7 @@ namespace SparseRM.Benchmarking.Serving;
 public static class ServeBenchmark
 {
     private const int Answers = 16;
+    private const int Turns = 5; // of ids and text, which are compared: so both meet the same machine
 
     /// <summary>A text of the demo, as the library takes it and as bodies of requests.</summary>
     internal sealed record Sample(TokenSequence Sequence, byte[] Ids, byte[] Text, byte[] Classify);
@@ -36,8 +37,9 @@ public static class ServeBenchmark
             if (result.Error is not null) throw result.Error;
         }
         double Own() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
-        await Load(samples, clients, time / 2, Library, Own, cancel).ConfigureAwait(false);
-        var engine = await Load(samples, clients, time, Library, Own, cancel).ConfigureAwait(false);
+        var engine = new Load(samples, clients, Own);
+        await engine.WarmAsync(time / 2, Library, cancel).ConfigureAwait(false);
+        await engine.RunAsync(time, Library, cancel).ConfigureAwait(false);
 
         Stage(1);
         long start = Stopwatch.GetTimestamp();
@@ -46,16 +48,22 @@ public static class ServeBenchmark
         Task PostIds(Sample sample, int client) => server.Post(sample.Ids, client);
         await PostIds(samples[0], 0).ConfigureAwait(false);
         double first = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        await Load(samples, clients, time / 2, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        Task PostText(Sample sample, int client) => server.Post(sample.Text, client);
+        var (ids, text) = (new Load(samples, clients, () => server.CpuSeconds), new Load(samples, clients, () => server.CpuSeconds));
+        await ids.WarmAsync(time / 2, PostIds, cancel).ConfigureAwait(false);
+        await text.WarmAsync(time / 2, PostText, cancel).ConfigureAwait(false);
         Stage(2);
         double added = Added(scorer, server.Address, samples, time);
-        var ids = await Load(samples, clients, time, PostIds, () => server.CpuSeconds, cancel).ConfigureAwait(false);
         Stage(3);
-        var text = await Load(samples, clients, time, (sample, client) => server.Post(sample.Text, client), () => server.CpuSeconds, cancel).ConfigureAwait(false);
+        for (int turn = 0; turn < Turns; turn++)
+        {
+            await ids.RunAsync(time / Turns, PostIds, cancel).ConfigureAwait(false);
+            await text.RunAsync(time / Turns, PostText, cancel).ConfigureAwait(false);
+        }
         Stage(4);
         var (tokens, computed, prompt) = await Group(scorer).ConfigureAwait(false);
         Stage(5);
-        return new ServeResult(first, engine, ids, text, added, tokens, computed, prompt);
+        return new ServeResult(first, engine.Result, ids.Result, text.Result, added, tokens, computed, prompt);
     }
 
     /// <summary>Median of one request after the other, less that of the library's call, in ms. Both take turns, so that they meet the same machine.</summary>
@@ -86,33 +94,6 @@ public static class ServeBenchmark
         library.Sort();
         server.Sort();
         return server[server.Count / 2] - library[library.Count / 2];
-    }
-
-    /// <summary>Every client asks for one sample after the other until the time is over.</summary>
-    private static async Task<LoadResult> Load(
-        IReadOnlyList<Sample> samples, int clients, TimeSpan time, Func<Sample, int, Task> ask, Func<double> cpu, CancellationToken cancel)
-    {
-        int next = 0;
-        long tokens = 0;
-        double used = cpu();
-        long start = Stopwatch.GetTimestamp();
-        var times = await Task.WhenAll(Enumerable.Range(0, clients).Select(client => Task.Run(async () =>
-        {
-            var own = new List<double>();
-            while (Stopwatch.GetElapsedTime(start) < time)
-            {
-                cancel.ThrowIfCancellationRequested();
-                var sample = samples[Interlocked.Increment(ref next) % samples.Count];
-                long began = Stopwatch.GetTimestamp();
-                await ask(sample, client).ConfigureAwait(false);
-                own.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
-                Interlocked.Add(ref tokens, sample.Sequence.Ids.Length);
-            }
-            return own;
-        }, cancel))).ConfigureAwait(false);
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        double[] sorted = [.. times.SelectMany(own => own).Order()];
-        return new LoadResult(clients, sorted.Length, tokens / seconds, tokens / Math.Max(1e-9, cpu() - used), sorted[sorted.Length / 2], sorted[sorted.Length * 99 / 100]);
     }
 
     /// <summary>The demo's reward in this process, without the prefix cache.</summary>

@@ -27,6 +27,7 @@ public sealed class ChatTemplate
     private readonly List<Statement> _statements;
     private readonly SpecialTokenNames _tokens;
     private readonly TemplateReads _fields = new(), _arguments = new();
+    private readonly JinjaScope _functions;
 
     private ChatTemplate(string name, string source, SpecialTokenNames tokens, string origin)
     {
@@ -38,6 +39,7 @@ public sealed class ChatTemplate
                 throw new ModelFormatException(origin, $"character {i} of the chat template is half of a surrogate pair; copy the template again from where it came from");
         (Name, Source, _tokens, _origin) = (name, source, tokens, origin);
         _statements = JinjaParser.Parse(origin, source);
+        _functions = JinjaFunctions.Scope(origin, null);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)));
     }
 
@@ -133,9 +135,10 @@ public sealed class ChatTemplate
             ("pad_token", _tokens.Pad), ("unk_token", _tokens.Unk)])
             if (token is not null) variables[name] = TracedText.Of(token);
         if (arguments is not null) AddArguments(arguments, variables, input);
-        var text = JinjaEvaluator.Render(_origin, _statements, variables, arguments is null ? null : _arguments.Read,
+        var functions = variables.TryGetValue("date_string", out object? day) ? JinjaFunctions.Scope(_origin, day) : _functions;
+        var text = JinjaEvaluator.Render(_origin, _statements, new JinjaScope(functions, arguments is null ? null : _arguments.Read, variables),
             new JinjaBudget(input.Characters, input.Values, cancellationToken));
-        return new RenderedDialogue(text.Text, [.. text.Spans()], messages.Count - 1);
+        return new RenderedDialogue(text.Text, text.Spans(), messages.Count - 1);
     }
 
     private void AddArguments(JsonFields arguments, Dictionary<string, object?> variables, JinjaInput input)

@@ -108,7 +108,7 @@ public sealed class ModelTokenizer
         var tokens = Encode(text, MarkZones.Everywhere);
         if (addBos) KeepOneBos(tokens);
         if (addEos) KeepOneEos(tokens, text.Length);
-        return [.. tokens.Select(token => token.Id)];
+        return Ids(tokens);
     }
 
     /// <summary>Ids of a rendered dialogue: special tokens that the template wrote are tokens, what content spells is text. What lies
@@ -120,17 +120,14 @@ public sealed class ModelTokenizer
         ArgumentNullException.ThrowIfNull(dialogue);
         var tokens = Encode(dialogue.Text, MarkZones.Of(dialogue));
         KeepOneBos(tokens);
-        int[] ids = [.. tokens.Select(token => token.Id)];
-        var answer = dialogue.Spans.Where(span =>
-            span.MessageIndex == dialogue.LastMessage && span.MessageIndex >= 0 && span.Length > 0).ToList();
-        int start = ids.Length, end = ids.Length;
-        if (answer.Count > 0)
-        {
-            int first = tokens.FindIndex(token => answer.Exists(span => token.Start < span.End && token.End > span.Start));
-            int last = tokens.FindLastIndex(token => answer.Exists(span => token.Start < span.End && token.End > span.Start));
-            if (first >= 0) (start, end) = (first, last + 1);
-        }
-        return new EncodedDialogue(ids, dialogue.Text, start, end);
+        var answer = new List<TextSpan>();
+        foreach (var span in dialogue.Spans)
+            if (span.MessageIndex == dialogue.LastMessage && span.MessageIndex >= 0 && span.Length > 0) answer.Add(span);
+        int start = 0, end = tokens.Count;
+        while (start < end && !HoldsAnyOf(answer, tokens[start])) start++;
+        if (start < end)
+            while (!HoldsAnyOf(answer, tokens[end - 1])) end--;
+        return new EncodedDialogue(Ids(tokens), dialogue.Text, start, end);
     }
 
     /// <summary>Readable text of a token: blanks as spaces, bytes that are part of a character as <c>\xE2</c> or <c>&lt;0xE2&gt;</c>;
@@ -167,6 +164,20 @@ public sealed class ModelTokenizer
         return tokens;
     }
 
+    private static bool HoldsAnyOf(List<TextSpan> spans, TokenRange token)
+    {
+        foreach (var span in spans)
+            if (token.Start < span.End && token.End > span.Start) return true;
+        return false;
+    }
+
+    private static int[] Ids(List<TokenRange> tokens)
+    {
+        int[] ids = new int[tokens.Count];
+        for (int i = 0; i < ids.Length; i++) ids[i] = tokens[i].Id;
+        return ids;
+    }
+
     private void KeepOneBos(List<TokenRange> tokens)
     {
         if (!UsesBos) return;
@@ -187,7 +198,8 @@ public sealed class ModelTokenizer
 
     private static void RefuseLoneSurrogates(string text)
     {
-        for (int i = 0; i < text.Length; i++)
+        int first = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF');
+        for (int i = first < 0 ? text.Length : first; i < text.Length; i++)
         {
             if (!char.IsSurrogate(text[i])) continue;
             if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) i++;

@@ -11,7 +11,11 @@ internal sealed class TemplateReads
     public IReadOnlyList<string> Unread => [.. _names.Where(name => !name.Value).Select(name => name.Key).Order(StringComparer.Ordinal)];
 
     /// <summary>A name is given.</summary>
-    public void Give(string name) => _names.TryAdd(name, false);
+    public void Give(string name)
+    {
+        // Looking takes no lock, adding does.
+        if (!_names.ContainsKey(name)) _names.TryAdd(name, false);
+    }
 
     /// <summary>A name is looked at; others than those that are given do not count.</summary>
     public void Read(string name)

@@ -34,7 +34,8 @@ internal sealed class AddedTokenFinder
         {
             matches.Clear();
             _patterns.Match(text.AsSpan(at), matches);
-            int best = matches.FindLastIndex(match => IsAllowed(aligned, at, at + match.Length, _tokens[match.Index], zones));
+            int best = matches.Count - 1;
+            while (best >= 0 && !IsAllowed(aligned, at, at + matches[best].Length, _tokens[matches[best].Index], zones)) best--;
             if (best < 0)
             {
                 at++;

@@ -79,10 +79,12 @@ internal sealed class PipelineEncoder : ISegmentEncoder
 
     private void EncodePieces(AlignedText aligned, int start, int end, List<TokenRange> tokens)
     {
-        var pieces = new Pieces(aligned, start, Math.Max(start, end));
+        if (start >= end) return;
+        var pieces = new Pieces(aligned, start, end);
         bool isLong = _ranks.IsValueCreated || Interlocked.Add(ref _characters, end - start) > CharactersBeforeRanks;
         var ranks = isLong ? _ranks.Value : null;
-        foreach (var preTokenizer in _pipeline.PreTokenizers.SkipLast(ranks is null ? 0 : 1)) preTokenizer(pieces);
+        int steps = _pipeline.PreTokenizers.Count - (ranks is null ? 0 : 1);
+        for (int step = 0; step < steps; step++) _pipeline.PreTokenizers[step](pieces);
         if (ranks is not null)
             foreach (var (from, to) in pieces.Ranges) ranks.Encode(pieces.Aligned, from, to, tokens);
         else

@@ -39,6 +39,11 @@ internal static class Splitter
             matches.Clear();
             parts.Clear();
             find(text.AsSpan(range.Start, range.End - range.Start), matches);
+            if (matches.Count == 0 && !invert)
+            {
+                result.Add(range);
+                return;
+            }
             int at = 0;
             foreach (var (start, end) in matches)
             {

@@ -11,6 +11,8 @@ internal sealed class JinjaBudget
     private const int CharactersPerUnit = 64;
     private const long BaseWork = 1_500_000, BaseBytes = 48L << 20, MostBytes = 768L << 20, MostWork = 12_000_000;
     private const int BetweenLooks = 4096, Deepest = 400;
+    // So many levels take less of the stack than what counts as sufficient.
+    private const int BetweenStackLooks = 8;
     private readonly CancellationToken _cancellation;
     private readonly long _work, _bytes;
     private long _workLeft, _bytesLeft;
@@ -68,7 +70,7 @@ internal sealed class JinjaBudget
     /// <summary>Enters a level of expressions, blocks, macros or filters.</summary>
     public void Enter()
     {
-        if (++_depth > Deepest || !RuntimeHelpers.TryEnsureSufficientExecutionStack())
+        if (++_depth > Deepest || (_depth % BetweenStackLooks == 0 && !RuntimeHelpers.TryEnsureSufficientExecutionStack()))
             throw new JinjaException($"goes deeper than {Deepest} levels of expressions, blocks and macros");
     }
 

@@ -20,9 +20,9 @@ internal sealed partial class JinjaEvaluator
                 EvaluateOptional(slice.Step), _budget),
             CallExpression call => EvaluateCall(call, null),
             FilterExpression filter =>
-                JinjaFilters.Apply(filter.Name, Evaluate(filter.Target), Arguments($"filter '{filter.Name}'", filter.Arguments)),
+                JinjaFilters.Apply(filter.Name, Evaluate(filter.Target), Arguments(filter.Callee, filter.Arguments)),
             TestExpression test =>
-                JinjaTests.Apply(test.Name, Evaluate(test.Target), Arguments($"test '{test.Name}'", test.Arguments)) != test.Negated,
+                JinjaTests.Apply(test.Name, Evaluate(test.Target), Arguments(test.Callee, test.Arguments)) != test.Negated,
             UnaryExpression { Operator: "not" } unary => !JinjaValues.IsTrue(Evaluate(unary.Operand)),
             UnaryExpression unary => JinjaOperators.Unary(unary.Operator, Evaluate(unary.Operand), _budget),
             BinaryExpression { Operator: "and" } both =>

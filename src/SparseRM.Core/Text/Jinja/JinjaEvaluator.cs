@@ -12,13 +12,9 @@ internal sealed partial class JinjaEvaluator
     private JinjaScope _scope;
     private int _line;
 
-    private JinjaEvaluator(string name, IReadOnlyDictionary<string, object?> variables, Action<string>? read, JinjaBudget budget)
+    private JinjaEvaluator(JinjaScope given, JinjaBudget budget)
     {
         _budget = budget;
-        var globals = new JinjaScope(null);
-        foreach (var (key, value) in JinjaFunctions.All(name, variables.GetValueOrDefault("date_string"))) globals.Set(key, value);
-        var given = new JinjaScope(globals, read);
-        foreach (var (key, value) in variables) given.Set(key, value);
         _scope = _template = new JinjaScope(given);
     }
 
@@ -27,13 +23,11 @@ internal sealed partial class JinjaEvaluator
     /// <summary>Renders the template with the given variables.</summary>
     /// <param name="name">What refusals name.</param>
     /// <param name="template">Its statements.</param>
-    /// <param name="variables">Values by name.</param>
-    /// <param name="read">Told the names of variables that are looked up.</param>
+    /// <param name="given">Variables and functions that it finds.</param>
     /// <param name="budget">What it may spend.</param>
-    public static TracedText Render(string name, List<Statement> template, IReadOnlyDictionary<string, object?> variables, Action<string>? read,
-        JinjaBudget budget)
+    public static TracedText Render(string name, List<Statement> template, JinjaScope given, JinjaBudget budget)
     {
-        var evaluator = new JinjaEvaluator(name, variables, read, budget);
+        var evaluator = new JinjaEvaluator(given, budget);
         try
         {
             evaluator.Run(template);

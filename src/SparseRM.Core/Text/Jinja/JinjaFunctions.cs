@@ -8,10 +8,10 @@ internal static class JinjaFunctions
     // Jinja's sandbox allows no longer one.
     private const int LongestRange = 100_000;
 
-    /// <summary>All functions by name; <paramref name="template"/> is named when the template refuses the dialogue.</summary>
+    /// <summary>A scope of all functions, which renders may share; <paramref name="template"/> is named when the template refuses the dialogue.</summary>
     /// <param name="template">The template's name.</param>
     /// <param name="day">The argument <c>date_string</c>, which <c>strftime_now</c> follows; null for the fixed day.</param>
-    public static Dictionary<string, object?> All(string template, object? day) => new()
+    public static JinjaScope Scope(string template, object? day) => new(null, values: new Dictionary<string, object?>
     {
         ["raise_exception"] = (JinjaFunction)(a => throw new SparseRMException(
             $"{template}: the chat template refuses the dialogue: {JinjaEvaluator.Shown(JinjaPrint.Print(a.Take("message"), a.Budget).Text)}")),
@@ -21,7 +21,7 @@ internal static class JinjaFunctions
         ["dict"] = (JinjaFunction)MakeDict,
         ["cycler"] = Checked(a => a.TakeRest() is { Count: > 0 } values ? new JinjaCycler(values) : throw new JinjaException("cycler needs values")),
         ["joiner"] = Checked(Joiner),
-    };
+    });
 
     private static JinjaFunction Checked(JinjaFunction function) => arguments =>
     {

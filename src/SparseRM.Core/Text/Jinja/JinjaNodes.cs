@@ -42,10 +42,18 @@ internal sealed record CallArguments(List<Expression> Positional, List<(string N
 internal sealed record CallExpression(int Line, Expression Target, CallArguments Arguments) : Expression(Line);
 
 /// <summary><c>target | name(arguments)</c>.</summary>
-internal sealed record FilterExpression(int Line, Expression Target, string Name, CallArguments Arguments) : Expression(Line);
+internal sealed record FilterExpression(int Line, Expression Target, string Name, CallArguments Arguments) : Expression(Line)
+{
+    /// <summary>What messages call it.</summary>
+    public string Callee { get; } = $"filter '{Name}'";
+}
 
 /// <summary><c>target is name(arguments)</c>.</summary>
-internal sealed record TestExpression(int Line, Expression Target, string Name, CallArguments Arguments, bool Negated) : Expression(Line);
+internal sealed record TestExpression(int Line, Expression Target, string Name, CallArguments Arguments, bool Negated) : Expression(Line)
+{
+    /// <summary>What messages call it.</summary>
+    public string Callee { get; } = $"test '{Name}'";
+}
 
 /// <summary><c>not</c>, <c>-</c> or <c>+</c>.</summary>
 internal sealed record UnaryExpression(int Line, string Operator, Expression Operand) : Expression(Line);

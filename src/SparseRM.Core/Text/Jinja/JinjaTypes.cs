@@ -69,8 +69,10 @@ internal sealed class JinjaIterator(List<object?> items, string kind)
 /// <summary>A mapping with its order, complete once it is built.</summary>
 internal sealed class JinjaDict(int source = TextSpan.Template, Action<string?>? read = null)
 {
+    private const int Few = 8; // entries that are looked through one by one
     private readonly List<(object? Key, object? Value)> _entries = [];
-    private readonly Dictionary<JinjaKey, int> _places = [];
+    private readonly List<JinjaKey> _keys = [];
+    private Dictionary<JinjaKey, int>? _places;
 
     /// <summary>Where it comes from, as of a <see cref="TextSpan"/>.</summary>
     public int Source => source;
@@ -101,12 +103,16 @@ internal sealed class JinjaDict(int source = TextSpan.Template, Action<string?>?
     /// <summary>Sets an entry while the mapping is built; a key that is there keeps its place.</summary>
     public void Set(object? key, object? value)
     {
-        if (_places.TryAdd(new JinjaKey(key), _entries.Count)) _entries.Add((key, value));
-        else
+        var hashed = new JinjaKey(key);
+        if (Place(hashed) is >= 0 and var place)
         {
-            int place = _places[new JinjaKey(key)];
             _entries[place] = (_entries[place].Key, value);
+            return;
         }
+        _entries.Add((key, value));
+        _keys.Add(hashed);
+        if (_places is not null) _places.Add(hashed, _places.Count);
+        else if (_keys.Count > Few) _places = _keys.Select((known, index) => (known, index)).ToDictionary(entry => entry.known, entry => entry.index);
     }
 
     /// <summary>Sets an entry by a name of the template's.</summary>
@@ -120,9 +126,17 @@ internal sealed class JinjaDict(int source = TextSpan.Template, Action<string?>?
             budget.Read(text.Text.Length);
             read?.Invoke(text.Text);
         }
-        bool found = _places.TryGetValue(new JinjaKey(key), out int place);
-        value = found ? _entries[place].Value : null;
-        return found;
+        int place = Place(new JinjaKey(key));
+        value = place >= 0 ? _entries[place].Value : null;
+        return place >= 0;
+    }
+
+    private int Place(JinjaKey key)
+    {
+        if (_places is not null) return _places.GetValueOrDefault(key, -1);
+        for (int i = 0; i < _keys.Count; i++)
+            if (_keys[i].Equals(key)) return i;
+        return -1;
     }
 }
 

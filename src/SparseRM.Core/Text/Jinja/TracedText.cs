@@ -33,11 +33,12 @@ internal sealed class TracedText
     public TracedText AsMarkup(bool marked = true) => IsMarkup == marked ? this : new TracedText(Text, _runs) { IsMarkup = marked };
 
     /// <summary>The origins as spans that cover the text; neighbours differ.</summary>
-    public IEnumerable<TextSpan> Spans()
+    public TextSpan[] Spans()
     {
-        for (int i = 0; i < _runs.Length; i++)
-            yield return new TextSpan(_runs[i].Start, (i + 1 < _runs.Length ? _runs[i + 1].Start : Text.Length) - _runs[i].Start,
-                _runs[i].Source);
+        var spans = new TextSpan[_runs.Length];
+        for (int i = 0; i < spans.Length; i++)
+            spans[i] = new TextSpan(_runs[i].Start, (i + 1 < _runs.Length ? _runs[i + 1].Start : Text.Length) - _runs[i].Start, _runs[i].Source);
+        return spans;
     }
 
     /// <summary>Characters [start, end), in UTF-16 units.</summary>
@@ -56,10 +57,12 @@ internal sealed class TracedText
     {
         if (Text.Length == 0) return other;
         if (other.Text.Length == 0) return this;
-        var builder = new Builder();
-        builder.Append(this);
-        builder.Append(other);
-        return builder.ToText();
+        // The run that begins the other text goes on with the last one of this text where both come from one place.
+        int joined = _runs[^1].Source == other._runs[0].Source ? 1 : 0;
+        var runs = new Run[_runs.Length + other._runs.Length - joined];
+        _runs.CopyTo(runs, 0);
+        for (int i = joined; i < other._runs.Length; i++) runs[_runs.Length + i - joined] = new Run(Text.Length + other._runs[i].Start, other._runs[i].Source);
+        return new TracedText(Text + other.Text, runs);
     }
 
     /// <summary>Each run of one origin replaced by what a function makes of it: the whole text, start and end of the run.</summary>
