@@ -39,13 +39,16 @@ public sealed class RewardServer : IAsyncDisposable
     public static async Task<RewardServer> StartAsync(ServerOptions options, Action<ILoggingBuilder>? logging = null, CancellationToken cancel = default)
     {
         options.Check();
-        var app = Build(options, logging);
+        // What fails until it listens is thrown as a sentence; the host's own account of it would be a page of stack.
+        bool listens = false;
+        var app = Build(options, logging, () => listens);
         var parts = new ServerParts(options, app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("SparseRM.Server"));
         try
         {
             Map(app, parts);
             await parts.Registry.OpenAsync(cancel).ConfigureAwait(false);
             await Listen(app, options, cancel).ConfigureAwait(false);
+            listens = true;
         }
         catch
         {
@@ -86,7 +89,7 @@ public sealed class RewardServer : IAsyncDisposable
         await _app.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static WebApplication Build(ServerOptions options, Action<ILoggingBuilder>? logging)
+    private static WebApplication Build(ServerOptions options, Action<ILoggingBuilder>? logging, Func<bool> listens)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "sparserm" });
         builder.WebHost.UseKestrelCore();
@@ -99,6 +102,8 @@ public sealed class RewardServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Limits.Drain);
         logging?.Invoke(builder.Logging);
+        foreach (string category in (string[])["Microsoft.Extensions.Hosting.Internal.Host", "Microsoft.AspNetCore.Server.Kestrel"])
+            builder.Logging.AddFilter(category, level => listens() && level >= LogLevel.Warning);
         return builder.Build();
     }
 
@@ -134,11 +139,25 @@ public sealed class RewardServer : IAsyncDisposable
     private static void Map(WebApplication app, ServerParts parts)
     {
         var pipeline = new RequestPipeline(parts);
-        foreach (var route in WireRoutes.All(parts.Options.Rerank))
+        var routes = WireRoutes.All(parts.Options.Rerank);
+        foreach (var route in routes)
             app.MapMethods(route.Path, [route.Method], (RequestDelegate)(http => pipeline.RunAsync(http, route)));
-        var nothing = new WireRoute("", "", "none", ErrorShapes.Own, call => throw new Fault(FaultKind.NoRoute,
-            $"{call.Http.Request.Method} {call.Http.Request.Path} is not served; /openapi.json lists what is")) { HasBody = false, IsOpen = true };
-        app.MapFallback((RequestDelegate)(http => pipeline.RunAsync(http, nothing)));
+        var known = routes.ToLookup(route => route.Path, StringComparer.OrdinalIgnoreCase);
+        app.MapFallback("{*path}", (RequestDelegate)(http => pipeline.RunAsync(http, Unserved(known[http.Request.Path.Value is { Length: > 1 } path ? path.TrimEnd('/') : "/"]))));
+    }
+
+    /// <summary>What answers a request that no route takes.</summary>
+    /// <param name="others">Routes of its path, which have other methods.</param>
+    private static WireRoute Unserved(IEnumerable<WireRoute> others)
+    {
+        string methods = string.Join(", ", others.Select(route => route.Method).Distinct());
+        return new WireRoute("", "", "none", others.FirstOrDefault()?.Errors ?? ErrorShapes.Own, call =>
+        {
+            string asked = $"{call.Http.Request.Method} {call.Http.Request.Path}";
+            if (methods.Length == 0) throw new Fault(FaultKind.NoRoute, $"{asked} is not served; /openapi.json lists what is");
+            call.Http.Response.Headers.Allow = methods;
+            throw new Fault(FaultKind.NoMethod, $"{asked} is not served, {methods} is; /openapi.json says what to send");
+        }) { HasBody = false, IsOpen = true };
     }
 
     private static async Task Listen(WebApplication app, ServerOptions options, CancellationToken cancel)

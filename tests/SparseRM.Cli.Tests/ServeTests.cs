@@ -13,7 +13,10 @@ public sealed class ServeTests
         Cli.Run("serve").Failed(2, "--model and --reward, or --demo");
         Cli.Run("serve", "--demo", "--model", "x").Failed(2, "--demo serves its own model");
         Cli.Run("serve", "--demo", "--listen", "8000").Failed(2, "--listen: '8000'");
-        Cli.Run("serve", "--demo", "--listen", "0.0.0.0:0").Failed(2, "can be reached from other machines");
+        Cli.Run("serve", "--demo", "--listen", "0.0.0.0:0").Failed(2, "can be reached from other machines, and no key is set; give --api-key FILE, or --insecure");
+        Cli.Run("serve", "--demo", "--api-key", "/nope").Failed(2, "--api-key: /nope does not exist, expected a file that holds the key");
+        Cli.Run("serve", "--demo", "--api-key", "/").Failed(2, "--api-key: / is a folder, expected a file that holds the key");
+        Cli.Run("serve", "--demo", "--tls-key", "x").Failed(2, "--tls-certificate and --tls-key go together");
         Cli.Run("serve", "--model", "x", "--reward", "a=").Failed(2, "neither a file nor NAME=FILE");
         Cli.Run("serve", "--demo", "--traces", "nowhere").Failed(2, "--traces: 'nowhere' is not the address of a collector");
         Cli.Run("bench", "serve", "--minutes", "1", "--seconds", "2").Failed(2, "--minutes is another run than --seconds");
@@ -22,6 +25,16 @@ public sealed class ServeTests
     [Fact]
     public void A_reward_file_that_is_not_there_is_named() =>
         Cli.Run("serve", "--model", SharedData.MiniWorld("model"), "--reward", "none.safetensors").Failed(1, "none.safetensors: there is no such reward file");
+
+    [Fact]
+    public void A_port_that_is_taken_is_said_in_one_sentence()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+        var result = Cli.Run("serve", "--demo", "--listen", $"{taken.LocalEndpoint}");
+        result.Failed(1, $"{taken.LocalEndpoint} cannot be listened at");
+        Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
 
     [Fact]
     public async Task TERM_under_load_answers_what_was_accepted_and_ends_well()

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace SparseRM.Server.Tests;
 
 /// <summary>What can be said of the unit and the Containerfile without a machine of their own.</summary>
-public class DeployTests
+public class DeployTests(Rewards rewards)
 {
     private static string Folder => Path.Combine(SharedData.Root, "src", "SparseRM.Server", "deploy");
 
@@ -17,6 +17,20 @@ public class DeployTests
         File.WriteAllText(unit, File.ReadAllText(Path.Combine(Folder, "sparserm.service")).Replace("/opt/sparserm/sparserm", "/bin/true", StringComparison.Ordinal));
         var (code, said) = Tool.Run(analyze, "verify", unit);
         Assert.True(code == 0 && said.Length == 0, said);
+    }
+
+    [Fact]
+    public void The_container_s_health_check_tells_a_ready_server_from_none()
+    {
+        string shell = Tool.Find("bash", "the health check stays untried");
+        string command = Regex.Match(File.ReadAllText(Path.Combine(Folder, "Containerfile")), """HEALTHCHECK .*CMD \["bash", "-c", "(.+)"\]""").Groups[1].Value.Replace("\\\\", "\\", StringComparison.Ordinal);
+        Assert.Contains("/dev/tcp/127.0.0.1/8000", command);
+        Assert.Equal(0, Tool.Run(shell, "-c", command.Replace("/8000", $"/{rewards.Server.Server.Address.Port}", StringComparison.Ordinal)).ExitCode);
+        using var free = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        free.Start();
+        int port = ((System.Net.IPEndPoint)free.LocalEndpoint).Port;
+        free.Stop();
+        Assert.NotEqual(0, Tool.Run(shell, "-c", command.Replace("/8000", $"/{port}", StringComparison.Ordinal)).ExitCode);
     }
 
     [Fact]

@@ -126,8 +126,24 @@ public class OperationTests(Rewards rewards)
     [Fact]
     public async Task Unknown_routes_name_the_list_of_routes()
     {
-        var error = (await rewards.Server.Get("/v1/classify")).Refused(404).GetProperty("error");
-        Assert.Equal(("no_route", "GET /v1/classify is not served; /openapi.json lists what is"), (error.GetProperty("kind").GetString(), error.GetProperty("message").GetString()));
+        var error = (await rewards.Server.Get("/v1/nothing")).Refused(404).GetProperty("error");
+        Assert.Equal(("no_route", "GET /v1/nothing is not served; /openapi.json lists what is"), (error.GetProperty("kind").GetString(), error.GetProperty("message").GetString()));
+    }
+
+    [Theory]
+    [InlineData("GET", "/v1/rewards", "POST", "kind\":\"no_method\"")]
+    [InlineData("GET", "/classify/", "POST", "\"type\":\"MethodNotAllowedError\"")]
+    [InlineData("DELETE", "/Predict", "POST", "\"error_type\":\"Validation\"")]
+    [InlineData("POST", "/roll/result", "GET", "\"errcode\":2")]
+    [InlineData("POST", "/health", "GET", "POST /health is not served, GET is")]
+    public async Task Another_method_than_a_route_has_is_405_with_those_it_has(string method, string path, string allowed, string part)
+    {
+        var request = new HttpRequestMessage(new HttpMethod(method), path);
+        if (method == "POST") request.Content = new StringContent("{}");
+        using var response = await rewards.Server.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, response.StatusCode);
+        Assert.Equal(allowed, Assert.Single(response.Content.Headers.Allow));
+        Assert.Contains(part, await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     private RewardModel Changed(string how)

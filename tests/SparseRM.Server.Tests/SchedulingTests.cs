@@ -90,6 +90,30 @@ public class SchedulingTests(Rewards rewards)
     }
 
     [Fact]
+    public void The_time_counts_from_the_arrival_of_the_headers()
+    {
+        const string Body = """{"prompt": "Q", "response": "A", "deadline_ms": 200}""";
+        using var socket = rewards.Server.Connect();
+        socket.ReceiveTimeout = 20_000;
+        socket.Send(Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: {Body.Length}\r\n\r\n{Body[..^9]}"));
+        Thread.Sleep(400);
+        socket.Send(Encoding.ASCII.GetBytes(Body[^9..]));
+        Assert.StartsWith("HTTP/1.1 504", SafetyTests.ReadHead(socket), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_body_that_never_ends_is_answered_when_its_time_is_over()
+    {
+        await using var server = await Own(options => options with { Limits = options.Limits with { Deadline = TimeSpan.FromMilliseconds(500) } });
+        using var socket = server.Connect();
+        socket.ReceiveTimeout = 20_000;
+        socket.Send("POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{\"input\""u8);
+        string head = SafetyTests.ReadHead(socket);
+        Assert.StartsWith("HTTP/1.1 504", head, StringComparison.Ordinal);
+        Assert.Contains("Connection: close", head, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public async Task Clients_that_go_away_free_their_places()
     {
         await using var server = await Own();

@@ -15,9 +15,10 @@ public class WorkTests(Rewards rewards)
         await parts.Registry.OpenAsync(TestContext.Current.CancellationToken);
         // Nothing of it reaches the engine, which would hear them itself.
         var work = new ScoreWork([new BadItem("a", new Fault(FaultKind.Field, "a is bad", "a"))]);
-        Assert.NotNull(Assert.Single((await parts.Core.ScoreAsync(work, CancellationToken.None)).Items).Fault);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => parts.Core.ScoreAsync(work, new CancellationToken(canceled: true)));
-        var late = await Assert.ThrowsAsync<Fault>(() => parts.Core.ScoreAsync(work with { Deadline = TimeSpan.FromTicks(1) }, CancellationToken.None));
+        long now = System.Diagnostics.Stopwatch.GetTimestamp();
+        Assert.NotNull(Assert.Single((await parts.Core.ScoreAsync(work, now, CancellationToken.None)).Items).Fault);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => parts.Core.ScoreAsync(work, now, new CancellationToken(canceled: true)));
+        var late = await Assert.ThrowsAsync<Fault>(() => parts.Core.ScoreAsync(work with { Deadline = TimeSpan.FromTicks(1) }, now, CancellationToken.None));
         Assert.Equal(FaultKind.Deadline, late.Kind);
     }
 

@@ -112,6 +112,11 @@ internal sealed class ServeCommand : CliCommand
         if (demo && (args.Has(_model) || files.Length > 0)) throw new UsageException("--demo serves its own model and reward; leave --model and --reward out");
         if (!demo && !args.Has(_model)) throw new UsageException("serve needs --model and --reward, or --demo");
         if (!demo && files.Length == 0) throw new UsageException("serve needs at least one --reward, a file that fit wrote");
+        if (args.Has(_certificate) != args.Has(_key)) throw new UsageException("--tls-certificate and --tls-key go together; give both, or neither");
+        var address = Address(args.GetValue(_listen) ?? "127.0.0.1:8000");
+        string? key = ApiKey(args.GetValue(_keyFile));
+        if (key is null && !args.GetValue(_insecure) && !IPAddress.IsLoopback(address.Address))
+            throw new UsageException($"--listen: {address.Address} can be reached from other machines, and no key is set; give --api-key FILE, or --insecure to serve anybody");
         var queue = new QueueOptions();
         return new ServerOptions
         {
@@ -121,8 +126,8 @@ internal sealed class ServeCommand : CliCommand
                 Queue = queue with { MaxRequests = args.GetValue(_requests) ?? queue.MaxRequests, MaxTokens = args.GetValue(_tokens) ?? queue.MaxTokens },
             },
             Rewards = demo ? [new NamedReward("miniworld", MiniWorldDemo.Reward)] : [.. files.Select(Named)],
-            Listen = Address(args.GetValue(_listen) ?? "127.0.0.1:8000"),
-            ApiKey = ApiKey(args.GetValue(_keyFile)),
+            Listen = address,
+            ApiKey = key,
             Insecure = args.GetValue(_insecure),
             TlsCertificate = args.GetValue(_certificate),
             TlsKey = args.GetValue(_key),
@@ -174,7 +179,17 @@ internal sealed class ServeCommand : CliCommand
 
     private static string? ApiKey(string? file)
     {
-        string? key = file is not null ? File.ReadAllText(file).Trim() : Environment.GetEnvironmentVariable("SPARSERM_API_KEY");
-        return string.IsNullOrEmpty(key) ? file is null ? null : throw new UsageException($"--api-key: {file} holds no key") : key;
+        if (file is null) return Environment.GetEnvironmentVariable("SPARSERM_API_KEY") is { Length: > 0 } given ? given : null;
+        string why = Directory.Exists(file) ? "is a folder" : "cannot be read";
+        try
+        {
+            string key = File.ReadAllText(file).Trim();
+            return key.Length > 0 ? key : throw new UsageException($"--api-key: {file} is empty, expected a file that holds the key");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            if (error is FileNotFoundException or DirectoryNotFoundException) why = "does not exist";
+            throw new UsageException($"--api-key: {file} {why}, expected a file that holds the key");
+        }
     }
 }

@@ -23,8 +23,10 @@ internal enum FaultKind
     Unauthorized,
     /// <summary>A request for another host's name, where no key is asked for.</summary>
     Forbidden,
-    /// <summary>No such route, or not with this method.</summary>
+    /// <summary>No such route.</summary>
     NoRoute,
+    /// <summary>A route, but not with this method.</summary>
+    NoMethod,
     /// <summary>No reward model of that name.</summary>
     NoModel,
     /// <summary>No such result.</summary>
@@ -57,6 +59,7 @@ internal sealed class Fault(FaultKind kind, string message, string? field = null
         FaultKind.TooMany => "too_many",
         FaultKind.TooLarge => "too_large",
         FaultKind.NoRoute => "no_route",
+        FaultKind.NoMethod => "no_method",
         FaultKind.NoModel => "no_model",
         FaultKind.NoResult => "no_result",
         _ => Kind.ToString().ToLowerInvariant(),
@@ -69,9 +72,8 @@ internal sealed class Fault(FaultKind kind, string message, string? field = null
     {
         Fault fault => fault,
         AggregateException { InnerExceptions: [var only] } => Of(only, field),
-        Microsoft.AspNetCore.Http.BadHttpRequestException { StatusCode: 413 } => new Fault(FaultKind.TooLarge, "the body is larger than this server takes; send less at once"),
-        Microsoft.AspNetCore.Http.BadHttpRequestException bad => new Fault(FaultKind.Malformed, $"the request is not valid HTTP: {bad.Message.TrimEnd('.')}"),
-        System.Text.Json.JsonException json => new Fault(FaultKind.Malformed, $"the body is not valid JSON: {json.Message.TrimEnd('.')}"),
+        Microsoft.AspNetCore.Http.BadHttpRequestException bad => MalformedBody.Of(bad),
+        System.Text.Json.JsonException json => MalformedBody.Of(json),
         _ => Of(SparseRMException.KindOf(error), error.Message, field),
     };
 

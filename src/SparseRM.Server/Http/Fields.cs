@@ -129,7 +129,8 @@ internal static class Fields
     /// <summary>The refusal of a value of another kind.</summary>
     public static Fault Not(JsonElement value, string field, string expected) => new(FaultKind.Field, $"{field} is {Shown(value)}, expected {expected}", field);
 
-    private static string Shown(JsonElement value) => value.ValueKind switch
+    /// <summary>A value as refusals show it.</summary>
+    public static string Shown(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Object => "an object",
         JsonValueKind.Array => "a list",

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using SparseRM.Server.Serving;
 
 namespace SparseRM.Server.Http;
 
@@ -19,9 +20,9 @@ internal sealed class RequestPipeline(ServerParts parts)
     /// <summary>Answers a request of a route.</summary>
     public async Task RunAsync(HttpContext http, WireRoute route)
     {
-        long started = Stopwatch.GetTimestamp();
         parts.Metrics.Began();
         var call = new WireCall(http, route, parts);
+        long started = call.Arrived;
         var span = RequestTrace.Begin(http, route);
         int status = ClientClosed;
         try
@@ -58,13 +59,30 @@ internal sealed class RequestPipeline(ServerParts parts)
             await route.Handle(call).ConfigureAwait(false);
             return;
         }
-        using var body = await JsonDocument.ParseAsync(http.Request.Body, route.IsStrict ? _strict : _lenient, http.RequestAborted).ConfigureAwait(false);
+        using var body = await ReadAsync(http, route).ConfigureAwait(false);
         call.Body = body.RootElement;
         route.Tell?.Invoke(call);
         Bound(body.RootElement, 3);
         if (parts.Options.LogTexts) ServerLog.Body(parts.Log, route.Method, route.Path, body.RootElement.GetRawText());
         call.Waits();
         await route.Handle(call).ConfigureAwait(false);
+    }
+
+    /// <summary>The body, which must be there within the time that a request may take.</summary>
+    private async Task<JsonDocument> ReadAsync(HttpContext http, WireRoute route)
+    {
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        late.CancelAfter(parts.Options.Limits.Deadline);
+        try
+        {
+            return await JsonDocument.ParseAsync(http.Request.Body, route.IsStrict ? _strict : _lenient, late.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            // What still comes of it would be taken for the next request.
+            http.Response.Headers.Connection = "close";
+            throw ScoringCore.Over(parts.Options.Limits.Deadline);
+        }
     }
 
     /// <summary>Refuses long lists before anything is made of them; lists of numbers are ids, which the model's context bounds.</summary>

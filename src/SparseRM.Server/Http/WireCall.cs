@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -29,12 +30,15 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     /// <summary>Cancelled when the client goes away; not when it closes its own half and reads on.</summary>
     public CancellationToken Cancel => http.RequestAborted;
 
+    /// <summary>When its headers were there: what it may take counts from then on.</summary>
+    public long Arrived { get; } = Stopwatch.GetTimestamp();
+
     /// <summary>The body as an object.</summary>
     /// <exception cref="Fault">It is something else.</exception>
-    public JsonElement Request => Body.ValueKind == JsonValueKind.Object ? Body : throw new Fault(FaultKind.Malformed, "the body is not a JSON object; send one");
+    public JsonElement Request => Body.ValueKind == JsonValueKind.Object ? Body : throw new Fault(FaultKind.Malformed, $"the body is {Fields.Shown(Body)}, expected a JSON object");
 
     /// <summary>Scores with the reward model that the request names.</summary>
-    public Task<ScoreAnswer> ScoreAsync(ScoreWork work) => parts.Core.ScoreAsync(Named(work), Cancel);
+    public Task<ScoreAnswer> ScoreAsync(ScoreWork work) => parts.Core.ScoreAsync(Named(work), Arrived, Cancel);
 
     /// <summary>Work for the reward model that the request's <c>model</c> names, on every wire: no other may answer in its place.</summary>
     /// <exception cref="Fault">The request has pictures or sounds beside its texts.</exception>

@@ -10,13 +10,13 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
 {
     /// <summary>Scores what a request asks for. An input that fails has its own error; the others have their scores.</summary>
     /// <param name="work">The inputs.</param>
+    /// <param name="arrived">Timestamp of the request's arrival, from which its time counts: reading its body and making ids of its texts are part of it.</param>
     /// <param name="cancel">The client went away: what waits leaves the queue.</param>
     /// <exception cref="Fault">Nothing of the request can be scored: no such model, too many inputs, the queue is full, the time is over.</exception>
-    public async Task<ScoreAnswer> ScoreAsync(ScoreWork work, CancellationToken cancel)
+    public async Task<ScoreAnswer> ScoreAsync(ScoreWork work, long arrived, CancellationToken cancel)
     {
         if (work.Items.Count > options.Limits.Items)
             throw new Fault(FaultKind.TooMany, $"the request has {work.Items.Count} inputs, this server takes {options.Limits.Items}; send them in parts");
-        long accepted = Stopwatch.GetTimestamp();
         var allowed = work.Deadline is { } own && own < options.Limits.Deadline ? own : options.Limits.Deadline;
         using var use = new RewardUse(registry, work.Model);
         var answers = new ScoredItem[work.Items.Count];
@@ -25,7 +25,7 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         for (int i = 0; i < answers.Length; i++)
         {
             cancel.ThrowIfCancellationRequested();
-            Remaining(allowed, accepted);
+            Remaining(allowed, arrived);
             try
             {
                 encoded[i] = use.Reward.Encoder.Encode(work.Items[i], work);
@@ -36,7 +36,7 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
                 answers[i] = ScoredItem.Failed(work.Items[i], Fault.Of(error, work.Items[i].Field));
             }
         }
-        var results = await RunAsync(use.Reward, [.. running.Select(i => encoded[i].Input)], work, allowed, accepted, cancel).ConfigureAwait(false);
+        var results = await RunAsync(use.Reward, [.. running.Select(i => encoded[i].Input)], work, allowed, arrived, cancel).ConfigureAwait(false);
         for (int next = 0; next < running.Count; next++)
         {
             int i = running[next];
@@ -48,17 +48,18 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         return new ScoreAnswer(use.Reward, answers);
     }
 
-    /// <summary>What is left of the time since a request was accepted: making ids of its texts is part of it.</summary>
-    private static TimeSpan Remaining(TimeSpan allowed, long accepted)
+    /// <summary>The refusal of a request whose time is over.</summary>
+    /// <param name="allowed">What it was.</param>
+    public static Fault Over(TimeSpan allowed) => new(FaultKind.Deadline,
+        $"no result within {allowed.TotalMilliseconds.ToString("0.###", CultureInfo.InvariantCulture)} ms, the time that was allowed; allow more, or send less at once");
+
+    private static TimeSpan Remaining(TimeSpan allowed, long arrived)
     {
-        var left = allowed - Stopwatch.GetElapsedTime(accepted);
+        var left = allowed - Stopwatch.GetElapsedTime(arrived);
         return left > TimeSpan.Zero ? left : throw Over(allowed);
     }
 
-    private static Fault Over(TimeSpan allowed) => new(FaultKind.Deadline,
-        $"no result within {allowed.TotalMilliseconds.ToString("0.###", CultureInfo.InvariantCulture)} ms, the time that was allowed; allow more, or send less at once");
-
-    private async Task<IReadOnlyList<ScoreResult>> RunAsync(ServedReward reward, IReadOnlyList<EncodedInput> inputs, ScoreWork work, TimeSpan allowed, long accepted, CancellationToken cancel)
+    private async Task<IReadOnlyList<ScoreResult>> RunAsync(ServedReward reward, IReadOnlyList<EncodedInput> inputs, ScoreWork work, TimeSpan allowed, long arrived, CancellationToken cancel)
     {
         if (inputs.Count == 0) return [];
         var scorer = reward.Scorer;
@@ -67,7 +68,7 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
         var call = new ScoreOptions
         {
             Priority = work.Priority,
-            Deadline = Remaining(allowed, accepted),
+            Deadline = Remaining(allowed, arrived),
             PerToken = work.PerToken,
             // What a reward model does not know is answered with null.
             Doubt = work.Doubt && scorer.Reward.HasDoubt,

@@ -81,6 +81,7 @@ internal static class NemoGymWire
         {
             var reward = response.Object($"verify_responses[{count}]").Need("reward");
             if (reward.ValueKind != JsonValueKind.Number) throw Fields.Not(reward, $"verify_responses[{count}].reward", "a number");
+            if (!double.IsFinite(reward.GetDouble())) throw Fields.Not(reward, $"verify_responses[{count}].reward", "a finite number");
             sum += reward.GetDouble();
             count++;
         }

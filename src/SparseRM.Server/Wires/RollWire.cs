@@ -27,7 +27,7 @@ internal static class RollWire
             Deadline = seconds is > 0 and < 1e6 ? TimeSpan.FromSeconds(seconds.Value) : null,
         });
         // It is scored whether or not this connection stays, and by another thread than the one that answers now.
-        var pending = call.Parts.Pending.Add(() => Task.Run(() => call.Parts.Core.ScoreAsync(work, CancellationToken.None)));
+        var pending = call.Parts.Pending.Add(() => Task.Run(() => call.Parts.Core.ScoreAsync(work, call.Arrived, CancellationToken.None)));
         return call.WriteAsync(json =>
         {
             json.WriteStartObject();

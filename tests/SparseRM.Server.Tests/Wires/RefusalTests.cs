@@ -65,6 +65,31 @@ public class RefusalTests(Rewards rewards)
         JsonAssert.Score(score, (await rewards.Server.Post("/judge", $$"""{"conv": {{messages}}}""")).Ok.GetProperty("embedding")[0]);
     }
 
+    [Theory]
+    [InlineData("", "the body is empty, expected a JSON object")]
+    [InlineData("[1]", "the body is a list, expected a JSON object")]
+    [InlineData("""{"prompt": "Q",""", "the body is not valid JSON: it ends before what it began is closed; send all of it")]
+    [InlineData("""{"prompt": "Q""", "the body is not valid JSON: it ends before what it began is closed; send all of it")]
+    [InlineData("{\n\"prompt\": yes}", "the body is not valid JSON at line 2, byte 11: found 'y', expected a value")]
+    [InlineData("""{prompt: "Q"}""", "the body is not valid JSON at line 1, byte 2: found 'p', expected a field's name in double quotes")]
+    [InlineData("""{"prompt" "Q"}""", "the body is not valid JSON at line 1, byte 11: found '\"', expected a colon")]
+    [InlineData("""{"prompt": "Q" "response": "A"}""", "the body is not valid JSON at line 1, byte 16: found '\"', expected a comma or the end of the list or object")]
+    [InlineData("""{"prompt": "Q",}""", "the body is not valid JSON at line 1, byte 16: expected a value after the comma")]
+    [InlineData("""{"prompt": "Q"} x""", "the body is not valid JSON at line 1, byte 17: found 'x', expected nothing after the object")]
+    [InlineData("{\"prompt\": \"a\nb\"}", "the body is not valid JSON at line 1, byte 14: found '0x0A', expected text without control characters, these being escaped")]
+    [InlineData("""{"prompt": "\x"}""", "expected an escape such as")]
+    [InlineData("""{"prompt": "Q", "prompt": "R", "response": "A"}""", "a field 'prompt' stands twice in one object; give it once")]
+    public async Task Bodies_that_are_not_JSON(string body, string message)
+    {
+        var error = (await rewards.Server.Post("/v1/rewards", body)).Refused(400).GetProperty("error");
+        Assert.Equal("malformed", error.GetProperty("kind").GetString());
+        Assert.Contains(message, error.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nesting_is_refused_by_its_bound() =>
+        Assert.Contains("the body is nested deeper than 64 levels", (await rewards.Server.Post("/classify", new string('[', 100_000))).Refused(400).GetRawText(), StringComparison.Ordinal);
+
     private async Task Refused(string path, string body, int status, string message) =>
         Assert.Contains(message, (await rewards.Server.Post(path, body)).Refused(status).GetRawText(), StringComparison.Ordinal);
 }
