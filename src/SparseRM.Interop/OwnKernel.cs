@@ -9,18 +9,29 @@ public static class OwnKernel
     /// <summary>The name of the variant of MatMul that <see cref="Load"/> adds.</summary>
     public const string Variant = "own";
 
-    /// <summary>Loads a shared library with one kernel (native/include/srm_kernel.h) into this process, once.</summary>
+    /// <summary>The backend that runs a kernel: <c>cuda:0</c> for PTX, else <c>cpu</c>.</summary>
+    public static string Backend(string path) => IsPtx(path) ? "cuda:0" : NativeBackend.BackendName;
+
+    /// <summary>
+    /// Loads a shared library with one kernel (native/include/srm_kernel.h) into this process, or PTX with its manifest (kernels/README.md), once; before
+    /// a backend is opened.
+    /// </summary>
     /// <remarks>Code of a stranger: a process that must go on lets another load it.</remarks>
-    /// <exception cref="BackendException">It is no such library: cannot be loaded, lacks a function, speaks another ABI, or takes no products.</exception>
+    /// <exception cref="SparseRMException">It is none: cannot be read or loaded, lacks a function or a field, speaks another ABI, or takes no products.</exception>
     public static unsafe void Load(string path)
     {
+        if (IsPtx(path))
+        {
+            Cuda.OwnPtx.Load(path);
+            return;
+        }
         NativeAbi.Require();
         if (NativeMethods.srmk_kernel_load(Path.GetFullPath(path)) != SrmkStatus.Ok)
             throw new BackendException(NativeBackend.BackendName, $"the kernel {path}: {Marshal.PtrToStringUTF8((nint)NativeMethods.srmk_last_error())}");
     }
 
-    /// <summary>Whether a shared library says that it is such a kernel, and no build of the native library.</summary>
-    public static bool IsKernel(string path) => Exports(path, "srm_kernel_abi");
+    /// <summary>Whether a file says that it is such a kernel, and no build of the native library.</summary>
+    public static bool IsKernel(string path) => IsPtx(path) || Exports(path, "srm_kernel_abi");
 
     /// <summary>Takes another build of the native library, from this path; before anything else here is used.</summary>
     /// <exception cref="BackendException">It is no build of the native library.</exception>
@@ -31,6 +42,8 @@ public static class OwnKernel
         NativeLibrary.SetDllImportResolver(typeof(OwnKernel).Assembly, (name, _, _) => name == NativeMethods.Library ? NativeLibrary.Load(Path.GetFullPath(path)) : 0);
         NativeAbi.Require();
     }
+
+    private static bool IsPtx(string path) => path.EndsWith(".ptx", StringComparison.Ordinal);
 
     private static bool Exports(string path, string function)
     {

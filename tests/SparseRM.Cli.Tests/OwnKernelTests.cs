@@ -38,7 +38,7 @@ public sealed class OwnKernelTests : IDisposable
     {
         string library = Compile();
         var json = Cli.Run("kernels", "check", library, "--json").Json();
-        Assert.Equal((true, 40), (json.GetProperty("right").GetBoolean(), json.GetProperty("products").GetInt32()));
+        Assert.Equal((true, 80), (json.GetProperty("right").GetBoolean(), json.GetProperty("products").GetInt32()));
         var rows = Cli.Run("bench", "ops", "--kernel", library, "--axes", "matmul:rows=7;inputs=40;outputs=70", "--dtype", "f32", "--quick", "--backend", "cpu", "--json").Json();
         string[] variants = [.. rows.GetProperty("ops").EnumerateArray().Select(row => row.GetProperty("variant").GetString()!)];
         Assert.Equal(("scalar", "own"), (variants[0], variants[^1]));

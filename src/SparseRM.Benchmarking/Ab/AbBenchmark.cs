@@ -14,7 +14,8 @@ public static class AbBenchmark
     /// <exception cref="Errors.SparseRMException">A side does not start, computes something else than the reference, crashes or hangs; says which.</exception>
     public static AbResult Run(AbOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
-        var ratios = new List<double>();
+        var placements = new List<List<double>>();
+        int done = 0;
         List<double> first = [], second = [];
         var load = new MachineLoad();
         (string, string) names = ("", "");
@@ -22,38 +23,39 @@ public static class AbBenchmark
         double spent = 0, measured = 0;
         for (int placement = 0; placement < options.Placements; placement++)
         {
-            using var a = SideProcess.Start(options, options.First, placement + 1);
-            using var b = SideProcess.Start(options, options.Second, placement + 1);
-            names = (a.Name, b.Name);
-            sameBits &= a.Bits == b.Bits;
-            // The one that was started first, or first measured, is not always the same.
-            var (one, other) = placement % 2 == 0 ? (a, b) : (b, a);
+            // The one that is started first, which may have the better memory, and measured first is not always the same.
+            bool isSecondFirst = placement % 2 == 1;
+            using var one = SideProcess.Start(options, isSecondFirst ? options.Second : options.First, placement + 1);
+            using var other = SideProcess.Start(options, isSecondFirst ? options.First : options.Second, placement + 1);
+            names = isSecondFirst ? (other.Name, one.Name) : (one.Name, other.Name);
+            sameBits &= one.Bits == other.Bits;
+            var ratios = new List<double>();
+            placements.Add(ratios);
             one.Time();
             other.Time();
             long start = Stopwatch.GetTimestamp();
             double share = options.Seconds * (placement + 1) / options.Placements;
             int rounds = options.Rounds * (placement + 1) / options.Placements;
-            while (ratios.Count < rounds && (spent + Stopwatch.GetElapsedTime(start).TotalSeconds < share || ratios.Count < LeastRounds * (placement + 1) / options.Placements))
+            while (done < rounds && (spent + Stopwatch.GetElapsedTime(start).TotalSeconds < share || done < LeastRounds * (placement + 1) / options.Placements))
             {
                 cancel.ThrowIfCancellationRequested();
                 double[] times = [one.Time(), other.Time(), other.Time(), one.Time()];
                 var (outer, inner) = (times[0] + times[3], times[1] + times[2]);
-                var (ofA, ofB) = placement % 2 == 0 ? (outer, inner) : (inner, outer);
+                var (ofA, ofB) = isSecondFirst ? (inner, outer) : (outer, inner);
                 ratios.Add(ofB / ofA);
                 first.Add(ofA / 2);
                 second.Add(ofB / 2);
-                progress?.Report(new WorkProgress("rounds", ratios.Count, options.Rounds));
-                if (ratios.Count >= rounds - options.Rounds / options.Placements + LeastRounds
-                    && Comparison().Spread <= options.Spread) break;
+                progress?.Report(new WorkProgress("rounds", ++done, options.Rounds));
+                if (done >= rounds - options.Rounds / options.Placements + LeastRounds && Comparison().Spread <= options.Spread) break;
             }
             spent += Stopwatch.GetElapsedTime(start).TotalSeconds;
-            a.Check();
-            b.Check();
-            measured += a.CpuSeconds + b.CpuSeconds;
+            one.Check();
+            other.Check();
+            measured += one.CpuSeconds + other.CpuSeconds;
         }
         return new AbResult(
             options, names, (new Timings(first).Median, new Timings(second).Median), Comparison(), sameBits, load.OfOthers(measured));
 
-        PairedComparison Comparison() => new(ratios, options.Confidence, options.Margin);
+        PairedComparison Comparison() => new(placements, options.Confidence, options.Margin);
     }
 }

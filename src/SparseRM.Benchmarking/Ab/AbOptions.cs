@@ -33,7 +33,7 @@ public sealed record AbOptions
     /// <summary>Differences up to this share say nothing.</summary>
     public double Margin { get; init; } = 0.01;
 
-    /// <summary>Rounds end where half the interval is at most this share of the ratio.</summary>
+    /// <summary>Rounds end where <see cref="PairedComparison.Spread"/> is at most this.</summary>
     public double Spread { get; init; } = 0.002;
 
     /// <summary>Rounds at most.</summary>
@@ -42,8 +42,8 @@ public sealed record AbOptions
     /// <summary>Seconds at most, the start of the processes not counted.</summary>
     public double Seconds { get; init; } = 20;
 
-    /// <summary>How often both processes are started anew: with other inputs, at other addresses.</summary>
-    public int Placements { get; init; } = 4;
+    /// <summary>How often both processes are started anew: with other inputs, at other addresses. Even, so that each is as often the first.</summary>
+    public int Placements { get; init; } = 6;
 
     /// <summary>Seconds that a process may take to start, or for one measurement, before it counts as hung.</summary>
     public double Limit { get; init; } = 120;

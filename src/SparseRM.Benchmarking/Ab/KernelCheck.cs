@@ -18,15 +18,33 @@ public static class KernelCheck
     private const int Margin = 67; // odd, so that rows are misaligned
     private const float Mark = -12345.678f;
 
+    // Of products, and of the weights as they are stored.
+    private static readonly (DType Compute, DType Stored)[] s_types =
+        [(DType.F32, DType.F32), (DType.F32, DType.BF16), (DType.BF16, DType.BF16), (DType.I8, DType.BF16)];
+
+    /// <summary>The backend that a kernel is run by.</summary>
+    /// <param name="path">The kernel.</param>
+    /// <param name="asked">What the user asked for; null or <c>auto</c> for the kernel's own.</param>
+    /// <exception cref="SparseRMException">That backend cannot run it.</exception>
+    public static string Backend(string path, string? asked)
+    {
+        string own = OwnKernel.Backend(path);
+        if (asked is null or "auto") return own;
+        bool isForGpu = BackendCatalog.IsGpu(own);
+        if (isForGpu ? asked.StartsWith("cuda", StringComparison.Ordinal) : asked == own) return asked;
+        throw new SparseRMException(ErrorKind.Usage, $"the kernel {path} runs on {(isForGpu ? "cuda:N" : own)}, not on {asked}: name that backend, or none");
+    }
+
     /// <summary>Has it checked.</summary>
-    /// <param name="path">The shared library.</param>
+    /// <param name="path">The shared library, or PTX.</param>
+    /// <param name="backend">As <see cref="Backend"/> says.</param>
     /// <param name="limit">Seconds that it has for a step.</param>
     /// <param name="cancel">Checked between steps.</param>
     /// <returns>Products that were compared.</returns>
     /// <exception cref="SparseRMException">It is no kernel, or does something else than it should; says what.</exception>
-    public static int Run(string path, double limit, CancellationToken cancel = default)
+    public static int Run(string path, string backend, double limit, CancellationToken cancel = default)
     {
-        var process = Child.Start("kernels", "check", path, "--here");
+        var process = Child.Start("kernels", "check", path, "--here", "--backend", backend);
         var errors = process.StandardError.ReadToEndAsync(cancel);
         try
         {
@@ -43,35 +61,40 @@ public static class KernelCheck
     }
 
     /// <summary>Checks it in this process.</summary>
-    /// <param name="path">The shared library.</param>
+    /// <param name="path">The shared library, or PTX.</param>
+    /// <param name="backend">As <see cref="Backend"/> says.</param>
     /// <param name="step">Told of each product that was right, and of the end.</param>
     /// <exception cref="BackendException">As above.</exception>
-    public static void Here(string path, Action<string> step)
+    public static void Here(string path, string backend, Action<string> step)
     {
         OwnKernel.Load(path);
+        Func<int, Backend> open = threads => BackendCatalog.Open(backend, threads);
         int types = 0;
-        foreach (var compute in new[] { DType.F32, DType.BF16, DType.I8 })
+        foreach (var (compute, stored) in s_types)
         {
-            if (!Takes(compute)) continue;
+            if (!Takes(open, compute, stored)) continue;
             types++;
-            foreach (int inputs in new[] { 1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 64, 65, 130, 301 }) Check(path, compute, 7, inputs, 67, step);
-            foreach (int outputs in new[] { 1, 2, 15, 16, 17, 31, 33, 63, 64, 65, 127, 130 }) Check(path, compute, 13, 40, outputs, step);
-            for (int rows = 1; rows <= 13; rows++) Check(path, compute, rows, 96, 64, step);
-            Check(path, compute, 600, 40, 70, step);
+            foreach (int inputs in new[] { 1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 64, 65, 130, 301 }) CheckOne(7, inputs, 67);
+            foreach (int outputs in new[] { 1, 2, 15, 16, 17, 31, 33, 63, 64, 65, 127, 130 }) CheckOne(13, 40, outputs);
+            for (int rows = 1; rows <= 13; rows++) CheckOne(rows, 96, 64);
+            CheckOne(600, 40, 70);
+
+            void CheckOne(int rows, int inputs, int outputs) => Check(open, path, compute, stored, rows, inputs, outputs, step);
         }
         step(types > 0 ? Done : throw Wrong(path, "takes no products of f32, bf16 or int8"));
     }
 
-    private static bool Takes(DType compute)
+    private static bool Takes(Func<int, Backend> open, DType compute, DType stored)
     {
+        using var backend = open(1);
+        if (backend.Refusal(compute) is not null) return false;
+        backend.Select(OpKind.MatMul, OwnKernel.Variant);
         try
         {
-            using var backend = NativeBackend.Open(1);
-            backend.Select(OpKind.MatMul, OwnKernel.Variant);
-            using var w = backend.LoadMatrix([new MatrixPart(Weights(1, 1))], compute);
+            using var w = backend.LoadMatrix([new MatrixPart(Weights(1, 1, stored))], compute);
             using var buffer = backend.Allocate(4);
             backend.MatMul(new Operand(buffer, 1, 1, compute), new Product(w, null, new Tensor(buffer, 3, 1, 1, 1)));
-            return true;
+            return backend.Computed(OpKind.MatMul) == OwnKernel.Variant;
         }
         catch (BackendException error) when (error.Message.Contains("takes no products of this type"))
         {
@@ -79,24 +102,24 @@ public static class KernelCheck
         }
     }
 
-    private static Weights.WeightSlice Weights(int outputs, int inputs) => RandomWeights.Slice("random weights", "w", DType.BF16, [outputs, inputs], 0, 1, 1);
+    private static Weights.WeightSlice Weights(int outputs, int inputs, DType stored) => RandomWeights.Slice("random weights", "w", stored, [outputs, inputs], 0, 1, 1);
 
     /// <summary>One product with a bias, by one thread and by three, all rows and the last alone, between marks.</summary>
-    private static void Check(string path, DType compute, int rows, int inputs, int outputs, Action<string> step)
+    private static void Check(Func<int, Backend> open, string path, DType compute, DType stored, int rows, int inputs, int outputs, Action<string> step)
     {
-        string what = $"{rows} x {inputs} times {inputs} x {outputs} in {compute.ComputeName()}";
-        var part = new MatrixPart(Weights(outputs, inputs));
+        string what = $"{rows} x {inputs} times {inputs} x {outputs} in {compute.ComputeName()}{(compute == DType.F32 ? $" with weights of {stored.ComputeName()}" : "")}";
+        var part = new MatrixPart(Weights(outputs, inputs, stored));
         float[] x = Numbers(rows * inputs, 3), bias = Numbers(outputs, 5);
         using var reference = new ReferenceBackend();
         float[] expected = Product(reference, part, compute, x, rows, inputs, outputs, bias, path, what);
         float[]? before = null;
         foreach (int threads in new[] { 1, 3 })
         {
-            using var backend = NativeBackend.Open(threads);
+            using var backend = open(threads);
             backend.Select(OpKind.MatMul, OwnKernel.Variant);
             float[] found = Product(backend, part, compute, x, rows, inputs, outputs, bias, path, what);
             Compare(expected, found, compute, inputs, path, what);
-            if (before is not null && !Same(before, found)) throw Wrong(path, $"gives other bits with {threads} threads for {what}");
+            if (before is not null && !Same(before, found)) throw Wrong(path, $"gives other bits the second time, with other threads where it runs on the processor, for {what}");
             before = found;
             float[] last = Product(backend, part, compute, x[^inputs..], 1, inputs, outputs, bias, path, what);
             if (!Same(found.AsSpan(^outputs..), last)) throw Wrong(path, $"gives a row other bits alone than among {rows} for {what}; a row's bits must not depend on its batch");
@@ -156,5 +179,5 @@ public static class KernelCheck
         return [.. Enumerable.Range(0, count).Select(_ => (float)(random.NextDouble() * 2 - 1) * MathF.Sqrt(3))];
     }
 
-    private static BackendException Wrong(string path, string problem) => new("cpu", $"the kernel {path} {problem}");
+    private static BackendException Wrong(string path, string problem) => new(OwnKernel.Backend(path), $"the kernel {path} {problem}");
 }

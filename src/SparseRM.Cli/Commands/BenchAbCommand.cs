@@ -11,7 +11,7 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm bench ab</c>: whether one kernel is faster than another, measured in turn.</summary>
 internal sealed class BenchAbCommand : CliCommand
 {
-    private const string Form = "VARIANT, FILE.so (another build's libsparserm_kernels, or a kernel of your own), FILE.so:VARIANT, or `this` for this build's default";
+    private const string Form = "VARIANT, FILE.so (another build's libsparserm_kernels, or a kernel of your own), FILE.so:VARIANT, FILE.ptx (a kernel of your own for GPUs), or `this` for this build's default";
     private readonly Argument<string> _first = new("A") { Description = $"what is compared with: {Form}" };
     private readonly Argument<string> _second = new("B") { Description = "what is asked about, likewise" };
 
@@ -20,7 +20,7 @@ internal sealed class BenchAbCommand : CliCommand
 
     private readonly Option<double?> _confidence = Choices.Number("--confidence", "how sure a verdict is, in percent (default: 99)");
     private readonly Option<double?> _margin = Choices.Number("--margin", "differences up to so many percent say nothing (default: 1)");
-    private readonly Option<double?> _spread = Choices.Number("--spread", "stop where half the interval of the ratio is at most so many percent (default: 0.2)");
+    private readonly Option<double?> _spread = Choices.Number("--spread", "stop where half the interval of the rounds' ratio is at most so many percent (default: 0.2)");
     private readonly Option<int?> _rounds = Choices.Whole("--rounds", "rounds at most (default: 200)");
     private readonly Option<double?> _seconds = Choices.Number("--seconds", "seconds at most, beside the start of the processes (default: 20)");
     private readonly Option<double?> _limit = Choices.Number("--limit", "seconds after which a side that does not answer counts as hung (default: 120)");
@@ -44,7 +44,7 @@ internal sealed class BenchAbCommand : CliCommand
         {
             First = Side.Parse(args.GetRequiredValue(_first)), Second = Side.Parse(args.GetRequiredValue(_second)),
             Shape = OpShapes.One(args.GetValue(_shape) ?? "gemma2_2b_mlp_up_512tok"), Compute = args.Compute(DType.BF16) ?? DType.BF16,
-            Backend = args.GetValue(CommonOptions.Backend) is { } backend and not "auto" ? backend : BackendCatalog.Auto,
+            Backend = Backend(args),
             Threads = args.GetValue(CommonOptions.Threads) ?? 0, Cold = args.GetValue(_cold), Confidence = confidence / 100,
         };
         options = options with
@@ -59,6 +59,14 @@ internal sealed class BenchAbCommand : CliCommand
             Session.Warn($"other programs took {Tables.Percent(result.LoadOfOthers)} of the machine meanwhile; a verdict on an idle one is worth more");
     }
 
+    private string Backend(ParseResult args)
+    {
+        string? asked = args.GetValue(CommonOptions.Backend);
+        return new[] { _first, _second }.Select(side => args.GetRequiredValue(side)).FirstOrDefault(side => side.EndsWith(".ptx", StringComparison.Ordinal)) is { } kernel
+            ? KernelCheck.Backend(kernel, asked)
+            : asked is null or "auto" ? BackendCatalog.Auto : asked;
+    }
+
     private void Show(AbResult result)
     {
         var (comparison, (low, high)) = (result.Comparison, result.Comparison.Interval);
@@ -66,7 +74,7 @@ internal sealed class BenchAbCommand : CliCommand
         var table = Tables.Of("", "Kernel", ">ms", ">GFLOP/s");
         table.Row("A", Label(result.Options.First, result.Names.First), BenchReports.Number(result.Seconds.First * 1e3), Rate(result.Seconds.First));
         table.Row("B", Label(result.Options.Second, result.Names.Second), BenchReports.Number(result.Seconds.Second * 1e3), Rate(result.Seconds.Second));
-        Session.Out.WriteLine($"{shape.Op.Name()} {shape.Name}, {compute.ComputeName()}, {comparison.Ratios.Count} rounds in {result.Options.Placements} pairs of processes");
+        Session.Out.WriteLine($"{shape.Op.Name()} {shape.Name}, {compute.ComputeName()}, {comparison.Rounds} rounds in {result.Options.Placements} pairs of processes");
         Session.Tables.Write(table);
         Session.Out.WriteLine(FormattableString.Invariant(
             $"B takes {comparison.Ratio:F4} of the time of A ({low:F4} to {high:F4} with {comparison.Confidence:P0} confidence); bits {(result.SameBits ? "the same" : "differ")}"));
@@ -86,6 +94,6 @@ internal sealed class BenchAbCommand : CliCommand
         .Add("a_ms", result.Seconds.First * 1e3).Add("b_ms", result.Seconds.Second * 1e3).Add("ratio", result.Comparison.Ratio)
         .Add("ratio_low", result.Comparison.Interval.Low)
         .Add("ratio_high", double.IsFinite(result.Comparison.Interval.High) ? result.Comparison.Interval.High : null)
-        .Add("confidence", result.Comparison.Confidence).Add("margin", result.Comparison.Margin).Add("rounds", result.Comparison.Ratios.Count)
+        .Add("confidence", result.Comparison.Confidence).Add("margin", result.Comparison.Margin).Add("rounds", result.Comparison.Rounds).Add("pairs_of_processes", result.Comparison.Placements.Count)
         .Add("same_bits", result.SameBits).Add("load_of_others", result.LoadOfOthers);
 }

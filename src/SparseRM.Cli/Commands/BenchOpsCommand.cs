@@ -40,7 +40,7 @@ internal sealed class BenchOpsCommand : CliCommand
     private readonly Option<string> _resume = Choices.Text("--resume", "keep each row there when it was timed, and take over those that are there already", "FILE.jsonl");
     private readonly Option<string> _trace = Choices.Text("--trace", "write the rows as FlashInfer-Bench traces, too", "FILE.jsonl");
     private readonly Option<Format> _format = Choices.Of("--format", "for people or files (default: table)", ("table", Format.Table), ("csv", Format.Csv), ("markdown", Format.Markdown));
-    private readonly Option<string> _kernel = Choices.Text("--kernel", "a kernel of your own for matmul beside ours, once `kernels check` found it right", "FILE.so");
+    private readonly Option<string> _kernel = Choices.Text("--kernel", "a kernel of your own for matmul beside ours, once `kernels check` found it right: a shared library, or PTX for cuda:N", "FILE");
 
     public BenchOpsCommand(string name, Session session) : base(name, "Time every kernel on named shapes of real models, after it was seen to compute the right thing", session,
         new Example("sparserm bench ops", "all of them, one to two minutes on a processor"),
@@ -49,6 +49,7 @@ internal sealed class BenchOpsCommand : CliCommand
         new Example("sparserm kernels bench --op matmul --variant matmul=avx2", "one kernel instead of all (`kernels bench` and `bench ops` are one command)"),
         new Example("sparserm bench ops --axes \"matmul:rows=1,16,512;inputs=2304;outputs=9216\" --dtype int8 --format csv", "three shapes of one's own, for a spreadsheet"),
         new Example("sparserm bench ops --kernel ./own_matmul.so --shape miniworld_mlp_up_25tok --dtype f32", "a kernel of your own beside ours"),
+        new Example("sparserm bench ops --kernel ./own_matmul.sm_80.ptx --backend cuda:0", "on a GPU: PTX, whose manifest is own_matmul.sm_80.json"),
         new Example("sparserm bench ops --shape gemma2_2b_sae_16k_topk64_256tok --json > before.json", "one shape, to be compared with later"))
     {
         this.AddAll(_op, _shape, _axes, _threads, CommonOptions.DType, CommonOptions.Backend, VariantChoice.Option, _kernel, _quick, _cold, _spread);
@@ -60,15 +61,17 @@ internal sealed class BenchOpsCommand : CliCommand
         bool json = args.GetValue(CommonOptions.Json);
         if (json && args.Has(_format)) throw new UsageException("--json and --format exclude each other");
         string backend = args.GetValue(CommonOptions.Backend) ?? "auto";
+        string? kernel = args.GetValue(_kernel);
+        if (kernel is not null) backend = KernelCheck.Backend(kernel, backend);
         var shapes = Shapes(args, backend);
         if (args.GetValue(_list))
         {
             BenchOpsReports.List(Session, shapes, json);
             return;
         }
-        if (args.GetValue(_kernel) is { } kernel)
+        if (kernel is not null)
         {
-            KernelCheck.Run(kernel, KernelCheck.DefaultLimit, Session.Cancel);
+            KernelCheck.Run(kernel, backend, KernelCheck.DefaultLimit, Session.Cancel);
             OwnKernel.Load(kernel);
         }
         var options = new OpBenchOptions

@@ -163,6 +163,7 @@ public sealed partial class CudaBackend : Backend
         string problem = Array.Find(variants, v => v.Name == variant) switch
         {
             null => $"{op} has no variant \"{variant}\"",
+            { Own: { } own } => own.Refusal(_device.Model, _device.Capability),
             { IsByCublasLt: true } => $"variant \"{variant}\" of {op} is computed by NVIDIA's cuBLASLt, and {_cublasLt.Value.Problem}",
             _ => $"{_device.Model} cannot run variant \"{variant}\" of {op}",
         };
@@ -195,7 +196,7 @@ public sealed partial class CudaBackend : Backend
     private CudaStaging Staging => _staging ??= new CudaStaging(_device, StagingBytes);
 
     private bool IsSupported(CudaVariant variant) =>
-        _device.Capability >= variant.Capability && (variant.Capability < 90 || _device.Capability == variant.Capability)
+        (variant.Own?.RunsOn(_device.Capability) ?? true) && _device.Capability >= variant.Capability && (variant.Capability < 90 || _device.Capability == variant.Capability)
         && (!variant.IsByCublasLt || _cublasLt.Value.Library is not null);
 
     /// <summary>Begins an op: nobody else is inside, the backend is alive and its context current.</summary>

@@ -32,7 +32,7 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
     public nint Function(string op, CudaVariant variant, string ending, int shared)
     {
         if (!_functions.TryGetValue((variant, ending), out nint function))
-            _functions[(variant, ending)] = function = Find(variant.Module, $"{op}_{variant.Name}{(ending.Length > 0 ? "_" : "")}{ending}");
+            _functions[(variant, ending)] = function = Find(variant, variant.Own?.Entries[ending] ?? $"{op}_{variant.Name}{(ending.Length > 0 ? "_" : "")}{ending}");
         if (shared > SharedWithoutAsking && shared > _shared.GetValueOrDefault(function))
         {
             device.Check(device.Driver.SetFunctionAttribute(function, MaxDynamicSharedAttribute, shared), "cuFuncSetAttribute");
@@ -48,18 +48,18 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
         _functions.Clear();
     }
 
-    private nint Find(string module, string entry)
+    private nint Find(CudaVariant variant, string entry)
     {
-        if (!_modules.TryGetValue(module, out var handle)) _modules[module] = handle = Load(module);
+        string module = variant.Module;
+        if (!_modules.TryGetValue(module, out var handle)) _modules[module] = handle = Load(module, variant.Own?.Image ?? Image(module));
         nint function;
         fixed (byte* name = Encoding.UTF8.GetBytes(entry + '\0'))
             device.Check(device.Driver.GetFunction(&function, handle.Value, name), $"cuModuleGetFunction of {entry}");
         return function;
     }
 
-    private ModuleHandle Load(string module)
+    private ModuleHandle Load(string module, byte[] image)
     {
-        var image = Image(module) ?? throw new BackendException(device.Name, $"this build has no image of {module} for {Target}");
         byte* log = stackalloc byte[LogCapacity];
         log[0] = 0;
         int* names = stackalloc int[] { ErrorLogBuffer, ErrorLogBytes };
@@ -86,11 +86,11 @@ internal sealed unsafe class CudaModules(CudaDevice device) : IDisposable
         return Encoding.UTF8.GetString(rest[..rest.IndexOfAny((byte)'\n', (byte)'\r', (byte)' ')]);
     }
 
-    /// <summary>The PTX text with a zero at its end, or null.</summary>
-    private byte[]? Image(string module)
+    /// <summary>The PTX text with a zero at its end.</summary>
+    private byte[] Image(string module)
     {
-        using var stream = typeof(CudaModules).Assembly.GetManifestResourceStream($"cuda/{module}.{Target}.ptx");
-        if (stream is null) return null;
+        using var stream = typeof(CudaModules).Assembly.GetManifestResourceStream($"cuda/{module}.{Target}.ptx")
+            ?? throw new BackendException(device.Name, $"this build has no image of {module} for {Target}");
         var text = new byte[stream.Length + 1];
         stream.ReadExactly(text, 0, (int)stream.Length);
         return text;

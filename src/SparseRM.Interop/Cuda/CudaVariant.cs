@@ -43,6 +43,9 @@ internal sealed class CudaVariant(string Name, string Module, int Threads)
     /// <summary>Products: computed by NVIDIA's cuBLASLt where that is there, by no kernel of ours.</summary>
     public bool IsByCublasLt { get; init; }
 
+    /// <summary>Products: a user's own kernel, or null.</summary>
+    public OwnPtx? Own { get; init; }
+
     /// <summary>Attention: q, k and v are packed to operands first, and there is an entry for each width of a head.</summary>
     public bool PacksInputs { get; init; }
 
@@ -63,7 +66,7 @@ internal static class CudaVariants
         OpKind.RmsNorm => Ops.CudaRmsNorm.Variants,
         OpKind.AddRmsNorm => Ops.CudaAddRmsNorm.Variants,
         OpKind.Pack => Ops.CudaPack.Variants,
-        OpKind.MatMul => Ops.CudaMatMul.Variants,
+        OpKind.MatMul => OwnPtx.Loaded is { } own ? own.Beside(Ops.CudaMatMul.Variants) : Ops.CudaMatMul.Variants,
         OpKind.GatedMatMul => Ops.CudaGatedMatMul.Variants,
         OpKind.GatedActivation => Ops.CudaGatedActivation.Variants,
         OpKind.Rope => Ops.CudaRope.Variants,
