@@ -59,24 +59,24 @@ Task("Pack").Does(() =>
 // What a machine with an NVIDIA driver needs to try the CUDA kernels, without SDK or toolkit: unpack, run ./run.sh. See kernels/README.md.
 Task("GpuBundle").Does(() =>
 {
-    const string folder = "artifacts/sparserm-gpu", packed = "artifacts/sparserm-gpu.tar.xz";
+    const string folder = "artifacts/sparserm-gpu", program = folder + "/program", packed = "artifacts/sparserm-gpu.tar.xz";
     const long most = 20_000_000;
     if (System.IO.Directory.Exists(folder)) System.IO.Directory.Delete(folder, true);
-    foreach (var (name, project) in new[] { ("conformance", "tests/SparseRM.Conformance.Tests"), ("golden", "tests/SparseRM.Golden.Tests"), ("cli", Cli) })
-    {
-        Run("dotnet", $"publish {project} -c Release -r linux-x64 --self-contained -o {folder}/{name} -p:PublishTrimmed=true -p:TrimMode=partial "
-            + "-p:SuppressTrimAnalysisWarnings=true -p:TreatWarningsAsErrors=false -p:DebugType=none -p:InvariantGlobalization=true");
-    }
-    // What only plots and parquet files need, and what documents.
-    string[] left = { "libSkiaSharp.so", "libHarfBuzzSharp.so", "ParquetSharpNative.so" };
+    Run("dotnet", $"publish kernels/bundle/SparseRM.GpuBundle.csproj -c Release -r linux-x64 --self-contained -o {program}");
+    // What only debuggers, plots and parquet files need, and what documents; without the list of what was there the host takes what is.
+    string[] left = { "libSkiaSharp.so", "libHarfBuzzSharp.so", "ParquetSharpNative.so", "createdump", "libmscordaccore.so", "libmscordbi.so", "libclrgc.so", "libclrgcexp.so",
+        "libcoreclrtraceptprovider.so" };
     foreach (string file in System.IO.Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
-        if (left.Contains(System.IO.Path.GetFileName(file)) || System.IO.Path.GetExtension(file) is ".xml" or ".pdb") System.IO.File.Delete(file);
-    // The tests look for the root of the repository and what lies below it; of MiniWorld's SAEs a bench needs none.
+    {
+        string name = System.IO.Path.GetFileName(file);
+        if (left.Contains(name) || System.IO.Path.GetExtension(file) is ".xml" or ".pdb" || name.EndsWith(".deps.json")) System.IO.File.Delete(file);
+    }
+    // The tests look for the root of the repository and what lies below it; nothing here runs MiniWorld.
     System.IO.File.Copy("SparseRM.sln", $"{folder}/SparseRM.sln");
     System.IO.File.Copy("kernels/evidence.json", $"{folder}/evidence.json");
-    foreach (string file in System.IO.Directory.GetFiles("kernels/bundle")) System.IO.File.Copy(file, $"{folder}/{System.IO.Path.GetFileName(file)}");
+    foreach (string file in new[] { "run.sh", "torch_side.py" }) System.IO.File.Copy($"kernels/bundle/{file}", $"{folder}/{file}");
     CopyDirectory("tests/data/goldens/models", $"{folder}/tests/data/goldens/models");
-    foreach (string saes in System.IO.Directory.GetDirectories(folder, "saes", SearchOption.AllDirectories)) System.IO.Directory.Delete(saes, true);
+    if (System.IO.Directory.Exists($"{program}/miniworld")) System.IO.Directory.Delete($"{program}/miniworld", true);
     Run("tar", $"-cf {packed[..^3]} -C artifacts sparserm-gpu");
     Run("xz", $"-9 -T1 -f {packed[..^3]}");
     long bytes = new System.IO.FileInfo(packed).Length;

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Tries the CUDA kernels on this machine: conformance, goldens, benchmarks, and PyTorch beside them. Results go to results/,
-# one file a step, with a line for each on standard output; the exit code is the number of steps that failed.
+# Tries the CUDA kernels on this machine: conformance, goldens, compute-sanitizer where it is, benchmarks, and PyTorch beside
+# them. Writes results/results.json and results/table.txt, and what each step said beside them; the exit code is the number of
+# steps that failed.
 #   ./run.sh              through the machine's NVIDIA driver, libcuda.so.1
 #   ./run.sh --mock       through the mock driver, which runs the kernels on the processor: whether the bundle is whole
 # A filter may follow, as the tests' own --filter-class takes it: ./run.sh --mock '*ElementwiseTests'
@@ -8,44 +9,89 @@ here=$(cd "$(dirname "$0")" && pwd)
 results=$here/results
 mkdir -p "$results"
 failed=0
+steps=''
 if [ "$1" = --mock ]; then
   shift
   # The tests install their mock where no driver is named; the command line is told of it.
-  tests_driver='' driver=$here/conformance/libsrm_mock_cuda.so quick='--shape miniworld --dtype bf16 --quick'
+  mock=1 tests_driver='' driver=$here/program/libsrm_mock_cuda.so
 else
-  tests_driver=${SPARSERM_CUDA_DRIVER:-libcuda.so.1} driver=$tests_driver quick=''
+  mock='' tests_driver=${SPARSERM_CUDA_DRIVER:-libcuda.so.1} driver=$tests_driver
 fi
-[ $# -gt 0 ] && filter="--filter-class $1" || filter=''
+filter=${1:-}
 
-step() {
+note() { # NAME passed|failed|skipped SECONDS [WHY]
+  steps="$steps${steps:+,}{\"name\":\"$1\",\"outcome\":\"$2\",\"seconds\":$3${4:+,\"why\":\"$4\"}}"
+  printf '%-8s %-20s %4s s  %s\n' "$2" "$1" "$3" "${4:-}" | tee -a "$results/table.txt"
+}
+
+step() { # NAME COMMAND...
   name=$1
   shift
+  start=$(date +%s)
   if "$@" >"$results/$name.txt" 2>"$results/$name.err"; then
-    echo "passed   $name"
+    note "$name" passed $(($(date +%s) - start))
   else
-    echo "FAILED   $name: see $results/$name.txt and $name.err"
+    note "$name" failed $(($(date +%s) - start)) "see $name.txt and $name.err"
     failed=$((failed + 1))
   fi
 }
 
-# shellcheck disable=SC2086 # filters and options are words
-tests() {
-  set -f
-  SPARSERM_CUDA_DRIVER=$tests_driver SPARSERM_EVIDENCE=$results/evidence.json "$@" $filter
+tests() { # [--under CHECKER] ASSEMBLY FILTER
+  under=''
+  if [ "$1" = --under ]; then under=$2; shift 2; fi
+  # shellcheck disable=SC2086 # the checker's options are words
+  SPARSERM_CUDA_DRIVER=$tests_driver SPARSERM_TEST_BACKENDS=cuda:0 SPARSERM_EVIDENCE=$results/evidence.json \
+    $under "$here/program/sparserm-gpu" "$1" --filter-class "$2"
 }
 
+sparserm() { SPARSERM_CUDA_DRIVER=$driver "$here/program/sparserm-gpu" sparserm "$@"; }
+
+json() { # NAME: what a step printed, where that is JSON
+  if [ -s "$results/$1.txt" ] && [ "$(head -c 1 "$results/$1.txt")" = '{' ]; then cat "$results/$1.txt"; else printf 'null'; fi
+}
+
+: >"$results/table.txt"
+rm -f "$results/rows.jsonl" "$results"/*.txt.new
 cp "$here/evidence.json" "$results/evidence.json"
-step conformance tests "$here/conformance/SparseRM.Conformance.Tests"
-if [ -z "$filter" ]; then
-  step goldens tests "$here/golden/SparseRM.Golden.Tests" --filter-class '*ModelGoldenTests'
+step conformance tests SparseRM.Conformance.Tests "${filter:-*}"
+step goldens tests SparseRM.Golden.Tests SparseRM.Golden.Tests.Models.ModelGoldenTests
+if [ -n "$mock" ]; then
+  note compute-sanitizer skipped 0 'the mock driver checks memory itself'
+elif command -v compute-sanitizer >/dev/null 2>&1; then
+  step compute-sanitizer tests --under 'compute-sanitizer --error-exitcode 3' SparseRM.Conformance.Tests '*MatMulTests'
+else
+  note compute-sanitizer skipped 0 'compute-sanitizer is not on the PATH'
 fi
-export SPARSERM_CUDA_DRIVER="$driver"
-step kernels "$here/cli/sparserm" kernels --backend cuda:0 --json
-step bench_ops "$here/cli/sparserm" kernels bench --backend cuda:0 --json ${quick:+--shape miniworld_mlp_up_25tok --dtype bf16 --quick}
-step bench "$here/cli/sparserm" bench --backend cuda:0 --json ${quick:---shape gemma-2-2b --batch 32}
-if python3 -c 'import torch' 2>/dev/null; then
+if [ -n "$mock" ]; then ops='--shape miniworld_mlp_up_25tok --dtype bf16 --quick'; else ops=''; fi
+step kernels sparserm kernels --backend cuda:0 --json
+# shellcheck disable=SC2086 # options are words
+step bench_ops sparserm kernels bench --backend cuda:0 $ops --resume "$results/rows.jsonl" --json
+if [ -n "$mock" ]; then
+  note bench skipped 0 'the mock driver has no time for a whole model'
+else
+  step bench sparserm bench --backend cuda:0 --shape gemma-2-2b --batch 32 --json
+fi
+if [ -n "$mock" ]; then
+  note pytorch skipped 0 'needs a GPU'
+elif python3 -c 'import torch' 2>/dev/null; then
   step pytorch python3 "$here/torch_side.py"
 else
-  echo "skipped  pytorch: python3 has no module torch; pip install torch"
+  note pytorch skipped 0 'python3 has no module torch; pip install torch'
 fi
+{
+  printf '{"steps":[%s],"evidence":' "$steps"
+  cat "$results/evidence.json"
+  for name in kernels bench_ops bench; do
+    printf ',"%s":' "$name"
+    json $name
+  done
+  printf ',"pytorch":['
+  if [ -s "$results/pytorch.txt" ]; then paste -s -d , "$results/pytorch.txt"; fi
+  printf ']}\n'
+} >"$results/results.json"
+# The rows are there: nothing is timed again.
+# shellcheck disable=SC2086
+sparserm kernels bench --backend cuda:0 $ops --resume "$results/rows.jsonl" >>"$results/table.txt" 2>/dev/null
+[ -s "$results/pytorch.txt" ] && cat "$results/pytorch.txt" >>"$results/table.txt"
+echo "written  $results/results.json and table.txt"
 exit $failed

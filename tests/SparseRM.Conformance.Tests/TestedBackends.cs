@@ -11,7 +11,7 @@ public static class TestedBackends
     public const string Cpu = "cpu", Cuda = "cuda:0", IlgpuCpu = "ilgpu:cpu";
 
     /// <summary>Without clang-19 or nvcc there are no CUDA kernels to be tested; SparseRM.Cuda.Tests says so.</summary>
-    public static readonly string[] Names = CudaBackend.HasKernels ? [Cpu, Cuda, IlgpuCpu] : [Cpu, IlgpuCpu];
+    public static readonly string[] Names = AskedBackends.Of(CudaBackend.HasKernels ? [Cpu, Cuda, IlgpuCpu] : [Cpu, IlgpuCpu]);
 
     public static readonly TheoryData<string> Rows = [.. Names];
 

@@ -10,7 +10,7 @@ public static class GoldenBackends
     private const string Cuda = "cuda:0", IlgpuCpu = "ilgpu:cpu";
 
     /// <summary>Without clang-19 or nvcc there are no CUDA kernels to be tested; SparseRM.Cuda.Tests says so.</summary>
-    public static readonly string[] Names = CudaBackend.HasKernels ? ["reference", "cpu", Cuda, IlgpuCpu] : ["reference", "cpu", IlgpuCpu];
+    public static readonly string[] Names = AskedBackends.Of(CudaBackend.HasKernels ? ["reference", "cpu", Cuda, IlgpuCpu] : ["reference", "cpu", IlgpuCpu]);
 
     public static readonly TheoryData<string> Rows = [.. Names];
 
