@@ -59,8 +59,26 @@ public sealed class BenchAbTests
         Assert.Contains("has 1 rows already", again.Error);
         var traces = File.ReadAllLines(folder.File("trace.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
         Assert.Equal([1, 9], traces.Select(trace => trace.GetProperty("workload").GetProperty("axes").GetProperty("rows").GetInt32()));
+        Assert.All(traces, IsTrace);
         Assert.All(traces, trace => Assert.True(trace.GetProperty("evaluation").GetProperty("performance").GetProperty("latency_ms").GetDouble() > 0));
         Cli.Run([.. asked, "--threads", "1", "--resume", folder.File("rows.jsonl")]).Failed(1, "rows.jsonl: was begun by another run (it ", "name another file");
         Assert.StartsWith("| op | shape |", Cli.Run([.. asked, "--format", "markdown"]).Succeeded());
+    }
+
+    /// <summary>The fields of flashinfer_bench/data/trace.py and workload.py: those that it wants, and none that it does not know.</summary>
+    private static void IsTrace(JsonElement trace)
+    {
+        static string[] Names(JsonElement of) => [.. of.EnumerateObject().Select(field => field.Name)];
+        Assert.Equal(["definition", "workload", "solution", "evaluation"], Names(trace));
+        Assert.Equal(["uuid", "axes", "inputs"], Names(trace.GetProperty("workload")));
+        Assert.All(trace.GetProperty("workload").GetProperty("inputs").EnumerateObject(), input => Assert.Equal("random", input.Value.GetProperty("type").GetString()));
+        var evaluation = trace.GetProperty("evaluation");
+        Assert.Equal(["status", "environment", "timestamp", "log", "correctness", "performance"], Names(evaluation));
+        Assert.Equal("PASSED", evaluation.GetProperty("status").GetString());
+        Assert.NotEqual("", evaluation.GetProperty("environment").GetProperty("hardware").GetString());
+        Assert.All(evaluation.GetProperty("environment").GetProperty("libs").EnumerateObject(), library => Assert.Equal(JsonValueKind.String, library.Value.ValueKind));
+        Assert.Equal(["max_relative_error", "max_absolute_error"], Names(evaluation.GetProperty("correctness")));
+        Assert.InRange(evaluation.GetProperty("correctness").GetProperty("max_absolute_error").GetDouble(), double.Epsilon, 1e-3);
+        Assert.Equal(["latency_ms", "reference_latency_ms", "speedup_factor"], Names(evaluation.GetProperty("performance")));
     }
 }

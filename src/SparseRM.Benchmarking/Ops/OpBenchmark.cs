@@ -42,6 +42,11 @@ public sealed record OpBenchOptions
     public Action<OpTiming> Timed { get; init; } = _ => { };
 }
 
+/// <summary>How far what was computed lies from the reference at most, over all elements that were compared.</summary>
+/// <param name="Absolute">|found - expected|.</param>
+/// <param name="Relative">The same over |expected|, or over 1e-8 where that is less.</param>
+public readonly record struct OpError(double Absolute, double Relative);
+
 /// <summary>How fast one variant was.</summary>
 /// <param name="Shape">The op and its sizes.</param>
 /// <param name="Compute">Type of the products.</param>
@@ -55,6 +60,9 @@ public sealed record OpTiming(OpShape Shape, DType Compute, string Variant, int 
 {
     // Clocks rise and fall a little between a measurement of the peak and of the op.
     private const double Doubtful = 0.95;
+
+    /// <summary>Of what was timed last.</summary>
+    public OpError Error { get; init; }
 
     /// <summary>Seconds below which no call can end, by the arithmetic of its instructions and by the bytes that even the nearest cache must give.</summary>
     public double Floor => Math.Max(Shape.Flops(Rows) / Peak ?? 0, Shape.Bytes(Rows, Compute) / Nearest ?? 0);
@@ -206,7 +214,7 @@ public static class OpBenchmark
         // What was timed last is still right.
         run.Verify(variant, isSlow);
         return new OpTiming(shape, run.Compute, variant, isSlow ? run.SampleRows : shape.Rows, timings, peak,
-            MachinePeaks.Reads(peaks, "dram"), MachinePeaks.Reads(peaks, "l1"));
+            MachinePeaks.Reads(peaks, "dram"), MachinePeaks.Reads(peaks, "l1")) { Error = run.Error };
     }
 
     private static bool IsSlow(Backend backend, OpShape shape, string variant) =>

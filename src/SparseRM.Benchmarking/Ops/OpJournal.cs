@@ -9,7 +9,7 @@ namespace SparseRM.Benchmarking.Ops;
 internal sealed record JournalHead(string Kind, string Backend, string Kernels, int Threads, bool Cold);
 
 /// <summary>A row that was timed.</summary>
-internal sealed record JournalRow(string Shape, DType Compute, string Variant, int Rows, double[] Seconds, double? Peak, double? Memory, double? Nearest);
+internal sealed record JournalRow(string Shape, DType Compute, string Variant, int Rows, double[] Seconds, OpError Error, double? Peak, double? Memory, double? Nearest);
 
 [JsonSerializable(typeof(JournalHead)), JsonSerializable(typeof(JournalRow))]
 internal sealed partial class JournalJson : JsonSerializerContext;
@@ -62,11 +62,11 @@ public sealed class OpJournal
 
     /// <summary>A row that was timed before, or null.</summary>
     public OpTiming? Known(OpShape shape, DType compute, string variant) => _rows.TryGetValue((shape.Name, compute, variant), out var row)
-        ? new OpTiming(shape, compute, variant, row.Rows, new Timings(row.Seconds), row.Peak, row.Memory, row.Nearest) : null;
+        ? new OpTiming(shape, compute, variant, row.Rows, new Timings(row.Seconds), row.Peak, row.Memory, row.Nearest) { Error = row.Error } : null;
 
     /// <summary>Adds a row to the file, at once.</summary>
     public void Add(OpTiming timing) => File.AppendAllText(_path, JsonSerializer.Serialize(
-        new JournalRow(timing.Shape.Name, timing.Compute, timing.Variant, timing.Rows, [.. timing.Seconds.All], timing.Peak, timing.Memory, timing.Nearest),
+        new JournalRow(timing.Shape.Name, timing.Compute, timing.Variant, timing.Rows, [.. timing.Seconds.All], timing.Error, timing.Peak, timing.Memory, timing.Nearest),
         JournalJson.Default.JournalRow) + "\n");
 
     private static string Difference(JournalHead found, JournalHead now) =>

@@ -54,6 +54,9 @@ public abstract class OpRun : IDisposable
     /// <summary>What the last <see cref="SampleRows"/> rows came to when they were compared last; of an operand, its products with a few columns.</summary>
     public float[] LastRows { get; private set; } = [];
 
+    /// <summary>How far <see cref="LastRows"/> lie from the reference.</summary>
+    public OpError Error { get; private set; }
+
     /// <summary>The op on all rows.</summary>
     public abstract void Call();
 
@@ -80,6 +83,7 @@ public abstract class OpRun : IDisposable
         else Call();
         LastRows = ReadSample(onSample ? SampleRows : Shape.Rows);
         double error = Difference(_expected ??= Reference(), LastRows);
+        Error = Largest(_expected, LastRows);
         if (!(error <= Tolerated))
         {
             throw new BackendException(Backend.Name,
@@ -165,6 +169,19 @@ public abstract class OpRun : IDisposable
             int count = (int)Math.Min(Piece, buffer.Length - start);
             Backend.Upload(nothing.AsSpan(..count), new Tensor(buffer, start, 1, count, count));
         }
+    }
+
+    private static OpError Largest(float[] expected, float[] actual)
+    {
+        const double Least = 1e-8;
+        double absolute = 0, relative = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double error = Math.Abs((double)actual[i] - expected[i]);
+            absolute = Math.Max(absolute, error);
+            relative = Math.Max(relative, error / Math.Max(Math.Abs((double)expected[i]), Least));
+        }
+        return new OpError(absolute, relative);
     }
 
     private static double Difference(float[] expected, float[] actual)

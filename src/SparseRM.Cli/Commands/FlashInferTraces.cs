@@ -8,7 +8,7 @@ using SparseRM.Tensors;
 namespace SparseRM.Cli.Commands;
 
 /// <summary>Rows of <c>bench ops</c> as traces of FlashInfer-Bench: one JSON object a line, each a definition, a workload, a solution and its evaluation.</summary>
-/// <remarks>Source: the schema "Trace" of flashinfer-bench. The correctness of a row was seen before it was timed; its error is not kept.</remarks>
+/// <remarks>Source: flashinfer_bench/data/trace.py and workload.py of flashinfer-bench, which refuses an evaluation that passed without correctness and performance.</remarks>
 internal static class FlashInferTraces
 {
     public static void Write(Stream stream, OpBenchResult result)
@@ -42,6 +42,10 @@ internal static class FlashInferTraces
                 json.WriteEndObject();
                 json.WriteString("timestamp", now);
                 json.WriteString("log", "");
+                json.WriteStartObject("correctness");
+                json.WriteNumber("max_relative_error", row.Error.Relative);
+                json.WriteNumber("max_absolute_error", row.Error.Absolute);
+                json.WriteEndObject();
                 json.WriteStartObject("performance");
                 json.WriteNumber("latency_ms", row.Seconds.Median * 1e3);
                 json.WriteNumber("reference_latency_ms", Slowest(result, row) * 1e3);
