@@ -133,6 +133,22 @@ public sealed class FaultTests : IDisposable
         backend.Allocate(200_000).Dispose();  // what was kept of the first is given up for it
     }
 
+    [Fact]
+    public void Rows_of_a_table_that_has_no_room_come_in_one_copy()
+    {
+        MockDriver.Set("memory", 16 << 20);
+        using var backend = CudaBackend.Open();
+        const int Width = 512;
+        using var table = backend.OpenEmbedding(SparseRM.Models.RandomWeights.Slice("random weights", "e", DType.F32, [4096, Width], 0, 1, 1));
+        int[] ids = [.. Enumerable.Range(0, 40).Select(i => 100 * i)];
+        using var buffer = backend.Allocate(ids.Length * Width);
+        int before = MockDriver.Count("cuMemcpyHtoDAsync_v2");
+        backend.Embed(table, ids, 1, new Tensor(buffer, 0, ids.Length, Width, Width));
+        backend.Download(new Tensor(buffer, 0, ids.Length, Width, Width), new float[ids.Length * Width]);
+        // The rows, and which of them is whose.
+        Assert.Equal(2, MockDriver.Count("cuMemcpyHtoDAsync_v2") - before);
+    }
+
     [Theory]
     [InlineData(IllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered")]
     [InlineData(LaunchFailed, "CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure")]

@@ -42,6 +42,9 @@ public sealed partial class CudaBackend
     /// <summary>Queues a copy to the device through pinned memory; <paramref name="from"/> may change when this returns.</summary>
     internal unsafe void Upload(byte* from, nint to, long bytes) => Staging.Upload(from, to, bytes);
 
+    /// <summary>As above, for rows that lie apart here and one after the other there.</summary>
+    internal void UploadRows(ReadOnlySpan<nint> rows, int rowBytes, nint to) => Staging.UploadRows(rows, rowBytes, to);
+
     /// <summary>Waits, then copies from the device.</summary>
     internal unsafe void Download<T>(nint from, Span<T> to) where T : unmanaged
     {

@@ -40,6 +40,33 @@ internal sealed unsafe class CudaStaging : IDisposable
         }
     }
 
+    /// <summary>Queues copies of rows that lie apart to one place, without gaps there: as many rows a copy as a block holds.</summary>
+    /// <param name="rows">Where each begins; they may change when this returns.</param>
+    /// <param name="rowBytes">Of each.</param>
+    /// <param name="to">On the device.</param>
+    public void UploadRows(ReadOnlySpan<nint> rows, int rowBytes, nint to)
+    {
+        int most = _bytes / rowBytes;
+        if (most == 0)
+        {
+            foreach (nint row in rows)
+            {
+                Upload((byte*)row, to, rowBytes);
+                to += rowBytes;
+            }
+            return;
+        }
+        for (; !rows.IsEmpty; rows = rows[Math.Min(most, rows.Length)..])
+        {
+            int count = Math.Min(most, rows.Length);
+            var block = (byte*)Take();
+            for (int i = 0; i < count; i++) Buffer.MemoryCopy((byte*)rows[i], block + (long)i * rowBytes, rowBytes, rowBytes);
+            _device.CopyToDevice(to, block, (long)count * rowBytes);
+            Give();
+            to += (nint)((long)count * rowBytes);
+        }
+    }
+
     /// <summary>Waits for all that is queued, then copies.</summary>
     public void Download(nint from, byte* to, long bytes)
     {

@@ -32,12 +32,14 @@ internal static class CudaEmbed
     {
         int rowBytes = table.DModel * table.Slice.DType.ByteSize();
         byte* start = table.Host!.Start;
+        var rows = new nint[ids.Length];
         for (int i = 0; i < ids.Length; i++)
         {
             byte* row = start + (long)ids[i] * rowBytes;
             if (!WeightBytes.AreFinite(row, table.Slice.DType, table.DModel)) Refuse(table, ids[i]);
-            backend.Upload(row, to + (nint)((long)i * rowBytes), rowBytes);
+            rows[i] = (nint)row;
         }
+        backend.UploadRows(rows, rowBytes, to);
         GC.KeepAlive(table);
     }
 

@@ -1,13 +1,14 @@
+using System.Runtime.InteropServices;
 using SparseRM.Backends;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
 /// <summary>The active latents of a tile's rows on their way to the host: one list a row for each chunk of latents, chunks in order.</summary>
-/// <remarks>Waits for each chunk: how much is to be brought is known only when it is counted.</remarks>
+/// <remarks>Waits twice for each chunk: for how much is to be brought, and for that.</remarks>
 internal sealed class CudaSaeLists(CudaBackend backend) : ICudaSaeSink
 {
     private const string Op = "sae_encode";
-    private int[] _counts = [], _starts = [], _latents = [];
+    private int[] _counts = [], _starts = [], _latents = [], _brought = [];
     private float[] _activations = [];
     private int _rows, _chunks, _end, _row;
     private SparseLatents _target = new();
@@ -76,8 +77,11 @@ internal sealed class CudaSaeLists(CudaBackend backend) : ICudaSaeSink
             Array.Resize(ref _latents, length);
             Array.Resize(ref _activations, length);
         }
-        backend.Download(packed.Pointer, _latents.AsSpan(_end, total));
-        backend.Download(activations, _activations.AsSpan(_end, total));
+        if (_brought.Length < 2 * total) _brought = new int[Math.Max(2 * total, 2 * _brought.Length)];
+        var brought = _brought.AsSpan(0, 2 * total);
+        backend.Download(packed.Pointer, brought);
+        brought[..total].CopyTo(_latents.AsSpan(_end));
+        MemoryMarshal.Cast<int, float>(brought[total..]).CopyTo(_activations.AsSpan(_end));
         _end += total;
     }
 
