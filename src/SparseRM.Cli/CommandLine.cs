@@ -55,6 +55,8 @@ internal static class CommandLine
             new EvaluateCommand(session),
             new BaselinesCommand(session),
             new SweepCommand(session),
+            new RobustnessCommand(session),
+            new MonitorCommand(session),
             new ReportCommand(session),
             new ServeCommand(session),
             new InspectCommand(session),

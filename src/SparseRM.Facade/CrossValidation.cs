@@ -6,7 +6,8 @@ namespace SparseRM;
 /// <summary>What a cross-validation found.</summary>
 /// <param name="Result">All pairs, each scored by the head that did not see its group.</param>
 /// <param name="Folds">The count of each fold.</param>
-public sealed record CrossValidationResult(EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds);
+/// <param name="Scores">Scores of each item's answers by the head that did not see its group.</param>
+public sealed record CrossValidationResult(EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, IReadOnlyList<ItemScores> Scores);
 
 /// <summary>Fits on all folds but one and scores that one, in turn.</summary>
 public static class CrossValidation
@@ -45,6 +46,6 @@ public static class CrossValidation
             counts.Add(new AccuracyCount(correct, total));
             progress?.Report(new WorkProgress("folds", counts.Count, splits.Count));
         }
-        return new CrossValidationResult(PreferenceEvaluation.Evaluate(states.Data, scores), counts);
+        return new CrossValidationResult(PreferenceEvaluation.Evaluate(states.Data, scores), counts, scores);
     }
 }

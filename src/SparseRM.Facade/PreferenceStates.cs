@@ -31,6 +31,9 @@ public sealed class PreferenceStates
     /// <summary>Whether all states are in memory.</summary>
     public bool AreKept => _kept is not null;
 
+    /// <summary>[completions, d_model]; null where they are not in memory.</summary>
+    internal ReadOnlyMemory<float>? Kept => _kept is null ? null : _kept;
+
     /// <summary>Rows of each item's completions.</summary>
     public IReadOnlyList<(int[] Chosen, int[] Rejected)> Items => _completions.Items;
 

@@ -10,17 +10,6 @@ public class DriftAuditTests(Rewards rewards)
     private RewardComponent Component => rewards.Scorer.Reward.Components[0];
 
     [Fact]
-    public void Tails_are_those_of_the_distributions()
-    {
-        Assert.Equal(1.0 / 1024, Tails.Binomial(10, 0.5, 10), 1e-12);
-        Assert.Equal(1, Tails.Binomial(256, 0.01, 0));
-        // 1 - 0.99^256 by hand.
-        Assert.Equal(0.923685, Tails.Binomial(256, 0.01, 1), 1e-6);
-        // The exact two-sided bound of 0.001 is 3.2905; Mills' is above it, by little.
-        Assert.InRange(Tails.NormalBound(0.001), 3.2905, 3.34);
-    }
-
-    [Fact]
     public void Inputs_like_the_fit_s_alarm_nothing()
     {
         var report = Report(_ => 1, _ => 1);
@@ -63,7 +52,7 @@ public class DriftAuditTests(Rewards rewards)
         var random = new SeededRandom(7);
         var mean = Component.MeanInput.ToArray();
         foreach (var factor in (Func<int, float>[])[first, then])
-            for (int n = 0; n < DriftAudit.Window; n++) audit.Add([[.. mean.Select((value, i) => value * factor(i) + 0.001f * (float)random.NextGaussian())]]);
+            for (int n = 0; n < DriftWindows.DefaultWindow; n++) audit.Add([[.. mean.Select((value, i) => value * factor(i) + 0.001f * (float)random.NextGaussian())]]);
         return audit.Report();
     }
 }

@@ -36,7 +36,10 @@ internal sealed class CombineCommand : CliCommand
         OutputFile.Probe(output, OutputKind.Reward, [.. given.Select(part => ("--component", (string?)part.File))]);
         foreach (var part in given) Recognised.RefuseSwapped(null, null, part.File);
         ScoreAggregate? aggregate = args.Has(CommonOptions.Aggregate) ? args.GetValue(CommonOptions.Aggregate) : null;
-        var combined = RewardModel.Combine([.. given.Select(part => new RewardPart(part.Name, RewardModelFile.Load(part.File), part.Weight))], aggregate);
+        RewardPart[] parts = [.. given.Select(part => new RewardPart(part.Name, RewardModelFile.Load(part.File), part.Weight))];
+        if (parts.FirstOrDefault(part => part.Model.Calibration is not null) is { } calibrated)
+            Session.Note($"the calibration of {calibrated.Name} holds for its own scores, not for their sum, so it is left out");
+        var combined = RewardModel.Combine(parts, aggregate);
         Session.WriteFile(output, path => RewardModelFile.Save(path, combined));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, output, combined));
         else if (output != "-") Write(output, combined);

@@ -5,6 +5,7 @@ using SparseRM.Data;
 using SparseRM.Data.Evaluation;
 using SparseRM.Errors;
 using SparseRM.Research.Baselines;
+using SparseRM.Research.Reports;
 using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Commands;
@@ -49,7 +50,7 @@ internal sealed class EvaluateCommand : CliCommand
             ? RunFolds(args, reading, options, data, count, meter)
             : RunReward(args, reading.Backbone, reward!, data, meter));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, found, outside));
-        else WriteTables(found.Data, found.Result, found.Folds, outside);
+        else WriteTables(found, outside);
     }
 
     private void RefuseFitSettings(ParseResult args, string? reward)
@@ -67,16 +68,16 @@ internal sealed class EvaluateCommand : CliCommand
         var backbone = scorer.Backbone;
         Session.SayBackend(args, backbone.Description);
         long before = backbone.Encoder.CutInputs;
-        var result = args.GetValue(CommonOptions.SkipBad) ? Skipping() : DataSettings.Advised(args, () => scorer.Evaluate(data, meter, Session.Cancel));
+        var measured = args.GetValue(CommonOptions.SkipBad) ? Skipping() : DataSettings.Advised(args, () => RewardMeasurement.Of(scorer, data, meter, Session.Cancel));
         long cut = backbone.Encoder.CutInputs - before;
         Session.TellOfData(backbone, data, cut);
-        return new Found(data, result, [], backbone.Description, cut);
+        return new Found(data, measured.Result, [], backbone.Description, cut, scorer.Reward.Calibration is { } calibration ? Calibrated.Of(measured, calibration) : null);
 
-        EvaluationResult Skipping()
+        RewardMeasurement Skipping()
         {
             (data, var scores) = ScorableItems.Score(data, scorer, meter, Session.Cancel);
             DataSettings.TellOfSkipped(data, Session);
-            return PreferenceEvaluation.Evaluate(data, scores);
+            return RewardMeasurement.Of(data, scores);
         }
     }
 
@@ -93,11 +94,12 @@ internal sealed class EvaluateCommand : CliCommand
         Session.TellOfData(trainer.Backbone, data, cut);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);
         var found = CrossValidation.Run(trainer, states, options, folds, args.GetValue(_group) != "item", meter, Session.Cancel);
-        return new Found(data, found.Result, found.Folds, backend, cut);
+        return new Found(data, found.Result, found.Folds, backend, cut, null);
     }
 
-    private void WriteTables(PreferenceSet data, EvaluationResult result, IReadOnlyList<AccuracyCount> folds, EvaluationResult? outside)
+    private void WriteTables(Found found, EvaluationResult? outside)
     {
+        var (data, result, folds, _, _, calibrated) = found;
         var table = Tables.Of("Pairs", ">Accuracy", ">95 % interval", ">Number");
         Row(table, data.Format, result.Pairs);
         foreach (var subset in result.BySubset) Row(table, subset.Subset, subset.Pairs);
@@ -105,6 +107,7 @@ internal sealed class EvaluateCommand : CliCommand
         if (outside is not null) Row(table, "outside scores", outside.Pairs);
         foreach (var subset in outside?.BySubset ?? []) Row(table, $"outside scores, {subset.Subset}", subset.Pairs);
         Session.Tables.Write(table);
+        if (calibrated is not null) Session.Out.WriteLine(calibrated.Sentence());
         if (result.Benchmark is not { } benchmark) return;
         var rule = Tables.Of(benchmark.Rule, ">Score", ">Items");
         foreach (var part in benchmark.Parts) rule.Row(part.Name, Tables.Percent(part.Score), Tables.Count(part.Items));
@@ -120,7 +123,7 @@ internal sealed class EvaluateCommand : CliCommand
 
     private static void WriteJson(Utf8JsonWriter json, Found found, EvaluationResult? outside)
     {
-        var (data, result, folds, backend, cut) = found;
+        var (data, result, folds, backend, cut, calibrated) = found;
         Write(json, result.Pairs);
         new Report().Add("backend", backend).Add("format", data.Format).Add("items", data.Items.Count).Add("skipped_rows", data.Skipped.Count).Add("truncated", cut).WriteTo(json);
         json.WriteStartObject("by");
@@ -143,6 +146,7 @@ internal sealed class EvaluateCommand : CliCommand
             json.WriteEndArray();
         }
         if (result.Benchmark is { } benchmark) Write(json, benchmark);
+        calibrated?.WriteTo(json);
         if (outside is null) return;
         json.WriteStartObject("outside");
         Write(json, outside.Pairs);
@@ -173,7 +177,7 @@ internal sealed class EvaluateCommand : CliCommand
         json.WriteEndObject();
     }
 
-    private sealed record Found(PreferenceSet Data, EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, string Backend, long Cut);
+    private sealed record Found(PreferenceSet Data, EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, string Backend, long Cut, Calibrated? Calibrated);
 
     private static AccuracyInterval Interval(AccuracyCount count) => new(checked((int)count.Correct), checked((int)count.Total));
 }

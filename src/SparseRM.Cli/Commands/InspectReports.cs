@@ -48,6 +48,8 @@ internal static class InspectReports
             .Add("model", identity.ModelName).Add("model_fingerprint", identity.ModelFingerprint).Add("tokenizer_fingerprint", identity.TokenizerFingerprint)
             .Add("layer", identity.Layer).Add("position", identity.Position.ToString().ToLowerInvariant())
             .Add("chat_template", identity.TemplateName).Add("template_fingerprint", identity.TemplateFingerprint).Add("dtype", own.DType)
+            .Add("temperature", reward.Calibration?.Temperature).Add("intercept", reward.Calibration?.Intercept).Add("calibration_pairs", reward.Calibration?.Pairs)
+            .Add("calibration_error_before", reward.Calibration?.ErrorBefore).Add("calibration_error_after", reward.Calibration?.ErrorAfter)
             .Add("checksum", metadata.GetValueOrDefault("checksum")).Add("warnings", reward.Warnings.Count > 0 ? reward.Warnings : null);
     }
 
@@ -61,6 +63,10 @@ internal static class InspectReports
             .Add("sae_id", metadata.SaeId).Add("gating_mode", metadata.GatingMode).Add("loss", metadata.Loss).Add("margin", metadata.Margin)
             .Add("k", metadata.K).Add("seed", metadata.Seed).Add("data_hash", metadata.DataHash).Add("pairs", metadata.Pairs)
             .Add("held_out_pairs", metadata.HeldOutPairs).Add("held_out_accuracy", metadata.HeldOutAccuracy)
+            .Add("tried_k", metadata.Choice is { Ks.Count: > 0 } tried ? string.Join(", ", tried.Ks) : null)
+            .Add("tried_layers", metadata.Choice is { } choice ? string.Join(", ", choice.Layers) : null)
+            .Add("tried_positions", metadata.Choice is { } same ? string.Join(", ", same.Positions).ToLowerInvariant() : null)
+            .Add("nested_folds", metadata.Choice is { } nested ? $"{nested.OuterFolds} x {nested.InnerFolds}" : null).Add("nested_accuracy", metadata.Choice?.Accuracy.Accuracy)
             .Add("novelty_calibration", component.Novelty is not { } novelty ? null : novelty.Calibration == NoveltyCalibration.HeldOut ? "held-out" : "cross-fitted")
             .Add("novelty_samples", component.Novelty?.Samples)
             .Add("probe_inputs", component.Probe?.Items.Count).Add("probe_arithmetic", component.Probe?.Arithmetic)

@@ -30,6 +30,8 @@ internal sealed class ScoreCommand : CliCommand
             "several answers to one prompt; a line that comes through a pipe is answered at once"),
         new Example("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl --explain --per-token sentence",
             "and why, and a score after each sentence"),
+        new Example("sparserm score --model google/gemma-2-2b-it --reward calibrated.safetensors --input answers.jsonl --probability",
+            "how likely each answer is the preferred one, by a reward that fit --calibrate wrote"),
         new Example("sparserm score --model google/gemma-2-2b-it --reward ensemble.safetensors --input answers.jsonl --doubt --novelty --aggregate mean-minus:1",
             "a cautious score of several heads, and how sure it is"))
     {
@@ -52,7 +54,7 @@ internal sealed class ScoreCommand : CliCommand
         Meter.Run(Session, meter =>
         {
             using var lines = new InputStart(path);
-            using var scorer = Scorers.Open(args, reward, options, model => ScoreSettings.Check(asked, model, reward), meter, Session);
+            using var scorer = Scorers.Open(args, reward, options, model => ScoreSettings.Check(args, asked, model, reward), meter, Session);
             Session.SayBackend(args, scorer.Backbone.Description);
             using var sink = ResultSink.Open(Session, output, () => Key(args, scorer, asked, reward));
             Score(args, scorer, asked, lines, sink, meter);
@@ -65,7 +67,7 @@ internal sealed class ScoreCommand : CliCommand
         bool skipBad = args.GetValue(_skipBad), addEos = args.GetValue(CommonOptions.AddEos), hasTexts = false;
         var kept = sink.Kept;
         if (kept is not null) Session.Reading(() => input.GoBehind(kept, skipBad));
-        var run = new ScoreRun(scorer, asked, input.Path, skipBad);
+        var run = new ScoreRun(scorer, asked, args.GetValue(ScoreSettings.Probability) ? scorer.Reward.Calibration : null, input.Path, skipBad);
         using (var reader = new LineReader(input.Lines, line =>
         {
             hasTexts |= line is TextInput;
@@ -113,7 +115,7 @@ internal sealed class ScoreCommand : CliCommand
         using var file = File.OpenRead(reward);
         string all = string.Join('\n',
         [
-            Convert.ToHexString(SHA256.HashData(file)), $"{backbone.Identity(scorer.Layer, scorer.Position)}", $"{asked}", $"{backbone.Options.Truncation}",
+            Convert.ToHexString(SHA256.HashData(file)), $"{backbone.Identity(scorer.Layer, scorer.Position)}", $"{asked}", $"{args.GetValue(ScoreSettings.Probability)}", $"{backbone.Options.Truncation}",
             $"{args.GetValue(CommonOptions.AddEos)}", RewardTrainer.EngineVersion, backbone.BackendName, $"{backbone.Compute}",
             .. backbone.Variants.OrderBy(variant => variant.Key).Select(variant => $"{variant.Key}={variant.Value}"),
         ]);

@@ -39,7 +39,7 @@ internal sealed class SweepCommand : CliCommand
     private readonly Option<string> _report = Choices.Text("--report", "also write plots and tables as a page of HTML", "FILE");
 
     public SweepCommand(Session session) : base("sweep",
-        "Fit over many values of K, layer, position, loss, SAE, head input, hidden units, pairs and seeds; the states of all layers come from one pass", session,
+        "Fit over many values of K, layer, position, loss, SAE, head input, hidden units, pairs and seeds; the states of all layers come from one pass. In memory are the states of one position: a GiB at most of --data, and of --test", session,
         new Example("sparserm sweep --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --data train.jsonl --test test.jsonl "
             + "--k 8,32,128 --loss margin,bradley-terry --seeds 3 --output sweep.csv --report sweep.html", "K and loss, on one SAE"),
         new Example("sparserm sweep --model google/gemma-2-2b-it --input dense,random --layer 4,8,12,16,20 --data train.jsonl --k 32 --seeds 5 --json",
@@ -122,12 +122,16 @@ internal sealed class SweepCommand : CliCommand
 
     private void WriteTable(SweepResult result)
     {
-        var table = Tables.Of("Setting", ">Seeds", ">Accuracy", ">95 % interval", ">Held-out");
+        // A column for what was swept over; what is the same for all stands above.
+        var swept = SweepPage.Swept(result);
+        var common = SweepPage.Axes.Except(swept).Select(axis => $"{axis.Name} {axis.Of(result.Runs[0].Setting)}");
+        foreach (string line in Wording.Fold($"All runs: {string.Join(", ", common)}.", Session.TextWidth)) Session.Out.WriteLine(line);
+        var table = Tables.Of([.. swept.Select(axis => axis.Name), ">Seeds", ">Accuracy", ">95 % interval", ">Held-out"]);
         var best = result.Summaries.OrderByDescending(summary => summary.HeldOutAccuracy ?? summary.Accuracy.Value).Take(MostRows).ToArray();
         foreach (var summary in best)
         {
-            table.Row(SweepPage.Describe(summary.Setting), $"{summary.Seeds}", Tables.Percent(summary.Accuracy.Value),
-                $"{Tables.Percent(summary.Accuracy.Low)} to {Tables.Percent(summary.Accuracy.High)}", Tables.Percent(summary.HeldOutAccuracy ?? double.NaN));
+            table.Row([.. swept.Select(axis => axis.Of(summary.Setting)), $"{summary.Seeds}", Tables.Percent(summary.Accuracy.Value),
+                $"{Tables.Percent(summary.Accuracy.Low)} to {Tables.Percent(summary.Accuracy.High)}", Tables.Percent(summary.HeldOutAccuracy ?? double.NaN)]);
         }
         Session.Tables.Write(table);
         if (result.Summaries.Count > best.Length) Session.Say($"{result.Summaries.Count - best.Length} more settings are in --output, --report or --json");

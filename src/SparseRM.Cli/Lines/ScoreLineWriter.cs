@@ -3,18 +3,20 @@ using System.Text;
 using System.Text.Json;
 using SparseRM.Cli.Commands;
 using SparseRM.Data;
+using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Lines;
 
 /// <summary>Writes a line back with its results: single fields, or lists where the line has responses.</summary>
 /// <param name="options">What was asked for beside the score.</param>
+/// <param name="calibration">Makes probabilities of scores; null where they are not asked for.</param>
 /// <param name="hasComponents">Whether the reward model has several components, whose scores are told.</param>
-internal sealed class ScoreLineWriter(ScoreOptions options, bool hasComponents)
+internal sealed class ScoreLineWriter(ScoreOptions options, ScoreCalibration? calibration, bool hasComponents)
 {
     /// <summary>Every field that can be added to a line.</summary>
     public static IReadOnlySet<string> Names { get; } = new HashSet<string>
     {
-        "score", "scores", "error", "score_std", "score_stds", "novelty", "novelties", "components", "token_scores", "token_positions", "explanation", "explanations",
+        "score", "scores", "error", "probability", "probabilities", "score_std", "score_stds", "novelty", "novelties", "components", "token_scores", "token_positions", "explanation", "explanations",
     };
 
     /// <summary>Writes a line.</summary>
@@ -35,6 +37,7 @@ internal sealed class ScoreLineWriter(ScoreOptions options, bool hasComponents)
     private IEnumerable<(string, Action<Utf8JsonWriter>)> Results(bool list, ScoreResult?[] results)
     {
         yield return (list ? "scores" : "score", json => Each(json, list, results, result => Number(result.Score)));
+        if (calibration is not null) yield return (list ? "probabilities" : "probability", json => json.WriteRawValue(Probabilities(list, results), skipInputValidation: true));
         if (options.Doubt) yield return (list ? "score_stds" : "score_std", json => Each(json, list, results, result => Number(result.StandardDeviation!.Value)));
         if (options.Novelty) yield return (list ? "novelties" : "novelty", json => Each(json, list, results, result => Number(result.Novelty!.Value)));
         if (hasComponents) yield return ("components", json => Each(json, list, results, Components));
@@ -53,6 +56,14 @@ internal sealed class ScoreLineWriter(ScoreOptions options, bool hasComponents)
     // Spaces after commas, as the lines of most writers have them; a JSON writer would leave them out.
     private static void Each(Utf8JsonWriter json, bool list, ScoreResult?[] results, Func<ScoreResult, string> value) =>
         json.WriteRawValue(list ? List(results.Select(result => result is null ? "null" : value(result))) : value(results[0]!), skipInputValidation: true);
+
+    // Shares of a list of which one is missing would be shares of something else.
+    private string Probabilities(bool list, ScoreResult?[] results)
+    {
+        if (!list) return Number(calibration!.OfScore(results[0]!.Score));
+        if (results.Contains(null)) return List(results.Select(_ => "null"));
+        return List(calibration!.OfScores([.. results.Select(result => result!.Score)]).Select(Number));
+    }
 
     private static string List(IEnumerable<string> values) => $"[{string.Join(", ", values)}]";
 

@@ -1,6 +1,7 @@
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Errors;
+using SparseRM.Scoring;
 
 namespace SparseRM.Cli.Lines;
 
@@ -8,12 +9,13 @@ namespace SparseRM.Cli.Lines;
 /// <param name="scorer">Scores.</param>
 /// <param name="options">What is wanted of each answer.</param>
 /// <param name="path">The input, for messages.</param>
+/// <param name="calibration">Makes probabilities of scores; null where they are not asked for.</param>
 /// <param name="skipBad">Whether a bad line has an error in its place; else it ends the run.</param>
-internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, string path, bool skipBad)
+internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, ScoreCalibration? calibration, string path, bool skipBad)
 {
     // Enough for batches to be full and beginnings to be shared; what is asked for beside scores has values of every token.
     private const int WindowTokens = 1 << 16, WindowTokensWithStates = 1 << 13, FewLines = 8;
-    private readonly ScoreLineWriter _writer = new(options, scorer.Reward.Components.Count > 1);
+    private readonly ScoreLineWriter _writer = new(options, calibration, scorer.Reward.Components.Count > 1);
     private readonly MemoryStream _text = new();
     private bool NeedsStates => options.Explain is not null || options.Novelty || options.PerToken != PerToken.None;
 

@@ -15,6 +15,11 @@ internal static class ScoreSettings
 
     public static Option<bool> Doubt { get; } = new("--doubt") { Description = "add score_std, the standard deviation over the heads" };
 
+    public static Option<bool> Probability { get; } = new("--probability")
+    {
+        Description = "add probability: of responses that each is the preferred one of its line, of a response alone that it is preferred to an average one (needs fit --calibrate)",
+    };
+
     public static Option<bool> Novelty { get; } = new("--novelty") { Description = "add novelty, in 0..1: near 1 is unlike all training data" };
 
     public static Option<bool> Explain { get; } = new("--explain")
@@ -24,7 +29,7 @@ internal static class ScoreSettings
 
     public static Option<int?> Top { get; } = Choices.Whole("--top", $"directions that --explain shows (default: {DefaultDirections})", least: 0);
 
-    public static IReadOnlyList<Option> All { get; } = [Explain, Top, PerToken, Doubt, Novelty, CommonOptions.Aggregate];
+    public static IReadOnlyList<Option> All { get; } = [Explain, Top, PerToken, Probability, Doubt, Novelty, CommonOptions.Aggregate];
 
     /// <summary>What the user asked for.</summary>
     /// <exception cref="UsageException">Two options do not go together.</exception>
@@ -44,8 +49,12 @@ internal static class ScoreSettings
 
     /// <summary>Refuses what a reward model cannot tell, before its language model is opened.</summary>
     /// <exception cref="UsageException">One head has no doubt, or novelty has no statistics.</exception>
-    public static void Check(ScoreOptions options, RewardModel reward, string path)
+    public static void Check(ParseResult args, ScoreOptions options, RewardModel reward, string path)
     {
+        if (args.GetValue(Probability) && reward.Calibration is null)
+            throw new UsageException($"--probability needs a calibration, which {path} does not have; fit it with --calibrate");
+        if (args.GetValue(Probability) && options.Aggregate is { } other && other != reward.Aggregate)
+            throw new UsageException($"--probability holds for scores by the aggregate {reward.Aggregate}, for which {path} was calibrated, and not by {other}; leave --aggregate out");
         var sole = reward.Components.FirstOrDefault(component => component.Heads.Count < 2);
         string one = $"component '{sole?.Name}' of {path} has one head";
         if (options.Doubt && sole is not null) throw new UsageException($"--doubt needs several heads, but {one}; fit with --heads 2 or more");

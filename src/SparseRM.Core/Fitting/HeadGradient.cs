@@ -110,8 +110,13 @@ internal sealed class HeadGradient
 
     private void Backward(HeadParameters parameters, HeadParameters gradient, int active)
     {
-        Array.Clear(gradient.Values);
-        if (active == 0) return;
+        if (active == 0)
+        {
+            Array.Clear(gradient.Values);
+            return;
+        }
+        // The product writes W1's part whole.
+        Array.Clear(gradient.Values, _hidden * _inputs, gradient.Values.Length - (_hidden * _inputs));
         int rows = RowCount, padded = MatrixProduct.Pad(active);
         for (int i = 0; i < _inputs; i++)
         {

@@ -65,6 +65,9 @@ public sealed class RewardComponent
     /// <summary>The same under another name and weight.</summary>
     public RewardComponent With(string name, double weight) => new(name, weight, Input, Heads, MeanInput.ToArray(), Metadata, Novelty, Probe);
 
+    /// <summary>The same with other metadata.</summary>
+    internal RewardComponent With(RewardModelMetadata metadata) => new(Name, Weight, Input, Heads, MeanInput.ToArray(), metadata, Novelty, Probe);
+
     /// <summary>The score of each head for the input v [in], rounded to F32 as a backend gives it.</summary>
     /// <param name="v">The head's input.</param>
     /// <param name="scores">[heads].</param>

@@ -17,6 +17,9 @@ internal sealed class RewardFields(SafetensorsFile file)
             : throw new ModelFormatException(file.Path, $"the reward model's metadata has no \"{key}\"; fit again");
     }
 
+    /// <summary>Whether there is such a field: for those that earlier engines did not write.</summary>
+    public bool Has(string key) => file.Metadata.ContainsKey(key);
+
     public string Text(string key) => Field(key) is { Length: > 0 } value ? value : throw Bad(key, "some text");
 
     public string? Optional(string key) => Field(key) is { Length: > 0 } value ? value : null;
@@ -25,6 +28,11 @@ internal sealed class RewardFields(SafetensorsFile file)
         => long.TryParse(Field(key), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= least && value <= most
             ? value
             : throw Bad(key, least == long.MinValue ? "an integer" : $"an integer of at least {least}");
+
+    /// <summary>Values with commas between; null from <paramref name="parse"/> is none.</summary>
+    public IReadOnlyList<T> List<T>(string key, string expected, Func<string, T?> parse)
+        where T : struct
+        => [.. Text(key).Split(',').Select(part => parse(part) ?? throw Bad(key, expected))];
 
     public double Number(string key, double least, double most)
         => double.TryParse(Field(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= least && value <= most

@@ -10,6 +10,7 @@ namespace SparseRM.Scoring;
 /// <c>component.i.</c>. Tensors likewise: those of format 1, but with one row a head: <c>head.W1</c> [heads, hidden, n], <c>head.b1</c>,
 /// <c>head.W2</c> [heads, hidden], <c>head.b2</c> [heads]; <c>novelty.{whitening,distances,tails,scale}</c>; <c>probe.ids</c> I64 [tokens of all items],
 /// <c>probe.lengths</c>, <c>probe.read_starts</c>, <c>probe.read_ends</c> I64 [items], <c>probe.scores</c> [items, heads]. A field or tensor too many is refused.
+/// <c>calibration.{temperature,intercept,pairs,error_before,error_after}</c> and <c>component.i.choice.*</c> are there only where they apply.
 /// </remarks>
 internal static class RewardFormat2
 {
@@ -28,6 +29,14 @@ internal static class RewardFormat2
             ["aggregate"] = model.Aggregate.ToString(),
         };
         RewardModelFacts.WriteShared(fields, model.Metadata);
+        if (model.Calibration is { } calibration)
+        {
+            fields["calibration.temperature"] = RewardFields.Write(calibration.Temperature);
+            fields["calibration.intercept"] = RewardFields.Write(calibration.Intercept);
+            fields["calibration.pairs"] = RewardFields.Write(calibration.Pairs);
+            fields["calibration.error_before"] = RewardFields.Write(calibration.ErrorBefore);
+            fields["calibration.error_after"] = RewardFields.Write(calibration.ErrorAfter);
+        }
         for (int i = 0; i < model.Components.Count; i++)
         {
             var (component, prefix) = (model.Components[i], Prefix(i));
@@ -57,9 +66,10 @@ internal static class RewardFormat2
         {
             var components = Enumerable.Range(0, count).Select(i => ReadComponent(file, fields, i, dModel)).ToArray();
             var aggregate = ScoreAggregate.Parse(fields.Text("aggregate"));
+            var calibration = fields.Has("calibration.temperature") ? ReadCalibration(fields) : null;
             fields.RequireAllRead();
             file.RequireAllTaken();
-            return new RewardModel(components, aggregate);
+            return new RewardModel(components, aggregate, calibration: calibration);
         }
         catch (Exception error) when (error is ArgumentException || (error is SparseRMException && error is not ModelFormatException))
         {
@@ -119,6 +129,10 @@ internal static class RewardFormat2
 
         float[] Row(float[] values, int head) => values[(head * hidden)..((head + 1) * hidden)];
     }
+
+    private static ScoreCalibration ReadCalibration(RewardFields fields) => new(
+        fields.Number("calibration.temperature", double.Epsilon, double.MaxValue), fields.Number("calibration.intercept", double.MinValue, double.MaxValue),
+        (int)fields.Integer("calibration.pairs", 1, int.MaxValue), fields.Number("calibration.error_before", 0, 1), fields.Number("calibration.error_after", 0, 1));
 
     private static NoveltyEstimator? ReadNovelty(RewardFields fields, RewardTensors tensors, string prefix, float[] mean)
     {

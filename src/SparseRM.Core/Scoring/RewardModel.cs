@@ -22,12 +22,13 @@ public sealed class RewardModel
     /// <param name="components">At least one, of one model, layer, position, template, tokenizer and dtype.</param>
     /// <param name="aggregate">How the heads of a component become one score where scoring does not say it.</param>
     /// <param name="warnings">What a user should know of the file that it was read from.</param>
+    /// <param name="calibration">What makes a probability of its score, or null where that is not known.</param>
     /// <exception cref="SparseRMException">Two components differ in what they are for, or have one name, or the aggregate needs more heads.</exception>
-    public RewardModel(IReadOnlyList<RewardComponent> components, ScoreAggregate aggregate = default, IReadOnlyList<string>? warnings = null)
+    public RewardModel(IReadOnlyList<RewardComponent> components, ScoreAggregate aggregate = default, IReadOnlyList<string>? warnings = null, ScoreCalibration? calibration = null)
     {
         if (components.Count == 0) throw new ArgumentException("a reward model without components", nameof(components));
         ComponentChecks.RequireOneState(components);
-        (Components, Aggregate, Warnings) = ([.. components], aggregate, warnings ?? []);
+        (Components, Aggregate, Warnings, Calibration) = ([.. components], aggregate, warnings ?? [], calibration);
         RequireHeads(aggregate);
         HeadCount = components.Sum(component => component.Heads.Count);
     }
@@ -40,6 +41,16 @@ public sealed class RewardModel
 
     /// <summary>What a user should know of the file that it was read from, one sentence each; usually empty.</summary>
     public IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>What makes a probability of a score by <see cref="Aggregate"/>; null where that is not known.</summary>
+    public ScoreCalibration? Calibration { get; }
+
+    /// <summary>The same with a calibration.</summary>
+    public RewardModel With(ScoreCalibration calibration) => new(Components, Aggregate, Warnings, calibration);
+
+    /// <summary>A model of one component, with the way in which its settings were chosen.</summary>
+    /// <exception cref="InvalidOperationException">There are several components.</exception>
+    public RewardModel With(SettingChoice choice) => new([Sole.With(Sole.Metadata with { Choice = choice })], Aggregate, Warnings, Calibration);
 
     /// <summary>Heads of all components together.</summary>
     public int HeadCount { get; }
@@ -77,7 +88,7 @@ public sealed class RewardModel
     private RewardComponent Sole => Components.Count == 1
         ? Components[0] : throw new InvalidOperationException($"the reward model has {Components.Count} components");
 
-    /// <summary>One model out of several for the same hidden state: its score is the weighted sum of theirs.</summary>
+    /// <summary>One model out of several for the same hidden state: its score is the weighted sum of theirs. It has no calibration: theirs hold for their own scores.</summary>
     /// <param name="parts">The models, under names that differ.</param>
     /// <param name="aggregate">How heads become one score; null takes the parts' own, which then must agree.</param>
     /// <exception cref="SparseRMException">Two parts are for another model, layer, position, template, tokenizer or dtype, or their aggregates differ; names both.</exception>

@@ -98,6 +98,9 @@ public sealed record RewardModelMetadata
     /// <summary>Share of held-out pairs ordered rightly, or null where none were held out.</summary>
     public double? HeldOutAccuracy { get; init; }
 
+    /// <summary>How K, layer and position were chosen; null where they were given.</summary>
+    public SettingChoice? Choice { get; init; }
+
     /// <summary>Version of the engine that fitted it.</summary>
     public required string EngineVersion { get; init; }
 }

@@ -13,7 +13,7 @@ internal readonly record struct AnswerPair(int Chosen, int Rejected);
 internal sealed class AnswerSet
 {
     private readonly PreferenceStates _states;
-    private readonly float[] _values;
+    private readonly ReadOnlyMemory<float> _values;
     private readonly string[] _texts;
 
     /// <summary>Takes over the states of a set.</summary>
@@ -23,18 +23,25 @@ internal sealed class AnswerSet
     public AnswerSet(PreferenceStates states, CancellationToken cancel = default)
     {
         _states = states;
-        if ((long)states.Count * states.DModel > Array.MaxLength)
-            throw new SparseRMException(ErrorKind.Usage, $"{states.Count} states of width {states.DModel} do not fit into memory at once; use fewer pairs");
-        _values = new float[states.Count * states.DModel];
-        states.Read([.. Enumerable.Range(0, states.Count)], (numbers, block, _) =>
-        {
-            for (int i = 0; i < numbers.Length; i++) block.Span.Slice(i * Width, Width).CopyTo(_values.AsSpan(numbers.Span[i] * Width));
-        }, null, cancel);
+        _values = states.Kept ?? ReadAll(states, cancel);
         _texts = [.. states.Data.Items.SelectMany(item => item.Chosen.Concat(item.Rejected))
             .Select(completion => string.Join(' ', completion.Select(message => message.Content)))];
         var pairs = states.Pairs().ToArray();
         Pairs = [.. pairs.Select(pair => new AnswerPair(pair.Chosen, pair.Rejected))];
         Groups = [.. pairs.Select(pair => states.PromptOf(pair.Item))];
+    }
+
+    private static float[] ReadAll(PreferenceStates states, CancellationToken cancel)
+    {
+        int width = states.DModel;
+        if ((long)states.Count * width > Array.MaxLength)
+            throw new SparseRMException(ErrorKind.Usage, $"{states.Count} states of width {width} do not fit into memory at once; use fewer pairs");
+        var values = new float[states.Count * width];
+        states.Read([.. Enumerable.Range(0, states.Count)], (numbers, block, _) =>
+        {
+            for (int i = 0; i < numbers.Length; i++) block.Span.Slice(i * width, width).CopyTo(values.AsSpan(numbers.Span[i] * width));
+        }, null, cancel);
+        return values;
     }
 
     /// <summary>Number of answers.</summary>
@@ -65,7 +72,7 @@ internal sealed class AnswerSet
     public TokenStates? Tokens { get; set; }
 
     /// <summary>The state of an answer.</summary>
-    public ReadOnlySpan<float> State(int row) => _values.AsSpan(row * Width, Width);
+    public ReadOnlySpan<float> State(int row) => _values.Span.Slice(row * Width, Width);
 
     /// <summary>What the answer says.</summary>
     public string Text(int row) => _texts[row];

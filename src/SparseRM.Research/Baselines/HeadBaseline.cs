@@ -38,14 +38,20 @@ internal sealed class HeadBaseline(string name, HeadTrainingOptions training, Fu
     /// <inheritdoc/>
     public override FittedBaseline Fit(TrainingPairs pairs, long seed, CancellationToken cancel)
     {
-        var made = input(pairs, seed);
-        float[] values = made.ComputeRows(pairs.Answers.States, training.ThreadsToUse);
-        var head = HeadTrainer.Train(PairsOf(values, made.Count, pairs.Pairs), training with { Seed = seed }, pairs.Groups, null, cancel);
+        var (made, head) = FitHead(pairs, seed, cancel);
         return new FittedBaseline(answers =>
         {
             float[] inputs = made.ComputeRows(answers.States, training.ThreadsToUse);
             return ByRow(answers, row => head.Head.Score(inputs.AsSpan(row * made.Count, made.Count)), training.ThreadsToUse);
         }, head.HeldOutAccuracy);
+    }
+
+    /// <summary>The input and the head on it.</summary>
+    public (HeadInput Input, TrainedHead Head) FitHead(TrainingPairs pairs, long seed, CancellationToken cancel)
+    {
+        var made = input(pairs, seed);
+        float[] values = made.ComputeRows(pairs.Answers.States, training.ThreadsToUse);
+        return (made, HeadTrainer.Train(PairsOf(values, made.Count, pairs.Pairs), training with { Seed = seed }, pairs.Groups, null, cancel));
     }
 
     /// <summary>The rows of both sides of some pairs.</summary>

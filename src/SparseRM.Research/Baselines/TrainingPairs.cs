@@ -19,7 +19,10 @@ internal sealed record TrainingPairs(AnswerSet Answers, AnswerPair[] Pairs, stri
     public TrainingPairs At(IReadOnlyList<int> pairs) => new(Answers, [.. pairs.Select(pair => Pairs[pair])], [.. pairs.Select(pair => Groups[pair])]);
 
     /// <summary>That many pairs, at random, in the order of the data.</summary>
-    public TrainingPairs Scarce(int count, long seed) => At([.. Shuffled(seed).Take(count).Order()]);
+    public TrainingPairs Scarce(int count, long seed) => At(Some(count, seed));
+
+    /// <summary>Numbers of that many pairs, at random, rising.</summary>
+    public int[] Some(int count, long seed) => [.. Shuffled(seed).Take(count).Order()];
 
     /// <summary>Both sides of a share of the pairs, at random, are exchanged: rounded to whole pairs.</summary>
     public TrainingPairs Noisy(double share, long seed)

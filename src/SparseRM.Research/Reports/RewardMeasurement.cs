@@ -26,10 +26,17 @@ public sealed record RewardMeasurement(PreferenceSet Data, EvaluationResult Resu
     {
         var completions = Completions.Of(scorer.Backbone.Encoder, scorer.Position, data, cancel);
         float[] rows = scorer.ScoreBatch(completions.Sequences, progress, cancel);
-        ItemScores[] scores = completions.Scores(row => rows[row]);
+        return Of(data, completions.Scores(row => rows[row]));
+    }
+
+    /// <summary>Of scores that are known.</summary>
+    /// <param name="data">The pairs.</param>
+    /// <param name="scores">Of each item's answers.</param>
+    public static RewardMeasurement Of(PreferenceSet data, IReadOnlyList<ItemScores> scores)
+    {
         PairMargin[] margins =
         [
-            .. from item in Enumerable.Range(0, scores.Length)
+            .. from item in Enumerable.Range(0, scores.Count)
                from chosen in Enumerable.Range(0, scores[item].Chosen.Count)
                from rejected in Enumerable.Range(0, scores[item].Rejected.Count)
                select new PairMargin(item, chosen, rejected, (double)scores[item].Chosen[chosen] - scores[item].Rejected[rejected]),

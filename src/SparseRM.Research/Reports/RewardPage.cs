@@ -23,7 +23,7 @@ public static class RewardPage
         var identity = reward.Metadata.Identity;
         var page = new HtmlPage($"Reward model {name}", $"for {identity.ModelName}, residual stream after block {identity.Layer}, position {identity.Position.ToString().ToLowerInvariant()}");
         page.Verdict(Summary(reward, measured));
-        if (measured is not null) Measured(page, measured);
+        if (measured is not null) Measured(page, measured, reward.Calibration);
         foreach (var component in reward.Components) Directions(page, component, reward.Components.Count > 1);
         foreach (var (heading, rows) in facts)
         {
@@ -31,7 +31,7 @@ public static class RewardPage
             page.Table(["", ""], rows.Select(row => (IReadOnlyList<string>)[row.Name, row.Value]));
         }
         page.Section("What this page does not say");
-        page.Paragraph("An accuracy holds for pairs like those that it was measured on. A score is no probability, and scores of different reward models have different scales. "
+        page.Paragraph("An accuracy holds for pairs like those that it was measured on. A score by itself is no probability, and scores of different reward models have different scales. "
             + "That a direction goes with preferred answers does not say that it causes the preference; a plain probe on the same states may do as well, which the command baselines tests.");
         return page;
     }
@@ -50,7 +50,7 @@ public static class RewardPage
             : "No pair was held out of its fit, and none was given to measure it on, so nothing is known of its accuracy.";
     }
 
-    private static void Measured(HtmlPage page, RewardMeasurement measured)
+    private static void Measured(HtmlPage page, RewardMeasurement measured, ScoreCalibration? calibration)
     {
         double[] margins = [.. measured.Margins.Select(pair => pair.Margin)];
         var parts = HistogramChart.Count(margins);
@@ -58,6 +58,7 @@ public static class RewardPage
         page.Figure(HistogramChart.Draw("How much higher the preferred answer scores", "score of the preferred answer less that of the other", parts),
             $"{Count(margins.Length)} pairs; those below 0 (orange) are ordered wrongly.");
         page.Table([">from", ">to", ">pairs"], parts.Where(part => part.Count > 0).Select(part => (IReadOnlyList<string>)[Number(part.Low), Number(part.High), Count(part.Count)]), "The same as a table");
+        ReliabilitySection.Add(page, margins, calibration);
         if (measured.Result.BySubset.Count > 1)
         {
             page.Section("By subset");

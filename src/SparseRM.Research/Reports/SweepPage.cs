@@ -9,6 +9,13 @@ namespace SparseRM.Research.Reports;
 /// <summary>The page of a sweep: a plot for each setting that was swept over, and every mean over seeds in a table.</summary>
 public static class SweepPage
 {
+    /// <summary>Every setting by name and its value in a few words.</summary>
+    public static IReadOnlyList<(string Name, Func<SweepSetting, string> Of)> Axes => s_axes;
+
+    /// <summary>The settings of which there are several values.</summary>
+    public static IReadOnlyList<(string Name, Func<SweepSetting, string> Of)> Swept(SweepResult result) =>
+        [.. s_axes.Where(axis => result.Runs.Select(run => axis.Of(run.Setting)).Distinct().Count() > 1)];
+
     private static readonly (string Name, Func<SweepSetting, string> Of)[] s_axes =
     [
         ("K", setting => setting.K?.ToString(CultureInfo.InvariantCulture) ?? "dense"), ("layer", setting => setting.Layer.ToString(CultureInfo.InvariantCulture)),
@@ -30,14 +37,14 @@ public static class SweepPage
                 + $"{Percent(chosen.Accuracy.Value)} rightly (95 % interval {Percent(chosen.Accuracy.Low)} to {Percent(chosen.Accuracy.High)}).");
         }
         foreach (string note in result.Notes) page.Note(note);
-        var swept = s_axes.Where(axis => result.Runs.Select(run => axis.Of(run.Setting)).Distinct().Count() > 1).ToArray();
+        var swept = Swept(result);
         foreach (var axis in swept) Chart(page, result, axis, Series(result, axis, swept));
         page.Section("Every setting");
         page.Table([.. s_axes.Select(axis => axis.Name), ">seeds", ">accuracy", ">95 % interval", ">held-out"], result.Summaries.Select(summary => (IReadOnlyList<string>)
         [
             .. s_axes.Select(axis => axis.Of(summary.Setting)), $"{summary.Seeds}", Percent(summary.Accuracy.Value),
             $"{Percent(summary.Accuracy.Low)} to {Percent(summary.Accuracy.High)}", summary.HeldOutAccuracy is { } heldOut ? Percent(heldOut) : "-",
-        ]), swept.Length > 0 ? $"{result.Summaries.Count} settings, means over their seeds" : null);
+        ]), swept.Count > 0 ? $"{result.Summaries.Count} settings, means over their seeds" : null);
         return page;
     }
 
@@ -46,7 +53,7 @@ public static class SweepPage
 
     /// <summary>The other setting with the most values, of those that can be told apart by colour.</summary>
     private static (string Name, Func<SweepSetting, string> Of)? Series(
-        SweepResult result, (string Name, Func<SweepSetting, string> Of) across, (string Name, Func<SweepSetting, string> Of)[] swept) => swept
+        SweepResult result, (string Name, Func<SweepSetting, string> Of) across, IReadOnlyList<(string Name, Func<SweepSetting, string> Of)> swept) => swept
         .Where(axis => axis.Name != across.Name && Values(result, axis).Length <= Svg.Series)
         .Select(axis => ((string Name, Func<SweepSetting, string> Of)?)axis).MaxBy(axis => Values(result, axis!.Value).Length);
 

@@ -11,7 +11,10 @@ using SparseRM.Research.Baselines;
 namespace SparseRM.Research.Sweeps;
 
 /// <summary>Fits heads over many settings on states that are read once for all layers.</summary>
-/// <remarks>Fits run side by side, each on one thread, and are handed over in the order of the settings: the same bytes on any number of threads.</remarks>
+/// <remarks>
+/// Fits run side by side, each on one thread, and are handed over in the order of the settings: the same bytes on any number of threads. In memory are the states
+/// of one position after all layers, at most <see cref="SweepOptions.KeptStateBytes"/> for the data and as much for the test pairs; more is refused.
+/// </remarks>
 public static class Sweep
 {
     /// <summary>Runs what is not known yet.</summary>
@@ -37,10 +40,14 @@ public static class Sweep
         using var log = openLog(StudyOf(backbone, options.Training, data, test));
         SweepSetting[] missing = [.. settings.Where(setting => !log.Known.ContainsKey(setting))];
         int known = settings.Length - missing.Length;
-        if (missing.Length > 0)
+        int before = known;
+        // Position by position, so that no more than one position's states are in memory.
+        foreach (var position in missing.GroupBy(setting => setting.Position))
         {
-            var states = ReadAll(backbone, plan, missing, data, test, cache, options.KeptStateBytes, progress, cancel);
-            Fit(missing, states, plan, options.Training, log, done => progress?.Report(new WorkProgress("fitting heads", known + done, settings.Length)), cancel);
+            SweepSetting[] own = [.. position];
+            var states = Read(backbone, plan, own, data, test, cache, options.KeptStateBytes, progress, cancel);
+            Fit(own, states, plan, options.Training, log, done => progress?.Report(new WorkProgress("fitting heads", before + done, settings.Length)), cancel);
+            before += own.Length;
         }
         return new SweepResult([.. settings.Select(setting => log.Known[setting])], known, backbone.Description, plan.Notes);
     }
@@ -54,38 +61,36 @@ public static class Sweep
             throw new SparseRMException(ErrorKind.Usage, $"{most} pairs were asked for, but {data.Path} has {there} to learn from; ask for fewer, or for 0, which is all of them");
     }
 
-    private static Dictionary<(ReadOutPosition, int, string?), (AnswerSet Training, AnswerSet Test)> ReadAll(
+    /// <summary>The states of settings of one position, by layer and SAE.</summary>
+    private static Dictionary<(int, string?), (AnswerSet Training, AnswerSet Test)> Read(
         Backbone backbone, SweepPlan plan, SweepSetting[] missing, PreferenceSet data, PreferenceSet test, HiddenStateCache? cache, long keptBytes,
         IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var found = new Dictionary<(ReadOutPosition, int, string?), (AnswerSet, AnswerSet)>();
-        foreach (var position in missing.GroupBy(setting => setting.Position))
+        var found = new Dictionary<(int, string?), (AnswerSet, AnswerSet)>();
+        int[] layers = [.. missing.Select(setting => setting.Layer).Distinct().Order()];
+        var training = LayeredStates.Read(backbone, layers, missing[0].Position, data, cache, keptBytes, progress, cancel);
+        var tested = LayeredStates.Read(backbone, layers, missing[0].Position, test, cache, keptBytes, progress, cancel);
+        foreach (var (layer, sae) in missing.Select(setting => (setting.Layer, setting.Sae)).Distinct())
         {
-            int[] layers = [.. position.Select(setting => setting.Layer).Distinct().Order()];
-            var training = LayeredStates.Read(backbone, layers, position.Key, data, cache, keptBytes, progress, cancel);
-            var tested = LayeredStates.Read(backbone, layers, position.Key, test, cache, keptBytes, progress, cancel);
-            foreach (var (layer, sae) in position.Select(setting => (setting.Layer, setting.Sae)).Distinct())
+            var sets = (new AnswerSet(training[layer], cancel), new AnswerSet(tested[layer], cancel));
+            if (sae is not null)
             {
-                var sets = (new AnswerSet(training[layer], cancel), new AnswerSet(tested[layer], cancel));
-                if (sae is not null)
-                {
-                    sets.Item1.Latents = LatentRows.Of(backbone, plan.Saes[sae], sets.Item1.States, cancel);
-                    sets.Item2.Latents = LatentRows.Of(backbone, plan.Saes[sae], sets.Item2.States, cancel);
-                }
-                found[(position.Key, layer, sae)] = sets;
+                sets.Item1.Latents = LatentRows.Of(backbone, plan.Saes[sae], sets.Item1.States, cancel);
+                sets.Item2.Latents = LatentRows.Of(backbone, plan.Saes[sae], sets.Item2.States, cancel);
             }
+            found[(layer, sae)] = sets;
         }
         return found;
     }
 
     private static void Fit(
-        SweepSetting[] settings, Dictionary<(ReadOutPosition, int, string?), (AnswerSet Training, AnswerSet Test)> states, SweepPlan plan,
+        SweepSetting[] settings, Dictionary<(int, string?), (AnswerSet Training, AnswerSet Test)> states, SweepPlan plan,
         HeadTrainingOptions training, ISweepLog log, Action<int> tick, CancellationToken cancel)
     {
         var inputs = settings.GroupBy(SweepInputs.KeyOf).ToDictionary(group => group.Key, group =>
         {
             var first = group.First();
-            return new SweepInputs(states[(first.Position, first.Layer, first.Sae)], first, first.Sae is null ? null : plan.Saes[first.Sae], group.Count());
+            return new SweepInputs(states[(first.Layer, first.Sae)], first, first.Sae is null ? null : plan.Saes[first.Sae], group.Count());
         });
         var done = new SweepRun?[settings.Length];
         var gate = new Lock();

@@ -41,29 +41,10 @@ internal sealed class SweepInputs((AnswerSet Training, AnswerSet Test) states, S
             if (_made is { } made) return made;
             int count = setting.Pairs == 0 ? states.Training.Pairs.Length : Math.Min(setting.Pairs, states.Training.Pairs.Length);
             var pairs = states.Training.Pairs[..count];
-            var input = InputOf(pairs);
-            var now = (HeadBaseline.PairsOf(Rows(input, states.Training), input.Count, pairs), states.Training.Groups[..count], Rows(input, states.Test), input.Count);
+            var input = SettingInputs.Of(setting, sae, states.Training, pairs);
+            var now = (HeadBaseline.PairsOf(SettingInputs.Rows(input, states.Training), input.Count, pairs), states.Training.Groups[..count], SettingInputs.Rows(input, states.Test), input.Count);
             _made = now;
             return now;
         }
-    }
-
-    private HeadInput InputOf(AnswerPair[] pairs)
-    {
-        if (setting.Input == HeadInputKind.Dense) return HeadInputs.Dense(states.Training.Width);
-        if (setting.Input == HeadInputKind.Random) return HeadInputs.Random(setting.K!.Value, states.Training.Width, setting.Seed);
-        var selection = DirectionSelector.Select(states.Training.Latents!.Frequency(pairs), setting.K!.Value);
-        return setting.Input == HeadInputKind.Projection
-            ? HeadInputs.Projection(selection, states.Training.Width, sae!.ReadDirections([.. selection.All.Select(latent => latent.Latent)]))
-            : HeadInputs.Activations(selection, states.Training.Width, null);
-    }
-
-    private static float[] Rows(HeadInput input, AnswerSet answers)
-    {
-        if (input.Kind != HeadInputKind.Activations) return input.ComputeRows(answers.States, 1);
-        int[] latents = [.. input.Latents.Select(latent => latent.Latent)];
-        var values = new float[answers.Count * latents.Length];
-        for (int row = 0; row < answers.Count; row++) answers.Latents!.Gather(row, latents, values.AsSpan(row * latents.Length, latents.Length));
-        return values;
     }
 }

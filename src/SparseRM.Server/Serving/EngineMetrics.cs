@@ -1,3 +1,5 @@
+using SparseRM.Scoring;
+
 namespace SparseRM.Server.Serving;
 
 /// <summary>What the reward models, and the models behind them, say of themselves; several rewards on one model share the model's numbers.</summary>
@@ -29,7 +31,7 @@ internal static class EngineMetrics
         var reports = registry.All.Select(reward => (Reward: MetricsText.Label(reward.Name), Report: reward.Drift.Report())).ToArray();
         text.Of("sparserm_audit_inputs_total", "counter", $"Scored inputs that the audit looked at: one of {DriftAudit.Every}.");
         foreach (var (reward, report) in reports) text.Line($"reward=\"{reward}\"", report.Seen);
-        text.Of("sparserm_audit_unusual", "gauge", $"Inputs of the last {DriftAudit.Window} that are more unusual than 99 of 100 of the fit's.");
+        text.Of("sparserm_audit_unusual", "gauge", $"Inputs of the last {DriftWindows.DefaultWindow} that are more unusual than 99 of 100 of the fit's.");
         foreach (var (reward, report) in reports) text.Line($"reward=\"{reward}\"", report.Unusual);
         text.Of("sparserm_audit_direction_shift", "gauge", "Standard errors by which a direction's mean moved since the first window; the largest ones.");
         foreach (var (reward, report) in reports)
@@ -37,6 +39,6 @@ internal static class EngineMetrics
         text.Of("sparserm_audit_alarm", "gauge", "Whether more is unusual, or a direction moved further, than chance gives.");
         foreach (var (reward, report) in reports)
             text.Line($"reward=\"{reward}\",what=\"novelty\"", report.IsUnusual ? 1 : 0).Line($"reward=\"{reward}\",what=\"directions\"", report.IsShifted ? 1 : 0);
-        text.Of("sparserm_audit_false_alarm_rate", "gauge", "Share of windows of independent inputs in which chance alone alarms.").Line("", DriftAudit.FalseAlarms);
+        text.Of("sparserm_audit_false_alarm_rate", "gauge", "Share of windows of independent inputs in which chance alone alarms.").Line("", DriftWindows.FalseAlarms);
     }
 }

@@ -1,4 +1,4 @@
-namespace SparseRM.Server.Serving;
+namespace SparseRM.Scoring;
 
 /// <summary>How rare a finding is by chance.</summary>
 internal static class Tails

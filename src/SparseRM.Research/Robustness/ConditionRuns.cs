@@ -1,0 +1,67 @@
+using SparseRM.Fitting;
+using SparseRM.Research.Answers;
+using SparseRM.Research.Baselines;
+using SparseRM.Sae;
+
+namespace SparseRM.Research.Robustness;
+
+/// <summary>Fits every loss under every condition, and compares with the pairs as they are.</summary>
+internal static class ConditionRuns
+{
+    /// <summary>Runs them.</summary>
+    /// <param name="conditions">The first is the pairs as they are, tested on everything.</param>
+    /// <param name="options">Losses, draws and training.</param>
+    /// <param name="sae">Has the directions.</param>
+    /// <param name="progress">Told of the fits done.</param>
+    /// <param name="cancel">Checked between batches.</param>
+    public static IReadOnlyList<RobustnessRow> Run(
+        IReadOnlyList<Condition> conditions, RobustnessOptions options, SparseAutoencoder sae, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        var tasks = (from condition in Enumerable.Range(0, conditions.Count) from loss in Enumerable.Range(0, options.Losses.Count) from draw in Enumerable.Range(0, options.Draws) select (condition, loss, draw)).ToArray();
+        var outcomes = conditions.Select(condition => condition.Tests.Select(_ => options.Losses.Select(_ => new bool[options.Draws][]).ToArray()).ToArray()).ToArray();
+        int[] sizes = new int[conditions.Count];
+        int done = 0;
+        SeededFits.Run(tasks.Length, options.Training.ThreadsToUse, cancel, number =>
+        {
+            var (condition, loss, draw) = tasks[number];
+            long seed = options.Training.Seed + draw;
+            var training = conditions[condition].Training(seed);
+            sizes[condition] = training.Pairs.Length;
+            var fitted = Method(options, options.Losses[loss], sae).Fit(training, seed, cancel);
+            var scores = new Dictionary<AnswerSet, double[]>();
+            for (int test = 0; test < conditions[condition].Tests.Count; test++)
+            {
+                var tested = conditions[condition].Tests[test];
+                if (!scores.TryGetValue(tested.Answers, out double[]? own)) scores[tested.Answers] = own = fitted.Scores(tested.Answers);
+                outcomes[condition][test][loss][draw] = Array.ConvertAll(tested.Pairs, pair => own[pair.Chosen] > own[pair.Rejected]);
+            }
+            progress?.Report(new WorkProgress("fitting under conditions", Interlocked.Increment(ref done), tasks.Length));
+        });
+        return [.. Rows(conditions, outcomes, sizes, options)];
+    }
+
+    /// <summary>The method with a loss, on one thread.</summary>
+    public static HeadBaseline Method(RobustnessOptions options, PreferenceLossKind loss, SparseAutoencoder sae) =>
+        HeadBaseline.Directions(BaselineStudy.Directions, options.Training with { Loss = loss, Threads = 1 }, sae, options.K);
+
+    private static IEnumerable<RobustnessRow> Rows(IReadOnlyList<Condition> conditions, bool[][][][][] outcomes, int[] sizes, RobustnessOptions options)
+    {
+        var bootstraps = new Dictionary<TestPairs, PairedBootstrap>();
+        for (int condition = 0; condition < conditions.Count; condition++)
+        {
+            var own = conditions[condition];
+            for (int test = 0; test < own.Tests.Count; test++)
+            {
+                var tested = own.Tests[test];
+                if (!bootstraps.TryGetValue(tested, out var bootstrap)) bootstraps[tested] = bootstrap = new PairedBootstrap(tested.Groups, options.Draws, options.Training.Seed);
+                int same = Enumerable.Range(0, conditions[0].Tests.Count).First(i => ReferenceEquals(conditions[0].Tests[i], tested));
+                for (int loss = 0; loss < options.Losses.Count; loss++)
+                {
+                    PairOutcomes found = new(outcomes[condition][test][loss]), before = new(outcomes[0][same][loss]);
+                    yield return new RobustnessRow(own.Study, own.Name, own.Share, tested.Name, PreferenceLoss.Name(options.Losses[loss]), bootstrap.Accuracy(found),
+                        condition == 0 ? null : bootstrap.Difference(found, before), sizes[condition], tested.Pairs.Length);
+                }
+            }
+        }
+    }
+}
