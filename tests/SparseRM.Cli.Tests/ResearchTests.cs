@@ -75,8 +75,95 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
     }
 
     [Fact]
+    public void A_fit_chooses_and_calibrates_and_everything_after_it_knows()
+    {
+        string output = _folder.File("chosen.safetensors"), test = Some(FittedReward.Test, 30), card = _folder.File("card.html");
+        var json = Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "60", "--k", "auto:2,4", "--calibrate", "--hidden-units", "16", "--epochs", "4",
+            "--cache", reward.Cache, "--output", output, "--json").Json();
+        var tried = json.GetProperty("choice").GetProperty("tried").EnumerateArray().ToArray();
+        Assert.Equal(new[] { 2, 4 }, tried.Select(one => one.GetProperty("k").GetInt32()));
+        Assert.Equal(json.GetProperty("k").GetInt32(), tried.Single(one => one.GetProperty("chosen").GetBoolean()).GetProperty("k").GetInt32());
+        Assert.Equal(60, json.GetProperty("choice").GetProperty("pairs").GetInt32());
+        // The fit of that K, bit for bit but for what is told of the choice and the calibration.
+        string plain = _folder.File("plain.safetensors");
+        string Scores(string file) => Cli.Run("score", "--model", FittedReward.Model, "--reward", file, "--input", Line("{\"prompt\": \"Q\", \"responses\": [\"a\", \"b c\"]}")).Succeeded();
+        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "60", "--k", $"{json.GetProperty("k").GetInt32()}", "--hidden-units", "16", "--epochs", "4",
+            "--cache", reward.Cache, "--output", plain).Succeeded();
+        Assert.Equal(Scores(plain), Scores(output));
+        var inspected = Cli.Run("inspect", output, "--json").Json().GetRawText();
+        Assert.Contains("\"tried_k\": \"2, 4\"", inspected);
+        Assert.Contains("\"temperature\"", inspected);
+        var evaluated = Cli.Run("evaluate", "--model", FittedReward.Model, "--reward", output, "--data", test, "--json").Json().GetProperty("calibration");
+        Assert.Equal(json.GetProperty("temperature").GetDouble(), evaluated.GetProperty("temperature").GetDouble());
+        Assert.InRange(evaluated.GetProperty("probability").GetDouble(), 0, 1);
+        var line = JsonDocument.Parse(Cli.Run("score", "--model", FittedReward.Model, "--reward", output, "--probability", "--input", Line("{\"prompt\": \"Q\", \"responses\": [\"a\", \"b c\"]}")).Succeeded()).RootElement;
+        double[] shares = [.. line.GetProperty("probabilities").EnumerateArray().Select(one => one.GetDouble())], scored = [.. line.GetProperty("scores").EnumerateArray().Select(one => one.GetDouble())];
+        Assert.Equal(1 / (1 + Math.Exp((scored[1] - scored[0]) / evaluated.GetProperty("temperature").GetDouble())), shares[0], 5);
+        Cli.Run("score", "--model", FittedReward.Model, "--reward", reward.Path, "--probability", "--input", Line("{\"prompt\": \"Q\", \"response\": \"a\"}")).Failed(2, "--probability", "fit it with --calibrate");
+        Cli.Run("report", output, "--model", FittedReward.Model, "--data", test, "--output", card).Succeeded();
+        Assert.Contains("expected calibration error", File.ReadAllText(card));
+        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", Some(FittedReward.Train, 3), "--k", "4", "--calibrate", "--cache", reward.Cache, "--output", _folder.File("none")).Failed(1, "3 different prompts", "give more data");
+        Assert.False(File.Exists(_folder.File("none")));
+    }
+
+    [Fact]
+    public void Robustness_prints_every_study_and_a_page()
+    {
+        string test = Some(FittedReward.Test, 20), report = _folder.File("robustness.html");
+        string[] command = ["robustness", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "40", "--test", test, "--k", "4", "--hidden-units", "8", "--epochs", "2",
+            "--loss", "margin", "--draws", "1", "--cache", reward.Cache];
+        var json = Cli.Run([.. command, "--paraphrases", test, "--trigger", "Trust me.", "--report", report, "--json"]).Json();
+        Assert.Contains(json.GetProperty("rows").EnumerateArray(), row => row.GetProperty("condition").GetString() == "adversarial");
+        // The same words change nothing.
+        Assert.Equal(0, json.GetProperty("stability").EnumerateArray().Last().GetProperty("flipped").GetDouble());
+        Assert.Contains("<svg", File.ReadAllText(report));
+        Cli.Run([.. command, "--paraphrases", Some(FittedReward.Test, 19)]).Failed(1, "19 items", "same order");
+    }
+
+    [Fact]
+    public void A_monitor_tells_of_another_kind_of_answers()
+    {
+        string[] own = [.. File.ReadLines(FittedReward.Test).Take(64).Select(Answers)], other = [.. File.ReadLines(SharedData.MiniWorld("pairs", "safety.test.jsonl")).Take(32).Select(Answers)];
+        string stream = _folder.File("stream.jsonl"), scored = _folder.File("scored.jsonl");
+        File.WriteAllLines(stream, [.. own, .. other]);
+        var json = Cli.Run("monitor", reward.Path, "--model", FittedReward.Model, "--input", stream, "--held-out", Some(FittedReward.Test, 128), "--window", "64", "--json").Json();
+        Assert.Equal((192, 3), (json.GetProperty("answers").GetInt32(), json.GetProperty("windows").GetInt32()));
+        Assert.InRange(json.GetProperty("false_alarms").GetProperty("measured").GetDouble(), 0, 0.05);
+        var alarm = json.GetProperty("alarmed").EnumerateArray().Last();
+        Assert.Equal((129, 192, true), (alarm.GetProperty("first").GetInt32(), alarm.GetProperty("last").GetInt32(), alarm.GetProperty("is_shifted").GetBoolean()));
+        File.WriteAllLines(scored, Enumerable.Range(0, 48).Select(i => $"{{\"score\": {(i < 32 ? i % 4 : 100 + i)}}}"));
+        string said = Cli.Run("monitor", reward.Path, "--scores", scored, "--window", "16").Succeeded();
+        Assert.Contains("1 of 2 windows alarm.", said);
+        Assert.Contains("ALARM: drift", said);
+        Cli.Run("monitor", reward.Path, "--scores", scored, "--window", "32").Failed(1, "48 answers", "below 64", "--window");
+        Cli.Run("monitor", reward.Path, "--scores", FittedReward.Test).Failed(1, "line 1", "neither score nor scores");
+
+        static string Answers(string line) => JsonDocument.Parse(line).RootElement is var item
+            ? $"{{\"prompt\": {item.GetProperty("prompt").GetRawText()}, \"responses\": [{item.GetProperty("chosen").GetRawText()}, {item.GetProperty("rejected").GetRawText()}]}}" : "";
+    }
+
+    [Fact]
+    public void A_sweep_fits_a_terminal()
+    {
+        string said = Cli.Run("sweep", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", Some(FittedReward.Train, 20), "--k", "1,4", "--loss", "margin,bradley-terry", "--hidden-units", "8", "--epochs", "2", "--cache", reward.Cache).Succeeded();
+        Assert.Contains("All runs:", said);
+        Assert.All(said.Split('\n'), line => Assert.InRange(line.Length, 0, 100));
+    }
+
+    [Fact]
     public void Usage_that_the_command_line_alone_shows_wrong_is_exit_code_2()
     {
+        Cli.Run("fit", "--model", "m", "--data", "d", "--output", "o", "--sae", "s", "--layer", "auto").Failed(2, "--layer auto", "several --sae");
+        Cli.Run("fit", "--model", "m", "--data", "d", "--output", "o", "--sae", "s", "--sae", "t").Failed(2, "several --sae", "--layer auto");
+        Cli.Run("fit", "--model", "m", "--data", "d", "--output", "o", "--input", "dense", "--layer", "1", "--k", "auto").Failed(2, "--k auto", "no K");
+        Cli.Run("fit", "--model", "m", "--data", "d", "--output", "o", "--sae", "s", "--k", "auto:4,x").Failed(2, "--k", "'x'", "auto:N,N");
+        Cli.Run("fit", "--model", "m", "--data", "d", "--output", "o", "--sae", "s", "--position", "first").Failed(2, "--position", "'first'");
+        Cli.Run("robustness", "--model", "m", "--data", "d").Failed(2, "--sae is needed");
+        Cli.Run("robustness", "--model", "m", "--sae", "s", "--data", "d", "--paraphrases", "p").Failed(2, "--paraphrases", "--test");
+        Cli.Run("monitor", "r").Failed(2, "--input", "--scores");
+        Cli.Run("monitor", "r", "--input", "i").Failed(2, "--model and --input");
+        Cli.Run("monitor", FittedReward.Train, "--scores", "s").Failed(1, "is not a reward file", "fit or combine wrote");
+        Cli.Run("report", FittedReward.Train, "--output", _folder.File("x.html")).Failed(1, "is not a reward file", "fit or combine wrote");
         Cli.Run("baselines", "--model", "m", "--data", "d").Failed(2, "--sae is needed");
         Cli.Run("baselines", "--model", "m", "--sae", "s", "--data", "d", "--scores", "x").Failed(2, "--scores", "--test");
         Cli.Run("baselines", "--model", "m", "--sae", "s", "--data", "d", "--regimes", "all,some").Failed(2, "--regimes", "'some'", "8-pairs");
@@ -89,6 +176,13 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
         Cli.Run("sweep", "--model", "m", "--data", "d", "--input", "dense", "--layer", "1", "--output", "x.csv", "--report", "x.csv").Failed(2, "--output and --report", "same file");
         Cli.Run("sweep", "--model", "m", "--data", FittedReward.Train, "--input", "dense", "--layer", "1", "--report", FittedReward.Train).Failed(2, "--report and --data", "same file");
         Cli.Run("report", "r.safetensors", "--model", "m", "--output", "x.html").Failed(2, "--model and --data");
+    }
+
+    private string Line(string line)
+    {
+        string path = _folder.File("line.jsonl");
+        File.WriteAllText(path, line + "\n");
+        return path;
     }
 
     private string Some(string data, int lines)

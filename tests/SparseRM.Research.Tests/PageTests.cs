@@ -2,6 +2,7 @@ using SparseRM.Models;
 using SparseRM.Fitting;
 using SparseRM.Research.Baselines;
 using SparseRM.Research.Reports;
+using SparseRM.Research.Robustness;
 using SparseRM.Research.Sweeps;
 using SparseRM.Scoring;
 using SparseRM.Server.Tests;
@@ -68,15 +69,43 @@ public sealed class PageTests(World world) : IDisposable
         using var scorer = world.Trainer.Backbone.Attach(fit.Reward);
         var measured = RewardMeasurement.Of(scorer, World.Pairs("test", 60));
         Assert.Equal(measured.Result.Pairs.Correct, measured.Margins.Count(pair => pair.Margin > 0));
-        string path = Written(RewardPage.Of("a<b", fit.Reward, [("The whole", [("pairs", "60")])], measured));
+        string path = Written(RewardPage.Of("a<b", fit.Reward.With(new ScoreCalibration(0.5, 0, 60, 0.1, 0.05)), [("The whole", [("pairs", "60")])], measured));
         await using var browser = await Browser.Open();
         await Show(browser, path);
         Assert.Equal("Reward model a<b", (await browser.Evaluate("document.title")).GetString());
         string headings = (await browser.Evaluate("[...document.querySelectorAll('h2')].map(h => h.textContent).join('|')")).GetString()!;
-        Assert.StartsWith("Margins|", headings);
+        Assert.StartsWith("Margins|Calibration|", headings);
+        Assert.Equal(60, (await browser.Evaluate("[...document.querySelectorAll('tr')].filter(row => /^\\d+-\\d+ %/.test(row.textContent)).reduce((sum, row) => sum + Number(row.cells[1].textContent), 0)")).GetInt32());
         Assert.EndsWith("Directions|The whole|What this page does not say", headings);
         Assert.Equal(60, (await browser.Evaluate("[...document.querySelectorAll('details tbody tr')].reduce((sum, row) => sum + Number(row.lastChild.textContent), 0)")).GetInt32());
         await browser.Screenshot("card");
+        Assert.Empty(browser.Complaints);
+    }
+
+    [Fact]
+    public async Task A_page_of_robustness_has_curves_changes_and_suspects()
+    {
+        RobustnessRow Row(string study, string condition, double? share, string on, string loss, double at) =>
+            new(study, condition, share, on, loss, new Interval(at, at - 0.05, Math.Min(1, at + 0.02)), study == "as it is" ? null : new Interval(-0.1, -0.2, -0.05), 1000, 400);
+        string[] losses = ["margin", "bradley-terry", "bce"];
+        RobustnessRow[] rows =
+        [
+            .. losses.Select(loss => Row("as it is", "all pairs", null, "test pairs", loss, 0.97)),
+            .. new[] { 0.1, 0.2, 0.4 }.SelectMany(share => losses.SelectMany((loss, i) => new[] { Row("label noise", "random", share, "test pairs", loss, 0.95 - (share / (i + 2))), Row("label noise", "adversarial", share, "test pairs", loss, 0.95 - share) })),
+            .. losses.Select(loss => Row("damaged pairs", "a tenth of them 10 times", null, "test pairs", loss, 0.93)),
+        ];
+        StabilityRow[] stable = [new("a <b>hedge</b>", 400, new Interval(0.1, 0.07, 0.13), new Interval(0.02, 0.01, 0.04), 0.3, [new FlippedDirection(12, 0.4, -0.5)]), new("paraphrases", 400, new Interval(0.05, 0.03, 0.08), null, 0, [])];
+        var table = new RobustnessTable(rows, [new SuspectPair(7, "Q", "good", "bad", 0.05, -1.5)], [new NoiseFinding("cross-fitted margin", 0.95, 0.8)], stable, "A <b>summary</b>.", ["A note."]);
+        string path = Written(RobustnessPage.Of(table, "a model"));
+        Assert.DoesNotContain("<b>", File.ReadAllText(path));
+        Assert.DoesNotContain("://", File.ReadAllText(path));
+        await using var browser = await Browser.Open();
+        await Show(browser, path);
+        Assert.Equal("As it is|Label noise|Damaged pairs|Changed answers|Suspect training pairs", (await browser.Evaluate("[...document.querySelectorAll('h2')].map(h => h.textContent).join('|')")).GetString());
+        // As it is, both kinds of noise, damaged pairs, changes.
+        Assert.Equal(5, (await browser.Evaluate("document.querySelectorAll('figure').length")).GetInt32());
+        Assert.Equal(18, (await browser.Evaluate("[...document.querySelectorAll('td')].filter(cell => /^(random|adversarial), /.test(cell.textContent)).length")).GetInt32());
+        await browser.Screenshot("robustness");
         Assert.Empty(browser.Complaints);
     }
 

@@ -61,7 +61,7 @@ internal sealed class FitCommand : CliCommand
         var (result, chosen, backend) = Meter.Run(Session, meter =>
         {
             // Held until the fit ends: it reads the states that were chosen among.
-            using var chooser = AutoSettings.IsAsked(args) ? SettingChooser.Open(args, reading, Session) : null;
+            using var chooser = AutoSettings.IsAsked(args) ? SettingChooser.Open(reading, Session) : null;
             var chosen = chooser?.Choose(args, ref data, reading, options, meter);
             if (chosen is not null) (reading, options) = SettingChooser.Take(chosen, reading, options);
             using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);

@@ -23,6 +23,8 @@ internal sealed class MonitorCommand : CliCommand
         "what the stream is compared with, and on which the false-alarm rate is measured: preference pairs for --input, scored lines for --scores (default: the stream's first window)", "FILE");
     private readonly Option<int?> _window = Choices.Whole("--window", $"answers that are compared at a time (default: {DriftWindows.DefaultWindow})", least: 16);
 
+    private long _bad;
+
     public MonitorCommand(Session session) : base("monitor",
         "Watch a stream of scored answers for drift: of the score, of each direction and of novelty, with the rate of false alarms measured on held-out data", session,
         new Example("sparserm monitor reward.safetensors --model google/gemma-2-2b-it --input answers.jsonl --held-out test.jsonl", "every direction, beside held-out pairs"),
@@ -102,8 +104,6 @@ internal sealed class MonitorCommand : CliCommand
             yield return Observation.Of(scorer, [.. window.SelectMany(line => line.Answers).OfType<EncodedInput>()], Session.Cancel);
         }
     }
-
-    private long _bad;
 
     private void Watch(ParseResult args, string[] names, IEnumerable<IReadOnlyList<Observation>> stream, Observation[]? held, RewardModel reward)
     {

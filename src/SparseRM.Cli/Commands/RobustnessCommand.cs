@@ -96,11 +96,12 @@ internal sealed class RobustnessCommand : CliCommand
     private void WriteTables(RobustnessTable result)
     {
         string[] losses = [.. result.Rows.Select(row => row.Loss).Distinct()];
-        var table = Tables.Of(["Study", "Condition", "Tested on", .. losses.Select(loss => $">{loss}")]);
+        var table = Tables.Of(["Accuracy, %", "Tested on", .. losses.Select(loss => $">{loss}")]);
         string last = "";
         foreach (var rows in result.Rows.GroupBy(row => (row.Study, row.Condition, row.Share, row.TestedOn)))
         {
-            table.Row([rows.Key.Study == last ? "" : rows.Key.Study, RobustnessPage.Described(rows.First()), rows.Key.TestedOn, .. losses.Select(loss => Cell(rows.First(row => row.Loss == loss)))]);
+            if (rows.Key.Study != last) table.Row([rows.Key.Study, "", .. losses.Select(_ => "")]);
+            table.Row([$"  {RobustnessPage.Described(rows.First())}", rows.Key.TestedOn, .. losses.Select(loss => Cell(rows.First(row => row.Loss == loss)))]);
             last = rows.Key.Study;
         }
         Session.Tables.Write(table);
@@ -122,8 +123,8 @@ internal sealed class RobustnessCommand : CliCommand
         foreach (string line in Wording.Fold(result.Summary, Session.TextWidth)) Session.Out.WriteLine(line);
     }
 
-    private static string Cell(RobustnessRow row) => row.Change is not { } change ? Tables.Percent(row.Accuracy.Value)
-        : FormattableString.Invariant($"{Tables.Percent(row.Accuracy.Value)} ({100 * change.Value:+0.0;-0.0;0.0}){(change.Low > 0 || change.High < 0 ? "*" : " ")}");
+    private static string Cell(RobustnessRow row) => row.Change is not { } change ? FormattableString.Invariant($"{100 * row.Accuracy.Value:F1}        ")
+        : FormattableString.Invariant($"{100 * row.Accuracy.Value:F1} ({100 * change.Value:+0.0;-0.0;0.0}){(change.Low > 0 || change.High < 0 ? "*" : " ")}");
 
     private static string Short(string text) => text.ReplaceLineEndings(" ") is var line && line.Length <= MostText ? line : line[..MostText] + "...";
 

@@ -18,7 +18,7 @@ internal sealed class SettingChooser : IDisposable
     private SettingChooser(Session session, Backbone backbone, HiddenStateCache? cache) => (_session, _backbone, _cache) = (session, backbone, cache);
 
     /// <summary>Opens model and cache.</summary>
-    public static SettingChooser Open(ParseResult args, TrainerOptions reading, Session session)
+    public static SettingChooser Open(TrainerOptions reading, Session session)
     {
         var backbone = Backbone.Open(reading.Backbone, 0, null, session.Cancel);
         try

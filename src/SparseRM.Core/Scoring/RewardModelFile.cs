@@ -48,7 +48,7 @@ public static class RewardModelFile
     /// </exception>
     public static RewardModel Load(string path)
     {
-        var file = SafetensorsFile.Open(path);
+        var file = Open(path);
         if (!Recognises(file)) throw new ModelFormatException(path, "is a safetensors file but not a reward model; give a file that a fit wrote");
         var fields = new RewardFields(file);
         fields.Field("format");
@@ -59,6 +59,19 @@ public static class RewardModelFile
             var other => throw new ModelFormatException(path,
                 $"is a reward model of format {other}, this engine reads formats {RewardFormat1.Version} and {RewardFormat2.Version}; fit again or use another version"),
         };
+    }
+
+    private static SafetensorsFile Open(string path)
+    {
+        try
+        {
+            return SafetensorsFile.Open(path);
+        }
+        catch (ModelFormatException error) when (File.Exists(path))
+        {
+            string problem = error.Message.StartsWith(path + ": ", StringComparison.Ordinal) ? error.Message[(path.Length + 2)..] : error.Message;
+            throw new ModelFormatException(path, $"is not a reward file, which is a safetensors file that fit or combine wrote ({problem}); give one, or fit again where it was one", error);
+        }
     }
 
     private static void RequireFinite(string path, RewardComponent component)

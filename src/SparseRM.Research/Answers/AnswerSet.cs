@@ -31,19 +31,6 @@ internal sealed class AnswerSet
         Groups = [.. pairs.Select(pair => states.PromptOf(pair.Item))];
     }
 
-    private static float[] ReadAll(PreferenceStates states, CancellationToken cancel)
-    {
-        int width = states.DModel;
-        if ((long)states.Count * width > Array.MaxLength)
-            throw new SparseRMException(ErrorKind.Usage, $"{states.Count} states of width {width} do not fit into memory at once; use fewer pairs");
-        var values = new float[states.Count * width];
-        states.Read([.. Enumerable.Range(0, states.Count)], (numbers, block, _) =>
-        {
-            for (int i = 0; i < numbers.Length; i++) block.Span.Slice(i * width, width).CopyTo(values.AsSpan(numbers.Span[i] * width));
-        }, null, cancel);
-        return values;
-    }
-
     /// <summary>Number of answers.</summary>
     public int Count => _states.Count;
 
@@ -82,4 +69,17 @@ internal sealed class AnswerSet
 
     /// <summary>The tokens of an answer with its prompt.</summary>
     public TokenSequence Sequence(int row) => _states.SequenceOf(row);
+
+    private static float[] ReadAll(PreferenceStates states, CancellationToken cancel)
+    {
+        int width = states.DModel;
+        if ((long)states.Count * width > Array.MaxLength)
+            throw new SparseRMException(ErrorKind.Usage, $"{states.Count} states of width {width} do not fit into memory at once; use fewer pairs");
+        var values = new float[states.Count * width];
+        states.Read([.. Enumerable.Range(0, states.Count)], (numbers, block, _) =>
+        {
+            for (int i = 0; i < numbers.Length; i++) block.Span.Slice(i * width, width).CopyTo(values.AsSpan(numbers.Span[i] * width));
+        }, null, cancel);
+        return values;
+    }
 }

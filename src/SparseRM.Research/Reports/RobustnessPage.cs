@@ -7,7 +7,7 @@ namespace SparseRM.Research.Reports;
 /// <summary>The page of a study of robustness.</summary>
 public static class RobustnessPage
 {
-    private const int MostText = 120;
+    private const int MostText = 120, MostLabel = 32;
 
     /// <summary>Lays it out.</summary>
     /// <param name="table">What was found.</param>
@@ -32,8 +32,10 @@ public static class RobustnessPage
         if (single.Length > 0)
         {
             string[] losses = [.. single.Select(row => row.Loss).Distinct()];
-            page.Figure(IntervalChart.Draw($"Accuracy: {name}", "test pairs ordered rightly, %",
-                [.. single.Select(row => ($"{row.TestedOn}, {row.Loss}", row.Accuracy, Array.IndexOf(losses, row.Loss)))]), "Colours are losses. Lines are 95 % intervals. The table names the conditions in the same order.");
+            bool several = single.Select(row => row.Condition).Distinct().Count() > 1;
+            page.Figure(IntervalChart.Draw($"Accuracy: {name}", "test pairs ordered rightly, %", [.. single.Select(row =>
+                (row.Loss == losses[0] ? Label(several ? $"{row.Condition}: {row.TestedOn}" : row.TestedOn) : "", row.Accuracy, Array.IndexOf(losses, row.Loss)))]),
+                $"From above in each group: {string.Join(", ", losses)}. Lines are 95 % intervals.");
         }
         page.Table(["condition", "tested on", "loss", ">accuracy", ">95 % interval", ">change", ">95 % interval", ">training pairs", ">test pairs"], rows.Select(row => (IReadOnlyList<string>)
         [
@@ -74,6 +76,8 @@ public static class RobustnessPage
 
     /// <summary>A condition with its share.</summary>
     public static string Described(RobustnessRow row) => row.Share is { } share ? $"{row.Condition}, {Share(share)}" : row.Condition;
+
+    private static string Label(string text) => text.Length <= MostLabel ? text : text[..MostLabel] + "...";
 
     private static string Share(double share) => (100 * share).ToString("0.#", CultureInfo.InvariantCulture) + " %";
 

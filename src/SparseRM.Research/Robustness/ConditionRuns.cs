@@ -1,3 +1,4 @@
+using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Research.Answers;
 using SparseRM.Research.Baselines;
@@ -12,14 +13,16 @@ internal static class ConditionRuns
     /// <param name="conditions">The first is the pairs as they are, tested on everything.</param>
     /// <param name="options">Losses, draws and training.</param>
     /// <param name="sae">Has the directions.</param>
+    /// <param name="notes">Told of conditions that leave nothing to learn from.</param>
     /// <param name="progress">Told of the fits done.</param>
     /// <param name="cancel">Checked between batches.</param>
     public static IReadOnlyList<RobustnessRow> Run(
-        IReadOnlyList<Condition> conditions, RobustnessOptions options, SparseAutoencoder sae, IProgress<WorkProgress>? progress, CancellationToken cancel)
+        IReadOnlyList<Condition> conditions, RobustnessOptions options, SparseAutoencoder sae, List<string> notes, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
         var tasks = (from condition in Enumerable.Range(0, conditions.Count) from loss in Enumerable.Range(0, options.Losses.Count) from draw in Enumerable.Range(0, options.Draws) select (condition, loss, draw)).ToArray();
         var outcomes = conditions.Select(condition => condition.Tests.Select(_ => options.Losses.Select(_ => new bool[options.Draws][]).ToArray()).ToArray()).ToArray();
         int[] sizes = new int[conditions.Count];
+        var problems = new string?[tasks.Length];
         int done = 0;
         SeededFits.Run(tasks.Length, options.Training.ThreadsToUse, cancel, number =>
         {
@@ -27,7 +30,17 @@ internal static class ConditionRuns
             long seed = options.Training.Seed + draw;
             var training = conditions[condition].Training(seed);
             sizes[condition] = training.Pairs.Length;
-            var fitted = Method(options, options.Losses[loss], sae).Fit(training, seed, cancel);
+            FittedBaseline fitted;
+            try
+            {
+                fitted = Method(options, options.Losses[loss], sae).Fit(training, seed, cancel);
+            }
+            catch (SparseRMException error) when (condition > 0)
+            {
+                // What a condition leaves may be nothing to learn from: answers that are all cut to the same words, say.
+                problems[number] = error.Message;
+                return;
+            }
             var scores = new Dictionary<AnswerSet, double[]>();
             for (int test = 0; test < conditions[condition].Tests.Count; test++)
             {
@@ -37,18 +50,25 @@ internal static class ConditionRuns
             }
             progress?.Report(new WorkProgress("fitting under conditions", Interlocked.Increment(ref done), tasks.Length));
         });
-        return [.. Rows(conditions, outcomes, sizes, options)];
+        var failed = new HashSet<int>();
+        for (int number = 0; number < tasks.Length; number++)
+        {
+            var own = conditions[tasks[number].condition];
+            if (problems[number] is { } problem && failed.Add(tasks[number].condition)) notes.Add($"{own.Study}, {own.Name}, is left out: {problem}");
+        }
+        return [.. Rows(conditions, outcomes, sizes, failed, options)];
     }
 
     /// <summary>The method with a loss, on one thread.</summary>
     public static HeadBaseline Method(RobustnessOptions options, PreferenceLossKind loss, SparseAutoencoder sae) =>
         HeadBaseline.Directions(BaselineStudy.Directions, options.Training with { Loss = loss, Threads = 1 }, sae, options.K);
 
-    private static IEnumerable<RobustnessRow> Rows(IReadOnlyList<Condition> conditions, bool[][][][][] outcomes, int[] sizes, RobustnessOptions options)
+    private static IEnumerable<RobustnessRow> Rows(IReadOnlyList<Condition> conditions, bool[][][][][] outcomes, int[] sizes, HashSet<int> failed, RobustnessOptions options)
     {
         var bootstraps = new Dictionary<TestPairs, PairedBootstrap>();
         for (int condition = 0; condition < conditions.Count; condition++)
         {
+            if (failed.Contains(condition)) continue;
             var own = conditions[condition];
             for (int test = 0; test < own.Tests.Count; test++)
             {

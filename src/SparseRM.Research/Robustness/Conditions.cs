@@ -53,8 +53,8 @@ internal sealed class Conditions(ChangedAnswers training, TrainingPairs clean, i
         }
         return
         [
-            new Condition("length bias", "only longer preferred", null, _ => clean.At(longer), tests),
-            new Condition("length bias", "as many at random", null, seed => clean.Scarce(longer.Length, seed), tests),
+            new Condition("length bias", "only longer", null, _ => clean.At(longer), tests),
+            new Condition("length bias", "at random", null, seed => clean.Scarce(longer.Length, seed), tests),
         ];
     }
 

@@ -61,7 +61,7 @@ public static class RobustnessStudy
             .. conditions.LabelNoise(), .. conditions.LengthBias(notes), .. conditions.Damage(), .. conditions.Poison(triggered), .. transfer, .. conditions.Dropping(), .. conditions.DroppingNoise(noisy, found.Suspicion()),
         ];
         TestPairs[] tests = [.. new[] { main, truncated, triggered }.Concat(foreign).Concat(all.SelectMany(condition => condition.Tests)).Distinct()];
-        var rows = ConditionRuns.Run([new Condition(Conditions.Base, "all pairs", null, _ => clean, tests), .. all], options, sae, progress, cancel);
+        var rows = ConditionRuns.Run([new Condition(Conditions.Base, "all pairs", null, _ => clean, tests), .. all], options, sae, notes, progress, cancel);
 
         var (input, head) = first.FitHead(clean, options.Training.Seed, cancel);
         var stability = new Stability(tested, input, head.Head);

@@ -22,7 +22,7 @@ public class DriftWindowsTests
     {
         Assert.Empty(Filled(null, 40, 0).Report().Shifts);
         Assert.False(Filled(null, 80, 0).Report().IsShifted);
-        var shifted = Filled(null, 80, 1).Report();
+        var shifted = Filled(null, 80, 2).Report();
         Assert.True(shifted.IsShifted);
         Assert.Equal(("b", true), (shifted.Shifts[0].Name, shifted.Shifts[0].Shift > 5));
     }
@@ -31,7 +31,7 @@ public class DriftWindowsTests
     public void A_reference_of_its_own_needs_no_first_window_and_may_be_of_any_size()
     {
         Assert.False(Filled(100, 40, 0).Report().IsShifted);
-        Assert.True(Filled(100, 40, 1).Report().IsShifted);
+        Assert.True(Filled(100, 40, 2).Report().IsShifted);
     }
 
     [Fact]

@@ -41,6 +41,27 @@ public sealed class RewardFormat2Tests : IDisposable
     }
 
     [Fact]
+    public void Keeps_a_calibration_and_how_settings_were_chosen_and_without_them_has_no_field_of_theirs()
+    {
+        var model = RewardModels.Make(HeadInputKind.Projection);
+        string plain = _folder.File("plain"), path = _folder.File("r"), again = _folder.File("again");
+        RewardModelFile.Save(plain, model);
+        Assert.DoesNotContain(SafetensorsFile.Open(plain).Metadata.Keys, key => key.Contains("calibration") || key.Contains("choice"));
+        var calibration = new ScoreCalibration(0.1 + 0.2, -1.5e-7, 800, 0.25, 0.0625);
+        var choice = new SettingChoice([8, 32], [2, 4], [ReadOutPosition.Last, ReadOutPosition.Mean], 5, 3, 771, 800);
+        RewardModelFile.Save(path, model.With(calibration).With(choice));
+        var loaded = RewardModelFile.Load(path);
+        Assert.Equal(calibration, loaded.Calibration);
+        var found = loaded.Metadata.Choice!;
+        Assert.Equal("8,32 2,4 Last,Mean", $"{string.Join(',', found.Ks)} {string.Join(',', found.Layers)} {string.Join(',', found.Positions)}");
+        Assert.Equal((5, 3, 771, 800), (found.OuterFolds, found.InnerFolds, found.Correct, found.Total));
+        RewardModelFile.Save(again, loaded);
+        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(again));
+        // A sum of scores has no calibration of one of them.
+        Assert.Null(RewardModel.Combine([new RewardPart("a", loaded), new RewardPart("b", model)]).Calibration);
+    }
+
+    [Fact]
     public void One_flipped_bit_in_any_byte_is_refused()
     {
         string path = _folder.File("r.safetensors");

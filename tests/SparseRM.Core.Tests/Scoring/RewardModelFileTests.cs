@@ -52,6 +52,9 @@ public sealed class RewardModelFileTests : IDisposable
         Assert.Contains("not a reward model", Assert.Throws<ModelFormatException>(() => RewardModelFile.Load(sae)).Message);
         Assert.Throws<ModelFormatException>(() => RewardModelFile.Load(_folder.File("none.safetensors")));
         Assert.Throws<ModelFormatException>(() => RewardModelFile.Load(_folder.Write("empty.safetensors", [])));
+        string text = Assert.Throws<ModelFormatException>(() => RewardModelFile.Load(_folder.Write("pairs.jsonl", "{\"prompt\": \"Q\"}\n"u8.ToArray()))).Message;
+        Assert.Contains("is not a reward file", text);
+        Assert.Contains("fit or combine wrote", text);
     }
 
     [Fact]

@@ -1,0 +1,38 @@
+using SparseRM.Fitting;
+
+namespace SparseRM.Core.Tests.Fitting;
+
+/// <summary>The order of sums, which no width of vectors may change.</summary>
+public class MatrixProductTests
+{
+    [Theory]
+    [InlineData(4, 4, 4)]
+    [InlineData(36, 68, 20)]
+    [InlineData(40, 12, 1040)]
+    [InlineData(12, 4, 516)]
+    public void Every_element_is_summed_in_four_lanes_whatever_the_vectors_hold(int rows, int columns, int depth)
+    {
+        var random = new SeededRandom(9);
+        double[] a = Values(rows * depth), b = Values(columns * depth), c = new double[rows * columns];
+        MatrixProduct.TimesTransposed(a, b, c, rows, columns, depth, new ParallelOptions { MaxDegreeOfParallelism = 2 });
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < columns; j++)
+                Assert.Equal(Expected(a.AsSpan(i * depth, depth), b.AsSpan(j * depth, depth)), c[(i * columns) + j]);
+
+        double[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextGaussian())];
+    }
+
+    /// <summary>Runs of 512, each in four lanes of fused multiply-adds that are added pairwise.</summary>
+    private static double Expected(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        double total = 0;
+        Span<double> lanes = stackalloc double[4];
+        for (int start = 0; start < a.Length; start += 512)
+        {
+            lanes.Clear();
+            for (int k = start; k < Math.Min(start + 512, a.Length); k++) lanes[k % 4] = Math.FusedMultiplyAdd(a[k], b[k], lanes[k % 4]);
+            total += (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+        }
+        return total;
+    }
+}
