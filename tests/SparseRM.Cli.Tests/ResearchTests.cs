@@ -78,20 +78,20 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
     public void A_fit_chooses_and_calibrates_and_everything_after_it_knows()
     {
         string output = _folder.File("chosen.safetensors"), test = Some(FittedReward.Test, 30), card = _folder.File("card.html");
-        var json = Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "60", "--k", "auto:2,4", "--calibrate", "--hidden-units", "16", "--epochs", "4",
+        var json = Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "200", "--k", "auto:4,8", "--calibrate", "--hidden-units", "16", "--epochs", "8",
             "--cache", reward.Cache, "--output", output, "--json").Json();
         var tried = json.GetProperty("choice").GetProperty("tried").EnumerateArray().ToArray();
-        Assert.Equal(new[] { 2, 4 }, tried.Select(one => one.GetProperty("k").GetInt32()));
+        Assert.Equal(new[] { 4, 8 }, tried.Select(one => one.GetProperty("k").GetInt32()));
         Assert.Equal(json.GetProperty("k").GetInt32(), tried.Single(one => one.GetProperty("chosen").GetBoolean()).GetProperty("k").GetInt32());
-        Assert.Equal(60, json.GetProperty("choice").GetProperty("pairs").GetInt32());
+        Assert.Equal(200, json.GetProperty("choice").GetProperty("pairs").GetInt32());
         // The fit of that K, bit for bit but for what is told of the choice and the calibration.
         string plain = _folder.File("plain.safetensors");
         string Scores(string file) => Cli.Run("score", "--model", FittedReward.Model, "--reward", file, "--input", Line("{\"prompt\": \"Q\", \"responses\": [\"a\", \"b c\"]}")).Succeeded();
-        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "60", "--k", $"{json.GetProperty("k").GetInt32()}", "--hidden-units", "16", "--epochs", "4",
+        Cli.Run("fit", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", FittedReward.Train, "--pairs", "200", "--k", $"{json.GetProperty("k").GetInt32()}", "--hidden-units", "16", "--epochs", "8",
             "--cache", reward.Cache, "--output", plain).Succeeded();
         Assert.Equal(Scores(plain), Scores(output));
         var inspected = Cli.Run("inspect", output, "--json").Json().GetRawText();
-        Assert.Contains("\"tried_k\": \"2, 4\"", inspected);
+        Assert.Contains("\"tried_k\": \"4, 8\"", inspected);
         Assert.Contains("\"temperature\"", inspected);
         var evaluated = Cli.Run("evaluate", "--model", FittedReward.Model, "--reward", output, "--data", test, "--json").Json().GetProperty("calibration");
         Assert.Equal(json.GetProperty("temperature").GetDouble(), evaluated.GetProperty("temperature").GetDouble());

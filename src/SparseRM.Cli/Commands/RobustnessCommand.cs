@@ -65,6 +65,7 @@ internal sealed class RobustnessCommand : CliCommand
         var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, args.GetValue(FitSettings.Pairs));
         var test = Others(args, args.GetValue(_test));
         var others = new RobustnessData(Others(args, args.GetValue(_shift)), [.. (args.Given(_tasks) ?? []).Select(task => Others(args, task)!)], Others(args, args.GetValue(_paraphrases)));
+        others.Check(test);
         var (table, about) = Meter.Run(Session, meter => Study(args, reading, options, data, test, others, meter));
         Session.Cancel.ThrowIfCancellationRequested();
         if (report is not null) Session.WriteData(report, RobustnessPage.Of(table, about).WriteTo);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Fitting;
@@ -8,12 +7,6 @@ using SparseRM.Scoring;
 using SparseRM.Text;
 
 namespace SparseRM.Research.Robustness;
-
-/// <summary>Other pairs that a study of robustness may be given.</summary>
-/// <param name="Shift">Pairs of another kind to be tested on, or null.</param>
-/// <param name="Tasks">Pairs of other tasks, each to learn from and to be tested on.</param>
-/// <param name="Paraphrases">The test items in other words, item for item, or null.</param>
-public sealed record RobustnessData(PreferenceSet? Shift, IReadOnlyList<PreferenceSet> Tasks, PreferenceSet? Paraphrases);
 
 /// <summary>Puts the fit through what real data do to it: wrong labels, lengths, damaged and poisoned pairs, other kinds of pairs, changed answers; every loss beside the others.</summary>
 /// <remarks>The same data, options and seed give the same bytes on any number of threads.</remarks>
@@ -36,7 +29,7 @@ public static class RobustnessStudy
     {
         if (trainer.Sae is not { } sae) throw new SparseRMException(ErrorKind.Usage, "robustness is a study of the directions of an SAE; give one");
         if (options.Draws < 1 || options.Losses.Count == 0 || options.Triggers.Count == 0) throw new SparseRMException(ErrorKind.Usage, "there must be at least 1 draw, 1 loss and 1 trigger.");
-        if (others.Paraphrases is { } words) RequireSameItems(words, test);
+        others.Check(test);
         if (test is null) (data, test) = BaselineStudy.Split(data, options.Training.Seed);
         AnswerChange[] changes = [.. AnswerChange.Patterns, .. options.Triggers.Select(AnswerChange.Trigger)];
         AnswerChange trigger = AnswerChange.Trigger(options.Triggers[0]);
@@ -71,21 +64,6 @@ public static class RobustnessStudy
             .. others.Paraphrases is null ? Array.Empty<StabilityRow>() : [stability.Of("paraphrases", 1 + changes.Length, isOfOne: false)],
         ];
         return new RobustnessTable(rows, Suspects(data, fitted), Findings(clean, noisy, found), stable, RobustnessSummary.Of(rows), notes);
-    }
-
-    private static void RequireSameItems(PreferenceSet words, PreferenceSet? test)
-    {
-        if (test is null) throw new SparseRMException(ErrorKind.Usage, "paraphrases are of test pairs; give those test pairs, too");
-        if (words.Items.Count != test.Items.Count)
-            throw new DataFormatException(words.Path, 0, $"has {words.Items.Count} items, but {test.Path} has {test.Items.Count}; give a paraphrase of each item, in the same order");
-        for (int i = 0; i < words.Items.Count; i++)
-        {
-            PreferenceItem own = words.Items[i], other = test.Items[i];
-            if (own.Id != other.Id && own.Id is not null && other.Id is not null)
-                throw new DataFormatException(words.Path, own.Line, $"the id is '{own.Id}', but item {i + 1} of {test.Path} is '{other.Id}'; give a paraphrase of each item, in the same order");
-            if (own.Chosen.Count != other.Chosen.Count || own.Rejected.Count != other.Rejected.Count)
-                throw new DataFormatException(words.Path, own.Line, $"has {own.Chosen.Count} and {own.Rejected.Count} answers, but item {i + 1} of {test.Path} has {other.Chosen.Count} and {other.Rejected.Count}; give a paraphrase of each answer");
-        }
     }
 
     /// <summary>What is learned from other tasks and tested on all, and all foreign test pairs.</summary>
