@@ -24,6 +24,10 @@ internal enum OutputKind
     Traces,
     /// <summary>Runs of a sweep.</summary>
     Sweep,
+    /// <summary>Preference pairs in TRL's explicit form.</summary>
+    Pairs,
+    /// <summary>Prompts with one answer each, in TRL's form.</summary>
+    Completions,
 }
 
 /// <summary>The file that a command writes at its end.</summary>
@@ -99,6 +103,8 @@ internal static class OutputFile
         OutputKind.Activations => "activations that encode wrote",
         OutputKind.Traces => "traces",
         OutputKind.Sweep => "runs of a sweep",
+        OutputKind.Pairs => "preference pairs with scores",
+        OutputKind.Completions => "completions with scores",
         _ => "a plot",
     };
 
@@ -110,6 +116,8 @@ internal static class OutputFile
         OutputKind.States => StateTensors.WrittenBy(path) == "activations",
         OutputKind.Activations => StateTensors.WrittenBy(path) == "encode",
         OutputKind.Traces => FirstLineHas(path, "definition"),
+        OutputKind.Pairs => FirstLineHas(path, "score_chosen") && FirstLineHas(path, "score_rejected"),
+        OutputKind.Completions => FirstLineHas(path, "completion") && FirstLineHas(path, "score"),
         OutputKind.Sweep => Start(path).AsSpan().StartsWith(Encoding.UTF8.GetBytes(Research.Sweeps.CsvSweepLog.Header)),
         _ => Start(path) is var start && (start.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']) || start.AsSpan().IndexOf("<html"u8) >= 0),
     };

@@ -29,6 +29,18 @@ public sealed class PreferenceFileTests : IDisposable
         Assert.Equal(813, set.Items[811].Line);
     }
 
+    [Fact]
+    public void A_stream_gives_each_item_as_it_is_asked_for()
+    {
+        string path = _folder.File("pairs.jsonl", string.Join('\n', Good, "{", Good, "{"));
+        Assert.Equal(1, PreferenceFile.Stream(path).First().Line);
+        Assert.Equal(2, Assert.Throws<DataFormatException>(() => PreferenceFile.Stream(path).Count()).Line);
+        var skipped = new List<long>();
+        Assert.Equal([1L, 3], PreferenceFile.Stream(path, new() { SkipBad = true }, error => skipped.Add(error.Line)).Select(item => item.Line));
+        Assert.Equal([2L, 4], skipped);
+        Assert.Equal([1L, 3], PreferenceFile.Stream(path, new() { SkipBad = true, Limit = 2 }).Select(item => item.Line));
+    }
+
     [Theory]
     [InlineData("""{"prompt":"q","chosen":"a","rejected":"a"}""", "the chosen and the rejected answer are equal")]
     [InlineData("""{"prompt":" ","chosen":"a","rejected":"b"}""", "the prompt is empty")]
