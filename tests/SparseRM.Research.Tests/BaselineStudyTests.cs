@@ -73,14 +73,14 @@ public class BaselineStudyTests(World world)
         var answers = world.Answers("train", 40);
         int[] rows = [.. Enumerable.Range(0, answers.Count)];
         int width = answers.Width;
-        float[] two = PrincipalComponents.Of(answers, rows, 2, 2), all = PrincipalComponents.Of(answers, rows, 40, 2);
+        float[] two = PrincipalComponents.Of(answers.States, width, rows, 2, 2), all = PrincipalComponents.Of(answers.States, width, rows, 40, 2);
         Assert.Equal(1, Dot(two, 0, two, 0, width), 5);
         Assert.Equal(0, Dot(two, 0, two, 1, width), 5);
         // The best two of the forty directions of a larger basis hold no more than the two.
         double[] each = [.. Enumerable.Range(0, 40).Select(i => Variance(answers, all.AsSpan(i * width, width).ToArray()))];
         double best = each.OrderDescending().Take(2).Sum(), held = Variance(answers, two[..width]) + Variance(answers, two[width..]);
         Assert.InRange(held, best * 0.999, double.MaxValue);
-        Assert.Equal(two, PrincipalComponents.Of(answers, rows, 2, 1));
+        Assert.Equal(two, PrincipalComponents.Of(answers.States, width, rows, 2, 1));
     }
 
     [Fact]

@@ -1,7 +1,10 @@
 using SparseRM.Models;
 using SparseRM.Fitting;
 using SparseRM.Research.Baselines;
+using SparseRM.Research.Latents;
+using SparseRM.Research.Maps;
 using SparseRM.Research.Reports;
+using SparseRM.Research.Reproduction;
 using SparseRM.Research.Robustness;
 using SparseRM.Research.Sweeps;
 using SparseRM.Scoring;
@@ -37,7 +40,7 @@ public sealed class PageTests(World world) : IDisposable
         await browser.Press("0", 48);
         Assert.Equal(whole, (await browser.Evaluate(Box)).GetString());
         await browser.Screenshot("baselines");
-        await browser.Call("Emulation.setEmulatedMedia", new() { ["features"] = new System.Text.Json.Nodes.JsonArray(new System.Text.Json.Nodes.JsonObject { ["name"] = "prefers-color-scheme", ["value"] = "dark" }) });
+        await Dark(browser);
         Assert.Equal("rgb(20, 24, 31)", (await browser.Evaluate("getComputedStyle(document.body).backgroundColor")).GetString());
         await browser.Screenshot("baselines-dark");
         Assert.Empty(browser.Complaints);
@@ -110,6 +113,69 @@ public sealed class PageTests(World world) : IDisposable
     }
 
     [Fact]
+    public async Task A_page_of_latents_marks_tokens_and_nothing_in_a_text_becomes_markup()
+    {
+        LatentFacts Facts(int id, int sign, string text) => new(new DirectionLatent(id, sign, sign > 0 ? 90 : 10, sign > 0 ? 20 : 70, 100, 100), 1e-12, 2e-9, 0.98,
+            [new LatentContext("<script>alert(1)</script> the capital of ", text, " \u202e& so on", 12.5, sign > 0, 3)], [(text, 2.5), ("&amp;", 1)], [new NearLatent(5, 0.71)], "about <i>truth</i>", "https://www.neuronpedia.org/m/s/" + id);
+        var report = new LatentReport([Facts(7, 1, "<b>Lima</b>"), Facts(8, -1, "Quito")], 2048, 100, ["a note."]);
+        var overlap = new LatentOverlap(2, 3, [new SharedLatent(report.Latents[0].Latent, report.Latents[1].Latent with { Latent = 7 })], 0.003);
+        string path = Written(LatentPage.Of(report, "a <model>", (overlap, "other")));
+        await using var browser = await Browser.Open();
+        await Show(browser, path);
+        Assert.Equal("Separation|Active in preferred answers|Active in rejected answers|Shared with other", (await browser.Evaluate("[...document.querySelectorAll('h2')].map(h => h.textContent).join('|')")).GetString());
+        Assert.Equal("<b>Lima</b>|Quito", (await browser.Evaluate("[...document.querySelectorAll('mark')].map(m => m.textContent).join('|')")).GetString());
+        Assert.Equal(1, (await browser.Evaluate("document.scripts.length")).GetInt32());
+        Assert.Equal("https://www.neuronpedia.org/m/s/7", (await browser.Evaluate("document.querySelector('a').href")).GetString());
+        Assert.StartsWith("2 of 2 latents separate", (await browser.Evaluate("document.querySelector('.verdict').textContent")).GetString());
+        await browser.Evaluate("document.querySelectorAll('details').forEach(d => d.open = true)");
+        await browser.Screenshot("latents");
+        await Dark(browser);
+        await browser.Screenshot("latents-dark");
+        Assert.Empty(browser.Complaints);
+    }
+
+    [Fact]
+    public async Task A_map_shows_the_text_of_a_point_and_holds_every_number()
+    {
+        var random = new SeededRandom(5);
+        MapPoint[] points = [.. Enumerable.Range(0, 300).Select(i => new MapPoint(i % 2 == 0, i == 0 ? "<img src=x onerror=alert(1)>" : "What is it?", $"answer {i} & more", i + 1))];
+        double[] Map(double apart) => [.. points.SelectMany(point => new[] { random.NextGaussian() + (point.IsChosen ? apart : -apart), random.NextGaussian() })];
+        SpaceMap Space(string name, int width, double apart) => new(name, width, Map(apart), Map(apart / 2), 0.4, 0.98, 0.2, 0.3, 0.1, new AccuracyInterval(280, 300));
+        var result = new MapResult(points, [Space("projected", 64, 2), Space("dense", 2304, 0.5)], ["a note."]);
+        string path = Written(MapPage.Of(result, "a model"));
+        Assert.DoesNotContain("<img", File.ReadAllText(path));
+        Assert.DoesNotContain("://", File.ReadAllText(path));
+        await using var browser = await Browser.Open();
+        await Show(browser, path);
+        Assert.Equal(2, (await browser.Evaluate("document.querySelectorAll('figure svg').length")).GetInt32());
+        // Two panels of all points and two in the legend; the first point's text is whole where one points at it.
+        Assert.Equal(602, (await browser.Evaluate("document.querySelector('svg').querySelectorAll('.mark').length")).GetInt32());
+        Assert.Equal("preferred, line 1: <img src=x onerror=alert(1)> / answer 0 & more",
+            (await browser.Evaluate("[...document.querySelector('svg').querySelectorAll('.mark title')].map(t => t.textContent).find(t => t.includes('line 1:'))")).GetString());
+        Assert.Equal(300, (await browser.Evaluate("document.querySelectorAll('details tbody tr').length")).GetInt32());
+        Assert.True((await browser.Evaluate("[...document.querySelector('svg').querySelectorAll('.mark')].every(m => { const b = m.getBBox(); return b.x >= 0 && b.y >= 0 && b.x + b.width <= 1000; })")).GetBoolean());
+        await browser.Screenshot("map");
+        await Dark(browser);
+        await browser.Screenshot("map-dark");
+        Assert.Empty(browser.Complaints);
+    }
+
+    [Fact]
+    public async Task The_paper_s_tables_stand_beside_what_was_measured_and_say_what_is_missing()
+    {
+        var here = new Interval(0.97, 0.95, 0.98);
+        PaperResult result = new([
+            new PaperRow("head input", "top-K directions", [new PaperCell("SafeRLHF", 0.944, here, 400), new PaperCell("TruthfulQA", 0.936, null, 0)], "no pairs were given for TruthfulQA"),
+            new PaperRow("after alignment", "SparseRM", [new PaperCell("SafeRLHF", 0.799, null, 0)], "needs policies")], "A verdict.", ["a note."]);
+        await using var browser = await Browser.Open();
+        await Show(browser, Written(PaperPage.Of(result, "a model")));
+        Assert.Equal("top-K directions|94.4 %|97.0 % (95.0 % to 98.0 %)|93.6 %|-", (await browser.Evaluate("[...document.querySelectorAll('tbody tr')[0].cells].map(c => c.textContent).join('|')")).GetString());
+        Assert.Contains("Not run: needs policies.", (await browser.Evaluate("document.body.textContent")).GetString());
+        await browser.Screenshot("paper");
+        Assert.Empty(browser.Complaints);
+    }
+
+    [Fact]
     public void A_histogram_has_an_end_at_0_and_counts_every_value()
     {
         var parts = HistogramChart.Count([-1, -0.5, 0, 0.25, 2]);
@@ -118,6 +184,9 @@ public sealed class PageTests(World world) : IDisposable
         Assert.Equal(2, parts.Where(part => part.High <= 0).Sum(part => part.Count));
         Assert.Equal(1, HistogramChart.Count([0.0, 0.0]).Count(part => part.Count == 2));
     }
+
+    private static async Task Dark(Browser browser) =>
+        await browser.Call("Emulation.setEmulatedMedia", new() { ["features"] = new System.Text.Json.Nodes.JsonArray(new System.Text.Json.Nodes.JsonObject { ["name"] = "prefers-color-scheme", ["value"] = "dark" }) });
 
     private string Written(HtmlPage page)
     {

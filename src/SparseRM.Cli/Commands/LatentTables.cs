@@ -32,15 +32,21 @@ internal static class LatentTables
         foreach (var latent in latents)
         {
             json.WriteStartObject();
-            json.WriteNumber("latent", latent.Latent);
-            json.WriteNumber("sign", latent.Sign);
-            json.WriteNumber("chosen_count", latent.ChosenCount);
-            json.WriteNumber("rejected_count", latent.RejectedCount);
-            json.WriteNumber("chosen_samples", latent.ChosenSamples);
-            json.WriteNumber("rejected_samples", latent.RejectedSamples);
-            json.WriteNumber("separation", latent.Separation);
+            WriteFields(json, latent);
             json.WriteEndObject();
         }
         json.WriteEndArray();
+    }
+
+    /// <summary>One of them, as fields of the object that is open.</summary>
+    public static void WriteFields(Utf8JsonWriter json, DirectionLatent latent)
+    {
+        json.WriteNumber("latent", latent.Latent);
+        json.WriteNumber("sign", latent.Sign);
+        json.WriteNumber("chosen_count", latent.ChosenCount);
+        json.WriteNumber("rejected_count", latent.RejectedCount);
+        json.WriteNumber("chosen_samples", latent.ChosenSamples);
+        json.WriteNumber("rejected_samples", latent.RejectedSamples);
+        json.WriteNumber("separation", latent.Separation);
     }
 }

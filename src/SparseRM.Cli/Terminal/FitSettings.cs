@@ -72,9 +72,12 @@ internal static class FitSettings
         [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate, CommonOptions.Position, SaeOfOtherModel];
 
     /// <summary>Which states the user asked for.</summary>
-    public static TrainerOptions ReadTrainer(ParseResult args) => new()
+    public static TrainerOptions ReadTrainer(ParseResult args) => ReadTrainer(args, args.GetRequiredValue(CommonOptions.Model));
+
+    /// <summary>The same for a model that is not named by <see cref="CommonOptions.Model"/>.</summary>
+    public static TrainerOptions ReadTrainer(ParseResult args, string model) => new()
     {
-        Backbone = args.Backbone(defaultType: null),
+        Backbone = args.Backbone(defaultType: null, model),
         Layer = args.GetValue(Layer),
         Position = args.GetValue(CommonOptions.Position),
         Sae = args.GetValue(Sae),
@@ -114,8 +117,7 @@ internal static class FitSettings
     {
         if (reward.Components is not [var component])
             throw new UsageException($"--folds fits one reward, and the reward file holds {reward.Components.Count}; name a file of one component, or leave --reward out");
-        var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
-        bool ownTemplate = trainer.Backbone.ChatTemplate is null && identity.TemplateFingerprint.Length > 0;
+        var metadata = reward.Metadata;
         var fit = asked with
         {
             Input = args.Has(Input) ? asked.Input : component.Input.Kind,
@@ -131,7 +133,17 @@ internal static class FitSettings
                 Seed = args.GetValue(Seed) ?? metadata.Seed,
             },
         };
-        trainer = trainer with
+        trainer = AsFitted(args, trainer, reward);
+        Check(args, trainer, fit);
+        return (trainer, fit);
+    }
+
+    /// <summary>States as a reward model reads them, where the user did not ask for others.</summary>
+    public static TrainerOptions AsFitted(ParseResult args, TrainerOptions trainer, RewardModel reward)
+    {
+        var (metadata, identity) = (reward.Metadata, reward.Metadata.Identity);
+        bool ownTemplate = trainer.Backbone.ChatTemplate is null && identity.TemplateFingerprint.Length > 0;
+        return trainer with
         {
             Layer = trainer.Layer ?? identity.Layer,
             Position = args.Has(CommonOptions.Position) ? trainer.Position : identity.Position,
@@ -141,8 +153,6 @@ internal static class FitSettings
                 Template = ownTemplate ? (identity.TemplateName, metadata.TemplateSource) : null,
             },
         };
-        Check(args, trainer, fit);
-        return (trainer, fit);
     }
 
     /// <summary>Refuses what no file need be read for.</summary>

@@ -51,6 +51,9 @@ internal sealed class LatentRows
         return frequency;
     }
 
+    /// <summary>The active latents of a row.</summary>
+    public ReadOnlySpan<int> Active(int row) => _ids[row];
+
     /// <summary>The activations of some latents in a row, 0 for those that are not active.</summary>
     /// <param name="row">The state.</param>
     /// <param name="latents">Ids.</param>

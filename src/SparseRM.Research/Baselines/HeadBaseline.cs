@@ -20,7 +20,7 @@ internal sealed class HeadBaseline(string name, HeadTrainingOptions training, Fu
     {
         var rows = pairs.Pairs.SelectMany(pair => new[] { pair.Chosen, pair.Rejected }).Distinct().Order().ToArray();
         int count = Math.Min(Selected(pairs, sae, k).Count, Math.Min(rows.Length - 1, pairs.Answers.Width));
-        float[] directions = PrincipalComponents.Of(pairs.Answers, rows, count, training.ThreadsToUse);
+        float[] directions = PrincipalComponents.Of(pairs.Answers.States, pairs.Answers.Width, rows, count, training.ThreadsToUse);
         return new HeadInput(HeadInputKind.Random, pairs.Answers.Width, directions, [], null);
     });
 

@@ -1,5 +1,4 @@
 using SparseRM.Fitting;
-using SparseRM.Research.Answers;
 
 namespace SparseRM.Research.Baselines;
 
@@ -9,16 +8,17 @@ internal static class PrincipalComponents
     private const int MostRounds = 60, BlockRows = 4096;
     private const double Tolerance = 1e-9;
 
-    /// <summary>Unit directions [count, d_model] that together hold most of the variance of some states.</summary>
-    /// <param name="answers">Has the states.</param>
+    /// <summary>Unit directions [count, width] that together hold most of the variance of some rows.</summary>
+    /// <param name="values">[n, width].</param>
+    /// <param name="width">Width of a row.</param>
     /// <param name="rows">Which.</param>
     /// <param name="count">At most the width.</param>
     /// <param name="threads">Threads at most; changes no bit.</param>
-    public static float[] Of(AnswerSet answers, int[] rows, int count, int threads)
+    public static float[] Of(ReadOnlyMemory<float> values, int width, int[] rows, int count, int threads)
     {
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
-        int width = answers.Width, padded = MatrixProduct.Pad(width), kept = MatrixProduct.Pad(count);
-        double[] covariance = Covariance(answers, rows, padded, parallel);
+        int padded = MatrixProduct.Pad(width), kept = MatrixProduct.Pad(count);
+        double[] covariance = Covariance(values, width, rows, padded, parallel);
         var basis = new double[kept * padded];
         var random = new SeededRandom(0, stream: -2000);
         for (int i = 0; i < count; i++)
@@ -43,13 +43,13 @@ internal static class PrincipalComponents
         return directions;
     }
 
-    private static double[] Covariance(AnswerSet answers, int[] rows, int padded, ParallelOptions parallel)
+    private static double[] Covariance(ReadOnlyMemory<float> values, int width, int[] rows, int padded, ParallelOptions parallel)
     {
-        int width = answers.Width, depth = MatrixProduct.Pad(Math.Min(BlockRows, rows.Length));
+        int depth = MatrixProduct.Pad(Math.Min(BlockRows, rows.Length));
         var mean = new double[width];
         foreach (int row in rows)
         {
-            var state = answers.State(row);
+            var state = values.Span.Slice(row * width, width);
             for (int i = 0; i < width; i++) mean[i] += state[i];
         }
         for (int i = 0; i < width; i++) mean[i] /= rows.Length;
@@ -59,7 +59,7 @@ internal static class PrincipalComponents
             Array.Clear(columns);
             for (int r = 0; r < block.Length; r++)
             {
-                var state = answers.State(block[r]);
+                var state = values.Span.Slice(block[r] * width, width);
                 for (int i = 0; i < width; i++) columns[(i * depth) + r] = state[i] - mean[i];
             }
             MatrixProduct.TimesTransposed(columns, columns, product, padded, padded, depth, parallel);

@@ -50,6 +50,33 @@ public sealed class HtmlPage(string title, string subtitle)
         _body.Append('\n');
     }
 
+    /// <summary>A part that a reader opens to see it.</summary>
+    /// <param name="summary">What is seen before.</param>
+    /// <param name="content">Writes the part.</param>
+    public void Details(string summary, Action content)
+    {
+        _body.Append("<details class=\"part\"><summary>").Append(Escape(summary)).Append("</summary>\n");
+        content();
+        _body.Append("</details>\n");
+    }
+
+    /// <summary>Texts of which a part is marked.</summary>
+    /// <param name="texts">What stands before each, the text in three parts of which the middle one is marked, and what stands after it.</param>
+    public void Marked(IEnumerable<(string Label, string Before, string Marked, string After, string Remark)> texts)
+    {
+        _body.Append("<ul class=\"marked\">\n");
+        foreach (var (label, before, marked, after, remark) in texts)
+        {
+            _body.Append("<li><span class=\"label\">").Append(Escape(label)).Append("</span> ").Append(Escape(before)).Append("<mark>").Append(Escape(marked)).Append("</mark>")
+                .Append(Escape(after)).Append(" <span class=\"note\">").Append(Escape(remark)).Append("</span></li>\n");
+        }
+        _body.Append("</ul>\n");
+    }
+
+    /// <summary>A link that a reader may follow; the page itself fetches nothing.</summary>
+    public void Link(string address) =>
+        _body.Append("<p><a rel=\"noreferrer\" href=\"").Append(Escape(address)).Append("\">").Append(Escape(address)).Append("</a></p>\n");
+
     /// <summary>The whole page, UTF-8.</summary>
     public void WriteTo(Stream stream)
     {

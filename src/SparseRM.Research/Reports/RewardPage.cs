@@ -10,7 +10,6 @@ namespace SparseRM.Research.Reports;
 public static class RewardPage
 {
     private const int ShownLatents = 12, ShownMistakes = 10, MostText = 160;
-    private const double Z = 1.959963984540054;
 
     /// <summary>Lays it out.</summary>
     /// <param name="name">The reward model's name.</param>
@@ -89,7 +88,7 @@ public static class RewardPage
         }
         DirectionLatent[] shown = [.. new[] { 1, -1 }.SelectMany(sign => latents.Where(latent => latent.Sign == sign).Take(ShownLatents))];
         page.Figure(IntervalChart.Draw("Separation of the leading latents", "difference of activity, percentage points",
-            [.. shown.Select(latent => ($"{latent.Latent} ({(latent.Sign > 0 ? "preferred" : "rejected")})", Separation(latent), latent.Sign > 0 ? 0 : 1))], 0),
+            [.. shown.Select(latent => ($"{latent.Latent} ({(latent.Sign > 0 ? "preferred" : "rejected")})", LatentPage.SeparationOf(latent), latent.Sign > 0 ? 0 : 1))], 0),
             $"{shown.Length} of {latents.Count} latents: how much more often each was active in preferred (blue) or in rejected (orange) answers of the training pairs, with 95 % intervals for two independent shares. "
             + "They were chosen for being large, so new pairs will show somewhat less.");
         page.Table([">latent", "more often in", ">preferred", ">rejected", ">separation"], shown.Select(latent => (IReadOnlyList<string>)
@@ -97,13 +96,6 @@ public static class RewardPage
             $"{latent.Latent}", latent.Sign > 0 ? "preferred" : "rejected", $"{Count(latent.ChosenCount)} of {Count(latent.ChosenSamples)}",
             $"{Count(latent.RejectedCount)} of {Count(latent.RejectedSamples)}", Percent(latent.Separation),
         ]));
-    }
-
-    private static Interval Separation(DirectionLatent latent)
-    {
-        double chosen = (double)latent.ChosenCount / latent.ChosenSamples, rejected = (double)latent.RejectedCount / latent.RejectedSamples;
-        double half = Z * Math.Sqrt((chosen * (1 - chosen) / latent.ChosenSamples) + (rejected * (1 - rejected) / latent.RejectedSamples));
-        return new Interval(latent.Separation, latent.Separation - half, latent.Separation + half);
     }
 
     private static Interval IntervalOf(AccuracyCount count)

@@ -20,15 +20,15 @@ internal sealed class Svg(int width, int height, string label)
         Add($"<polyline class=\"curve s{series % Series}\" points=\"{string.Join(' ', points.Select(point => $"{Round(point.X)},{Round(point.Y)}"))}\"/>");
 
     /// <summary>A marker whose shape goes with its colour; pointing at it shows the text.</summary>
-    public void Marker(double x, double y, int series, string text)
+    public void Marker(double x, double y, int series, string text, double size = 5.5)
     {
-        const double R = 5.5;
+        double r = size;
         string shape = (series % 4) switch
         {
-            0 => $"<circle cx=\"{Round(x)}\" cy=\"{Round(y)}\" r=\"{Round(R)}\"/>",
-            1 => $"<rect x=\"{Round(x - R)}\" y=\"{Round(y - R)}\" width=\"{Round(2 * R)}\" height=\"{Round(2 * R)}\"/>",
-            2 => $"<path d=\"M{Round(x)} {Round(y - R - 1.5)}l{Round(R + 1)} {Round(2 * R + 0.5)}h{Round(-2 * (R + 1))}z\"/>",
-            _ => $"<path d=\"M{Round(x)} {Round(y - R - 1.5)}l{Round(R + 1.5)} {Round(R + 1.5)}l{Round(-R - 1.5)} {Round(R + 1.5)}l{Round(-R - 1.5)} {Round(-R - 1.5)}z\"/>",
+            0 => $"<circle cx=\"{Round(x)}\" cy=\"{Round(y)}\" r=\"{Round(r)}\"/>",
+            1 => $"<rect x=\"{Round(x - r)}\" y=\"{Round(y - r)}\" width=\"{Round(2 * r)}\" height=\"{Round(2 * r)}\"/>",
+            2 => $"<path d=\"M{Round(x)} {Round(y - r - 1.5)}l{Round(r + 1)} {Round(2 * r + 0.5)}h{Round(-2 * (r + 1))}z\"/>",
+            _ => $"<path d=\"M{Round(x)} {Round(y - r - 1.5)}l{Round(r + 1.5)} {Round(r + 1.5)}l{Round(-r - 1.5)} {Round(r + 1.5)}l{Round(-r - 1.5)} {Round(-r - 1.5)}z\"/>",
         };
         Add($"<g class=\"mark s{series % Series}\"><title>{HtmlPage.Escape(text)}</title>{shape}</g>");
     }
