@@ -20,7 +20,7 @@ public sealed class AnalysisTests(FittedReward reward) : IDisposable
         Assert.InRange(first.GetProperty("p_adjusted").GetDouble(), 0, 1e-6);
         Assert.Contains("<mark>", File.ReadAllText(page));
         var alone = Cli.Run("latents", reward.Path, "--with", reward.Path, "--explanations", explanations);
-        Assert.Contains("16 latents are shared with reward.safetensors, 16 of them on the same side", alone.Succeeded());
+        Assert.Contains("Latents shared with reward.safetensors: 16, of which 16 on the same side", alone.Succeeded());
         Assert.Contains("truth\\u001b", alone.Out);
         Cli.Run("latents", reward.Path, "--sae", SharedData.MiniWorld("saes", "saelens-topk-layer-4"), "--json").FailedInJson(1, "mismatch", "was fitted on the SAE", "give that SAE");
     }

@@ -11,7 +11,7 @@ namespace SparseRM.Research.Tests;
 /// <summary>A round of alignment on answers that MiniWorld itself makes up, all of its blocks and its tied head at work.</summary>
 public sealed class RoundTests(World world) : IDisposable
 {
-    private const int Samples = 4, MostTokens = 16, Candidates = 12, LastLayer = 5;
+    private const int Samples = 4, MostTokens = 14, Candidates = 12, LastLayer = 5;
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -19,8 +19,8 @@ public sealed class RoundTests(World world) : IDisposable
     [Fact]
     public void The_reward_ranks_the_model_s_own_answers_and_the_pairs_it_makes_pass_its_own_filter()
     {
-        var data = World.Pairs("test", 24);
-        var fit = world.Trainer.Fit(world.Trainer.ReadStates(World.Pairs("train", 200)), new FitOptions { K = 8, Training = World.Training });
+        var data = World.Pairs("test", 16);
+        var fit = world.Trainer.Fit(world.Trainer.ReadStates(World.Pairs("train", 100)), new FitOptions { K = 8, Training = World.Training });
         using var scorer = world.Trainer.Backbone.Attach(fit.Reward);
         string scored = _folder.File("scored.jsonl"), pairs = _folder.File("pairs.jsonl");
         string[] prompts = [.. data.Items.Select(item => item.Prompt[0].Content!).Distinct()];
@@ -37,7 +37,6 @@ public sealed class RoundTests(World world) : IDisposable
         var items = PreferenceFile.Read(pairs).Items;
         int best = items.Count(item => Words(item.Chosen[0][0].Content!).Any(right[item.Prompt[0].Content!].Contains)), worst = items.Count(item => Words(item.Rejected[0][0].Content!).Any(right[item.Prompt[0].Content!].Contains));
         Assert.True(best > worst + (items.Count / 4), $"{best} of {items.Count} best answers are true, {worst} of the worst");
-        Assert.Equal(samples.SelectMany(group => group), Sample(prompts).SelectMany(group => group));
     }
 
     private static string[] Words(string text) => text.Split([' ', '.', ',', '?'], StringSplitOptions.RemoveEmptyEntries);

@@ -81,7 +81,7 @@ public static class LatentPage
 
     /// <summary>The overlap in a sentence.</summary>
     public static string Sentence(LatentOverlap overlap, string other) =>
-        $"{Count(overlap.Shared.Count)} latents are shared with {other}, {Count(overlap.SameSide)} of them on the same side: of {Count(overlap.FirstCount)} here and {Count(overlap.SecondCount)} there, Jaccard index {Number(overlap.Jaccard)}"
+        $"Latents shared with {other}: {Count(overlap.Shared.Count)}, of which {Count(overlap.SameSide)} on the same side (of {Count(overlap.FirstCount)} here and {Count(overlap.SecondCount)} there), Jaccard index {Number(overlap.Jaccard)}"
         + (overlap.Expected is { } expected ? $"; two random choices would share {Number(expected)}." : ".");
 
     private static IEnumerable<LatentFacts> Side(LatentReport report, int sign) => report.Latents.Where(facts => facts.Latent.Sign == sign);

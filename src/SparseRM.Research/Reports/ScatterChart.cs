@@ -5,7 +5,7 @@ namespace SparseRM.Research.Reports;
 /// <summary>Two maps side by side, each point with its text.</summary>
 public static class ScatterChart
 {
-    private const int Width = 1000, Side = 470, Top = 34, Gap = 60, Bottom = 40;
+    private const int Width = 1000, Side = 462, Top = 34, Left = 10, Gap = 56, Bottom = 40;
 
     /// <summary>Draws them.</summary>
     /// <param name="label">What they show, for those who cannot see it.</param>
@@ -20,7 +20,7 @@ public static class ScatterChart
         int[] order = [.. Enumerable.Range(0, series.Count).OrderBy(i => (uint)(i * 2654435761u)).ThenBy(i => i)];
         for (int panel = 0; panel < panels.Count; panel++)
         {
-            double left = panel * (Side + Gap), size = series.Count > 400 ? 2.6 : 3.6, room = size + 4;
+            double left = Left + (panel * (Side + Gap)), size = series.Count > 400 ? 2.6 : 3.6, room = size + 4;
             double[] map = panels[panel].Map;
             double lowX = double.MaxValue, highX = double.MinValue, lowY = double.MaxValue, highY = double.MinValue;
             for (int i = 0; i < map.Length; i += 2)
@@ -35,7 +35,7 @@ public static class ScatterChart
             foreach (int i in order)
                 svg.Marker(left + (Side / 2.0) + ((map[2 * i] - middleX) * scale), Top + (Side / 2.0) - ((map[(2 * i) + 1] - middleY) * scale), series[i], texts[i], size);
         }
-        double at = 8;
+        double at = Left + 6;
         for (int s = 0; s < names.Count; s++)
         {
             svg.Marker(at, Top + Side + 22, s, names[s]);
