@@ -93,7 +93,8 @@ public static class LatentPage
     {
         double chosen = (double)latent.ChosenCount / latent.ChosenSamples, rejected = (double)latent.RejectedCount / latent.RejectedSamples;
         double half = Z * Math.Sqrt((chosen * (1 - chosen) / latent.ChosenSamples) + (rejected * (1 - rejected) / latent.RejectedSamples));
-        return new Interval(latent.Separation, latent.Separation - half, latent.Separation + half);
+        // Nothing is 0, whichever its sign.
+        return new Interval(latent.Separation + 0.0, latent.Separation - half, latent.Separation + half);
     }
 
     /// <summary>A p-value for people.</summary>
