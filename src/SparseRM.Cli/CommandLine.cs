@@ -64,6 +64,7 @@ internal static class CommandLine
             new MakePairsCommand(session),
             new BestOfCommand(session),
             new FilterCommand(session),
+            new TrainSaeCommand(session),
             new ServeCommand(session),
             new InspectCommand(session),
             new ActivationsCommand(session),

@@ -77,7 +77,8 @@ public static class ScoreInputFile
         }
     }
 
-    private static ScoreInput Parse(DataRow row, ScoreInputOptions options)
+    /// <summary>One row of any container.</summary>
+    internal static ScoreInput Parse(DataRow row, ScoreInputOptions options)
     {
         try
         {
