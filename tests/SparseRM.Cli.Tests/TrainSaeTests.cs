@@ -86,6 +86,5 @@ public sealed class TrainSaeTests : IDisposable
         Cli.Run(Train("sae", "--k", "8", "--architecture", "vanilla")).Failed(2, "'vanilla'", "matryoshka");
         Cli.Run(Train("sae", "--k", "8", "--architecture", "topk", "--sae-format", "gemma-scope")).Failed(2, "topk", "saelens");
         Cli.Run(Train("sae", "--k", "8", "--data", "-")).Failed(2, "--data", "standard input");
-        Cli.Run([.. Train("sae", "--k", "8"), "--layer"]).Failed(2, "--layer");
     }
 }

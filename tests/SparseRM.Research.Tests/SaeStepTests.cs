@@ -101,6 +101,18 @@ public sealed class SaeStepTests
         foreach (int i in (int[])[0, 7, 19]) AssertGradient(parameters.BDec.Mean[i], reference.Slope(p => p.BDec, i), $"b_dec {i}");
     }
 
+    /// <summary>At 8192 = 2^13 the power of beta that is left is no longer a float64 above 0.</summary>
+    [Theory, InlineData(1), InlineData(2), InlineData(1000), InlineData(8192), InlineData(1 << 20)]
+    public void Adam_moves_by_the_learning_rate_where_the_slope_never_changes(long step)
+    {
+        float[] p = new float[17], m = new float[17], v = new float[17], g = [.. Enumerable.Repeat(0.5f, 17)];
+        // What the means are after so many steps of one slope.
+        Array.Fill(m, (float)(0.5 * (1 - Math.Pow(0.9, step - 1))));
+        Array.Fill(v, (float)(0.25 * (1 - Math.Pow(0.999, step - 1))));
+        new Adam(step, 0.01).Step(p, g, m, v);
+        Assert.All(p, value => Assert.Equal(-0.01, value, 5));
+    }
+
     [Fact]
     public void Dead_latents_are_revived()
     {

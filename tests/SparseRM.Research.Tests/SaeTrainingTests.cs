@@ -183,10 +183,10 @@ public sealed class SaeTrainingTests : IDisposable
         Refused(good with { BufferTokens = 10 }, "buffer tokens is 10");
         Refused(good with { LearningRate = 1e9 }, "learning rate");
         World.Refuses(() => Run(SaeFileFormat.GemmaScope, good, "bad"), "topk", "saelens");
-        World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Layer = 6 }, good), "no layer 6", "0 to 5");
+        World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Layer = 6 }, good), "layer 6 is out of range", "0 to 5");
         World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Data = [Written("empty.jsonl", "")] }, good), "empty.jsonl", "is empty");
         World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Data = [Written("few.txt", "One.\n")] }, good), "few.txt", "fewer than 20 texts");
-        World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Data = [Written("same.jsonl", "{\"ids\": [2, 5]}\n")], Test = Some() }, good), "all equal");
+        World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Data = [Written("same.jsonl", "{\"ids\": [2, 300]}\n")], Test = Some() }, good), "all equal");
         World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Data = [Written("none.jsonl", "{\"text\": \"A.\"}\n{\"question\": 3}\n")], Test = Some() }, good), "none.jsonl, line 2", "question");
         World.Refuses(() => SaeTrainingRun.Run(Job("none/bad", SaeFileFormat.SaeLens), good), "its folder does not exist");
         World.Refuses(() => SaeTrainingRun.Run(Job("bad", SaeFileFormat.SaeLens) with { Compare = World.Sae, Layer = 3 }, good), "of layer 4, not of layer 3");

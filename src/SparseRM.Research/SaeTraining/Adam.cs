@@ -51,7 +51,7 @@ internal readonly struct Adam
     private static double Power(double value, long exponent)
     {
         double result = 1;
-        for (; exponent > 0 && value > 0; exponent >>= 1, value *= value)
+        for (; exponent > 0; exponent >>= 1, value *= value)
             if ((exponent & 1) != 0) result *= value;
         return result;
     }
