@@ -13,7 +13,7 @@ public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens)
     private const int BlockRows = 2048;
 
     /// <summary>Measures an SAE as its file has it. Sums in float64.</summary>
-    internal static SaeMeasure Of(SparseAutoencoder sae, StateBuffer states, Backend backend, CancellationToken cancel)
+    internal static SaeMeasure Of(SparseAutoencoder sae, StateBuffer states, Backend backend)
     {
         int dIn = sae.DIn;
         using var encoder = new SaeEncoder(backend, sae);
@@ -24,7 +24,6 @@ public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens)
         long active = 0;
         for (int start = 0; start < states.Rows; start += BlockRows)
         {
-            cancel.ThrowIfCancellationRequested();
             int rows = Math.Min(BlockRows, states.Rows - start);
             var x = new float[rows * dIn];
             for (int row = 0; row < rows; row++) states[start + row].CopyTo(x.AsSpan(row * dIn));
