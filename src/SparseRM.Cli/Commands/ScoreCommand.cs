@@ -5,6 +5,8 @@ using SparseRM.Cli.Lines;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Errors;
+using SparseRM.Lines;
+using SparseRM.Parts;
 
 namespace SparseRM.Cli.Commands;
 
@@ -17,6 +19,8 @@ internal sealed class ScoreCommand : CliCommand
     private readonly Option<string> _output = Choices.Text("--output",
         "the same lines with score or scores; - or nothing is standard output. Until it is complete it is FILE.*.partial, from which the same command goes on", "FILE");
     private readonly Option<bool> _skipBad = new("--skip-bad") { Description = "give a bad line \"score\": null and its error, and go on" };
+    private readonly Option<RowRange?> _rows = PartRows.Rows;
+    private readonly Option<RowFormat?> _partFormat = PartRows.Format;
     private readonly Option<bool> _json = new("--json")
     {
         Description = "print a JSON object with what was done: on standard output where --output names a file, else on standard error",
@@ -33,9 +37,11 @@ internal sealed class ScoreCommand : CliCommand
         new Example("sparserm score --model google/gemma-2-2b-it --reward calibrated.safetensors --input answers.jsonl --probability",
             "how likely each answer is the preferred one, by a reward that fit --calibrate wrote"),
         new Example("sparserm score --model google/gemma-2-2b-it --reward ensemble.safetensors --input answers.jsonl --doubt --novelty --aggregate mean-minus:1",
-            "a cautious score of several heads, and how sure it is"))
+            "a cautious score of several heads, and how sure it is"),
+        new Example("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl --rows 20000:30000 --output scores",
+            "a part of a file, as a job of any scheduler does it: scores/rows-000000020000-000000030000.jsonl and its manifest"))
     {
-        this.AddAll(CommonOptions.Model, _reward, _input, _output, _skipBad, _json);
+        this.AddAll(CommonOptions.Model, _reward, _input, _output, _skipBad, _rows, _partFormat, _json);
         this.AddAll(ScoreSettings.All);
         this.AddAll(FitSettings.Sae, FitSettings.Layer, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.AddEos, CommonOptions.DType);
         this.AddAll(CommonOptions.LlamaScope);
@@ -47,6 +53,12 @@ internal sealed class ScoreCommand : CliCommand
         string path = args.GetRequiredValue(_input), reward = args.GetRequiredValue(_reward);
         string? output = args.GetValue(_output);
         var asked = ScoreSettings.Read(args);
+        if (args.GetValue(_rows) is { } rows)
+        {
+            ScorePart(args, rows, path, reward, output ?? throw new UsageException("--rows writes a part into a folder; name it with --output"), asked);
+            return;
+        }
+        if (args.Has(_partFormat)) throw new UsageException($"{_partFormat.Name} says how a part is laid out; add --rows, or leave it out");
         OutputFile.Probe(output, OutputKind.Scores, ("--input", path), ("--reward", reward), ("--sae", args.GetValue(FitSettings.Sae)));
         var options = args.Backbone(defaultType: null);
         // A bar would be drawn between the lines.
@@ -62,16 +74,40 @@ internal sealed class ScoreCommand : CliCommand
         }, isQuiet: isShown);
     }
 
+    private void ScorePart(ParseResult args, RowRange rows, string path, string reward, string output, ScoreOptions asked)
+    {
+        if (output == "-") throw new UsageException("--rows writes a part into a folder, not to standard output; name a folder with --output");
+        if (args.GetValue(ScoreSettings.Probability)) throw new UsageException("--rows writes scores alone: leave out --probability");
+        bool addEos = args.GetValue(CommonOptions.AddEos);
+        var options = args.Backbone(defaultType: null);
+        var input = RowFile.Open(path, Directory.Exists(output) ? output : null);
+        Session.AfterInterrupt = "no part was written";
+        var (part, wasThere) = Meter.Run(Session, meter =>
+        {
+            using var scorer = Scorers.Open(args, reward, options, model => ScoreSettings.Check(args, asked, model, reward), meter, Session);
+            Session.SayBackend(args, scorer.Backbone.Description);
+            var fingerprint = ScoringFingerprint.Of(scorer, reward, asked, addEos, Session.Cancel);
+            var folder = PartFolder.Open(output, input, args.GetValue(_partFormat) ?? input.Format, fingerprint);
+            return new PartScorer(scorer, asked, addEos, Wording.OfCommandLine).ScoreInto(input, rows, folder, meter.Bytes("scoring rows", rows.Count), Session.Cancel);
+        });
+        if (part.Rows != rows && rows.End != long.MaxValue) Session.Note($"{path} ends at row {part.Rows.End}: the part has rows {part.Rows}");
+        if (part.BadCount > 0) Session.Warn($"bad rows of {path} without a score: {part.BadCount}; the first: row {part.Bad[0].Start}");
+        if (!args.GetValue(_json)) return;
+        Session.WriteJson(new Report().Add("output", Path.Combine(output, part.Output)).Add("rows_start", part.Rows.Start).Add("rows_end", part.Rows.End)
+            .Add("scores", part.Scores).Add("bad", part.BadCount).Add("truncated", part.Truncated).Add("was_there", wasThere)
+            .Add("input_sha256", part.InputSha256).Add("output_sha256", part.OutputSha256).WriteTo);
+    }
+
     private void Score(ParseResult args, RewardScorer scorer, ScoreOptions asked, InputStart input, ResultSink sink, Meter meter)
     {
         bool skipBad = args.GetValue(_skipBad), addEos = args.GetValue(CommonOptions.AddEos), hasTexts = false;
         var kept = sink.Kept;
         if (kept is not null) Session.Reading(() => input.GoBehind(kept, skipBad));
-        var run = new ScoreRun(scorer, asked, args.GetValue(ScoreSettings.Probability) ? scorer.Reward.Calibration : null, input.Path, skipBad);
+        var run = new ScoreRun(scorer, asked, args.GetValue(ScoreSettings.Probability) ? scorer.Reward.Calibration : null, input.Path, skipBad, Wording.OfCommandLine);
         using (var reader = new LineReader(input.Lines, line =>
         {
             hasTexts |= line is TextInput;
-            return ScoreLine.Of(line, scorer.Backbone.Encoder, addEos);
+            return ScoreLine.Of(line, scorer.Backbone.Encoder, addEos, Wording.OfCommandLine);
         }))
         {
             var progress = meter.Bytes("scoring", input.Length);

@@ -3,6 +3,7 @@ using System.Text.Json;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Errors;
+using SparseRM.Lines;
 using SparseRM.Weights;
 
 namespace SparseRM.Cli.Lines;

@@ -1,13 +1,15 @@
 using SparseRM.Cli.Terminal;
+using SparseRM.Lines;
 using SparseRM.Weights;
 
 namespace SparseRM.Cli.Lines;
 
 /// <summary>Where results go as they come: standard output, a device, or what will be a file.</summary>
-internal sealed class ResultSink : IDisposable
+internal sealed class ResultSink : IScoreSink, IDisposable
 {
     private readonly string? _path;
     private readonly Stream? _stream;
+    private readonly MemoryStream _window = new();
 
     private ResultSink(string? path, Stream? stream, KeptResults? kept) => (_path, _stream, Kept) = (path, stream, kept);
 
@@ -26,9 +28,14 @@ internal sealed class ResultSink : IDisposable
             : new ResultSink(output, null, KeptResults.At(output, key()));
     }
 
+    /// <inheritdoc/>
+    public void Add(ScoreLine line, ScoreResult?[] results, string? error, ReadOnlySpan<byte> text) => _window.Write(text);
+
     /// <summary>Writes whole lines; whoever reads has them when this returns.</summary>
-    public void Write(ReadOnlyMemory<byte> lines)
+    public void EndWindow()
     {
+        var lines = _window.GetBuffer().AsMemory(0, (int)_window.Length);
+        _window.SetLength(0);
         if (lines.IsEmpty) return;
         if (_path is null) Pass(lines);
         else OutputFile.Write(_path, () => Pass(lines));

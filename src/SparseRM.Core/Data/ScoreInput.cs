@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using SparseRM.Errors;
 using SparseRM.Text;
@@ -11,6 +12,10 @@ public abstract record ScoreInput(long Line, JsonElement Source)
 {
     /// <summary>What the chat template is given beside the messages (<c>tools</c>, <c>documents</c>, other arguments by name); null for nothing.</summary>
     public JsonFields? Arguments { get; init; }
+
+    /// <summary>The line's text in UTF-8, without blanks around it.</summary>
+    public ReadOnlySpan<byte> Utf8 =>
+        Source.ValueKind != JsonValueKind.Undefined ? JsonMarshal.GetRawUtf8Value(Source) : this is BadInput bad ? bad.Unread.Span : default;
 }
 
 /// <summary><c>{"prompt", "response"}</c> (or <c>completion</c>); each text or a message list.</summary>
@@ -51,4 +56,8 @@ public sealed record IdsInput(long Line, JsonElement Source, IReadOnlyList<int> 
 /// <param name="Line">Line in the file, from 1.</param>
 /// <param name="Source">The line as it was; undefined where it is no JSON object.</param>
 /// <param name="Error">What is wrong with it; its message names file and line.</param>
-public sealed record BadInput(long Line, JsonElement Source, DataFormatException Error) : ScoreInput(Line, Source);
+public sealed record BadInput(long Line, JsonElement Source, DataFormatException Error) : ScoreInput(Line, Source)
+{
+    /// <summary>The line's text where it has no <see cref="ScoreInput.Source"/>; empty otherwise.</summary>
+    public ReadOnlyMemory<byte> Unread { get; init; }
+}

@@ -37,13 +37,19 @@ public static class ScoreInputFile
     {
         using DataSource source = DataSource.OpenStream(path);
         bool any = false;
-        using IEnumerator<DataRow> rows = JsonLines.Read(source.Path, source.Rewind()).GetEnumerator();
-        while (Next(rows, path))
+        foreach (ScoreInput line in Of(JsonLines.Read(source.Path, source.Rewind()), path, options))
         {
             any = true;
-            yield return ParseOrKeep(rows.Current, options);
+            yield return line;
         }
         if (!any) throw new DataFormatException(path, 0, "holds no lines");
+    }
+
+    /// <summary>The same rows of another reader: a part of a file, or of a parquet file.</summary>
+    internal static IEnumerable<ScoreInput> Of(IEnumerable<DataRow> rows, string path, ScoreInputOptions options)
+    {
+        using IEnumerator<DataRow> each = rows.GetEnumerator();
+        while (Next(each, path)) yield return ParseOrKeep(each.Current, options);
     }
 
     private static bool Next(IEnumerator<DataRow> rows, string path)
@@ -73,7 +79,7 @@ public static class ScoreInputFile
         }
         catch (DataFormatException e) when (options.KeepBad)
         {
-            return new BadInput(row.Line, row.Source, e);
+            return new BadInput(row.Line, row.Source, e) { Unread = row.Unread };
         }
     }
 

@@ -55,6 +55,29 @@ public static class AtomicFile
         }
     }
 
+    /// <summary>As <see cref="Write"/>, but leaves a file that is there already, or that somebody else makes meanwhile.</summary>
+    /// <returns>Whether this call made the file.</returns>
+    /// <exception cref="SparseRMException">As <see cref="Write"/>.</exception>
+    public static bool WriteNew(string path, Action<Stream> write)
+    {
+        if (File.Exists(path)) return false;
+        string draft = Beside(Target(path), $".{Guid.NewGuid():N}.new");
+        Write(draft, write);
+        try
+        {
+            File.Move(draft, path, overwrite: false);
+            return true;
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return false;
+        }
+        finally
+        {
+            TryDelete(draft);
+        }
+    }
+
     /// <summary>The file that a path means: its full path, links followed.</summary>
     public static string Target(string path)
     {

@@ -21,6 +21,9 @@ internal sealed class DataRow
     /// <summary>The whole row; undefined for a bad one.</summary>
     public JsonElement Source { get; }
 
+    /// <summary>The text of a line that has no <see cref="Source"/>; empty otherwise.</summary>
+    public ReadOnlyMemory<byte> Unread { get; private init; }
+
     /// <summary>Values by column name, whatever its capitals.</summary>
     public IReadOnlyDictionary<string, JsonElement> Columns { get; }
 
@@ -31,6 +34,9 @@ internal sealed class DataRow
     public IReadOnlyDictionary<string, string> Named { get; private init; } = PreferenceReadOptions.NoColumns;
 
     public static DataRow Bad(string path, long line, string problem, string unit = "line") => new(path, line, unit, default, s_none, problem, null);
+
+    /// <summary>The row with the text that could not be read as one.</summary>
+    public DataRow WithUnread(ReadOnlyMemory<byte> text) => new(_path, Line, _unit, Source, Columns, Problem, _twins) { Unread = text };
 
     /// <summary>Takes a JSON value as a row; a row that is no object, or repeats a field, becomes a bad one.</summary>
     public static DataRow Of(string path, long line, JsonElement value, string unit = "line")

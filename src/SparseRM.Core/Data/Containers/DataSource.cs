@@ -9,7 +9,7 @@ internal sealed class DataSource : IDisposable
 {
     private readonly Stream _raw;
 
-    private DataSource(string path, Stream raw, bool hash)
+    private DataSource(string path, Stream raw, bool hash, bool check = true)
     {
         (Path, _raw) = (path, raw);
         Hash = hash ? Convert.ToHexStringLower(SHA256.HashData(raw)) : "";
@@ -17,7 +17,7 @@ internal sealed class DataSource : IDisposable
         {
             raw.Position = 0;
             IsGzip = raw.ReadByte() == 0x1F && raw.ReadByte() == 0x8B;
-            if (IsGzip) Gzip.RefuseTruncated(path, raw);
+            if (IsGzip && check) Gzip.RefuseTruncated(path, raw);
         }
         string name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
         Extension = System.IO.Path.GetExtension(name).ToLowerInvariant();
@@ -46,10 +46,15 @@ internal sealed class DataSource : IDisposable
         return Open(file, raw => new DataSource(file, raw.CanSeek ? raw : InMemory(file, raw), hash: true) { IsOfSplit = isFolder && split is not null });
     }
 
+    /// <summary>True where any place of the bytes can be gone to.</summary>
+    public bool CanSeek => _raw.CanSeek;
+
     /// <summary>Opens <paramref name="path"/> to be read once from its beginning: a pipe hands on what has come so far, unless it is packed.</summary>
-    public static DataSource OpenStream(string path) => Open(path, raw =>
+    /// <param name="path">The file; "-" is standard input.</param>
+    /// <param name="check">Whether a packed file is unpacked to see that it is whole.</param>
+    public static DataSource OpenStream(string path, bool check = true) => Open(path, raw =>
     {
-        if (raw.CanSeek) return new DataSource(path, raw, hash: false);
+        if (raw.CanSeek) return new DataSource(path, raw, hash: false, check);
         var peeked = new PeekedStream(raw);
         return new DataSource(path, peeked.StartsWith(0x1F, 0x8B) ? InMemory(path, peeked) : peeked, hash: false);
     });

@@ -7,14 +7,20 @@ namespace SparseRM.Data.Containers;
 /// <summary>jsonl: one JSON object a line, UTF-8, a byte order mark allowed, blank lines passed over.</summary>
 internal static class JsonLines
 {
+    /// <summary>What a blank line may hold.</summary>
+    public static ReadOnlySpan<byte> Blanks => " \t\r"u8;
+
     private static readonly JsonDocumentOptions s_strict = new() { AllowDuplicateProperties = false };
 
     /// <summary>Rows in file order, read as they are asked for.</summary>
-    public static IEnumerable<DataRow> Read(string path, Stream stream)
+    /// <param name="path">For messages.</param>
+    /// <param name="stream">Stands at the beginning of a line.</param>
+    /// <param name="line">Number of that line in the file, from 1.</param>
+    /// <param name="skip">Rows that are passed over without being parsed.</param>
+    public static IEnumerable<DataRow> Read(string path, Stream stream, long line = 1, long skip = 0)
     {
         var buffer = new byte[1 << 16];
         int start = 0, end = 0;
-        long line = 1;
         for (bool more = true; more || start < end;)
         {
             int length = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
@@ -27,7 +33,7 @@ internal static class JsonLines
                 continue;
             }
             if (length < 0) length = end - start;
-            DataRow? row = Row(path, line, buffer.AsSpan(start, length));
+            DataRow? row = Row(path, line, buffer.AsSpan(start, length), ref skip);
             start = Math.Min(end, start + length + 1);
             line++;
             if (row is not null) yield return row;
@@ -59,12 +65,18 @@ internal static class JsonLines
         return null;
     }
 
-    private static DataRow? Row(string path, long line, ReadOnlySpan<byte> utf8)
+    private static DataRow? Row(string path, long line, ReadOnlySpan<byte> utf8, ref long skip)
     {
         if (line == 1 && utf8.StartsWith("\uFEFF"u8)) utf8 = utf8[3..];
-        utf8 = utf8.Trim(" \t\r"u8);
+        utf8 = utf8.Trim(Blanks);
         if (utf8.IsEmpty) return null;
-        return Parse(utf8, out string problem) is { } value ? DataRow.Of(path, line, value) : DataRow.Bad(path, line, problem);
+        if (skip > 0)
+        {
+            skip--;
+            return null;
+        }
+        var row = Parse(utf8, out string problem) is { } value ? DataRow.Of(path, line, value) : DataRow.Bad(path, line, problem);
+        return row.Source.ValueKind == JsonValueKind.Undefined ? row.WithUnread(utf8.ToArray()) : row;
     }
 
     private static byte[] MakeRoom(string path, long line, byte[] buffer, ref int start, ref int end)

@@ -11,8 +11,18 @@ namespace SparseRM.Data.Containers;
 /// </summary>
 internal static class ParquetRows
 {
+    /// <summary>How many rows the file says that it holds.</summary>
+    public static long Count(string path, Stream stream)
+    {
+        using ParquetFileReader reader = Guard(path, () => new ParquetFileReader(stream, leaveOpen: true));
+        return Guard(path, () => reader.FileMetaData.NumRows);
+    }
+
     /// <summary>Rows of every row group in order, counted from 1.</summary>
-    public static IEnumerable<DataRow> Read(string path, Stream stream)
+    /// <param name="path">For messages.</param>
+    /// <param name="stream">The file.</param>
+    /// <param name="skip">Rows that are passed over: whole row groups of them are not read.</param>
+    public static IEnumerable<DataRow> Read(string path, Stream stream, long skip = 0)
     {
         using ParquetFileReader reader = Guard(path, () => new ParquetFileReader(stream, leaveOpen: true));
         (IReadOnlyList<ParquetNode> columns, int groups) = Guard(path, () => Open(reader));
@@ -21,12 +31,19 @@ internal static class ParquetRows
         var utf8 = new ArrayBufferWriter<byte>();
         for (int group = 0; group < groups; group++)
         {
+            long rows = skip > row ? Guard(path, () => RowsOf(reader, group)) : 0;
+            if (rows > 0 && row + rows <= skip)
+            {
+                row += rows;
+                continue;
+            }
             using Group open = Guard(path, () => new Group(reader, group, columns));
             while (Guard(path, () => open.Next(utf8)))
             {
                 if ((total += utf8.WrittenCount) > most)
                     throw new DataFormatException(path, 0, $"holds over {Limits.Ratio} times as much text as its size; give it as jsonl");
-                yield return DataRow.Of(path, ++row, Guard(path, () => JsonElement.Parse(utf8.WrittenSpan)), "row");
+                if (++row <= skip) continue;
+                yield return DataRow.Of(path, row, Guard(path, () => JsonElement.Parse(utf8.WrittenSpan)), "row");
             }
         }
     }
@@ -35,6 +52,12 @@ internal static class ParquetRows
     {
         FileMetaData file = reader.FileMetaData;
         return (ParquetNode.Of(file.Schema), file.NumRowGroups);
+    }
+
+    private static long RowsOf(ParquetFileReader reader, int group)
+    {
+        using RowGroupReader rows = reader.RowGroup(group);
+        return rows.MetaData.NumRows;
     }
 
     // The package reports damage by whatever exception its decoders meet, so all of them mean the same here.

@@ -1,9 +1,8 @@
-using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Scoring;
 
-namespace SparseRM.Cli.Lines;
+namespace SparseRM.Lines;
 
 /// <summary>Scores lines as they come, a window of them at a time, and writes each window before the next one is looked at.</summary>
 /// <param name="scorer">Scores.</param>
@@ -11,7 +10,8 @@ namespace SparseRM.Cli.Lines;
 /// <param name="path">The input, for messages.</param>
 /// <param name="calibration">Makes probabilities of scores; null where they are not asked for.</param>
 /// <param name="skipBad">Whether a bad line has an error in its place; else it ends the run.</param>
-internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, ScoreCalibration? calibration, string path, bool skipBad)
+/// <param name="say">Says a message of the library in the words of whoever writes the results.</param>
+internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, ScoreCalibration? calibration, string path, bool skipBad, Func<string, string> say)
 {
     // Enough for batches to be full and beginnings to be shared; what is asked for beside scores has values of every token.
     private const int WindowTokens = 1 << 16, WindowTokensWithStates = 1 << 13, FewLines = 8;
@@ -44,28 +44,27 @@ internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, ScoreC
     /// <param name="progress">Told after each window.</param>
     /// <param name="cancel">Heard between batches and while there is no line.</param>
     /// <exception cref="DataFormatException">A line is bad and bad ones are not skipped; all lines before it are written.</exception>
-    public void Run(LineReader reader, ResultSink sink, bool isPipe, Action progress, CancellationToken cancel)
+    public void Run(LineReader reader, IScoreSink sink, bool isPipe, Action progress, CancellationToken cancel)
     {
         var window = new List<ScoreLine>();
         while (reader.Take(window, NeedsStates ? WindowTokensWithStates : WindowTokens, !isPipe, cancel))
         {
             var priority = isPipe && window.Count <= FewLines ? Priority.Interactive : Priority.Bulk;
             var results = scorer.ScoreAll([.. window.SelectMany(line => line.Answers).OfType<Models.EncodedInput>()], options with { Priority = priority }, null, cancel);
-            _text.SetLength(0);
             DataFormatException? bad = null;
             int next = 0;
             foreach (var line in window)
             {
-                bad = Write(line, results, ref next);
+                bad = Write(line, results, ref next, sink);
                 if (bad is not null) break;
             }
-            sink.Write(_text.GetBuffer().AsMemory(0, (int)_text.Length));
+            sink.EndWindow();
             if (bad is not null) throw bad;
             progress();
         }
     }
 
-    private DataFormatException? Write(ScoreLine line, IReadOnlyList<ScoreResult> results, ref int next)
+    private DataFormatException? Write(ScoreLine line, IReadOnlyList<ScoreResult> results, ref int next, IScoreSink sink)
     {
         var own = new ScoreResult?[line.Answers.Length];
         for (int i = 0; i < own.Length; i++)
@@ -75,7 +74,7 @@ internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, ScoreC
             if (own[i]!.Error is { } error)
             {
                 if (!IsOfTheLine(error)) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(error);
-                (own[i], line.Problems[i]) = (null, Wording.OfCommandLine(error.Message));
+                (own[i], line.Problems[i]) = (null, say(error.Message));
                 continue;
             }
             (Scores, Cut) = (Scores + 1, Cut + (answer.Dropped > 0 ? 1 : 0));
@@ -86,7 +85,9 @@ internal sealed class ScoreRun(RewardScorer scorer, ScoreOptions options, ScoreC
             if (!skipBad) return bad;
             (Bad, FirstBad) = (Bad + 1, FirstBad ?? bad.Message);
         }
+        _text.SetLength(0);
         _writer.Write(_text, line, own, line.FirstProblem);
+        sink.Add(line, own, line.FirstProblem, _text.GetBuffer().AsSpan(0, (int)_text.Length));
         (Lines, Bytes) = (Lines + 1, Bytes + line.Bytes);
         return null;
     }

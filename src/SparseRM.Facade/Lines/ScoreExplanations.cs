@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace SparseRM.Cli.Commands;
+namespace SparseRM.Lines;
 
 /// <summary>Why an answer got its score, as JSON: see <see cref="ExplanationJson"/>.</summary>
 internal static class ScoreExplanations

@@ -1,13 +1,12 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Scoring;
 using SparseRM.Text;
 
-namespace SparseRM.Cli.Lines;
+namespace SparseRM.Lines;
 
 /// <summary>A line of the input with the tokens of its answers, or why an answer has none.</summary>
 /// <param name="Input">The line.</param>
@@ -24,16 +23,27 @@ internal sealed record ScoreLine(ScoreInput Input, EncodedInput?[] Answers, stri
     /// <summary>Bytes of the line as it was read.</summary>
     public long Bytes => Input.Source.ValueKind == JsonValueKind.Undefined ? 1 : JsonMarshal.GetRawUtf8Value(Input.Source).Length + 1;
 
+    /// <summary>A line whose answers are not scored at all, for a reason that is not theirs.</summary>
+    public static ScoreLine Refused(ScoreInput line, string reason)
+    {
+        int answers = line is AnswersInput list ? list.Responses.Count : 1;
+        return new ScoreLine(line, new EncodedInput?[answers], [.. Enumerable.Repeat(reason, answers)]);
+    }
+
     /// <summary>Encodes a line; what is wrong with it becomes its problem.</summary>
-    public static ScoreLine Of(ScoreInput line, InputEncoder encoder, bool addEos)
+    /// <param name="line">The line.</param>
+    /// <param name="encoder">The model's.</param>
+    /// <param name="addEos">Whether a text gets the tokenizer's EOS.</param>
+    /// <param name="say">Says a message of the library in the words of whoever writes the results.</param>
+    public static ScoreLine Of(ScoreInput line, InputEncoder encoder, bool addEos, Func<string, string> say)
     {
         if (line is BadInput bad) return new ScoreLine(line, [null], [bad.Error.Problem]);
         if (line is not AnswersInput list)
         {
-            var (answer, problem) = Try(() => Encode(line, encoder, addEos));
+            var (answer, problem) = Try(() => Encode(line, encoder, addEos), say);
             return new ScoreLine(line, [answer], [problem]);
         }
-        var found = list.Responses.Select(response => Try(() => encoder.Encode([.. list.Prompt, .. response], line.Arguments))).ToArray();
+        var found = list.Responses.Select(response => Try(() => encoder.Encode([.. list.Prompt, .. response], line.Arguments), say)).ToArray();
         return new ScoreLine(line, [.. found.Select(one => one.Answer)], [.. found.Select(one => one.Problem)]);
     }
 
@@ -47,10 +57,12 @@ internal sealed record ScoreLine(ScoreInput Input, EncodedInput?[] Answers, stri
     {
         TextInput text => encoder.EncodeText(text.Text, addEos),
         IdsInput ids => encoder.EncodeIds((int[])[.. ids.Ids]),
-        _ => encoder.Encode(InputLines.Dialogue(line)!, line.Arguments),
+        AnswerInput answer => encoder.Encode([.. answer.Prompt, .. answer.Response], line.Arguments),
+        DialogueInput dialogue => encoder.Encode(dialogue.Messages, line.Arguments),
+        _ => throw new ArgumentException($"a line of kind {line.GetType().Name} has no one answer", nameof(line)),
     };
 
-    private static (EncodedInput? Answer, string? Problem) Try(Func<EncodedInput> encode)
+    private static (EncodedInput? Answer, string? Problem) Try(Func<EncodedInput> encode, Func<string, string> say)
     {
         try
         {
@@ -58,7 +70,7 @@ internal sealed record ScoreLine(ScoreInput Input, EncodedInput?[] Answers, stri
         }
         catch (SparseRMException error)
         {
-            return (null, Wording.OfCommandLine(error.Message));
+            return (null, say(error.Message));
         }
     }
 }

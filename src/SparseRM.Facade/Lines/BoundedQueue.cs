@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace SparseRM.Cli.Lines;
+namespace SparseRM.Lines;
 
 /// <summary>What one thread reads ahead for another, bounded in number and weight.</summary>
 /// <param name="maxCount">Items that wait at most.</param>

@@ -1,6 +1,6 @@
 using SparseRM.Data;
 
-namespace SparseRM.Cli.Lines;
+namespace SparseRM.Lines;
 
 /// <summary>Reads and encodes lines ahead on a thread of its own, so that a waiting input costs no line that is there.</summary>
 internal sealed class LineReader : IDisposable

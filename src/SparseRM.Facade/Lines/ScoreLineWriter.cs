@@ -1,11 +1,10 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using SparseRM.Cli.Commands;
 using SparseRM.Data;
 using SparseRM.Scoring;
 
-namespace SparseRM.Cli.Lines;
+namespace SparseRM.Lines;
 
 /// <summary>Writes a line back with its results: single fields, or lists where the line has responses.</summary>
 /// <param name="options">What was asked for beside the score.</param>

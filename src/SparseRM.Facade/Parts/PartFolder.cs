@@ -1,0 +1,221 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using SparseRM.Data;
+using SparseRM.Errors;
+using SparseRM.Interop;
+using SparseRM.Weights;
+
+namespace SparseRM.Parts;
+
+/// <summary>A folder with the parts of one input, each beside its manifest: <c>rows-START-END.jsonl</c> and <c>rows-START-END.manifest.json</c>.</summary>
+/// <remarks>
+/// A card in it, <c>scores.json</c>, says of which input and by what they are; it is made once, and whoever would write other bytes is refused. A part is
+/// complete when its manifest is there: data gets its name first, then the manifest, each flushed to the disk before.
+/// </remarks>
+public sealed class PartFolder
+{
+    private const string Card = "scores.json", Staging = ".staging", ManifestEnding = ".manifest.json";
+    private readonly RowFormat _format;
+    private readonly string _input;
+
+    private PartFolder(string path, string input, RowFormat format, ScoringFingerprint fingerprint) =>
+        (Path, _input, _format, Fingerprint) = (path, input, format, fingerprint);
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>What computes the scores here.</summary>
+    public ScoringFingerprint Fingerprint { get; }
+
+    /// <summary>Opens a folder for one input and one way to compute, and makes it where its parent is there.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="input">What is scored.</param>
+    /// <param name="format">How parts are laid out.</param>
+    /// <param name="fingerprint">What computes.</param>
+    /// <exception cref="SparseRMException">The folder has parts of another input, or by other means; or it cannot be written.</exception>
+    public static PartFolder Open(string path, RowFile input, RowFormat format, ScoringFingerprint fingerprint)
+    {
+        try
+        {
+            if (File.Exists(path)) throw new SparseRMException($"{path}: is a file; name a folder for the parts");
+            if (!Directory.Exists(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)))) throw new SparseRMException($"{path}: cannot be made: the folder above it does not exist");
+            Directory.CreateDirectory(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SparseRMException($"{path}: cannot be made ({error.Message.TrimEnd('.')}); choose another place", error);
+        }
+        string name = System.IO.Path.GetFileName(input.Path);
+        long bytes = new FileInfo(input.Path).Length;
+        string card = System.IO.Path.Combine(path, Card);
+        if (AtomicFile.WriteNew(card, stream => WriteCard(stream, name, bytes, format, fingerprint))) FolderSync.Flush(path);
+        RequireSame(card, path, name, bytes, format, fingerprint);
+        return new PartFolder(path, name, format, fingerprint);
+    }
+
+    /// <summary>The complete part of some rows, if there is one that would be written the same again.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="inputSha256">See <see cref="PartManifest.InputSha256"/>; asked for only where there is a part.</param>
+    /// <returns>Null where there is none, or its data is gone or damaged.</returns>
+    /// <exception cref="SparseRMException">There is one of other rows' text, or by other means.</exception>
+    public PartManifest? Find(RowRange rows, Func<string> inputSha256)
+    {
+        string path = ManifestOf(Path, rows, "");
+        if (PartManifest.Read(path) is not { } found) return null;
+        if (Fingerprint.DifferenceFrom(found.Fingerprint) is { } difference) throw Other(path, difference);
+        if (found.InputSha256 != inputSha256())
+            throw new SparseRMException(ErrorKind.Mismatch, $"{path}: its part was made of another text of rows {rows}; choose another folder for another input");
+        return IsWhole(found) ? found : null;
+    }
+
+    /// <summary>Whether the data of a part is there and has the hash that its manifest names.</summary>
+    public bool IsWhole(PartManifest part) => DataOf(Path, part.Rows, "") is var data && File.Exists(data) && Sha256(data) == part.OutputSha256;
+
+    /// <summary>Gives a draft its name, its manifest last.</summary>
+    /// <exception cref="SparseRMException">The folder cannot be written.</exception>
+    public void Publish(PartDraft draft) => Guard(() => Place(draft, Path, ""));
+
+    /// <summary>Keeps a draft aside under a lease's own name, for whoever holds the right to <see cref="PublishStaged"/>.</summary>
+    /// <exception cref="SparseRMException">The folder cannot be written.</exception>
+    public void Stage(PartDraft draft, string lease) => Guard(() => Place(draft, System.IO.Path.Combine(Path, Staging), "." + lease));
+
+    /// <summary>Gives parts that leases staged their names; may be done again by anybody, whatever became of an attempt before.</summary>
+    /// <param name="folder">The folder of the parts.</param>
+    /// <param name="format">Their format.</param>
+    /// <param name="parts">Rows, and the lease that staged them.</param>
+    /// <returns>For each whether it is published; false where its lease staged no part of these rows.</returns>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public static IReadOnlyList<bool> PublishStaged(string folder, RowFormat format, IReadOnlyList<(RowRange Rows, string Lease)> parts)
+    {
+        string staging = System.IO.Path.Combine(folder, Staging), kind = PartWriter.EndingOf(format);
+        foreach (var (rows, lease) in parts)
+        {
+            string data = Name(staging, rows, "." + lease) + kind;
+            if (File.Exists(ManifestOf(staging, rows, "." + lease)) && File.Exists(data)) File.Move(data, Name(folder, rows, "") + kind, overwrite: true);
+        }
+        FolderSync.Flush(folder);
+        var published = new bool[parts.Count];
+        for (int i = 0; i < parts.Count; i++)
+        {
+            string manifest = ManifestOf(staging, parts[i].Rows, "." + parts[i].Lease), final = ManifestOf(folder, parts[i].Rows, "");
+            if (File.Exists(manifest)) File.Move(manifest, final, overwrite: true);
+            published[i] = File.Exists(final);
+        }
+        FolderSync.Flush(folder);
+        return published;
+    }
+
+    /// <summary>The rows of every complete part, rising.</summary>
+    public static IReadOnlyList<RowRange> Parts(string folder) =>
+        [.. Directory.EnumerateFiles(folder, "rows-*" + ManifestEnding).Select(RowsOf).OfType<RowRange>().Order(Comparer<RowRange>.Create((a, b) => a.Start.CompareTo(b.Start)))];
+
+    /// <summary>What is said beside the part of some rows; null where there is none.</summary>
+    public static PartManifest? ManifestFor(string folder, RowRange rows) => PartManifest.Read(ManifestOf(folder, rows, ""));
+
+    /// <summary>Removes what leases left that were not published.</summary>
+    public static void RemoveStaged(string folder)
+    {
+        string staging = System.IO.Path.Combine(folder, Staging);
+        if (Directory.Exists(staging)) Directory.Delete(staging, recursive: true);
+    }
+
+    /// <summary>A new file for a draft.</summary>
+    internal string NewDraft()
+    {
+        string staging = System.IO.Path.Combine(Path, Staging);
+        Directory.CreateDirectory(staging);
+        return System.IO.Path.Combine(staging, $"{Guid.NewGuid():N}.tmp");
+    }
+
+    internal RowFormat Format => _format;
+
+    internal string InputName => _input;
+
+    /// <summary>Name of the part of some rows.</summary>
+    internal string PartName(RowRange rows) => System.IO.Path.GetFileName(DataOf(Path, rows, ""));
+
+    internal static string Sha256(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+
+    private void Place(PartDraft draft, string folder, string ending)
+    {
+        var rows = draft.Manifest.Rows;
+        Directory.CreateDirectory(folder);
+        File.Move(draft.Path, DataOf(folder, rows, ending), overwrite: true);
+        FolderSync.Flush(folder);
+        AtomicFile.Write(ManifestOf(folder, rows, ending), draft.Manifest.WriteTo);
+        FolderSync.Flush(folder);
+    }
+
+    private string DataOf(string folder, RowRange rows, string ending) => Name(folder, rows, ending) + PartWriter.EndingOf(_format);
+
+    private static string ManifestOf(string folder, RowRange rows, string ending) => Name(folder, rows, ending) + ManifestEnding;
+
+    // Twelve digits, so that the order of names is the order of rows.
+    private static string Name(string folder, RowRange rows, string ending) =>
+        System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rows-{rows.Start:D12}-{rows.End:D12}{ending}"));
+
+    private static RowRange? RowsOf(string manifest) =>
+        System.IO.Path.GetFileName(manifest)[..^ManifestEnding.Length].Split('-') is [_, var start, var end]
+            && long.TryParse(start, NumberStyles.None, CultureInfo.InvariantCulture, out long first) && long.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out long last)
+            ? new RowRange(first, last) : null;
+
+    private void Guard(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SparseRMException($"{Path}: a part cannot be written ({error.Message.TrimEnd('.')}); free space or choose another place", error);
+        }
+    }
+
+    private static void WriteCard(Stream stream, string name, long bytes, RowFormat format, ScoringFingerprint fingerprint)
+    {
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteString("input", name);
+            json.WriteNumber("input_bytes", bytes);
+            json.WriteString("format", PartWriter.EndingOf(format)[1..]);
+            fingerprint.WriteTo(json);
+            json.WriteEndObject();
+        }
+        stream.WriteByte((byte)'\n');
+    }
+
+    private static void RequireSame(string card, string path, string name, long bytes, RowFormat format, ScoringFingerprint fingerprint)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(card));
+            var root = json.RootElement;
+            string own = PartWriter.EndingOf(format)[1..], known = root.GetProperty("format").GetString() ?? "";
+            if (root.GetProperty("input").GetString() != name || root.GetProperty("input_bytes").GetInt64() != bytes)
+            {
+                throw new SparseRMException(ErrorKind.Mismatch, $"{path}: has parts of {root.GetProperty("input").GetString()} with {root.GetProperty("input_bytes").GetInt64()} bytes, "
+                    + $"not of {name} with {bytes}; choose another folder for another input");
+            }
+            if (known != own) throw new SparseRMException(ErrorKind.Mismatch, $"{path}: has parts in {known}, not in {own}; choose another folder, or the same format");
+            if (fingerprint.DifferenceFrom(ScoringFingerprint.Read(root)) is { } difference) throw Other(path, difference);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new SparseRMException($"{card}: is no card of a folder of scores; choose another folder", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SparseRMException($"{card}: cannot be read ({error.Message.TrimEnd('.')})", error);
+        }
+    }
+
+    private static SparseRMException Other(string path, string difference) =>
+        new(ErrorKind.Mismatch, $"{path}: has parts that were computed by other means ({difference}), whose bytes may differ; choose another folder, or the same means");
+}

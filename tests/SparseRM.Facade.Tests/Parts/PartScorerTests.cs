@@ -1,0 +1,195 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text.Json;
+using ParquetSharp;
+using SparseRM.Backends;
+using SparseRM.Data;
+using SparseRM.Errors;
+using SparseRM.Parts;
+
+namespace SparseRM.Facade.Tests.Parts;
+
+/// <summary>Parts of a file are together what one part of all rows is, done twice they are the same, and no part stands beside another's.</summary>
+public sealed class PartScorerTests(FittedReward reward) : IDisposable
+{
+    private const int Rows = 1200;
+    private static readonly int[] s_bad = [5, 6, 1000];
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Parts_one_after_another_are_the_part_of_all_rows()
+    {
+        using var scorer = reward.Open();
+        var all = Score(scorer, "all", new(0, Rows)).Part;
+        foreach (var (start, end) in new[] { (0, 500), (500, 1001), (1001, 5000) }) Score(scorer, "parts", new(start, end));
+        string[] files = [.. Directory.GetFiles(_folder.File("parts"), "rows-*.jsonl").Order()];
+        Assert.Equal(3, files.Length);
+        byte[] joined = [.. files.SelectMany(File.ReadAllBytes)], whole = File.ReadAllBytes(_folder.File("all", all.Output));
+        Assert.Equal(whole, joined);
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(whole)), all.OutputSha256);
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Input()))), all.InputSha256);
+        Assert.Equal((Rows - s_bad.Length + Rows / 10, s_bad.Length), (all.Scores, all.BadCount));
+        Assert.Equal([new(5, 7), new(1000, 1001)], all.Bad);
+        string[] lines = System.Text.Encoding.UTF8.GetString(whole).Split('\n');
+        Assert.StartsWith("""{"score": null, "error": "is not valid JSON""", lines[6]);
+        float score = JsonDocument.Parse(lines[7]).RootElement.GetProperty("score").GetSingle();
+        Assert.Equal(scorer.ScoreIds([2, 7, 9, 7]), score);
+    }
+
+    [Fact]
+    public void Done_twice_a_part_is_left_and_damaged_it_is_made_again()
+    {
+        using var scorer = reward.Open();
+        var (first, _) = Score(scorer, "out", new(0, 100));
+        string path = _folder.File("out", first.Output);
+        var time = File.GetLastWriteTimeUtc(path);
+        byte[] bytes = File.ReadAllBytes(path);
+        var (again, wasThere) = Score(scorer, "out", new(0, 100));
+        Assert.True(wasThere);
+        Assert.Equal((time, first.OutputSha256), (File.GetLastWriteTimeUtc(path), again.OutputSha256));
+        File.WriteAllBytes(path, bytes[..^3]);
+        Assert.False(Score(scorer, "out", new(0, 100)).WasThere);
+        Assert.Equal(bytes, File.ReadAllBytes(path));
+        File.Delete(path);
+        Assert.False(Score(scorer, "out", new(0, 100)).WasThere);
+        Assert.Equal(bytes, File.ReadAllBytes(path));
+        Assert.Empty(Directory.GetFiles(_folder.File("out", ".staging")));
+    }
+
+    [Fact]
+    public void Parts_of_another_input_or_by_other_means_are_refused_by_name()
+    {
+        using var scorer = reward.Open();
+        Score(scorer, "out", new(0, 10));
+        string text = File.ReadAllText(Input());
+        File.WriteAllText(Input(), text.Replace("[2, 8, 9", "[2, 9, 9"));
+        Refused("another text of rows 0:10", () => Score(scorer, "out", new(0, 10)));
+        File.WriteAllText(Input(), text + "\n");
+        Refused("with", () => Score(scorer, "out", new(20, 30)));
+        File.WriteAllText(Input(), text);
+        Refused("not in jsonl.gz", () => Score(scorer, "out", new(20, 30), RowFormat.GzipJsonLines));
+        using var other = reward.Open(World.Backbone with { Variants = new Dictionary<OpKind, string> { [OpKind.MatMul] = "scalar" } });
+        Refused("variants matmul=", () => Score(other, "out", new(20, 30)));
+        Refused("has 1200 rows", () => Score(scorer, "out", new(1200, 1300)));
+        File.WriteAllText(_folder.File("out", "scores.json"), "{}");
+        Refused("is no card", () => Score(scorer, "out", new(20, 30)));
+    }
+
+    [Fact]
+    public void Packed_parts_hold_the_same_lines()
+    {
+        using var scorer = reward.Open();
+        var plain = Score(scorer, "plain", new(0, Rows)).Part;
+        string lines = File.ReadAllText(_folder.File("plain", plain.Output));
+        var packed = Score(scorer, "packed", new(0, Rows), RowFormat.GzipJsonLines).Part;
+        Assert.Equal(plain.LinesSha256, packed.LinesSha256);
+        using (var unpacked = new StreamReader(new GZipStream(File.OpenRead(_folder.File("packed", packed.Output)), CompressionMode.Decompress)))
+            Assert.Equal(lines, unpacked.ReadToEnd());
+        foreach (var (start, end) in new[] { (0, 1024), (1024, Rows) }) Score(scorer, "packed parts", new(start, end), RowFormat.GzipJsonLines);
+        Assert.Equal(File.ReadAllBytes(_folder.File("packed", packed.Output)),
+            Directory.GetFiles(_folder.File("packed parts"), "*.gz").Order().SelectMany(File.ReadAllBytes));
+
+        var table = Score(scorer, "table", new(0, Rows), RowFormat.Parquet).Part;
+        Assert.Equal(plain.LinesSha256, table.LinesSha256);
+        using var parquet = new ParquetFileReader(_folder.File("table", table.Output));
+        using var group = parquet.RowGroup(0);
+        Assert.Equal(lines.TrimEnd('\n').Split('\n'), group.Column(4).LogicalReader<string>().ReadAll(Rows));
+        Assert.Equal(s_bad.Select(row => (long)row), group.Column(1).LogicalReader<float?>().ReadAll(Rows).Select((score, row) => (score, row: (long)row))
+            .Where(pair => pair.score is null && pair.row % 10 != 1).Select(pair => pair.row));
+        Assert.Equal(2, group.Column(2).LogicalReader<float?[]>().ReadAll(Rows)[11].Length);
+    }
+
+    [Fact]
+    public void A_lowered_limit_ends_the_part_there()
+    {
+        using var scorer = reward.Open();
+        long limit = 300;
+        var input = RowFile.Open(Input());
+        var folder = Open(scorer, "out", input, RowFormat.JsonLines);
+        using var draft = new PartScorer(scorer, new ScoreOptions()).Score(input, new(100, 1000), folder, () => limit);
+        Assert.Equal(new RowRange(100, 300), draft.Manifest.Rows);
+        folder.Publish(draft);
+        var whole = Score(scorer, "other", new(100, 300)).Part;
+        Assert.Equal(whole.OutputSha256, draft.Manifest.OutputSha256);
+    }
+
+    [Fact]
+    public void Refused_rows_have_the_reason_and_no_score()
+    {
+        using var scorer = reward.Open();
+        var input = RowFile.Open(Input());
+        var folder = Open(scorer, "out", input, RowFormat.JsonLines);
+        using var draft = new PartScorer(scorer, new ScoreOptions()).Refuse(input, new(0, 20), folder, "the worker died");
+        folder.Publish(draft);
+        Assert.Equal(((long)0, (long)20, "the worker died"), (draft.Manifest.Scores, draft.Manifest.BadCount, draft.Manifest.Refused));
+        string[] lines = File.ReadAllLines(_folder.File("out", draft.Manifest.Output));
+        Assert.Equal(20, lines.Length);
+        Assert.All(lines, line => Assert.EndsWith("\"error\": \"the worker died\"}", line));
+        Assert.Contains("\"scores\": [null, null]", lines[11]);
+        Assert.DoesNotContain(lines, line => line.Contains("\"score\": 0"));
+    }
+
+    [Fact]
+    public void A_staged_part_is_published_once_whatever_was_done_before()
+    {
+        using var scorer = reward.Open();
+        var input = RowFile.Open(Input());
+        var folder = Open(scorer, "out", input, RowFormat.JsonLines);
+        using (var draft = new PartScorer(scorer, new ScoreOptions()).Score(input, new(0, 20), folder)) folder.Stage(draft, "7");
+        Assert.Empty(PartFolder.Parts(folder.Path));
+        Assert.Equal([false], PartFolder.PublishStaged(folder.Path, RowFormat.JsonLines, [(new(0, 20), "8")]));
+        // As if the machine had stopped between the two renames.
+        string staged = _folder.File("out", ".staging", "rows-000000000000-000000000020.7.jsonl");
+        File.Move(staged, _folder.File("out", "rows-000000000000-000000000020.jsonl"));
+        for (int i = 0; i < 2; i++) Assert.Equal([true], PartFolder.PublishStaged(folder.Path, RowFormat.JsonLines, [(new(0, 20), "7")]));
+        Assert.Equal([new(0, 20)], PartFolder.Parts(folder.Path));
+        Assert.True(Score(scorer, "out", new(0, 20)).WasThere);
+    }
+
+    [Fact]
+    public void Another_version_is_taken_for_the_same_only_where_known_answers_have_the_same_bits()
+    {
+        using var scorer = reward.Open();
+        var own = ScoringFingerprint.Of(scorer, reward.Path, new ScoreOptions(), addEos: false);
+        Assert.Equal(64, own["known_answers"].Length);
+        Assert.Null(own.DifferenceFrom(own));
+        Assert.Null(own.DifferenceFrom(With(own, ("engine_version", "9"), ("kernels", "ff"))));
+        Assert.Contains("engine version 9", own.DifferenceFrom(With(own, ("engine_version", "9"), ("known_answers", new string('0', 64)))));
+        Assert.Contains("engine version 9", With(own, ("known_answers", "")).DifferenceFrom(With(own, ("engine_version", "9"), ("known_answers", ""))));
+        foreach (string name in ScoringFingerprint.Names.Where(name => name is not ("engine_version" or "kernels" or "known_answers")))
+            Assert.StartsWith(name.Replace('_', ' '), own.DifferenceFrom(With(own, (name, "other"))));
+        Assert.Contains("explain 3 by 5 tokens", own.DifferenceFrom(ScoringFingerprint.Of(scorer, reward.Path, new ScoreOptions { Explain = 3 }, addEos: false)));
+    }
+
+    private static ScoringFingerprint With(ScoringFingerprint own, params (string Name, string Value)[] changes) =>
+        new([.. ScoringFingerprint.Names.Select((name, i) => changes.FirstOrDefault(change => change.Name == name) is { Name: not null } change ? change.Value : own.Values[i])]);
+
+    private static void Refused(string part, Action act)
+    {
+        var error = Assert.ThrowsAny<SparseRMException>(act);
+        Assert.Contains(part, error.Message);
+    }
+
+    private (PartManifest Part, bool WasThere) Score(RewardScorer scorer, string output, RowRange rows, RowFormat format = RowFormat.JsonLines)
+    {
+        var input = RowFile.Open(Input());
+        return new PartScorer(scorer, new ScoreOptions()).ScoreInto(input, rows, Open(scorer, output, input, format));
+    }
+
+    private PartFolder Open(RewardScorer scorer, string output, RowFile input, RowFormat format) =>
+        PartFolder.Open(_folder.File(output), input, format, ScoringFingerprint.Of(scorer, reward.Path, new ScoreOptions(), addEos: false));
+
+    // Short rows of ids, one of ten with two answers, three bad.
+    private string Input()
+    {
+        string path = _folder.File("in.jsonl");
+        if (!File.Exists(path))
+        {
+            File.WriteAllLines(path, Enumerable.Range(0, Rows).Select(i => s_bad.Contains(i) ? $"{{bad {i}"
+                : i % 10 == 1 ? $$"""{"prompt": "What is {{i}}?", "responses": ["It is.", "{{i}}."]}""" : $$"""{"ids": [2, {{i % 50}}, 9, 7], "id": {{i}}}"""));
+        }
+        return path;
+    }
+}
