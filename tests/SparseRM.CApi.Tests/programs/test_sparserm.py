@@ -302,5 +302,97 @@ class Fits(unittest.TestCase):
             self.assertEqual([path.name], os.listdir(folder))
 
 
+class Engines(unittest.TestCase):
+    """The adapters of Ray and Spark. Neither engine is here: small stand-ins call the adapters with the signatures that the engines document."""
+
+    ROWS = [
+        {"prompt": PROMPT, "response": "Three."}, {"prompt": PROMPT, "response": None}, {"prompt": PROMPT, "response": "Seventeen."},
+        {"prompt": PROMPT, "response": ""}, {"prompt": [{"role": "user", "content": PROMPT}], "response": "Three."}, {"prompt": 7, "response": "Three."},
+        {"prompt": PROMPT, "response": "x " * 5000},
+    ]
+
+    @classmethod
+    def setUpClass(cls):
+        with SparseRM(MODEL, REWARD, threads=2) as reward:
+            cls.alone = [reward.score(PROMPT, answer) for answer in ANSWERS]
+
+    def check(self, scores, errors):
+        right, wrong = self.alone
+        self.assertEqual([right, None, wrong, None, right, None, None], scores)
+        for score, error in zip(scores, errors):
+            self.assertEqual(score is None, isinstance(error, str) and len(error) > 0)
+        self.assertIn("field 'response' must be text", errors[1])
+
+    def test_ray_calls_the_actor_with_batches_of_columns(self):
+        import sparserm.ray
+        made = {}
+
+        def map_batches(fn, *, fn_constructor_kwargs, batches):  # Dataset.map_batches(fn, *, fn_constructor_kwargs, batch_size, concurrency, ..)
+            actor = made["actor"] = fn(**fn_constructor_kwargs)
+            return [actor(batch) for batch in batches]
+
+        def batch(rows):
+            return {"question": [row["prompt"] for row in rows], "response": [row["response"] for row in rows], "id": list(range(len(rows)))}
+
+        options = {"model": MODEL, "reward": REWARD, "threads": 1, "columns": {"prompt": "question"}}
+        found = map_batches(sparserm.ray.Scorer, fn_constructor_kwargs=options, batches=[batch(self.ROWS[:3]), batch(self.ROWS[3:])])
+        self.assertEqual([0, 1, 2], found[0]["id"])
+        self.check([None if math.isnan(score) else float(score) for part in found for score in part["score"]], [error for part in found for error in part["error"]])
+        empty = made["actor"]({"question": [], "response": []})
+        self.assertEqual(0, len(empty["score"]))
+        made["actor"]._reward.close()
+
+    def test_spark_maps_record_batches(self):
+        import types
+        import sparserm.spark
+
+        class Field:
+            def __init__(self, name, kind=None, nullable=True):
+                self.name, self.kind, self.nullable = name, kind, nullable
+
+        class Struct:
+            def __init__(self, fields):
+                self.fields = fields
+
+        class Batch:
+            def __init__(self, columns, names):
+                self.columns, self.schema = columns, types.SimpleNamespace(names=names)
+
+            def to_pylist(self):
+                return [dict(zip(self.schema.names, values)) for values in zip(*self.columns)]
+
+            @staticmethod
+            def from_arrays(arrays, names):
+                return Batch(arrays, names)
+
+        class Frame:
+            columns, schema = ["prompt", "response"], Struct([Field("prompt"), Field("response")])
+
+            def mapInArrow(self, func, schema):  # DataFrame.mapInArrow(func: Iterator[RecordBatch] -> Iterator[RecordBatch], schema)
+                self.made = schema
+                parts = [Engines.ROWS[:4], [], Engines.ROWS[4:]]
+                return list(func(Batch([[row[name] for row in part] for name in self.columns], self.columns) for part in parts))
+
+        kinds = types.SimpleNamespace(FloatType=lambda: "float", StringType=lambda: "string", StructField=Field, StructType=Struct)
+        arrow = types.SimpleNamespace(RecordBatch=Batch, array=lambda values, type: list(values), float32=lambda: None, string=lambda: None)
+        modules = {"pyspark": types.ModuleType("pyspark"), "pyspark.sql": types.ModuleType("pyspark.sql"), "pyspark.sql.types": kinds, "pyarrow": arrow}
+        sys.modules.update(modules)
+        try:
+            frame = Frame()
+            batches = sparserm.spark.score(frame, MODEL, REWARD, threads=1)
+            self.assertEqual([("prompt", None), ("response", None), ("score", "float"), ("error", "string")], [(field.name, field.kind) for field in frame.made.fields])
+            rows = [row for batch in batches for row in batch.to_pylist()]
+            self.assertEqual([row["prompt"] for row in self.ROWS], [row["prompt"] for row in rows])
+            self.check([row["score"] for row in rows], [row["error"] for row in rows])
+            frame.columns = ["prompt", "score"]
+            with self.assertRaisesRegex(ValueError, "has a column score already"):
+                sparserm.spark.score(frame, MODEL, REWARD)
+        finally:
+            for name in modules:
+                del sys.modules[name]
+            while sparserm.spark._opened:
+                sparserm.spark._opened.popitem()[1].close()
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])
