@@ -66,6 +66,9 @@ internal static class CommandLine
             new FilterCommand(session),
             new TrainSaeCommand(session),
             new ServeCommand(session),
+#if !AOT
+            new FarmCommand(session),
+#endif
             new InspectCommand(session),
             new ActivationsCommand(session),
             new EncodeCommand(session),

@@ -3,7 +3,7 @@ namespace SparseRM.Cli.Tests;
 public sealed class UsageTests
 {
     public static TheoryData<string> Commands =>
-        ["demo", "fit", "combine", "score", "evaluate", "baselines", "sweep", "report", "serve", "inspect", "activations", "encode", "tokenize", "bench", "kernels", "doctor"];
+        ["demo", "fit", "combine", "score", "evaluate", "baselines", "sweep", "report", "serve", "farm", "inspect", "activations", "encode", "tokenize", "bench", "kernels", "doctor"];
 
     [Theory, MemberData(nameof(Commands))]
     public void Every_command_has_help_with_examples(string command)

@@ -4,7 +4,7 @@ namespace SparseRM.Conformance;
 
 /// <summary>
 /// Which project may refer to which: Core &lt;- Interop &lt;- Facade &lt;- Demo &lt;- Benchmarking &lt;- Cli, Core &lt;- Ilgpu &lt;- Cli,
-/// Facade &lt;- Server &lt;- Cli, Facade &lt;- Research &lt;- Cli, and Facade &lt;- CApi. Any other arrow fails.
+/// Facade &lt;- Server &lt;- Cli, Facade &lt;- Research &lt;- Cli, Facade &lt;- Farm &lt;- Cli, and Facade &lt;- CApi. Any other arrow fails.
 /// </summary>
 public class DependencyTests
 {
@@ -19,7 +19,8 @@ public class DependencyTests
         ["SparseRM.Benchmarking"] = ["SparseRM.Demo"],
         ["SparseRM.Server"] = ["SparseRM.Facade"],
         ["SparseRM.Research"] = ["SparseRM.Facade"],
-        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Ilgpu", "SparseRM.Research", "SparseRM.Server"],
+        ["SparseRM.Farm"] = ["SparseRM.Facade"],
+        ["SparseRM.Cli"] = ["SparseRM.Benchmarking", "SparseRM.Farm", "SparseRM.Ilgpu", "SparseRM.Research", "SparseRM.Server"],
     };
 
     private static IEnumerable<string> Projects => Directory.EnumerateFiles(Path.Combine(SharedData.Root, "src"), "*.csproj", SearchOption.AllDirectories);

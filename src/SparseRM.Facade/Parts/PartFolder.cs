@@ -111,6 +111,25 @@ public sealed class PartFolder
     public static IReadOnlyList<RowRange> Parts(string folder) =>
         [.. Directory.EnumerateFiles(folder, "rows-*" + ManifestEnding).Select(RowsOf).OfType<RowRange>().Order(Comparer<RowRange>.Create((a, b) => a.Start.CompareTo(b.Start)))];
 
+    /// <summary>How parts of a folder are laid out.</summary>
+    /// <exception cref="SparseRMException">The folder has no card.</exception>
+    public static RowFormat FormatOf(string folder)
+    {
+        string card = System.IO.Path.Combine(folder, Card);
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(card));
+            string name = "." + json.RootElement.GetProperty("format").GetString();
+            foreach (var format in Enum.GetValues<RowFormat>())
+                if (PartWriter.EndingOf(format) == name) return format;
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        {
+            // Told below.
+        }
+        throw new SparseRMException($"{card}: is no card of a folder of scores; name a folder that score --rows or farm submit wrote");
+    }
+
     /// <summary>What is said beside the part of some rows; null where there is none.</summary>
     public static PartManifest? ManifestFor(string folder, RowRange rows) => PartManifest.Read(ManifestOf(folder, rows, ""));
 

@@ -1,0 +1,60 @@
+using SparseRM.Errors;
+using SparseRM.Farm.Clusters;
+using SparseRM.Farm.Jobs;
+
+namespace SparseRM.Cli.Terminal;
+
+/// <summary>Watches a job of a farm and tells of it.</summary>
+internal static class FarmJobs
+{
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(300), s_patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>Waits for a job's end; what keeps its workers is told once.</summary>
+    /// <exception cref="SparseRMException">The job is not known any more: the silo that kept it in memory is gone.</exception>
+    public static async Task<JobStatus> WatchAsync(FarmClient farm, string job, Session session, Meter meter)
+    {
+        session.AfterInterrupt = $"the job goes on; ask with farm status {job}, or end it with farm cancel {job}";
+        var told = new HashSet<string>();
+        var heard = DateTime.UtcNow;
+        while (true)
+        {
+            JobStatus status;
+            try
+            {
+                status = await StatusAsync(farm, job);
+                heard = DateTime.UtcNow;
+            }
+            catch (Exception error) when (error is not (SparseRMException or OperationCanceledException))
+            {
+                // Its coordinator may have died: another silo takes the job over.
+                if (DateTime.UtcNow - heard > s_patience) throw new SparseRMException($"the farm does not answer any more ({error.Message.TrimEnd('.')}); the job goes on where its silos do", error);
+                await Task.Delay(s_poll, session.Cancel);
+                continue;
+            }
+            meter.Report(new WorkProgress(status.Spec.IsAudit ? "auditing rows" : "scoring rows", DoneOf(status), Math.Max(1, status.Spec.Rows)));
+            foreach (string problem in status.Problems.Where(told.Add)) session.Warn(problem);
+            if (status.State != "running") return status;
+            await Task.Delay(s_poll, session.Cancel);
+        }
+    }
+
+    /// <summary>How a job stands.</summary>
+    /// <exception cref="SparseRMException">There is no such job.</exception>
+    public static async Task<JobStatus> StatusAsync(FarmClient farm, string job) => await farm.StatusAsync(job)
+        ?? throw new SparseRMException($"there is no job {job} in this farm; farm status lists them");
+
+    /// <summary>What a program reads of it.</summary>
+    public static Report Report(JobStatus status)
+    {
+        var counts = status.Counts;
+        var report = new Report().Add("job", status.Spec.Id).Add("state", status.State).Add("input", status.Spec.Input).Add("output", status.Spec.Output)
+            .Add("rows", status.Spec.Rows).Add("rows_done", counts.DoneRows).Add("rows_bad", counts.BadRows).Add("shards_done", counts.Shards)
+            .Add("shards_refused", counts.RefusedShards).Add("shards_split", counts.Splits).Add("leases_lost", counts.LostLeases)
+            .Add("leases", status.Leases.Select(lease => $"{lease.Worker} {lease.Start}:{lease.End} done {lease.Done} attempt {lease.Attempts + 1}").ToArray())
+            .Add("problems", status.Problems);
+        return status.Spec.IsAudit ? report.Add("differing", counts.MismatchCount).Add("differences", counts.Mismatches).Add("by_their_own_maker", counts.SameMaker) : report;
+    }
+
+    // Rows of running shards count, so that a bar moves.
+    private static long DoneOf(JobStatus status) => Math.Min(status.Spec.Rows, status.Counts.DoneRows + status.Leases.Sum(lease => Math.Min(lease.Done, lease.End - lease.Start)));
+}

@@ -1,0 +1,25 @@
+namespace SparseRM.Farm;
+
+/// <summary>How the machines of a farm find each other.</summary>
+public sealed record FarmOptions
+{
+    internal const string Storage = "farm", ClusterName = "sparserm";
+
+    /// <summary>Connection string of a PostgreSQL database that keeps members and jobs; null: one machine, whose first silo keeps them in memory.</summary>
+    public string? Postgres { get; init; }
+
+    /// <summary>Port of the first silo on one machine; its gateway has the next one. With PostgreSQL a silo takes free ones where this is 0.</summary>
+    public int Port { get; init; } = 11111;
+
+    /// <summary>The address under which other machines reach this one.</summary>
+    public string Address { get; init; } = "127.0.0.1";
+
+    /// <summary>How long a silent worker keeps its shards; a silo that is silent for as long is declared dead.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often a worker is heard of.</summary>
+    internal TimeSpan Heartbeat => Lease / 6;
+
+    /// <summary>How long a call waits for an answer: whoever is called may just have died.</summary>
+    internal TimeSpan ResponseTimeout => TimeSpan.FromSeconds(Math.Max(10, Lease.TotalSeconds));
+}

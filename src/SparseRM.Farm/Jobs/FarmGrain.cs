@@ -1,0 +1,44 @@
+using Orleans.Runtime;
+
+namespace SparseRM.Farm.Jobs;
+
+/// <summary>A job in the farm's list.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="IsOver">Whether it is complete or was ended.</param>
+[GenerateSerializer, Immutable]
+public sealed record ListedJob(string Id, bool IsOver);
+
+/// <summary>What the farm keeps.</summary>
+[GenerateSerializer]
+public sealed class FarmRecord
+{
+    /// <summary>Jobs, the oldest first.</summary>
+    [Id(0)] public List<ListedJob> Jobs { get; set; } = [];
+}
+
+/// <summary>The list of jobs.</summary>
+internal sealed class FarmGrain([PersistentState("farm", FarmOptions.Storage)] IPersistentState<FarmRecord> record) : Grain, IFarmGrain
+{
+    private const int MostOver = 100;
+
+    public async Task<string?> Submit(JobSpec spec, FreeRange[] audited)
+    {
+        if (await GrainFactory.GetGrain<IJobGrain>(spec.Id).Start(spec, audited) is { } problem) return problem;
+        record.State.Jobs.RemoveAll(job => job.Id == spec.Id);
+        record.State.Jobs.Add(new ListedJob(spec.Id, false));
+        await record.WriteStateAsync();
+        return null;
+    }
+
+    public Task<string[]> Jobs(bool openOnly) => Task.FromResult<string[]>([.. record.State.Jobs.Where(job => !openOnly || !job.IsOver).Select(job => job.Id)]);
+
+    public async Task Over(string job)
+    {
+        int at = record.State.Jobs.FindIndex(listed => listed.Id == job);
+        if (at < 0 || record.State.Jobs[at].IsOver) return;
+        record.State.Jobs[at] = new ListedJob(job, true);
+        int over = record.State.Jobs.Count(listed => listed.IsOver);
+        record.State.Jobs.RemoveAll(listed => listed.IsOver && over-- > MostOver);
+        await record.WriteStateAsync();
+    }
+}

@@ -1,0 +1,85 @@
+using SparseRM.Data;
+using SparseRM.Errors;
+using SparseRM.Farm.Jobs;
+using SparseRM.Parts;
+
+namespace SparseRM.Farm.Workers;
+
+/// <summary>What became of a lease: a staged part, or a failure, or neither where it was lost.</summary>
+internal sealed record ShardResult(StagedPart? Staged, FailedLease? Failed);
+
+/// <summary>One lease that is worked on, on a thread of its own.</summary>
+internal sealed class ShardTask
+{
+    private readonly CancellationTokenSource _cancel = new();
+    private long _done, _limit;
+
+    private ShardTask(Lease lease) => (Lease, _limit) = (lease, lease.End);
+
+    /// <summary>The lease.</summary>
+    public Lease Lease { get; }
+
+    /// <summary>Its end; never fails.</summary>
+    public required Task<ShardResult> Task { get; init; }
+
+    /// <summary>Rows done.</summary>
+    public long Done => Volatile.Read(ref _done);
+
+    /// <summary>Begins the work.</summary>
+    public static ShardTask Start(ScoringMeans means, JobSpec spec, Lease lease)
+    {
+        ShardTask? task = null;
+        var started = new TaskCompletionSource();
+        var work = System.Threading.Tasks.Task.Factory.StartNew(
+            () =>
+            {
+                started.Task.Wait();
+                return task!.Run(means, spec);
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        task = new ShardTask(lease) { Task = work };
+        started.SetResult();
+        return task;
+    }
+
+    /// <summary>Lowers the end; -1: the lease is lost.</summary>
+    public void Limit(long end)
+    {
+        if (end < 0) Lose();
+        else Volatile.Write(ref _limit, end);
+    }
+
+    /// <summary>Ends the work.</summary>
+    public void Lose() => _cancel.Cancel();
+
+    private ShardResult Run(ScoringMeans means, JobSpec spec)
+    {
+        try
+        {
+            var rows = new RowRange(Lease.Start, Lease.End);
+            var input = RowFile.Open(spec.Input, Directory.Exists(spec.Output) ? spec.Output : null);
+            var folder = PartFolder.Open(spec.Output, input, PartFormats.Parse(spec.Format), means.Fingerprint);
+            using var draft = Lease.Refuse is { } reason ? means.Scorer.Refuse(input, rows, folder, reason, _cancel.Token)
+                : means.Scorer.Score(input, rows, folder, () => Volatile.Read(ref _limit), new Progress(this), _cancel.Token);
+            var made = draft.Manifest;
+            string? mismatch = spec.IsAudit ? PartAudit.Difference(folder, rows, made) : null;
+            if (!spec.IsAudit) folder.Stage(draft, $"{Lease.Id}");
+            return new ShardResult(new StagedPart(Lease.Id, made.Rows.End, made.BadCount, mismatch), null);
+        }
+        catch (OperationCanceledException)
+        {
+            // Given back where the worker leaves; where it was lost, nobody listens.
+            return new ShardResult(null, new FailedLease(Lease.Id, "its worker left", IsWorkers: true));
+        }
+        catch (Exception error)
+        {
+            bool isWorkers = error is not DataFormatException && SparseRMException.KindOf(error) is ErrorKind.Data or ErrorKind.Mismatch;
+            return new ShardResult(null, new FailedLease(Lease.Id, error.Message.TrimEnd('.'), isWorkers));
+        }
+    }
+
+    private sealed class Progress(ShardTask task) : IProgress<long>
+    {
+        public void Report(long value) => Volatile.Write(ref task._done, value);
+    }
+}

@@ -1,0 +1,106 @@
+using SparseRM.Data;
+using SparseRM.Farm.Jobs;
+
+namespace SparseRM.Farm.Tests;
+
+/// <summary>Whatever workers and coordinators do, every row is in one published part, and what is kept does not grow with the number of shards.</summary>
+public class JobLedgerTests
+{
+    private static readonly DateTime s_start = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void Every_row_is_published_once_whoever_dies(int seed)
+    {
+        var chaos = new LedgerChaos(seed, rows: 600_000, shardRows: 1000, workers: 20);
+        chaos.Run();
+        Assert.Equal(600_000, chaos.PublishedRows);
+        Assert.True(chaos.Deaths > 20 && chaos.Zombies > 5 && chaos.Coordinators > 5 && chaos.Splits > 0, $"{chaos.Deaths} {chaos.Zombies} {chaos.Coordinators} {chaos.Splits}");
+        Assert.True(chaos.MostKept < 200, $"{chaos.MostKept} entries were kept for 20 workers");
+    }
+
+    [Fact]
+    public void A_shard_that_kills_its_workers_is_given_up_after_the_attempts_and_no_other_is()
+    {
+        var ledger = Begin(rows: 3000, shardRows: 1000);
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            var lease = ledger.Take($"w{attempt}@x", s_start)!;
+            Assert.Equal((0L, 1000L, attempt, null), (lease.Start, lease.End, lease.Attempts, lease.Refuse));
+            Assert.Equal(1, ledger.Expire(DateTime.MinValue, worker => worker == lease.Worker));
+        }
+        var refused = ledger.Take("w@x", s_start)!;
+        Assert.Equal("this row was not scored: its shard was given up after 3 attempts, in the last of which its worker died or went silent", refused.Refuse);
+        Assert.Null(ledger.Take("w@x", s_start)!.Refuse);
+        Assert.Equal(1000, ledger.Accept(refused.Id, "w@x", 1000, 1000, null));
+        Assert.Equal((1L, 1000L, 3L), (ledger.Snapshot().RefusedShards, ledger.Snapshot().BadRows, ledger.Snapshot().LostLeases));
+    }
+
+    [Fact]
+    public void A_workers_own_fault_is_no_attempt_at_the_shard()
+    {
+        var ledger = Begin(rows: 1000, shardRows: 1000);
+        for (int i = 0; i < 50; i++) ledger.Fail(ledger.Take("full@x", s_start)!.Id, "full@x", "the disk is full", isWorkers: true);
+        Assert.Equal((0, null), ledger.Take("other@x", s_start) is { } lease ? (lease.Attempts, lease.Refuse) : (-1, null));
+    }
+
+    [Fact]
+    public void A_lease_that_was_lost_or_cut_writes_nothing_beyond_its_rows()
+    {
+        var ledger = Begin(rows: 4000, shardRows: 4000);
+        var first = ledger.Take("a@x", s_start)!;
+        Assert.Equal(4000, ledger.Renew(first.Id, "a@x", 1000, s_start));
+        var half = ledger.Take("b@x", s_start)!;
+        Assert.Equal((2500L, 4000L), (half.Start, half.End));
+        // What the first has staged meanwhile has rows that are the other's.
+        Assert.Equal(2500, ledger.Accept(first.Id, "a@x", 4000, 0, null));
+        Assert.Equal(2500, ledger.Renew(first.Id, "a@x", 1500, s_start));
+        Assert.Equal(1, ledger.Expire(DateTime.MinValue, worker => worker != "b@x"));
+        var again = ledger.Take("c@x", s_start)!;
+        Assert.Equal((0L, 2500L), (again.Start, again.End));
+        Assert.Equal(-1, ledger.Accept(first.Id, "a@x", 2500, 0, null));
+        Assert.Equal(-1, ledger.Renew(first.Id, "a@x", 2000, s_start));
+        Assert.Equal(-1, ledger.Accept(again.Id, "b@x", 2500, 0, null));
+        Assert.Equal(2500, ledger.Accept(again.Id, "c@x", 2500, 0, null));
+        // An answer that was lost on its way is given again.
+        Assert.Equal(2500, ledger.Accept(again.Id, "c@x", 2500, 0, null));
+    }
+
+    [Fact]
+    public void A_new_job_goes_on_between_the_parts_that_are_there()
+    {
+        var spec = Spec(rows: 5000, shardRows: 1000);
+        var ledger = new JobLedger(spec, JobLedger.Begin(spec, [new(500, 1000), new(3200, 3300)]), s_start);
+        var taken = new List<(long, long)>();
+        while (ledger.Take("a@x", s_start) is { } lease && taken.Count < 10) taken.Add((lease.Start, lease.End));
+        Assert.Equal([(0, 500), (1000, 2000), (2000, 3000), (3000, 3200), (3300, 4300), (4300, 5000)], taken);
+        Assert.Equal(600, ledger.Snapshot().DoneRows);
+        Assert.Throws<ArgumentException>(() => JobLedger.Begin(spec, [new(0, 1000), new(900, 1100)]));
+        Assert.Throws<ArgumentException>(() => JobLedger.Begin(spec, [new(4000, 5001)]));
+    }
+
+    [Fact]
+    public void An_audit_goes_to_another_machine_than_the_maker_where_there_is_one()
+    {
+        var spec = Spec(rows: 300, shardRows: int.MaxValue) with { IsAudit = true };
+        var state = new LedgerState { Next = 300, Free = [new(0, 100, Maker: "a:1"), new(100, 200, Maker: "b:1"), new(200, 300, Maker: "c:1")] };
+        var ledger = new JobLedger(spec, state, s_start);
+        // Alone it does even its own; with another one it waits for that.
+        Assert.Equal(0, ledger.Take("b:1@1", s_start)!.Start);
+        Assert.Equal(200, ledger.Take("b:1@1", s_start)!.Start);
+        Assert.Equal(100, ledger.Take("a:1@1", s_start)!.Start);
+        Assert.Equal(100, ledger.Accept(1, "b:1@1", 100, 0, null));
+        Assert.Equal(300, ledger.Accept(2, "b:1@1", 300, 0, "differs"));
+        Assert.Equal(200, ledger.Accept(3, "a:1@1", 200, 0, null));
+        Assert.True(ledger.IsComplete);
+        Assert.Equal((1L, "differs", 0L), (ledger.Snapshot().MismatchCount, ledger.Snapshot().Mismatches[0], ledger.Snapshot().SameMaker));
+    }
+
+    private static JobSpec Spec(long rows, int shardRows) => new("job", "/in", "/out", rows, shardRows, 3, "jsonl", IsAudit: false);
+
+    private static JobLedger Begin(long rows, int shardRows) => new(Spec(rows, shardRows), JobLedger.Begin(Spec(rows, shardRows), []), s_start);
+}

@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace SparseRM.Farm.Tests;
+
+/// <summary>Silos and clients as processes of the real command line, on MiniWorld, and a file of answers.</summary>
+internal sealed class TestFarm : IDisposable
+{
+    private static readonly string s_program = Path.Combine(AppContext.BaseDirectory, "sparserm.dll");
+    private readonly TemporaryFolder _folder = new();
+    private readonly string[] _place;
+    private readonly List<Process> _processes = [];
+    private readonly Dictionary<string, Process> _ports = [];
+
+    /// <param name="database">Where members and jobs are kept; null for the memory of the first silo.</param>
+    /// <param name="rows">Rows of the file.</param>
+    public TestFarm(Database? database, int rows)
+    {
+        _place = database is null ? ["--port", $"{FreePort()}"] : ["--postgres", database.Connection];
+        Rows = rows;
+        var pairs = File.ReadLines(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        File.WriteAllLines(Input, Enumerable.Range(0, rows).Select(i => i % 997 == 7 ? "{bad"
+            : $$"""{"id": {{i}}, "prompt": {{pairs[i % pairs.Length].GetProperty("prompt").GetRawText()}}, "response": {{pairs[i % pairs.Length].GetProperty(i % 2 == 0 ? "chosen" : "rejected").GetRawText()}}}"""));
+    }
+
+    public int Rows { get; }
+
+    public string Input => _folder.File("in.jsonl");
+
+    public string Output => _folder.File("scores");
+
+    /// <summary>What one process writes for all rows.</summary>
+    public string Whole()
+    {
+        Finish(Start(["score", .. Model, "--input", Input, "--skip-bad", "--output", _folder.File("whole.jsonl")]), 0);
+        return File.ReadAllText(_folder.File("whole.jsonl"));
+    }
+
+    /// <summary>Starts a silo and waits until it is a member.</summary>
+    /// <param name="fileBlocks">Lets no file grow beyond so many blocks of 512 bytes.</param>
+    public Process Silo(int? fileBlocks = null)
+    {
+        var process = Start(["farm", "silo", .. Model, .. _place, "--lease", "6", "--threads", "1"], fileBlocks);
+        var said = new ConcurrentQueue<string>();
+        while (process.StandardError.ReadLine() is { } line)
+        {
+            said.Enqueue(line);
+            if (!line.StartsWith("silo at port", StringComparison.Ordinal)) continue;
+            _ports[line.Split(' ')[3].TrimEnd(',')] = process;
+            // Read on, so that it never waits for room in the pipe.
+            _ = process.StandardError.ReadToEndAsync();
+            return process;
+        }
+        throw new InvalidOperationException($"the silo ended: {string.Join('\n', said)}");
+    }
+
+    /// <summary>Kills the silo that has a lease, which begins with its worker's name, <c>MACHINE:PORT@..</c>; false where it is dead already.</summary>
+    public bool KillWorker(string lease)
+    {
+        var process = _ports[lease.Split('@')[0].Split(':')[^1]];
+        if (process.HasExited) return false;
+        Kill(process);
+        return true;
+    }
+
+    /// <summary>A command of the farm that succeeds, and what it says.</summary>
+    public JsonElement Farm(params string[] args) => JsonDocument.Parse(Finish(Start(["farm", .. args, .. _place, "--json"]), 0).Out).RootElement;
+
+    public (int Code, string Out, string Error) Try(params string[] args) => Finish(Start(["farm", .. args, .. _place]), null);
+
+    public Process Submit(params string[] more) => Start(["farm", "submit", "--input", Input, "--output", Output, "--json", .. _place, .. more]);
+
+    /// <summary>Waits for a submitted job and gives its report.</summary>
+    public JsonElement Done(Process submit) => JsonDocument.Parse(Finish(submit, 0).Out).RootElement;
+
+    /// <summary>Waits until so many parts are there.</summary>
+    public void WaitForParts(int count)
+    {
+        var clock = Stopwatch.StartNew();
+        while (Parts.Length < count)
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromMinutes(2), $"only {Parts.Length} parts after two minutes");
+            Thread.Sleep(20);
+        }
+    }
+
+    public string[] Parts => Directory.Exists(Output) ? [.. Directory.GetFiles(Output, "rows-*.manifest.json").Order()] : [];
+
+    /// <summary>Insists that parts follow one another without a gap, that each is whole, and that their lines are these.</summary>
+    public void RequireLines(string whole)
+    {
+        long next = 0;
+        var lines = new System.Text.StringBuilder();
+        foreach (string path in Parts)
+        {
+            var manifest = SparseRM.Parts.PartManifest.Read(path)!;
+            Assert.Equal(next, manifest.Rows.Start);
+            next = manifest.Rows.End;
+            string text = File.ReadAllText(Path.Combine(Output, manifest.Output));
+            Assert.Equal(manifest.Rows.Count, text.Count(c => c == '\n'));
+            lines.Append(text);
+        }
+        Assert.Equal(Rows, next);
+        Assert.Equal(Parts.Length, Directory.GetFiles(Output, "rows-*.jsonl").Length);
+        Assert.True(whole == lines.ToString(), "the parts' lines are not those of one process");
+    }
+
+    public static void Signal(Process process, string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
+        kill.WaitForExit();
+    }
+
+    public static void Kill(Process process)
+    {
+        process.Kill();
+        process.WaitForExit();
+    }
+
+    public void Dispose()
+    {
+        foreach (var process in _processes)
+        {
+            if (!process.HasExited)
+            {
+                Signal(process, "CONT");
+                process.Kill();
+                process.WaitForExit();
+            }
+            process.Dispose();
+        }
+        _folder.Dispose();
+    }
+
+    private static string[] Model => ["--model", SharedData.MiniWorld("model"), "--reward", SharedData.MiniWorld("reward.safetensors")];
+
+    private Process Start(string[] args, int? fileBlocks = null)
+    {
+        // The shell ignores the signal that the limit raises, so that the write fails as it would on a full disk.
+        string[] limited = ["-c", $"trap '' XFSZ; ulimit -f {fileBlocks}; exec dotnet exec \"$@\"", "sh", s_program, .. args];
+        var start = new ProcessStartInfo(fileBlocks is null ? "dotnet" : "/bin/sh", fileBlocks is null ? ["exec", s_program, .. args] : limited)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.Path,
+        };
+        if (fileBlocks is not null)
+        {
+            // The runtime keeps large files of its own otherwise.
+            start.Environment["DOTNET_EnableDiagnostics"] = "0";
+            start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
+        }
+        var process = Process.Start(start)!;
+        _processes.Add(process);
+        return process;
+    }
+
+    private static (int Code, string Out, string Error) Finish(Process process, int? code)
+    {
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(240_000))
+        {
+            process.Kill();
+            Assert.Fail($"still running after four minutes: {error.Result}");
+        }
+        if (code is not null) Assert.True(process.ExitCode == code, $"exit code {process.ExitCode}: {error.Result}");
+        return (process.ExitCode, output.Result, error.Result);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
