@@ -8,17 +8,17 @@ public class FarmTests
     [Fact]
     public void Two_silos_with_nothing_set_up_score_a_file_and_audit_each_other()
     {
-        using var farm = new TestFarm(null, rows: 6000);
+        using var farm = new TestFarm(null, rows: 3000);
         string whole = farm.Whole();
         var first = farm.Silo();
         farm.Silo();
-        var done = farm.Done(farm.Submit("--shard-rows", "1000"));
-        Assert.Equal(("complete", 6000, 7), (done.GetProperty("state").GetString(), done.GetProperty("rows_done").GetInt32(), done.GetProperty("rows_bad").GetInt32()));
+        var done = farm.Done(farm.Submit("--shard-rows", "500"));
+        Assert.Equal(("complete", 3000, 4), (done.GetProperty("state").GetString(), done.GetProperty("rows_done").GetInt32(), done.GetProperty("rows_bad").GetInt32()));
         farm.RequireLines(whole);
 
         // The same job again, and another one into the same folder.
         string[] times = [.. farm.Parts.Select(part => $"{part} {File.GetLastWriteTimeUtc(part):O}")];
-        Assert.Equal("complete", farm.Done(farm.Submit("--shard-rows", "1000")).GetProperty("state").GetString());
+        Assert.Equal("complete", farm.Done(farm.Submit("--shard-rows", "500")).GetProperty("state").GetString());
         Assert.Equal(times, farm.Parts.Select(part => $"{part} {File.GetLastWriteTimeUtc(part):O}"));
 
         var audit = farm.Farm("audit", "--input", farm.Input, "--output", farm.Output, "--sample", "100%");
@@ -39,10 +39,10 @@ public class FarmTests
     public void Dead_workers_a_dead_coordinator_and_a_dead_database_cost_no_row()
     {
         using var database = new Database();
-        using var farm = new TestFarm(database, rows: 30_000);
+        using var farm = new TestFarm(database, rows: 9000);
         string whole = farm.Whole();
         var silos = new List<Process> { farm.Silo(), farm.Silo(), farm.Silo() };
-        var submit = farm.Submit("--shard-rows", "1000");
+        var submit = farm.Submit("--shard-rows", "300");
         farm.WaitForParts(4);
         // One of the three coordinates: when two are killed one after another, a coordinator or a worker is among them.
         TestFarm.Kill(silos[0]);
@@ -52,7 +52,7 @@ public class FarmTests
         silos.Add(farm.Silo());
         TestFarm.Kill(silos[1]);
         var done = farm.Done(submit);
-        Assert.Equal(("complete", 30_000), (done.GetProperty("state").GetString(), done.GetProperty("rows_done").GetInt32()));
+        Assert.Equal(("complete", 9000), (done.GetProperty("state").GetString(), done.GetProperty("rows_done").GetInt32()));
         farm.RequireLines(whole);
     }
 }
