@@ -38,9 +38,10 @@ internal sealed class FarmSiloCommand : CliCommand
     {
         string reward = args.GetRequiredValue(_reward);
         var asked = ScoreSettings.Read(args);
+        if (args.GetValue(ScoreSettings.Probability)) throw new UsageException("a silo writes scores alone: leave out --probability");
         bool addEos = args.GetValue(CommonOptions.AddEos);
         using var scorer = Meter.Run(Session, meter =>
-            Scorers.Open(args, reward, args.Backbone(defaultType: null), model => ScoreSettings.Check(asked, model, reward), meter, Session));
+            Scorers.Open(args, reward, args.Backbone(defaultType: null), model => ScoreSettings.Check(args, asked, model, reward), meter, Session));
         var fingerprint = ScoringFingerprint.Of(scorer, reward, asked, addEos, Session.Cancel);
         await using var silo = await FarmSilo.StartAsync(args.Farm(),
             name => new ScoringMeans(new PartScorer(scorer, asked, addEos, Wording.OfCommandLine, name), fingerprint), logging => Configure(logging, args), Session.Cancel);

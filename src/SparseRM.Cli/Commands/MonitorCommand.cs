@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using SparseRM.Cli.Lines;
+using SparseRM.Lines;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Errors;
@@ -93,7 +94,7 @@ internal sealed class MonitorCommand : CliCommand
 
     private IEnumerable<IReadOnlyList<Observation>> Observed(ParseResult args, RewardScorer scorer, InputStart input)
     {
-        using var reader = new LineReader(input.Lines, line => ScoreLine.Of(line, scorer.Backbone.Encoder, args.GetValue(CommonOptions.AddEos)));
+        using var reader = new LineReader(input.Lines, line => ScoreLine.Of(line, scorer.Backbone.Encoder, args.GetValue(CommonOptions.AddEos), Wording.OfCommandLine));
         var window = new List<ScoreLine>();
         while (reader.Take(window, WindowTokens, !input.IsPipe, Session.Cancel))
         {
