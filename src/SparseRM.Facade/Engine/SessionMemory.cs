@@ -80,9 +80,9 @@ internal sealed class SessionMemory
         }
         int room = Math.Max(rows, Math.Max(LeastRoom, _length - _shared)), first = FirstOwn(layers), joined = 0;
         foreach (var piece in CollectionsMarshal.AsSpan(_pieces)[first..]) joined += piece.Count;
-        var tail = TryReserve(joined + room) ?? TryReserve(room);
-        if (tail?.Capacity > room) Join(store, first, tail);
-        tail ??= store.Reserve(layers, rows);
+        var tail = joined > 0 ? TryReserve(joined + room) : null;
+        if (tail is not null) Join(store, first, tail);
+        else tail = TryReserve(room) ?? store.Reserve(layers, rows);
         _tail?.Release();
         return _tail = tail;
 
@@ -109,7 +109,16 @@ internal sealed class SessionMemory
 
     private void Join(SessionStore store, int first, KeyValueSegment tail)
     {
-        var joined = store.Join(CollectionsMarshal.AsSpan(_pieces)[first..], tail);
+        KeyValueRows joined;
+        try
+        {
+            joined = store.Join(CollectionsMarshal.AsSpan(_pieces)[first..], tail);
+        }
+        catch
+        {
+            tail.Release();
+            throw;
+        }
         foreach (var piece in CollectionsMarshal.AsSpan(_pieces)[first..]) piece.Segment.Release();
         _pieces.RemoveRange(first, _pieces.Count - first);
         _pieces.Add(joined with { Segment = tail.AddReference() });

@@ -323,6 +323,24 @@ class Engines(unittest.TestCase):
             self.assertEqual(score is None, isinstance(error, str) and len(error) > 0)
         self.assertIn("field 'response' must be text", errors[1])
 
+    def test_a_row_that_means_nothing_or_two_things_is_an_error_of_its_own(self):
+        from sparserm._rows import scores_of
+        good = self.ROWS[0]
+        bad = [
+            {}, {"text": PROMPT, "response": "Three."}, {"prompt": PROMPT, "text": PROMPT, "response": "Three."}, {"messages": [{"content": PROMPT}]},
+            {"messages": 7}, {"prompt": "\ud800", "response": "Three."}, {"ids": [1.9]}, {"ids": [2**32 + 5]}, {"prompt": PROMPT, "response": b"Three."},
+        ]
+        with SparseRM(MODEL, REWARD, threads=1) as reward:
+            scores, errors = scores_of(reward, [good, *bad, good])
+            self.assertEqual([self.alone[0], *[None] * len(bad), self.alone[0]], scores)
+            for row, error in zip(bad, errors[1:-1]):
+                self.assertTrue(error, row)
+            for ids in ([2**32 + 5], [-1], [1.5]):
+                with self.assertRaises((ValueError, TypeError)):
+                    reward.score_batch([Ids(ids)])
+                with self.assertRaises((ValueError, TypeError)):
+                    reward.session(Ids(ids))
+
     def test_ray_calls_the_actor_with_batches_of_columns(self):
         import sparserm.ray
         made = {}

@@ -115,8 +115,10 @@ def interruptible(call: Callable[[c_void_p], T]) -> T:
         except BaseException as error:  # handed on to the caller's thread
             outcome.append((None, error))
         finally:
-            canceller.close()
-            over.release()
+            try:
+                canceller.close()
+            finally:
+                over.release()
 
     thread = threading.Thread(target=run, name="sparserm call", daemon=True)
     try:

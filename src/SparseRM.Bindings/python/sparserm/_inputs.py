@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import operator
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Sequence, Tuple, Union
 
@@ -53,6 +54,17 @@ def messages(dialogue: Dialogue) -> "ctypes.Array[native.Message]":
     return made
 
 
+def token_ids(values: Sequence[int]) -> "ctypes.Array[ctypes.c_int32]":
+    """Token ids for C, which would cut greater numbers to others."""
+    if isinstance(values, ctypes.Array) and values._type_ is ctypes.c_int32:
+        return values
+    numbers = [operator.index(value) for value in values]
+    for number in numbers:
+        if not 0 <= number < 1 << 31:
+            raise ValueError(f"a token id is a whole number from 0 to 2147483647, found {number}")
+    return (ctypes.c_int32 * len(numbers))(*numbers)
+
+
 def fill(place: native.Input, value: Input) -> None:
     """Writes an input into its struct, which keeps alive what it points to."""
     place.struct_size = ctypes.sizeof(native.Input)
@@ -61,9 +73,7 @@ def fill(place: native.Input, value: Input) -> None:
     elif isinstance(value, Rendered):
         place.kind, place.text = 3, text(value.text)
     elif isinstance(value, Ids):
-        ids: Any = value.ids
-        if not (isinstance(ids, ctypes.Array) and ids._type_ is ctypes.c_int32):
-            ids = (ctypes.c_int32 * len(ids))(*ids)
+        ids = token_ids(value.ids)
         place.kind, place.ids, place.id_count = 4, ids, len(ids)
         place.answer_start, place.answer_end = value.answer or (0, 0)
     elif isinstance(value, Mapping):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-from ctypes import byref, c_float, c_int32, c_int64
+from ctypes import byref, c_float, c_int64
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union, overload
@@ -12,7 +12,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union, ove
 from . import _arrays as arrays
 from . import _native as native
 from ._calls import Canceller, Handle, Pace, Progress, Results, calls_back, described, numbers, run, written
-from ._inputs import Dialogue, Ids, Input, inputs, messages, size, text
+from ._inputs import Dialogue, Ids, Input, inputs, messages, size, text, token_ids
 from ._models import Backbone, Path, backbone_options, optional, path_of
 
 
@@ -27,7 +27,7 @@ class Session(Handle):
 
     def append(self, ids: Sequence[int]) -> None:
         """Adds token ids to the text of a session that was opened with ids."""
-        native.check(native.library().srm_session_append(self._handle, (c_int32 * len(ids))(*ids), len(ids)))
+        native.check(native.library().srm_session_append(self._handle, token_ids(ids), len(ids)))
         self._added += size(Ids(ids))
 
     def set_answer(self, answer: str) -> None:
@@ -191,7 +191,7 @@ class SparseRM(Handle):
         made = Session()
         if prompt is None or isinstance(prompt, Ids):
             ids = list(prompt.ids) if prompt else []
-            native.check(native.library().srm_session_open_ids(self._handle, (c_int32 * len(ids))(*ids), len(ids), byref(made._handle)))
+            native.check(native.library().srm_session_open_ids(self._handle, token_ids(ids), len(ids), byref(made._handle)))
         else:
             turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
             native.check(native.library().srm_session_open(self._handle, messages(turns), len(turns), byref(made._handle)))

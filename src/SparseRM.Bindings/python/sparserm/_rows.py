@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Mapping, Optional, Sequence, Tuple
 
-from ._inputs import Ids, Rendered
-from ._models import SparseRM
 from ._native import SparseRMError
+from ._rewards import SparseRM
 
 
 def scores_of(reward: SparseRM, rows: Sequence[Mapping[str, Any]]) -> Tuple[list[Optional[float]], list[Optional[str]]]:
-    """A score and no error, or no score and its error, for each row: prompt with response, messages, text or ids, one of these alone."""
+    """A score and no error, or no score and its error, for each row: prompt with response, messages, text or ids, one of these alone, as lines of a file."""
     given: list[Any] = []
     errors: list[Optional[str]] = [None] * len(rows)
     places = []
@@ -29,23 +29,13 @@ def scores_of(reward: SparseRM, rows: Sequence[Mapping[str, Any]]) -> Tuple[list
     return scores, errors
 
 
-def _input(row: Mapping[str, Any]) -> Any:
-    kinds = [name for name in ("prompt", "messages", "text", "ids") if row.get(name) is not None]
-    if len(kinds) != 1:
-        raise ValueError(f"a row needs one of prompt (with response), messages, text or ids, found {' and '.join(kinds) or 'none of them'}")
-    value = row[kinds[0]]
-    if kinds[0] == "text":
-        return Rendered(_text(value, "text"))
-    if kinds[0] == "ids":
-        return Ids([int(number) for number in value])
-    if kinds[0] == "messages":
-        return [dict(message) for message in value]
-    if not isinstance(value, str):
-        return [*(dict(message) for message in value), {"role": "assistant", "content": _text(row.get("response"), "response")}]
-    return value, _text(row.get("response"), "response")
-
-
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"field '{name}' must be text that is not empty, found {type(value).__name__}")
-    return value
+def _input(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row as the line of a file that means the same: the library reads it as it reads those, and refuses what could mean two things."""
+    line = {name: row[name] for name in ("prompt", "response", "messages", "text", "ids") if row.get(name) is not None}
+    said = line.get("response")
+    if ("prompt" in line or said is not None) and (not isinstance(said, str) or not said.strip()):
+        raise ValueError(f"field 'response' must be text that is not empty, found {said!r:.40}")
+    if line.keys() == {"prompt", "response"} and isinstance(line["prompt"], (list, tuple)):
+        line = {"messages": [*line["prompt"], {"role": "assistant", "content": line["response"]}]}
+    json.dumps(line)  # what no line of a file can hold is this row's error
+    return line

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Optional
 
-from ._models import Path, SparseRM
+from ._models import Path
+from ._rewards import SparseRM
 from ._rows import scores_of
 
 
@@ -16,7 +17,7 @@ class Scorer:
 
     A batch is a dict of columns, numpy arrays or lists (``batch_format="numpy"``, Ray's own default): ``prompt`` and ``response``, or ``messages``, ``text`` or
     ``ids``; ``columns={"prompt": "question"}`` says what a column is called. It comes back in its order with ``score``, NaN where there is none, and ``error``,
-    None where there is a score. Each row's bits are those of the row alone.
+    None where there is a score. An empty answer is an error here. Each row's bits are those of the row alone.
     """
 
     def __init__(
@@ -26,6 +27,9 @@ class Scorer:
         self._reward = SparseRM(model, reward, sae=sae, **options)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        for name in ("score", "error"):
+            if name in batch:
+                raise ValueError(f"the dataset has a column {name} already; rename it, or drop it")
         named = {ours: batch[theirs] for ours, theirs in self._columns.items()}
         for name in ("prompt", "response", "messages", "text", "ids"):
             if name in batch:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping, Optional
 
-from ._models import Path, SparseRM
+from ._models import Path
+from ._rewards import SparseRM
 from ._rows import scores_of
 
 _opened: dict[Any, SparseRM] = {}  # of this Python worker, which Spark uses for one partition after another
@@ -15,7 +16,7 @@ def score(
 ) -> Any:
     """The frame with ``score`` (float, null where there is none) and ``error`` (text, null where there is a score), by ``DataFrame.mapInArrow``.
 
-    Rows have ``prompt`` and ``response``, or ``messages``, ``text`` or ``ids``; ``columns={"prompt": "question"}`` says what a column is called. Order within
+    Rows have ``prompt`` and ``response``, or ``messages``, ``text`` or ``ids``, and an empty answer is an error; ``columns={"prompt": "question"}`` says what a column is called. Order within
     a partition is kept, and each row's bits are those of the row alone. Model and reward file must lie under the same path on every machine. One Python
     worker opens the model once; with several cores an executor say ``threads=`` so that they do not take each other's.
     """
