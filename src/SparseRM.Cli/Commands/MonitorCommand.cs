@@ -98,11 +98,21 @@ internal sealed class MonitorCommand : CliCommand
         var window = new List<ScoreLine>();
         while (reader.Take(window, WindowTokens, !input.IsPipe, Session.Cancel))
         {
-            var bad = window.FirstOrDefault(line => line.FirstProblem is not null);
-            if (bad is not null && !args.GetValue(CommonOptions.SkipBad))
-                throw new DataFormatException(input.Path, bad.Input.Line, bad.FirstProblem!).WithAdvice("fix the line, or go on behind bad lines with --skip-bad");
-            _bad += window.Count(line => line.FirstProblem is not null);
-            yield return Observation.Of(scorer, [.. window.SelectMany(line => line.Answers).OfType<EncodedInput>()], Session.Cancel);
+            var answers = new List<EncodedInput>();
+            foreach (var line in window)
+            {
+                string? problem = line.FirstProblem;
+                foreach (var answer in line.Answers.OfType<EncodedInput>())
+                {
+                    if (scorer.Position == ReadOutPosition.Last || answer.HasAnswer) answers.Add(answer);
+                    else problem ??= $"the answer has no tokens to read, or it is not known which they are, and position {scorer.Position.ToString().ToLowerInvariant()} needs them";
+                }
+                if (problem is null) continue;
+                if (!args.GetValue(CommonOptions.SkipBad))
+                    throw new DataFormatException(input.Path, line.Input.Line, problem).WithAdvice("fix the line, or go on behind bad lines with --skip-bad");
+                _bad++;
+            }
+            yield return Observation.Of(scorer, answers, Session.Cancel);
         }
     }
 
