@@ -1,4 +1,3 @@
-using SparseRM.Backends;
 using SparseRM.Sae;
 
 namespace SparseRM.Research.SaeTraining;
@@ -13,33 +12,41 @@ public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens)
     private const int BlockRows = 2048;
 
     /// <summary>Measures an SAE as its file has it. Sums in float64.</summary>
-    internal static SaeMeasure Of(SparseAutoencoder sae, StateBuffer states, Backend backend)
+    internal static SaeMeasure Of(SparseAutoencoder sae, StateBuffer states, Backbone backbone)
     {
         int dIn = sae.DIn;
-        using var encoder = new SaeEncoder(backend, sae);
+        SaeEncoder? encoder = null;
         var (seen, mean) = (new bool[sae.DSae], new double[dIn]);
         for (int row = 0; row < states.Rows; row++)
             for (int i = 0; i < dIn; i++) mean[i] += states[row][i] / (double)states.Rows;
         double residual = 0, total = 0;
         long active = 0;
-        for (int start = 0; start < states.Rows; start += BlockRows)
+        try
         {
-            int rows = Math.Min(BlockRows, states.Rows - start);
-            var x = new float[rows * dIn];
-            for (int row = 0; row < rows; row++) states[start + row].CopyTo(x.AsSpan(row * dIn));
-            var latents = new List<(int[] Ids, float[] Values)>(rows);
-            encoder.Encode(x, (_, ids, values) => latents.Add((ids.ToArray(), values.ToArray())));
-            float[] recon = SaeDecoder.Reconstruct(sae, x, latents);
-            for (int i = 0; i < x.Length; i++)
+            for (int start = 0; start < states.Rows; start += BlockRows)
             {
-                double gap = x[i] - (double)recon[i], spread = x[i] - mean[i % dIn];
-                (residual, total) = (residual + (gap * gap), total + (spread * spread));
+                int rows = Math.Min(BlockRows, states.Rows - start);
+                var x = new float[rows * dIn];
+                for (int row = 0; row < rows; row++) states[start + row].CopyTo(x.AsSpan(row * dIn));
+                var latents = new List<(int[] Ids, float[] Values)>(rows);
+                // A turn a block: others use the model meanwhile.
+                backbone.Engine.Use(() => (encoder ??= new SaeEncoder(backbone.Backend, sae)).Encode(x, (_, ids, values) => latents.Add((ids.ToArray(), values.ToArray()))));
+                float[] recon = SaeDecoder.Reconstruct(sae, x, latents);
+                for (int i = 0; i < x.Length; i++)
+                {
+                    double gap = x[i] - (double)recon[i], spread = x[i] - mean[i % dIn];
+                    (residual, total) = (residual + (gap * gap), total + (spread * spread));
+                }
+                foreach (var (ids, _) in latents)
+                {
+                    active += ids.Length;
+                    foreach (int id in ids) seen[id] = true;
+                }
             }
-            foreach (var (ids, _) in latents)
-            {
-                active += ids.Length;
-                foreach (int id in ids) seen[id] = true;
-            }
+        }
+        finally
+        {
+            backbone.Engine.Use(() => encoder?.Dispose());
         }
         return new SaeMeasure(residual / total, active / (double)states.Rows, seen.Count(found => !found), states.Rows);
     }

@@ -78,8 +78,8 @@ public static class SaeTrainingRun
         new TrainedSae(parameters, options, norm, trainer.BatchThreshold).Save(job.Output, job.Format, NameOf(backbone), job.Layer);
         folder.Keep();
         // Not to be interrupted: the SAE is there, and nothing would measure it later.
-        var measure = SaeMeasure.Of(SaeFormatCatalog.Open(job.Output), heldOut, backbone.Backend);
-        var other = compared is null ? null : SaeMeasure.Of(compared, heldOut, backbone.Backend);
+        var measure = SaeMeasure.Of(SaeFormatCatalog.Open(job.Output), heldOut, backbone);
+        var other = compared is null ? null : SaeMeasure.Of(compared, heldOut, backbone);
         checkpoint.Delete();
         double flops = 2.0 * trainer.BatchRows * parameters.Depth * parameters.Width, product = Enumerable.Range(0, 8).Min(_ => trainer.MeasureProduct());
         long done = options.Tokens - resumedAt;
