@@ -39,7 +39,7 @@ internal sealed class ScoreCommand : CliCommand
         new Example("sparserm score --model google/gemma-2-2b-it --reward ensemble.safetensors --input answers.jsonl --doubt --novelty --aggregate mean-minus:1",
             "a cautious score of several heads, and how sure it is"),
         new Example("sparserm score --model google/gemma-2-2b-it --reward reward.safetensors --input answers.jsonl --rows 20000:30000 --output scores",
-            "a part of a file, as a job of any scheduler does it: scores/rows-000000020000-000000030000.jsonl and its manifest"))
+            "a part of a file and its manifest, as a job of any scheduler makes them"))
     {
         this.AddAll(CommonOptions.Model, _reward, _input, _output, _skipBad, _rows, _partFormat, _json);
         this.AddAll(ScoreSettings.All);
