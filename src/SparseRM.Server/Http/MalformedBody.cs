@@ -25,7 +25,7 @@ internal static partial class MalformedBody
         string message = error.Message;
         if (message.Contains("any JSON tokens", StringComparison.Ordinal)) return Refused("the body is empty, expected a JSON object");
         if (message.StartsWith("Duplicate propert", StringComparison.Ordinal))
-            return Refused($"a field{(Quoted().Match(message) is { Success: true } name ? $" '{name.Groups[1].Value}'" : "")} stands twice in one object; give it once");
+            return Refused($"field{(Quoted().Match(message) is { Success: true } name ? $" '{name.Groups[1].Value}'" : "")} stands twice in one object; give it once");
         if (message.Contains("maximum configured depth", StringComparison.Ordinal))
             return Refused($"the body is nested deeper than {Digits().Match(message).Value} levels{Place(error)}; send it flatter");
         if (message.Contains("reached end of data", StringComparison.Ordinal) || message.Contains("Expected depth to be zero", StringComparison.Ordinal))

@@ -31,7 +31,7 @@ public class OpenRlhfTests(Rewards rewards)
     [InlineData("""{"query": [1]}""", 400, "query[0] is 1, expected a string")]
     [InlineData("""{"query": ["\ud800"]}""", 400, "query[0] is not text: it holds half of a surrogate pair, or bytes that are not UTF-8")]
     [InlineData("""{"query": [""", 400, "the body is not valid JSON")]
-    [InlineData("""[1]""", 400, "the body is not a JSON object; send one")]
+    [InlineData("""[1]""", 400, "the body is a list, expected a JSON object")]
     public async Task A_refusal_is_a_detail(string body, int status, string detail)
     {
         var answer = (await rewards.Server.Post("/get_reward", body)).Refused(status);

@@ -104,7 +104,7 @@ public class RewardsTests(Rewards rewards)
     [InlineData("""{"prompt": "Q", "response": "A", "trunkation": "left"}""", 422, "field", "the request has an unknown field 'trunkation'")]
     [InlineData("""{"prompt": "Q"}""", 422, "field", "the request needs either response or responses beside its prompt")]
     [InlineData("""{"prompt": "Q", "text": "x"}""", 422, "field", "the request needs one of prompt, messages, text and ids, but has prompt and text")]
-    [InlineData("""{"prompt": "Q", "response": "A", "prompt": "R"}""", 400, "malformed", "the body is not valid JSON: Duplicate property 'prompt'")]
+    [InlineData("""{"prompt": "Q", "response": "A", "prompt": "R"}""", 400, "malformed", "field 'prompt' stands twice in one object; give it once")]
     [InlineData("""{"ids": [2, 3], "answer": [1, 5]}""", 422, "text", "the answer is said to be tokens 1 to 5")]
     [InlineData("""{"prompt": "Q", "response": "A", "truncation": "middle"}""", 422, "field", "truncation is 'middle', expected one of left, right")]
     [InlineData("""{"model": "nobody", "prompt": "Q", "response": "A"}""", 404, "no_model", "the model `nobody` does not exist; known are true, safe")]
