@@ -169,6 +169,7 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
         Cli.Run("baselines", "--model", "m", "--sae", "s", "--data", "d", "--regimes", "all,some").Failed(2, "--regimes", "'some'", "8-pairs");
         Cli.Run("baselines", "--model", "m", "--sae", "s", "--data", "d", "--regimes", "shift").Failed(2, "--shift");
         Cli.Run("sweep", "--model", "m", "--data", "d").Failed(2, "--sae", "--input dense");
+        Cli.Run("sweep", "--model", "m", "--data", "d", "--input", "dense", "--layer", "1", "--loss", "margin", "--loss", "bce").Failed(2, "--loss");
         Cli.Run("sweep", "--model", "m", "--data", "d", "--input", "dense").Failed(2, "--layer is needed");
         Cli.Run("sweep", "--model", "m", "--data", "d", "--k", "8,x").Failed(2, "--k", "'x'");
         Cli.Run("sweep", "--model", "m", "--data", "d", "--input", "dense", "--layer", "1", "--output", "-").Failed(2, "--output", "--json");

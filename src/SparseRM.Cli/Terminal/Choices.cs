@@ -40,6 +40,7 @@ internal static class Choices
     {
         Description = description,
         HelpName = helpName,
+        Arity = ArgumentArity.ExactlyOne, // a list said twice is refused: of an array's option the second would go unread
         CustomParser = result =>
         {
             try
