@@ -18,8 +18,9 @@ await using var silo = await FarmSilo.StartAsync(new FarmOptions { Port = port, 
     (services, _) => services.AddSingleton<IPartPublisher>(names), CancellationToken.None);
 var grains = silo.Services.GetRequiredService<IGrainFactory>();
 var spec = new JobSpec($"simulation-{Guid.NewGuid():N}", "/input", "/no folder of this name", shards, 1, 3, "jsonl", IsAudit: false);
-if (await grains.GetGrain<IFarmGrain>(0).Submit(spec, []) is { } problem) throw new InvalidOperationException(problem);
 var job = grains.GetGrain<IJobGrain>(spec.Id);
+if (await job.Start(spec, []) is { } problem) throw new InvalidOperationException(problem);
+await grains.GetGrain<IFarmGrain>(0).Add(spec.Id);
 
 Console.WriteLine($"{workers} workers, {shards} shards, state in {(postgres is null ? "memory" : "PostgreSQL")}, {Environment.ProcessorCount} cores");
 Console.WriteLine("second    shards   a second    MiB");

@@ -8,7 +8,7 @@ public sealed record FarmOptions
     /// <summary>Connection string of a PostgreSQL database that keeps members and jobs; null: one machine, whose first silo keeps them in memory.</summary>
     public string? Postgres { get; init; }
 
-    /// <summary>Port of the first silo on one machine; its gateway has the next one. With PostgreSQL a silo takes free ones where this is 0.</summary>
+    /// <summary>Port of the first silo of a farm on one machine; its gateway has the next one. Further silos, and every silo of a farm with PostgreSQL, take free ports.</summary>
     public int Port { get; init; } = 11111;
 
     /// <summary>The address under which other machines reach this one.</summary>

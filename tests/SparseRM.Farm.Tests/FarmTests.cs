@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace SparseRM.Farm.Tests;
 
@@ -23,12 +26,25 @@ public class FarmTests
 
         var audit = farm.Farm("audit", "--input", farm.Input, "--output", farm.Output, "--sample", "100%");
         Assert.Equal((farm.Parts.Length, 0), (audit.GetProperty("shards_done").GetInt32(), audit.GetProperty("differing").GetInt32()));
-        // A score that somebody changed, with a manifest to match.
-        string part = farm.Parts[1].Replace(".manifest.json", ".jsonl"), text = File.ReadAllText(part);
-        File.WriteAllText(part, text[..^3] + (text[^3] == '1' ? '2' : '1') + text[^2..]);
-        var (code, _, error) = farm.Try("audit", "--input", farm.Input, "--output", farm.Output, "--sample", "100%");
+        // Scores that somebody changed: alone, with a manifest to match, and with one that says that the rows were given up.
+        string[] changed = [.. farm.Parts[1..4].Select(part => Path.GetFileName(part).Replace(".manifest.json", ".jsonl"))];
+        Change(farm.Parts[1], (manifest, _, _) => manifest);
+        Change(farm.Parts[2], (manifest, before, after) => manifest.Replace($"\"output_sha256\": \"{before}", $"\"output_sha256\": \"{after}"));
+        Change(farm.Parts[3], (manifest, before, after) => manifest.Replace(before, after).Replace("\"made_by\"", "\"refused\": \"its shard was given up\", \"made_by\""));
+        var (code, output, error) = farm.Try("audit", "--input", farm.Input, "--output", farm.Output, "--sample", "100%", "--json");
         Assert.Equal(1, code);
-        Assert.Contains($"{Path.GetFileName(part)}: the file is not the one that its manifest names", error);
+        Assert.Contains($"3 of {farm.Parts.Length} parts differ", error);
+        string[] differences = [.. JsonDocument.Parse(output).RootElement.GetProperty("differences").EnumerateArray().Select(difference => difference.GetString()!).Order()];
+        Assert.Equal(
+            [$"{changed[0]}: the file is not the one that its manifest names: it is gone or its hash is another", $"{changed[1]}: computed again its rows have other lines than it holds",
+                $"{changed[2]}: holds other lines than the errors of rows that were given up, as its manifest says"], differences);
+
+        // As many rows and bytes of another text.
+        string text = File.ReadAllText(farm.Input);
+        File.WriteAllText(farm.Input, text[..^100].Replace("\"id\": 8,", "\"id\": 9,") + text[^100..]);
+        (code, _, error) = farm.Try("submit", "--input", farm.Input, "--output", farm.Output, "--shard-rows", "500");
+        Assert.Equal(1, code);
+        Assert.Contains("was made of another text of rows 0:", error);
 
         TestFarm.Signal(first, "TERM");
         Assert.True(first.WaitForExit(60_000));
@@ -55,4 +71,16 @@ public class FarmTests
         Assert.Equal(("complete", 9000), (done.GetProperty("state").GetString(), done.GetProperty("rows_done").GetInt32()));
         farm.RequireLines(whole);
     }
+
+    // The last digit of the first score, and the manifest with the hash before and after.
+    private static void Change(string manifest, Func<string, string, string, string> change)
+    {
+        string part = manifest.Replace(".manifest.json", ".jsonl"), before = Hash(part);
+        File.WriteAllText(part, new Regex("(\"score\": [^,}]*)([0-9])").Replace(File.ReadAllText(part), match => match.Groups[1].Value + (match.Groups[2].Value == "1" ? "2" : "1"), 1));
+        string after = Hash(part), said = File.ReadAllText(manifest), changed = change(said, before, after);
+        Assert.NotEqual(before, after);
+        File.WriteAllText(manifest, changed);
+    }
+
+    private static string Hash(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
 }

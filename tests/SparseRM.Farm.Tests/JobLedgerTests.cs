@@ -1,4 +1,5 @@
 using SparseRM.Data;
+using SparseRM.Errors;
 using SparseRM.Farm.Jobs;
 
 namespace SparseRM.Farm.Tests;
@@ -7,6 +8,7 @@ namespace SparseRM.Farm.Tests;
 public class JobLedgerTests
 {
     private static readonly DateTime s_start = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+    private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(30);
 
     [Theory]
     [InlineData(1)]
@@ -44,8 +46,31 @@ public class JobLedgerTests
     public void A_workers_own_fault_is_no_attempt_at_the_shard()
     {
         var ledger = Begin(rows: 1000, shardRows: 1000);
-        for (int i = 0; i < 50; i++) ledger.Fail(ledger.Take("full@x", s_start)!.Id, "full@x", "the disk is full", isWorkers: true);
+        for (int i = 0; i < 50; i++) ledger.Fail(ledger.Take("full@x", s_start)!.Id, "full@x", "the disk is full", Fault.Worker);
         Assert.Equal((0, null), ledger.Take("other@x", s_start) is { } lease ? (lease.Attempts, lease.Refuse) : (-1, null));
+    }
+
+    [Fact]
+    public void A_device_that_fails_is_an_attempt_for_each_other_worker_who_gets_the_range_first()
+    {
+        var ledger = Begin(rows: 3000, shardRows: 1000);
+        for (int i = 0; i < 5; i++)
+        {
+            var lease = ledger.Take("dead@x", s_start)!;
+            Assert.Equal((0L, Math.Min(i, 1), null), (lease.Start, lease.Attempts, lease.Refuse));
+            ledger.Fail(lease.Id, "dead@x", "the device is gone", Fault.Unclear);
+        }
+        Assert.Equal((0L, 1), ledger.Take("other@x", s_start) is { } first ? (first.Start, first.Attempts) : (-1, -1));
+        var next = ledger.Take("dead@x", s_start)!;
+        ledger.Fail(next.Id, "dead@x", "the device is gone", Fault.Unclear);
+        // Not the range that it gave back: there is another now.
+        Assert.Equal((1000L, 2000L), (next.Start, ledger.Take("dead@x", s_start)!.Start));
+        var back = ledger.Take("other@x", s_start)!;
+        Assert.Equal((1000L, 1, null), (back.Start, back.Attempts, back.Refuse));
+        // Rows over which the device of each worker fails are given up.
+        ledger.Fail(back.Id, "other@x", "no memory left", Fault.Unclear);
+        ledger.Fail(ledger.Take("dead@x", s_start)!.Id, "dead@x", "no memory left", Fault.Unclear);
+        Assert.EndsWith("given up after 3 attempts, in the last of which no memory left", ledger.Take("other@x", s_start)!.Refuse);
     }
 
     [Fact]
@@ -74,13 +99,14 @@ public class JobLedgerTests
     public void A_new_job_goes_on_between_the_parts_that_are_there()
     {
         var spec = Spec(rows: 5000, shardRows: 1000);
-        var ledger = new JobLedger(spec, JobLedger.Begin(spec, [new(500, 1000), new(3200, 3300)]), s_start);
+        var ledger = new JobLedger(spec, JobLedger.Begin(spec, [new(500, 1000), new(3200, 3300)]), s_start, s_lease);
         var taken = new List<(long, long)>();
         while (ledger.Take("a@x", s_start) is { } lease && taken.Count < 10) taken.Add((lease.Start, lease.End));
         Assert.Equal([(0, 500), (1000, 2000), (2000, 3000), (3000, 3200), (3300, 4300), (4300, 5000)], taken);
         Assert.Equal(600, ledger.Snapshot().DoneRows);
-        Assert.Throws<ArgumentException>(() => JobLedger.Begin(spec, [new(0, 1000), new(900, 1100)]));
-        Assert.Throws<ArgumentException>(() => JobLedger.Begin(spec, [new(4000, 5001)]));
+        var error = Assert.Throws<SparseRMException>(() => JobLedger.Begin(spec, [new(0, 1000), new(900, 1100)]));
+        Assert.Equal("/out: its part of rows 900:1100 overlaps another, or ends behind the input's 5000 rows; choose another folder", error.Message);
+        Assert.Throws<SparseRMException>(() => JobLedger.Begin(spec, [new(4000, 5001)]));
     }
 
     [Fact]
@@ -88,7 +114,7 @@ public class JobLedgerTests
     {
         var spec = Spec(rows: 300, shardRows: int.MaxValue) with { IsAudit = true };
         var state = new LedgerState { Next = 300, Free = [new(0, 100, Maker: "a:1"), new(100, 200, Maker: "b:1"), new(200, 300, Maker: "c:1")] };
-        var ledger = new JobLedger(spec, state, s_start);
+        var ledger = new JobLedger(spec, state, s_start, s_lease);
         // Alone it does even its own; with another one it waits for that.
         Assert.Equal(0, ledger.Take("b:1@1", s_start)!.Start);
         Assert.Equal(200, ledger.Take("b:1@1", s_start)!.Start);
@@ -100,7 +126,29 @@ public class JobLedgerTests
         Assert.Equal((1L, "differs", 0L), (ledger.Snapshot().MismatchCount, ledger.Snapshot().Mismatches[0], ledger.Snapshot().SameMaker));
     }
 
+    [Fact]
+    public void A_maker_gets_its_own_part_again_only_where_no_other_came_for_a_lease()
+    {
+        var spec = Spec(rows: 200, shardRows: int.MaxValue) with { IsAudit = true };
+        var state = new LedgerState { Next = 200, Free = [new(0, 100, Maker: "a:1"), new(100, 200, Maker: "a:1")] };
+        var ledger = new JobLedger(spec, state, s_start, s_lease);
+        Assert.Null(ledger.Take("a:1@1", s_start));
+        Assert.Null(ledger.Take("a:1@1", s_start + s_lease / 2));
+        Assert.Equal(0, ledger.Take("b:1@1", s_start + s_lease / 2)!.Start);
+        Assert.Null(ledger.Take("a:1@1", s_start + s_lease));
+        // The other one went away.
+        ledger.Expire(s_start + s_lease, _ => false);
+        Assert.NotNull(ledger.Take("a:1@1", s_start + 2 * s_lease));
+        // What another failed over goes back to that one, not to its maker.
+        state = new LedgerState { Next = 100, Free = [new(0, 100, Maker: "a:1")] };
+        ledger = new JobLedger(spec with { Rows = 100 }, state, s_start, s_lease);
+        Assert.Null(ledger.Take("a:1@1", s_start + s_lease / 2));
+        ledger.Fail(ledger.Take("b:1@1", s_start)!.Id, "b:1@1", "the disk is full", Fault.Worker);
+        Assert.Null(ledger.Take("a:1@1", s_start + s_lease));
+        Assert.Equal(0, ledger.Take("b:1@1", s_start + s_lease)!.Start);
+    }
+
     private static JobSpec Spec(long rows, int shardRows) => new("job", "/in", "/out", rows, shardRows, 3, "jsonl", IsAudit: false);
 
-    private static JobLedger Begin(long rows, int shardRows) => new(Spec(rows, shardRows), JobLedger.Begin(Spec(rows, shardRows), []), s_start);
+    private static JobLedger Begin(long rows, int shardRows) => new(Spec(rows, shardRows), JobLedger.Begin(Spec(rows, shardRows), []), s_start, s_lease);
 }

@@ -38,7 +38,11 @@ internal sealed class FarmAuditCommand : CliCommand
         if (counts.SameMaker > 0) Session.Warn($"parts that their own maker computed again, since no other machine had its kernels: {counts.SameMaker}");
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(FarmJobs.Report(status).WriteTo);
         else Session.Say($"parts of {output} computed again: {counts.Shards}, with {counts.DoneRows} rows; with other bytes: {counts.MismatchCount}");
-        if (counts.MismatchCount == 0) return;
+        if (counts.MismatchCount == 0)
+        {
+            FarmJobs.RequireNotEnded(status);
+            return;
+        }
         throw new SparseRMException(ErrorKind.Mismatch, $"{output}: {counts.MismatchCount} of {counts.Shards} parts differ; the first: {counts.Mismatches[0]}; "
             + "remove a part that is wrong with its manifest, and submit the job again");
     }

@@ -40,7 +40,7 @@ internal sealed class FarmSubmitCommand : CliCommand
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(FarmJobs.Report(status).WriteTo);
         else Session.Say($"job {status.Spec.Id} {status.State}: {counts.DoneRows} of {status.Spec.Rows} rows in {output}, {counts.BadRows} with an error");
         if (counts.RefusedShards > 0) Session.Warn($"shards that were given up, whose rows are errors: {counts.RefusedShards}");
-        if (status.State == "cancelled") throw new SparseRMException(ErrorKind.Cancelled, $"job {status.Spec.Id} was ended before all rows were done; submit it again to go on");
+        FarmJobs.RequireNotEnded(status);
     }
 
     private async Task<JobStatus> SubmitAsync(ParseResult args, FarmClient farm, RowFile input, Meter meter)

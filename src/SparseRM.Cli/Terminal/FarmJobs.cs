@@ -38,6 +38,14 @@ internal static class FarmJobs
         }
     }
 
+    /// <summary>Insists that a job was not ended before all was done.</summary>
+    /// <exception cref="SparseRMException">Somebody ended it, or no silo could go on with it.</exception>
+    public static void RequireNotEnded(JobStatus status)
+    {
+        if (status.Counts.Failure is { } failure) throw new SparseRMException($"job {status.Spec.Id} was given up: {failure}; mend that and submit it again to go on");
+        if (status.State == "cancelled") throw new SparseRMException(ErrorKind.Cancelled, $"job {status.Spec.Id} was ended before all rows were done; submit it again to go on");
+    }
+
     /// <summary>How a job stands.</summary>
     /// <exception cref="SparseRMException">There is no such job.</exception>
     public static async Task<JobStatus> StatusAsync(FarmClient farm, string job) => await farm.StatusAsync(job)
@@ -51,7 +59,7 @@ internal static class FarmJobs
             .Add("rows", status.Spec.Rows).Add("rows_done", counts.DoneRows).Add("rows_bad", counts.BadRows).Add("shards_done", counts.Shards)
             .Add("shards_refused", counts.RefusedShards).Add("shards_split", counts.Splits).Add("leases_lost", counts.LostLeases)
             .Add("leases", status.Leases.Select(lease => $"{lease.Worker} {lease.Start}:{lease.End} done {lease.Done} attempt {lease.Attempts + 1}").ToArray())
-            .Add("problems", status.Problems);
+            .Add("problems", status.Problems).Add("failure", counts.Failure);
         return status.Spec.IsAudit ? report.Add("differing", counts.MismatchCount).Add("differences", counts.Mismatches).Add("by_their_own_maker", counts.SameMaker) : report;
     }
 

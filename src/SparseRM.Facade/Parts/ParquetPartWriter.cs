@@ -10,6 +10,9 @@ namespace SparseRM.Parts;
 /// </summary>
 internal sealed class ParquetPartWriter : PartWriter
 {
+    /// <summary>How many columns there are.</summary>
+    public const int Columns = 5;
+
     private const int GroupRows = 16_384;
     private const long GroupBytes = 64 << 20;
     private readonly List<(long Row, float? Score, float?[]? Scores, string? Error, string Line)> _rows = [];

@@ -11,5 +11,5 @@ public sealed class PartDraft : IDisposable
     internal string Path { get; }
 
     /// <summary>Removes it where it did not get its name.</summary>
-    public void Dispose() => File.Delete(Path);
+    public void Dispose() => StagingFolder.Remove(Path);
 }

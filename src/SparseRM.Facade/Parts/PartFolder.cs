@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Interop;
@@ -16,7 +14,7 @@ namespace SparseRM.Parts;
 /// </remarks>
 public sealed class PartFolder
 {
-    private const string Card = "scores.json", Staging = ".staging", ManifestEnding = ".manifest.json";
+    private const string ManifestEnding = ".manifest.json";
     private readonly RowFormat _format;
     private readonly string _input;
 
@@ -47,12 +45,12 @@ public sealed class PartFolder
         {
             throw new SparseRMException($"{path}: cannot be made ({error.Message.TrimEnd('.')}); choose another place", error);
         }
-        string name = System.IO.Path.GetFileName(input.Path);
-        long bytes = new FileInfo(input.Path).Length;
-        string card = System.IO.Path.Combine(path, Card);
-        if (AtomicFile.WriteNew(card, stream => WriteCard(stream, name, bytes, format, fingerprint))) FolderSync.Flush(path);
-        RequireSame(card, path, name, bytes, format, fingerprint);
-        return new PartFolder(path, name, format, fingerprint);
+        var own = PartCard.For(input.Path, format, fingerprint);
+        if (AtomicFile.WriteNew(PartCard.PathIn(path), own.WriteTo)) FolderSync.Flush(path);
+        var card = PartCard.Read(path) ?? throw new SparseRMException($"{PartCard.PathIn(path)}: is gone; begin again, or choose another folder");
+        card.RequireInput(path, input.Path, format);
+        if (fingerprint.DifferenceFrom(card.Fingerprint) is { } difference) throw Other(path, difference);
+        return new PartFolder(path, own.Input, format, fingerprint);
     }
 
     /// <summary>The complete part of some rows, if there is one that would be written the same again.</summary>
@@ -71,25 +69,66 @@ public sealed class PartFolder
     }
 
     /// <summary>Whether the data of a part is there and has the hash that its manifest names.</summary>
-    public bool IsWhole(PartManifest part) => DataOf(Path, part.Rows, "") is var data && File.Exists(data) && Sha256(data) == part.OutputSha256;
+    public bool IsWhole(PartManifest part) => IsWhole(Path, _format, part);
+
+    /// <summary>Whether the data of a part of a folder is there and has the hash that its manifest names.</summary>
+    public static bool IsWhole(string folder, RowFormat format, PartManifest part) =>
+        Name(folder, part.Rows, "") + PartWriter.EndingOf(format) is var data && File.Exists(data) && Sha256(data) == part.OutputSha256;
+
+    /// <summary>Whether the part of a draft's rows holds what the draft does: the same lines, of parquet the same values in every column.</summary>
+    public bool HasContentOf(PartDraft draft)
+    {
+        try
+        {
+            return PartContent.Sha256(DataOf(Path, draft.Manifest.Rows, ""), _format) == PartContent.Sha256(draft.Path, _format);
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Insists that no part has some of these rows but not all of them, and no part more than them.</summary>
+    /// <exception cref="SparseRMException">There is one, so a row would be there twice.</exception>
+    public void RequireNoOverlap(RowRange rows)
+    {
+        foreach (var part in Parts(Path))
+        {
+            if (part != rows && part.Start < rows.End && rows.Start < part.End)
+                throw new SparseRMException(ErrorKind.Mismatch, $"{Path}: has the part of rows {part}, which overlaps rows {rows}; name ranges that do not overlap, or choose another folder");
+        }
+    }
 
     /// <summary>Gives a draft its name, its manifest last.</summary>
-    /// <exception cref="SparseRMException">The folder cannot be written.</exception>
-    public void Publish(PartDraft draft) => Guard(() => Place(draft, Path, ""));
+    /// <exception cref="SparseRMException">The folder cannot be written, or has a part that overlaps it.</exception>
+    public void Publish(PartDraft draft)
+    {
+        RequireNoOverlap(draft.Manifest.Rows);
+        Guard(() => Place(draft, Path, ""));
+    }
+
+    /// <summary>Removes a part, its manifest first.</summary>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public static void Remove(string folder, RowFormat format, RowRange rows)
+    {
+        File.Delete(ManifestOf(folder, rows, ""));
+        FolderSync.Flush(folder);
+        File.Delete(Name(folder, rows, "") + PartWriter.EndingOf(format));
+    }
 
     /// <summary>Keeps a draft aside under a lease's own name, for whoever holds the right to <see cref="PublishStaged"/>.</summary>
     /// <exception cref="SparseRMException">The folder cannot be written.</exception>
-    public void Stage(PartDraft draft, string lease) => Guard(() => Place(draft, System.IO.Path.Combine(Path, Staging), "." + lease));
+    public void Stage(PartDraft draft, string lease) => Guard(() => Place(draft, StagingFolder.Of(Path), "." + lease));
 
     /// <summary>Gives parts that leases staged their names; may be done again by anybody, whatever became of an attempt before.</summary>
     /// <param name="folder">The folder of the parts.</param>
     /// <param name="format">Their format.</param>
     /// <param name="parts">Rows, and the lease that staged them.</param>
-    /// <returns>For each whether it is published; false where its lease staged no part of these rows.</returns>
+    /// <returns>For each whether these rows have a published part now, whoever made it: one that was published before counts, since its lease's files are gone.</returns>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public static IReadOnlyList<bool> PublishStaged(string folder, RowFormat format, IReadOnlyList<(RowRange Rows, string Lease)> parts)
     {
-        string staging = System.IO.Path.Combine(folder, Staging), kind = PartWriter.EndingOf(format);
+        string staging = StagingFolder.Of(folder), kind = PartWriter.EndingOf(format);
         foreach (var (rows, lease) in parts)
         {
             string data = Name(staging, rows, "." + lease) + kind;
@@ -113,40 +152,15 @@ public sealed class PartFolder
 
     /// <summary>How parts of a folder are laid out.</summary>
     /// <exception cref="SparseRMException">The folder has no card.</exception>
-    public static RowFormat FormatOf(string folder)
-    {
-        string card = System.IO.Path.Combine(folder, Card);
-        try
-        {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(card));
-            string name = "." + json.RootElement.GetProperty("format").GetString();
-            foreach (var format in Enum.GetValues<RowFormat>())
-                if (PartWriter.EndingOf(format) == name) return format;
-        }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
-        {
-            // Told below.
-        }
-        throw new SparseRMException($"{card}: is no card of a folder of scores; name a folder that score --rows or farm submit wrote");
-    }
+    public static RowFormat FormatOf(string folder) => PartCard.Read(folder)?.Format
+        ?? throw new SparseRMException($"{PartCard.PathIn(folder)}: is no card of a folder of scores; name a folder that score --rows or farm submit wrote");
 
     /// <summary>What is said beside the part of some rows; null where there is none.</summary>
     public static PartManifest? ManifestFor(string folder, RowRange rows) => PartManifest.Read(ManifestOf(folder, rows, ""));
 
-    /// <summary>Removes what leases left that were not published.</summary>
-    public static void RemoveStaged(string folder)
-    {
-        string staging = System.IO.Path.Combine(folder, Staging);
-        if (Directory.Exists(staging)) Directory.Delete(staging, recursive: true);
-    }
-
-    /// <summary>A new file for a draft.</summary>
-    internal string NewDraft()
-    {
-        string staging = System.IO.Path.Combine(Path, Staging);
-        Directory.CreateDirectory(staging);
-        return System.IO.Path.Combine(staging, $"{Guid.NewGuid():N}.tmp");
-    }
+    /// <summary>Removes what leases staged and was not published; drafts of others who write here stay.</summary>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public static void RemoveStaged(string folder) => StagingFolder.RemoveStaged(folder);
 
     internal RowFormat Format => _format;
 
@@ -193,45 +207,6 @@ public sealed class PartFolder
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new SparseRMException($"{Path}: a part cannot be written ({error.Message.TrimEnd('.')}); free space or choose another place", error);
-        }
-    }
-
-    private static void WriteCard(Stream stream, string name, long bytes, RowFormat format, ScoringFingerprint fingerprint)
-    {
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteString("input", name);
-            json.WriteNumber("input_bytes", bytes);
-            json.WriteString("format", PartWriter.EndingOf(format)[1..]);
-            fingerprint.WriteTo(json);
-            json.WriteEndObject();
-        }
-        stream.WriteByte((byte)'\n');
-    }
-
-    private static void RequireSame(string card, string path, string name, long bytes, RowFormat format, ScoringFingerprint fingerprint)
-    {
-        try
-        {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(card));
-            var root = json.RootElement;
-            string own = PartWriter.EndingOf(format)[1..], known = root.GetProperty("format").GetString() ?? "";
-            if (root.GetProperty("input").GetString() != name || root.GetProperty("input_bytes").GetInt64() != bytes)
-            {
-                throw new SparseRMException(ErrorKind.Mismatch, $"{path}: has parts of {root.GetProperty("input").GetString()} with {root.GetProperty("input_bytes").GetInt64()} bytes, "
-                    + $"not of {name} with {bytes}; choose another folder for another input");
-            }
-            if (known != own) throw new SparseRMException(ErrorKind.Mismatch, $"{path}: has parts in {known}, not in {own}; choose another folder, or the same format");
-            if (fingerprint.DifferenceFrom(ScoringFingerprint.Read(root)) is { } difference) throw Other(path, difference);
-        }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
-        {
-            throw new SparseRMException($"{card}: is no card of a folder of scores; choose another folder", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new SparseRMException($"{card}: cannot be read ({error.Message.TrimEnd('.')})", error);
         }
     }
 

@@ -31,8 +31,9 @@ public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool a
     public (PartManifest Part, bool WasThere) ScoreInto(
         RowFile input, RowRange rows, PartFolder folder, IProgress<long>? progress = null, CancellationToken cancel = default)
     {
-        rows = Within(input, rows, cancel);
-        if (folder.Find(rows, () => InputHash(input, rows, cancel)) is { } found) return (found, true);
+        rows = Within(input, rows, folder, cancel);
+        folder.RequireNoOverlap(rows);
+        if (folder.Find(rows, () => RowText.Sha256(input, [rows], cancel)[0]) is { } found) return (found, true);
         using var draft = Score(input, rows, folder, null, progress, cancel);
         folder.Publish(draft);
         return (draft.Manifest, false);
@@ -88,8 +89,8 @@ public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool a
         string path = "";
         try
         {
-            path = folder.NewDraft();
-            using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileBuffer);
+            using var stream = StagingFolder.NewDraft(folder.Path, FileBuffer);
+            path = stream.Name;
             using var writer = PartWriter.Of(folder.Format, stream);
             using var sink = new PartSink(writer, rows.Start, limit);
             write(sink);
@@ -108,7 +109,7 @@ public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool a
         }
         catch (Exception error)
         {
-            if (path.Length > 0) File.Delete(path);
+            if (path.Length > 0) StagingFolder.Remove(path);
             // What .NET makes of EFBIG is an argument out of range.
             if (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" } or ParquetSharp.ParquetException)
                 throw new SparseRMException($"{folder.Path}: a part cannot be written ({error.Message.TrimEnd('.')}); free space or choose another place", error);
@@ -116,23 +117,12 @@ public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool a
         }
     }
 
-    // Where the end is cheap to know; a packed file's shows when it is read.
-    private static RowRange Within(RowFile input, RowRange rows, CancellationToken cancel)
+    // Where the end is cheap to know; a packed file's shows when it is read, unless a part may be there that ends with it.
+    private static RowRange Within(RowFile input, RowRange rows, PartFolder folder, CancellationToken cancel)
     {
-        if (input.Format == RowFormat.GzipJsonLines) return rows;
+        if (input.Format == RowFormat.GzipJsonLines && !PartFolder.Parts(folder.Path).Any(part => part.Start == rows.Start && part.End < rows.End)) return rows;
         long count = input.Count(null, cancel);
         if (rows.Start >= count) throw new DataFormatException(input.Path, 0, $"has {count} rows, so there are no rows {rows}; rows are counted from 0");
         return rows with { End = Math.Min(rows.End, count) };
-    }
-
-    private static string InputHash(RowFile input, RowRange rows, CancellationToken cancel)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var row in input.Read(rows, cancel))
-        {
-            hash.AppendData(row.Utf8);
-            hash.AppendData("\n"u8);
-        }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

@@ -61,7 +61,7 @@ public sealed class FarmClient : IAsyncDisposable
     /// <param name="attempts">Attempts at a shard.</param>
     /// <param name="format">How parts are laid out.</param>
     /// <returns>The job's id, the same for the same folder.</returns>
-    /// <exception cref="SparseRMException">Another job writes there.</exception>
+    /// <exception cref="SparseRMException">Another job writes there, or the folder has parts of another input, in another format, or of other rows' text.</exception>
     public Task<string> SubmitAsync(RowFile input, string output, long rows, int shardRows, int attempts, RowFormat format)
     {
         string folder = Path.GetFullPath(output);
@@ -76,7 +76,7 @@ public sealed class FarmClient : IAsyncDisposable
     /// <param name="seed">Chooses them.</param>
     /// <param name="attempts">Attempts at a part.</param>
     /// <returns>The job's id.</returns>
-    /// <exception cref="SparseRMException">The folder has no parts.</exception>
+    /// <exception cref="SparseRMException">The folder has no parts, or has parts of another input.</exception>
     public Task<string> AuditAsync(RowFile input, string output, double share, int seed, int attempts)
     {
         string folder = Path.GetFullPath(output);
@@ -108,7 +108,8 @@ public sealed class FarmClient : IAsyncDisposable
 
     private async Task<string> SubmitAsync(JobSpec spec, FreeRange[] audited)
     {
-        if (await Farm.Submit(spec, audited) is { } problem) throw new SparseRMException(ErrorKind.Mismatch, problem);
+        if (await Grains.GetGrain<IJobGrain>(spec.Id).Start(spec, audited) is { } problem) throw new SparseRMException(ErrorKind.Mismatch, problem);
+        await Farm.Add(spec.Id);
         return spec.Id;
     }
 }

@@ -21,13 +21,12 @@ internal sealed class FarmGrain([PersistentState("farm", FarmOptions.Storage)] I
 {
     private const int MostOver = 100;
 
-    public async Task<string?> Submit(JobSpec spec, FreeRange[] audited)
+    public async Task Add(string job)
     {
-        if (await GrainFactory.GetGrain<IJobGrain>(spec.Id).Start(spec, audited) is { } problem) return problem;
-        record.State.Jobs.RemoveAll(job => job.Id == spec.Id);
-        record.State.Jobs.Add(new ListedJob(spec.Id, false));
+        bool isOver = await IsOver(job);
+        record.State.Jobs.RemoveAll(listed => listed.Id == job);
+        record.State.Jobs.Add(new ListedJob(job, isOver));
         await record.WriteStateAsync();
-        return null;
     }
 
     public Task<string[]> Jobs(bool openOnly) => Task.FromResult<string[]>([.. record.State.Jobs.Where(job => !openOnly || !job.IsOver).Select(job => job.Id)]);
@@ -35,10 +34,13 @@ internal sealed class FarmGrain([PersistentState("farm", FarmOptions.Storage)] I
     public async Task Over(string job)
     {
         int at = record.State.Jobs.FindIndex(listed => listed.Id == job);
-        if (at < 0 || record.State.Jobs[at].IsOver) return;
+        // It may have begun again since it said so.
+        if (at < 0 || record.State.Jobs[at].IsOver || !await IsOver(job)) return;
         record.State.Jobs[at] = new ListedJob(job, true);
         int over = record.State.Jobs.Count(listed => listed.IsOver);
         record.State.Jobs.RemoveAll(listed => listed.IsOver && over-- > MostOver);
         await record.WriteStateAsync();
     }
+
+    private async Task<bool> IsOver(string job) => await GrainFactory.GetGrain<IJobGrain>(job).Status() is not { State: JobStatus.Running };
 }

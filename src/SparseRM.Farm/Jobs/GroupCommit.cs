@@ -44,6 +44,9 @@ internal sealed class GroupCommit(Func<Task> write, Func<Task> after, Action<Exc
         }
         catch (Exception error)
         {
+            // Of after: whoever called meanwhile hears of it too.
+            _waiting?.TrySetException(error);
+            _waiting = null;
             failed(error);
         }
         finally

@@ -7,6 +7,8 @@ public interface IJobGrain : IGrainWithStringKey
     /// <param name="spec">The job.</param>
     /// <param name="audited">Of an audit: what is computed again.</param>
     /// <returns>Null, or why it cannot be.</returns>
+    /// <remarks>Parts that are there are read, and the input's text of their rows.</remarks>
+    [ResponseTimeout("1.00:00:00")]
     Task<string?> Start(JobSpec spec, FreeRange[] audited);
 
     /// <summary>A worker offers itself; the first one's means are those of the job.</summary>
@@ -28,9 +30,8 @@ public interface IJobGrain : IGrainWithStringKey
 /// <summary>The list of jobs, one of a farm.</summary>
 public interface IFarmGrain : IGrainWithIntegerKey
 {
-    /// <summary>Begins a job, or joins the same one.</summary>
-    /// <returns>Null, or why it cannot be.</returns>
-    Task<string?> Submit(JobSpec spec, FreeRange[] audited);
+    /// <summary>Lists a job that began.</summary>
+    Task Add(string job);
 
     /// <summary>Ids of jobs, the oldest first.</summary>
     Task<string[]> Jobs(bool openOnly);

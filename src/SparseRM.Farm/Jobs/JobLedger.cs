@@ -1,4 +1,5 @@
 using SparseRM.Data;
+using SparseRM.Errors;
 
 namespace SparseRM.Farm.Jobs;
 
@@ -19,30 +20,32 @@ public sealed class JobLedger
     private readonly Dictionary<long, Held> _leases = [];
     private readonly Dictionary<long, AcceptedPart> _accepted = [];
     private readonly Dictionary<string, DateTime> _workers = [];
+    private readonly DateTime _othersUntil;
 
     /// <summary>Goes on from a state.</summary>
     /// <param name="spec">The job.</param>
     /// <param name="state">What was kept of it.</param>
     /// <param name="now">The time: every lease counts as heard of now.</param>
-    public JobLedger(JobSpec spec, LedgerState state, DateTime now)
+    /// <param name="lease">How long a silent worker keeps a lease, and others have to come before a part goes to its own maker.</param>
+    public JobLedger(JobSpec spec, LedgerState state, DateTime now, TimeSpan lease)
     {
-        (_spec, _state) = (spec, state);
+        (_spec, _state, _othersUntil) = (spec, state, now + lease);
         foreach (var range in state.Free) _free[range.Start] = range;
-        foreach (var lease in state.Leases) _leases[lease.Id] = new Held(lease) { Heard = now };
+        foreach (var held in state.Leases) _leases[held.Id] = new Held(held) { Heard = now };
         foreach (var part in state.Accepted) _accepted[part.Lease] = part;
     }
 
     /// <summary>The state of a new job, whose folder may have parts already.</summary>
     /// <param name="spec">The job.</param>
     /// <param name="parts">Rows of the parts, rising.</param>
-    /// <exception cref="ArgumentException">Parts overlap or lie behind the end.</exception>
+    /// <exception cref="SparseRMException">Parts overlap or lie behind the end.</exception>
     public static LedgerState Begin(JobSpec spec, IReadOnlyList<RowRange> parts)
     {
         var state = new LedgerState { Next = 0 };
         foreach (var part in parts)
         {
             if (part.Start < state.Next || part.End > spec.Rows)
-                throw new ArgumentException($"the part of rows {part} overlaps another, or ends behind the input's {spec.Rows} rows", nameof(parts));
+                throw new SparseRMException(ErrorKind.Mismatch, $"{spec.Output}: its part of rows {part} overlaps another, or ends behind the input's {spec.Rows} rows; choose another folder");
             for (long start = state.Next; start < part.Start; start += spec.ShardRows)
                 state.Free.Add(new FreeRange(start, Math.Min(start + spec.ShardRows, part.Start)));
             (state.Next, state.DoneRows, state.Shards) = (part.End, state.DoneRows + part.Count, state.Shards + 1);
@@ -53,8 +56,11 @@ public sealed class JobLedger
     /// <summary>Whether every row is in a published part.</summary>
     public bool IsComplete => _state.Next >= _spec.Rows && _free.Count == 0 && _leases.Count == 0 && _accepted.Count == 0;
 
-    /// <summary>Whether the user ended it.</summary>
+    /// <summary>Whether the user ended it, or it failed.</summary>
     public bool IsCancelled => _state.IsCancelled;
+
+    /// <summary>Why it failed; null where it did not.</summary>
+    public string? Failure => _state.Failure;
 
     /// <summary>Parts that wait for their names.</summary>
     public IReadOnlyCollection<AcceptedPart> Accepted => _accepted.Values;
@@ -72,18 +78,18 @@ public sealed class JobLedger
     {
         _workers[worker] = now;
         if (IsCancelled) return null;
-        if (FreeFor(worker) is { } free)
+        if (FreeFor(worker, now) is { } free)
         {
             _free.Remove(free.Start);
             string? refuse = free.Attempts < _spec.Attempts ? null
                 : $"this row was not scored: its shard was given up after {free.Attempts} attempts, in the last of which {free.Reason}";
-            return Give(new Lease(0, free.Start, free.End, free.Attempts, worker, refuse, free.Reason, free.Maker), now);
+            return Give(new Lease(0, free.Start, free.End, free.Attempts, worker, refuse, free.Reason, free.Maker, free.FailedBy), now);
         }
         if (_state.Next < _spec.Rows)
         {
             long start = _state.Next;
             _state.Next = Math.Min(start + _spec.ShardRows, _spec.Rows);
-            return Give(new Lease(0, start, _state.Next, 0, worker, null, null, null), now);
+            return Give(new Lease(0, start, _state.Next, 0, worker, null, null, null, null), now);
         }
         return Split(worker, now);
     }
@@ -128,10 +134,13 @@ public sealed class JobLedger
     /// <param name="lease">The lease.</param>
     /// <param name="worker">Who has it.</param>
     /// <param name="reason">Why, in one sentence.</param>
-    /// <param name="isWorkers">Whether the worker is at fault (its disk, its device) and not the rows: then it does not count as an attempt.</param>
-    public void Fail(long lease, string worker, string reason, bool isWorkers)
+    /// <param name="fault">Whose fault it is: what counts as an attempt.</param>
+    public void Fail(long lease, string worker, string reason, Fault fault)
     {
-        if (_leases.TryGetValue(lease, out var held) && held.Lease.Worker == worker) GiveBack(held.Lease, reason, isWorkers ? 0 : 1);
+        if (!_leases.TryGetValue(lease, out var held) || held.Lease.Worker != worker) return;
+        // An audit writes nothing, so there a worker that fails for ever may as well be told of.
+        bool isAttempt = fault == Fault.Rows || (fault == Fault.Unclear && (_spec.IsAudit || held.Lease.FailedBy != worker));
+        GiveBack(held.Lease with { FailedBy = worker }, reason, isAttempt ? 1 : 0);
     }
 
     /// <summary>Takes leases back from workers that went silent or are dead.</summary>
@@ -146,26 +155,31 @@ public sealed class JobLedger
     }
 
     /// <summary>Ends the job; what is published stays.</summary>
-    public void Cancel()
+    /// <param name="failure">Why, where nobody asked for it.</param>
+    public void Cancel(string? failure = null)
     {
-        _state.IsCancelled = true;
+        (_state.IsCancelled, _state.Failure) = (true, failure);
         foreach (var held in _leases.Values.ToArray()) GiveBack(held.Lease, "the job was ended", 0);
     }
 
     /// <summary>The name under which a worker makes parts: <c>NAME@INSTANCE</c> without the instance.</summary>
     public static string MakerOf(string worker) => worker.Split('@')[0];
 
-    private FreeRange? FreeFor(string worker)
+    private FreeRange? FreeFor(string worker, DateTime now)
     {
         string maker = MakerOf(worker);
-        FreeRange? own = null;
+        FreeRange? last = null;
         foreach (var range in _free.Values)
         {
-            if (range.Maker != maker) return range;
-            own ??= range;
+            if (range.Maker != maker && range.FailedBy != worker) return range;
+            if (last is null && HasNoOther(range)) last = range;
         }
-        // Its own parts only where nobody else is there to do them.
-        return own is not null && _workers.Keys.All(other => MakerOf(other) == maker) ? own : null;
+        return last;
+
+        // Its own parts, and what it failed over, only where nobody else is there to do them.
+        bool HasNoOther(FreeRange range) => range.Maker == maker
+            ? now >= _othersUntil && _workers.Keys.All(other => MakerOf(other) == maker)
+            : _workers.Keys.All(other => other == worker || MakerOf(other) == range.Maker);
     }
 
     private Lease? Split(string worker, DateTime now)
@@ -197,7 +211,7 @@ public sealed class JobLedger
             Differs($"rows {lease.Start}:{lease.End}: could not be computed again in {_spec.Attempts} attempts, in the last of which {reason}");
             Done(lease.Start, lease.End);
         }
-        else _free[lease.Start] = new FreeRange(lease.Start, lease.End, lease.Attempts + attempts, reason, lease.Maker);
+        else _free[lease.Start] = new FreeRange(lease.Start, lease.End, lease.Attempts + attempts, reason, lease.Maker, lease.FailedBy);
     }
 
     private void Differs(string mismatch)

@@ -18,8 +18,9 @@ public sealed record JobSpec(string Id, string Input, string Output, long Rows, 
 /// <param name="Attempts">How often a worker died or failed over it.</param>
 /// <param name="Reason">Why the last one did.</param>
 /// <param name="Maker">Of an audit: who made the part, so that another does it again.</param>
+/// <param name="FailedBy">The last worker that gave it back with a failure, so that others get it first.</param>
 [GenerateSerializer, Immutable]
-public sealed record FreeRange(long Start, long End, int Attempts = 0, string? Reason = null, string? Maker = null);
+public sealed record FreeRange(long Start, long End, int Attempts = 0, string? Reason = null, string? Maker = null, string? FailedBy = null);
 
 /// <summary>The right of one worker to one range. Its number is never given twice, so what an old one wrote is told from what a new one did.</summary>
 /// <param name="Id">Number of the lease.</param>
@@ -30,8 +31,9 @@ public sealed record FreeRange(long Start, long End, int Attempts = 0, string? R
 /// <param name="Refuse">Why the rows are not to be scored but written as errors; null where they are to be scored.</param>
 /// <param name="Reason">Why the last attempt failed.</param>
 /// <param name="Maker">Of an audit: who made the part.</param>
+/// <param name="FailedBy">The last worker that gave the range back with a failure.</param>
 [GenerateSerializer, Immutable]
-public sealed record Lease(long Id, long Start, long End, int Attempts, string Worker, string? Refuse, string? Reason, string? Maker);
+public sealed record Lease(long Id, long Start, long End, int Attempts, string Worker, string? Refuse, string? Reason, string? Maker, string? FailedBy);
 
 /// <summary>A part that is accepted: nobody else gets its rows, and it has or will have its name.</summary>
 /// <param name="Lease">Who staged it.</param>
@@ -83,11 +85,14 @@ public sealed class LedgerState
     /// <summary>Of an audit: parts for which no other machine was there, so that their maker did them again.</summary>
     [Id(12)] public long SameMaker { get; set; }
 
-    /// <summary>Whether the user ended the job.</summary>
+    /// <summary>Whether the user ended the job, or it failed.</summary>
     [Id(13)] public bool IsCancelled { get; set; }
 
     /// <summary>Of an audit: parts that differ.</summary>
     [Id(14)] public long MismatchCount { get; set; }
+
+    /// <summary>Why the job was ended though nobody asked for it; null where it was not.</summary>
+    [Id(15)] public string? Failure { get; set; }
 
     /// <summary>A copy with these lists, which later changes leave alone.</summary>
     public LedgerState With(List<FreeRange> free, List<Lease> leases, List<AcceptedPart> accepted)

@@ -11,9 +11,22 @@ public sealed record StagedPart(long Lease, long End, long Bad, string? Mismatch
 /// <summary>A lease that a worker could not do.</summary>
 /// <param name="Lease">The lease.</param>
 /// <param name="Reason">Why.</param>
-/// <param name="IsWorkers">Whether the worker is at fault, not the rows.</param>
+/// <param name="Fault">Whose fault it is.</param>
 [GenerateSerializer, Immutable]
-public sealed record FailedLease(long Lease, string Reason, bool IsWorkers);
+public sealed record FailedLease(long Lease, string Reason, Fault Fault);
+
+/// <summary>Whose fault it is that a worker could not do a lease: what counts as an attempt at its rows.</summary>
+public enum Fault
+{
+    /// <summary>The rows': an attempt.</summary>
+    Rows,
+
+    /// <summary>The worker's, such as a full disk: no attempt.</summary>
+    Worker,
+
+    /// <summary>Of either, such as a device that failed: an attempt unless the same worker was the last to fail over the rows.</summary>
+    Unclear,
+}
 
 /// <summary>A lease that is worked on, or its answer.</summary>
 /// <param name="Lease">The lease.</param>
@@ -49,9 +62,13 @@ public sealed record LeaseStatus(string Worker, long Start, long End, long Done,
 
 /// <summary>How a job stands.</summary>
 /// <param name="Spec">The job.</param>
-/// <param name="State"><c>running</c>, <c>complete</c> or <c>cancelled</c>.</param>
+/// <param name="State"><c>running</c>, <c>complete</c>, <c>cancelled</c> or <c>failed</c>.</param>
 /// <param name="Counts">Its counts.</param>
 /// <param name="Leases">What workers have.</param>
 /// <param name="Problems">What keeps workers from it, the last of each worker.</param>
 [GenerateSerializer, Immutable]
-public sealed record JobStatus(JobSpec Spec, string State, LedgerState Counts, LeaseStatus[] Leases, string[] Problems);
+public sealed record JobStatus(JobSpec Spec, string State, LedgerState Counts, LeaseStatus[] Leases, string[] Problems)
+{
+    /// <summary>The state of a job that is not over.</summary>
+    public const string Running = "running";
+}

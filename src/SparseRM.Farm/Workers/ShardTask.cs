@@ -59,24 +59,38 @@ internal sealed class ShardTask
             var rows = new RowRange(Lease.Start, Lease.End);
             var input = RowFile.Open(spec.Input, Directory.Exists(spec.Output) ? spec.Output : null);
             var folder = PartFolder.Open(spec.Output, input, PartFormats.Parse(spec.Format), means.Fingerprint);
-            using var draft = Lease.Refuse is { } reason ? means.Scorer.Refuse(input, rows, folder, reason, _cancel.Token)
+            var there = spec.IsAudit ? PartFolder.ManifestFor(folder.Path, rows) : null;
+            using var draft = (Lease.Refuse ?? there?.Refused) is { } reason ? means.Scorer.Refuse(input, rows, folder, reason, _cancel.Token)
                 : means.Scorer.Score(input, rows, folder, () => Volatile.Read(ref _limit), new Progress(this), _cancel.Token);
             var made = draft.Manifest;
-            string? mismatch = spec.IsAudit ? PartAudit.Difference(folder, rows, made) : null;
+            string? mismatch = spec.IsAudit ? PartAudit.Difference(folder, there, draft) : null;
             if (!spec.IsAudit) folder.Stage(draft, $"{Lease.Id}");
             return new ShardResult(new StagedPart(Lease.Id, made.Rows.End, made.BadCount, mismatch), null);
         }
         catch (OperationCanceledException)
         {
             // Given back where the worker leaves; where it was lost, nobody listens.
-            return new ShardResult(null, new FailedLease(Lease.Id, "its worker left", IsWorkers: true));
+            return new ShardResult(null, new FailedLease(Lease.Id, "its worker left", Fault.Worker));
         }
         catch (Exception error)
         {
-            bool isWorkers = error is not DataFormatException && SparseRMException.KindOf(error) is ErrorKind.Data or ErrorKind.Mismatch;
-            return new ShardResult(null, new FailedLease(Lease.Id, error.Message.TrimEnd('.'), isWorkers));
+            return new ShardResult(null, new FailedLease(Lease.Id, error.Message.TrimEnd('.'), FaultOf(error)));
         }
     }
+
+    /// <summary>Whose fault an error is.</summary>
+    internal static Fault FaultOf(Exception error) => error switch
+    {
+        // As a whole: it may be out of this machine's sight alone.
+        DataFormatException { Line: 0 } => Fault.Unclear,
+        DataFormatException => Fault.Rows,
+        _ => SparseRMException.KindOf(error) switch
+        {
+            ErrorKind.Data or ErrorKind.Mismatch => Fault.Worker,
+            ErrorKind.Device => Fault.Unclear,
+            _ => Fault.Rows,
+        },
+    };
 
     private sealed class Progress(ShardTask task) : IProgress<long>
     {

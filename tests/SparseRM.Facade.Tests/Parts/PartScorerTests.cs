@@ -55,7 +55,7 @@ public sealed class PartScorerTests(FittedReward reward) : IDisposable
         File.Delete(path);
         Assert.False(Score(scorer, "out", new(0, 100)).WasThere);
         Assert.Equal(bytes, File.ReadAllBytes(path));
-        Assert.Empty(Directory.GetFiles(_folder.File("out", ".staging")));
+        Assert.False(Directory.Exists(_folder.File("out", ".staging")));
     }
 
     [Fact]
@@ -75,6 +75,77 @@ public sealed class PartScorerTests(FittedReward reward) : IDisposable
         Refused("has 1200 rows", () => Score(scorer, "out", new(1200, 1300)));
         File.WriteAllText(_folder.File("out", "scores.json"), "{}");
         Refused("is no card", () => Score(scorer, "out", new(20, 30)));
+    }
+
+    [Fact]
+    public void Ranges_that_overlap_are_refused_in_one_folder()
+    {
+        using var scorer = reward.Open();
+        Score(scorer, "out", new(10, 20));
+        foreach (var (start, end) in new[] { (0, 11), (19, 30), (12, 15), (0, 1000) }) Refused($"has the part of rows 10:20, which overlaps rows {start}:{end}", () => Score(scorer, "out", new(start, end)));
+        foreach (var (start, end) in new[] { (0, 10), (20, 30), (10, 20) }) Score(scorer, "out", new(start, end));
+        Assert.Equal([new(0, 10), new(10, 20), new(20, 30)], PartFolder.Parts(_folder.File("out")));
+        // Of another process that was quicker.
+        var input = RowFile.Open(Input());
+        using var draft = new PartScorer(scorer, new ScoreOptions()).Score(input, new(25, 40), Open(scorer, "out", input, RowFormat.JsonLines));
+        Refused("overlaps rows 25:40", () => Open(scorer, "out", input, RowFormat.JsonLines).Publish(draft));
+    }
+
+    [Fact]
+    public void Of_a_packed_input_the_part_that_ends_with_it_is_found_again()
+    {
+        using var scorer = reward.Open();
+        string path = _folder.File("in.jsonl.gz");
+        using (var packed = new GZipStream(File.Create(path), CompressionLevel.Fastest)) packed.Write(File.ReadAllBytes(Input()));
+        var input = RowFile.Open(path);
+        var folder = Open(scorer, "out", input, RowFormat.JsonLines);
+        var parts = new PartScorer(scorer, new ScoreOptions());
+        var (first, wasThere) = parts.ScoreInto(input, new(1100, 5000), folder);
+        Assert.Equal((new RowRange(1100, Rows), false), (first.Rows, wasThere));
+        Assert.True(parts.ScoreInto(input, new(1100, 5000), folder).WasThere);
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+        Assert.Throws<OperationCanceledException>(() => RowText.Sha256(input, [new(0, 10)], stop.Token));
+    }
+
+    [Fact]
+    public void What_a_part_holds_is_compared_whatever_packs_it()
+    {
+        using var scorer = reward.Open();
+        var input = RowFile.Open(Input());
+        foreach (var format in Enum.GetValues<RowFormat>())
+        {
+            var folder = Open(scorer, $"{format}", input, format);
+            var parts = new PartScorer(scorer, new ScoreOptions());
+            var part = parts.ScoreInto(input, new(0, 30), folder).Part;
+            using var again = parts.Score(input, new(0, 30), folder);
+            Assert.True(folder.HasContentOf(again));
+            using var refused = parts.Refuse(input, new(0, 30), folder, "the worker died");
+            Assert.False(folder.HasContentOf(refused));
+            File.WriteAllBytes(_folder.File($"{format}", part.Output), [1, 2, 3]);
+            Assert.False(folder.HasContentOf(again));
+        }
+    }
+
+    [Fact]
+    public void A_farm_that_is_done_leaves_the_drafts_of_others()
+    {
+        using var scorer = reward.Open();
+        var input = RowFile.Open(Input());
+        var folder = Open(scorer, "out", input, RowFormat.JsonLines);
+        var parts = new PartScorer(scorer, new ScoreOptions());
+        using (var staged = parts.Score(input, new(0, 20), folder)) folder.Stage(staged, "7");
+        string abandoned = _folder.File("out", ".staging", "abandoned.tmp");
+        File.WriteAllText(abandoned, "");
+        File.SetLastWriteTimeUtc(abandoned, DateTime.UtcNow.AddDays(-2));
+        using (var draft = parts.Score(input, new(20, 40), folder))
+        {
+            PartFolder.RemoveStaged(folder.Path);
+            Assert.Single(Directory.GetFiles(_folder.File("out", ".staging")));
+            folder.Publish(draft);
+        }
+        Assert.Equal([new(20, 40)], PartFolder.Parts(folder.Path));
+        Assert.False(Directory.Exists(_folder.File("out", ".staging")));
     }
 
     [Fact]
