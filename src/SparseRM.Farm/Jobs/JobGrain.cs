@@ -123,8 +123,7 @@ internal sealed class JobGrain : Grain, IJobGrain
         var ledger = Ledger;
         foreach (var failed in report.Failed)
         {
-            ledger.Fail(failed.Lease, report.Worker, failed.Reason, failed.Fault);
-            if (!ledger.IsCancelled) _troubles.Failed(report.Worker, failed.Reason);
+            if (ledger.Fail(failed.Lease, report.Worker, failed.Reason, failed.Fault)) _troubles.Failed(report.Worker, failed.Reason);
         }
         LeaseRow[] staged = [.. report.Staged.Select(part => new LeaseRow(part.Lease, ledger.Accept(part.Lease, report.Worker, part.End, part.Bad, part.Mismatch)))];
         LeaseRow[] running = [.. report.Running.Select(lease => new LeaseRow(lease.Lease, ledger.Renew(lease.Lease, report.Worker, lease.Row, Now)))];

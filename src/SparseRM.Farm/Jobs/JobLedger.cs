@@ -135,12 +135,14 @@ public sealed class JobLedger
     /// <param name="worker">Who has it.</param>
     /// <param name="reason">Why, in one sentence.</param>
     /// <param name="fault">Whose fault it is: what counts as an attempt.</param>
-    public void Fail(long lease, string worker, string reason, Fault fault)
+    /// <returns>Whether the worker had the lease.</returns>
+    public bool Fail(long lease, string worker, string reason, Fault fault)
     {
-        if (!_leases.TryGetValue(lease, out var held) || held.Lease.Worker != worker) return;
+        if (!_leases.TryGetValue(lease, out var held) || held.Lease.Worker != worker) return false;
         // An audit writes nothing, so there a worker that fails for ever may as well be told of.
         bool isAttempt = fault == Fault.Rows || (fault == Fault.Unclear && (_spec.IsAudit || held.Lease.FailedBy != worker));
         GiveBack(held.Lease with { FailedBy = worker }, reason, isAttempt ? 1 : 0);
+        return true;
     }
 
     /// <summary>Takes leases back from workers that went silent or are dead.</summary>
