@@ -73,6 +73,7 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>The states of a preference set: read at once where they are kept, else at each pass over them.</summary>
     public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         var states = PreferenceStates.Open(Backbone, Layer, _options.Position, data, _cached, _options.KeptStateBytes, progress, cancel);
         if (!states.AreKept && _cache is null)
         {
@@ -92,6 +93,7 @@ public sealed class RewardTrainer : IDisposable
     public FitResult Fit(
         PreferenceStates states, FitOptions options, IReadOnlySet<int>? items = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         var (fit, rows) = FitWithoutProbe(states, options, items, progress, cancel);
         var model = fit.Reward;
         using var scorer = Backbone.Attach(model, _sae);

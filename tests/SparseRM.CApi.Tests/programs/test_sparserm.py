@@ -335,7 +335,7 @@ class Engines(unittest.TestCase):
             self.assertEqual([self.alone[0], *[None] * len(bad), self.alone[0]], scores)
             for row, error in zip(bad, errors[1:-1]):
                 self.assertTrue(error, row)
-            for ids in ([2**32 + 5], [-1], [1.5]):
+            for ids in ([2**32 + 5], [-2**31 - 1], [1.5]):
                 with self.assertRaises((ValueError, TypeError)):
                     reward.score_batch([Ids(ids)])
                 with self.assertRaises((ValueError, TypeError)):

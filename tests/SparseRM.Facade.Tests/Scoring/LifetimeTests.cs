@@ -4,6 +4,9 @@ namespace SparseRM.Facade.Tests.Scoring;
 
 public sealed class LifetimeTests(FittedReward fitted)
 {
+    // Threads that no other test asks for: nobody else has the model open so, and it is really loaded.
+    private static readonly BackboneOptions s_own = World.Backbone with { Threads = 3 };
+
     [Fact]
     public void Refuses_to_score_after_dispose()
     {
@@ -71,8 +74,8 @@ public sealed class LifetimeTests(FittedReward fitted)
     {
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Backbone, cancel: cancelled.Token));
-        Assert.ThrowsAny<OperationCanceledException>(() => RewardTrainer.Open(World.Trainer, cancel: cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, s_own, cancel: cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardTrainer.Open(World.Trainer with { Backbone = s_own }, cancel: cancelled.Token));
         using var scorer = fitted.Open();
         Assert.ThrowsAny<OperationCanceledException>(() => scorer.ScoreGroup([new("user", "Why?")], ["So."], cancelled.Token));
         Assert.ThrowsAny<OperationCanceledException>(() => scorer.Evaluate(World.Pairs("test", 4), cancel: cancelled.Token));
@@ -89,7 +92,7 @@ public sealed class LifetimeTests(FittedReward fitted)
             loaded = (int)progress.Done;
             if (loaded == 2) source.Cancel();
         });
-        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, World.Backbone, null, reports, source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => RewardScorer.Open(fitted.Path, s_own, null, reports, source.Token));
         Assert.Equal(2, loaded);
     }
 

@@ -78,7 +78,7 @@ public class RefusalTests(Rewards rewards)
     [InlineData("""{"prompt": "Q"} x""", "the body is not valid JSON at line 1, byte 17: found 'x', expected nothing after the object")]
     [InlineData("{\"prompt\": \"a\nb\"}", "the body is not valid JSON at line 1, byte 14: found '0x0A', expected text without control characters, these being escaped")]
     [InlineData("""{"prompt": "\x"}""", "expected an escape such as")]
-    [InlineData("""{"prompt": "Q", "prompt": "R", "response": "A"}""", "a field 'prompt' stands twice in one object; give it once")]
+    [InlineData("""{"prompt": "Q", "prompt": "R", "response": "A"}""", "field 'prompt' stands twice in one object; give it once")]
     public async Task Bodies_that_are_not_JSON(string body, string message)
     {
         var error = (await rewards.Server.Post("/v1/rewards", body)).Refused(400).GetProperty("error");

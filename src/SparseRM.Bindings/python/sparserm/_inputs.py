@@ -60,8 +60,8 @@ def token_ids(values: Sequence[int]) -> "ctypes.Array[ctypes.c_int32]":
         return values
     numbers = [operator.index(value) for value in values]
     for number in numbers:
-        if not 0 <= number < 1 << 31:
-            raise ValueError(f"a token id is a whole number from 0 to 2147483647, found {number}")
+        if not -(1 << 31) <= number < 1 << 31:
+            raise ValueError(f"a token id is a number of 32 bits, found {number}")
     return (ctypes.c_int32 * len(numbers))(*numbers)
 
 
