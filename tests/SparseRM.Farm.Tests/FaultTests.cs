@@ -89,7 +89,7 @@ public class FaultTests
                 farm.Silo();
             }
         }
-        Assert.Equal(3, killed);
+        Assert.True(killed == 3, $"{killed} were killed: {farm.Farm("status", job)}");
         var lines = farm.Parts.SelectMany(part => File.ReadAllLines(part.Replace(".manifest.json", ".jsonl"))).ToArray();
         Assert.Equal(12_000, lines.Length);
         for (int i = 0; i < lines.Length; i++)

@@ -43,6 +43,26 @@ public class JobLedgerTests
     }
 
     [Fact]
+    public void A_shard_beside_one_that_kills_its_workers_is_not_given_up_with_it()
+    {
+        var ledger = Begin(rows: 2000, shardRows: 1000);
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            string worker = $"w{attempt}@x";
+            // It would take two at once.
+            var poison = ledger.Take(worker, s_start)!;
+            Assert.Equal((0L, attempt), (poison.Start, poison.Attempts));
+            Assert.Equal(attempt == 0, ledger.Take(worker, s_start) is not null);
+            ledger.Expire(DateTime.MinValue, dead => dead == worker);
+        }
+        Assert.NotNull(ledger.Take("w@x", s_start)!.Refuse);
+        // Nor beside the rest of what its own worker has.
+        Assert.Null(ledger.Take("w@x", s_start));
+        var other = ledger.Take("v@x", s_start)!;
+        Assert.Equal((1000L, 1, null), (other.Start, other.Attempts, other.Refuse));
+    }
+
+    [Fact]
     public void A_workers_own_fault_is_no_attempt_at_the_shard()
     {
         var ledger = Begin(rows: 1000, shardRows: 1000);
@@ -60,11 +80,15 @@ public class JobLedgerTests
             Assert.Equal((0L, Math.Min(i, 1), null), (lease.Start, lease.Attempts, lease.Refuse));
             ledger.Fail(lease.Id, "dead@x", "the device is gone", Fault.Unclear);
         }
-        Assert.Equal((0L, 1), ledger.Take("other@x", s_start) is { } first ? (first.Start, first.Attempts) : (-1, -1));
+        var first = ledger.Take("other@x", s_start)!;
+        Assert.Equal((0L, 1), (first.Start, first.Attempts));
+        ledger.Accept(first.Id, "other@x", 1000, 0, null);
         var next = ledger.Take("dead@x", s_start)!;
         ledger.Fail(next.Id, "dead@x", "the device is gone", Fault.Unclear);
         // Not the range that it gave back: there is another now.
-        Assert.Equal((1000L, 2000L), (next.Start, ledger.Take("dead@x", s_start)!.Start));
+        var third = ledger.Take("dead@x", s_start)!;
+        Assert.Equal((1000L, 2000L), (next.Start, third.Start));
+        ledger.Accept(third.Id, "dead@x", 3000, 0, null);
         var back = ledger.Take("other@x", s_start)!;
         Assert.Equal((1000L, 1, null), (back.Start, back.Attempts, back.Refuse));
         // Rows over which the device of each worker fails are given up.

@@ -77,7 +77,8 @@ public sealed class JobLedger
     public Lease? Take(string worker, DateTime now)
     {
         _workers[worker] = now;
-        if (IsCancelled) return null;
+        // What may kill its worker is done alone, or what else the worker has would be an attempt, too.
+        if (IsCancelled || _leases.Values.Any(held => held.Lease.Worker == worker && IsSuspect(held.Lease.Attempts))) return null;
         if (FreeFor(worker, now) is { } free)
         {
             _free.Remove(free.Start);
@@ -171,8 +172,10 @@ public sealed class JobLedger
     {
         string maker = MakerOf(worker);
         FreeRange? last = null;
+        bool isBusy = _leases.Values.Any(held => held.Lease.Worker == worker);
         foreach (var range in _free.Values)
         {
+            if (isBusy && IsSuspect(range.Attempts)) continue;
             if (range.Maker != maker && range.FailedBy != worker) return range;
             if (last is null && HasNoOther(range)) last = range;
         }
@@ -183,6 +186,8 @@ public sealed class JobLedger
             ? now >= _othersUntil && _workers.Keys.All(other => MakerOf(other) == maker)
             : _workers.Keys.All(other => other == worker || MakerOf(other) == range.Maker);
     }
+
+    private bool IsSuspect(int attempts) => attempts > 0 && attempts < _spec.Attempts;
 
     private Lease? Split(string worker, DateTime now)
     {
