@@ -92,6 +92,25 @@ public class SafetyTests(Rewards rewards)
     }
 
     [Fact]
+    public async Task A_body_that_is_too_large_is_told_the_bound()
+    {
+        await using var server = await rewards.Start(options => options with { Limits = options.Limits with { BodyBytes = 100 } });
+        var refused = (await server.Post("/v1/rewards", $$"""{"prompt": "{{new string('a', 100)}}", "response": "b"}""")).Refused(413);
+        Assert.Equal("the body is larger than the 100 bytes that this server takes; send less at once", refused.GetProperty("error").GetProperty("message").GetString());
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("br")]
+    public async Task A_compressed_body_is_refused_by_its_encoding(string encoding)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/rewards") { Content = new ByteArrayContent([0x1f, 0x8b, 8]) };
+        request.Content.Headers.ContentEncoding.Add(encoding);
+        var refused = (await rewards.Server.Send(request)).Refused(415);
+        Assert.Equal($"the body is encoded as '{encoding}' (Content-Encoding), and this server takes plain JSON only; send it without", refused.GetProperty("error").GetProperty("message").GetString());
+    }
+
+    [Fact]
     public async Task Too_many_inputs_are_refused_in_each_wire_s_shape()
     {
         string many = "[" + string.Join(',', Enumerable.Repeat("\"a\"", 1_000_000)) + "]";

@@ -10,6 +10,7 @@ internal abstract class ErrorShape
     {
         FaultKind.Malformed or FaultKind.Field or FaultKind.Empty or FaultKind.Text or FaultKind.TooLong or FaultKind.TooMany => 400,
         FaultKind.TooLarge => 413,
+        FaultKind.Encoding => 415,
         FaultKind.Unauthorized => 401,
         FaultKind.Forbidden => 403,
         FaultKind.NoRoute or FaultKind.NoModel or FaultKind.NoResult => 404,
@@ -47,6 +48,7 @@ internal sealed class OpenAiErrors : ErrorShape
         403 => "PermissionDeniedError",
         404 => "NotFoundError",
         405 => "MethodNotAllowedError",
+        415 => "UnsupportedMediaTypeError",
         503 => "ServiceUnavailableError",
         504 => "GatewayTimeoutError",
         _ => "InternalServerError",

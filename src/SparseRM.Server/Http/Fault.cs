@@ -19,6 +19,8 @@ internal enum FaultKind
     TooMany,
     /// <summary>The body has more bytes than a request may have.</summary>
     TooLarge,
+    /// <summary>The body is compressed.</summary>
+    Encoding,
     /// <summary>No key, or another one.</summary>
     Unauthorized,
     /// <summary>A request for another host's name, where no key is asked for.</summary>

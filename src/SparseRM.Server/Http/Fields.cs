@@ -14,7 +14,7 @@ internal static class Fields
 
     /// <summary>A member that must be there.</summary>
     public static JsonElement Need(this JsonElement owner, string name) =>
-        owner.Has(name, out var value) ? value : throw new Fault(FaultKind.Field, $"{name} is missing", name);
+        owner.Has(name, out var value) ? value : throw new Fault(FaultKind.Field, owner.TryGetProperty(name, out _) ? $"{name} is null, expected a value" : $"{name} is missing", name);
 
     /// <summary>A string. JSON may spell half of a surrogate pair, which is no text.</summary>
     public static string Text(this JsonElement value, string field)
@@ -59,7 +59,10 @@ internal static class Fields
     }
 
     /// <summary>An array.</summary>
-    public static JsonElement List(this JsonElement value, string field) => value.ValueKind == JsonValueKind.Array ? value : throw Not(value, field, "a list");
+    /// <param name="value">The value.</param>
+    /// <param name="field">What errors call it.</param>
+    /// <param name="expected">What errors say was expected, where a list is one of several forms.</param>
+    public static JsonElement List(this JsonElement value, string field, string expected = "a list") => value.ValueKind == JsonValueKind.Array ? value : throw Not(value, field, expected);
 
     /// <summary>An object.</summary>
     public static JsonElement Object(this JsonElement value, string field) => value.ValueKind == JsonValueKind.Object ? value : throw Not(value, field, "an object");

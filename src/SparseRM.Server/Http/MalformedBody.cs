@@ -38,7 +38,6 @@ internal static partial class MalformedBody
     /// <summary>The refusal of a body that does not come as HTTP has it.</summary>
     public static Fault Of(BadHttpRequestException error) => error.StatusCode switch
     {
-        413 => new Fault(FaultKind.TooLarge, "the body is larger than this server takes; send less at once"),
         408 => Refused("the body comes too slowly; send at least 240 bytes a second"),
         _ => Refused("the body does not come as its headers say (Content-Length, or chunks that end); send all of it"),
     };

@@ -9,9 +9,9 @@ namespace SparseRM.Server.Http;
 internal static class MessageFields
 {
     /// <summary>A list of messages, at least one.</summary>
-    public static List<Message> Messages(this JsonElement value, string field)
+    public static List<Message> Messages(this JsonElement value, string field, string expected = "a list of messages")
     {
-        var messages = new List<Message>(value.List(field).GetArrayLength());
+        var messages = new List<Message>(value.List(field, expected).GetArrayLength());
         foreach (var item in value.EnumerateArray()) messages.Add(One(item, $"{field}[{messages.Count}]"));
         return messages.Count > 0 ? messages : throw new Fault(FaultKind.Empty, $"{field} has no messages; give at least one", field);
     }
@@ -26,7 +26,7 @@ internal static class MessageFields
 
     /// <summary>A prompt: a text, which is one user turn, or messages.</summary>
     public static List<Message> Prompt(this JsonElement value, string field) =>
-        value.ValueKind == JsonValueKind.String ? [new Message("user", value.Text(field))] : value.Messages(field);
+        value.ValueKind == JsonValueKind.String ? [new Message("user", value.Text(field))] : value.Messages(field, "a string or a list of messages");
 
     /// <summary>A text, or the text parts of a list joined; other parts are refused, since only text is scored.</summary>
     public static string Content(this JsonElement value, string field)

@@ -71,6 +71,11 @@ internal sealed class RequestPipeline(ServerParts parts)
     /// <summary>The body, which must be there within the time that a request may take.</summary>
     private async Task<JsonDocument> ReadAsync(HttpContext http, WireRoute route)
     {
+        if (http.Request.Headers.ContentEncoding is [var coding, ..] && !"identity".Equals(coding, StringComparison.OrdinalIgnoreCase))
+        {
+            http.Response.Headers.AcceptEncoding = "identity";
+            throw new Fault(FaultKind.Encoding, $"the body is encoded as '{coding}' (Content-Encoding), and this server takes plain JSON only; send it without");
+        }
         using var late = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         late.CancelAfter(parts.Options.Limits.Deadline);
         try
@@ -82,6 +87,10 @@ internal sealed class RequestPipeline(ServerParts parts)
             // What still comes of it would be taken for the next request.
             http.Response.Headers.Connection = "close";
             throw ScoringCore.Over(parts.Options.Limits.Deadline);
+        }
+        catch (BadHttpRequestException error) when (error.StatusCode == 413)
+        {
+            throw new Fault(FaultKind.TooLarge, $"the body is larger than the {parts.Options.Limits.BodyBytes} bytes that this server takes; send less at once");
         }
     }
 
@@ -116,7 +125,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         try
         {
             // A body that is not read to its end would be taken for the next request.
-            if (fault.Kind is FaultKind.TooLarge or FaultKind.Malformed or FaultKind.Unauthorized or FaultKind.Forbidden) http.Response.Headers.Connection = "close";
+            if (fault.Kind is FaultKind.TooLarge or FaultKind.Encoding or FaultKind.Malformed or FaultKind.Unauthorized or FaultKind.Forbidden) http.Response.Headers.Connection = "close";
             await call.WriteAsync(fault).ConfigureAwait(false);
             return http.Response.StatusCode;
         }

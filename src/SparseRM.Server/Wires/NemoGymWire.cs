@@ -48,7 +48,7 @@ internal static class NemoGymWire
         var input = parameters.Need("input");
         if (input.ValueKind == JsonValueKind.String) return [.. prompt, new Message("user", input.Text("input"))];
         int at = 0;
-        foreach (var item in input.List("input").EnumerateArray())
+        foreach (var item in input.List("input", "a string or a list of messages").EnumerateArray())
         {
             string field = $"input[{at++}]", role = item.Object(field).Need("role").Text($"{field}.role");
             item.RefuseMedia(field);

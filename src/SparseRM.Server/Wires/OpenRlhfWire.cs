@@ -16,7 +16,7 @@ internal static class OpenRlhfWire
         // A single text is what its older clients sent.
         ScoreItem[] items = query.ValueKind == System.Text.Json.JsonValueKind.String
             ? [new TextItem("query", query.Text("query"))]
-            : [.. query.List("query").EnumerateArray().Select((text, i) => new TextItem($"query[{i}]", text.Text($"query[{i}]")))];
+            : [.. query.List("query", "a list of strings").EnumerateArray().Select((text, i) => new TextItem($"query[{i}]", text.Text($"query[{i}]")))];
         var answer = await call.ScoreAsync(new ScoreWork(items)).ConfigureAwait(false);
         float[] scores = answer.Scores;
         await call.WriteAsync(json =>

@@ -83,17 +83,12 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
     private static int? Read(JsonElement input, string field, List<ScoreItem> items)
     {
         string At(string name) => field.Length == 0 ? name : $"{field}.{name}";
-        string[] given = [.. ((string[])["prompt", "messages", "text", "ids"]).Where(name => input.Has(name))];
-        if (given.Length != 1)
-        {
-            string found = given.Length == 0 ? "" : $", but has {string.Join(" and ", given)}";
-            throw new Fault(FaultKind.Field, $"{(field.Length == 0 ? "the request" : field)} needs one of prompt, messages, text and ids{found}", field);
-        }
-        foreach (string name in s_besides[given[0]])
-            if (input.Has(name)) throw new Fault(FaultKind.Field, $"{At(name)} does not go with {given[0]}, and would be passed over; leave one of them out", At(name));
+        string given = Given(input, field, "one of prompt, messages, text and ids", "prompt", "messages", "text", "ids");
+        foreach (string name in s_besides[given])
+            if (input.Has(name)) throw new Fault(FaultKind.Field, $"{At(name)} does not go with {given}, and would be passed over; leave one of them out", At(name));
         var arguments = input.Has("template_arguments", out var passed) ? new JsonFields(passed.Object(At("template_arguments"))) : null;
-        var value = input.GetProperty(given[0]);
-        switch (given[0])
+        var value = input.GetProperty(given);
+        switch (given)
         {
             case "messages":
                 items.Add(new DialogueItem(At("messages"), value.Answered(At("messages")), arguments));
@@ -106,20 +101,27 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
                 return null;
         }
         var prompt = value.Prompt(At("prompt"));
-        if (input.Has("response", out var response) == input.Has("responses", out var responses))
-            throw new Fault(FaultKind.Field, $"{(field.Length == 0 ? "the request" : field)} needs either response or responses beside its prompt", field);
-        if (responses.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null)
+        if (Given(input, field, "either response or responses beside its prompt", "response", "responses") == "response")
         {
-            items.Add(DialogueItem.Of(At("response"), prompt, response.Text(At("response")), arguments));
+            items.Add(DialogueItem.Of(At("response"), prompt, input.GetProperty("response").Text(At("response")), arguments));
             return null;
         }
         int count = 0;
-        foreach (var item in responses.List(At("responses")).EnumerateArray())
+        foreach (var item in input.GetProperty("responses").List(At("responses")).EnumerateArray())
         {
             string name = $"{At("responses")}[{count++}]";
             items.Add(Response(item, name, prompt, arguments));
         }
         return count;
+    }
+
+    /// <summary>The one of several fields that an input has.</summary>
+    private static string Given(JsonElement input, string field, string expected, params string[] names)
+    {
+        string[] given = [.. names.Where(name => input.Has(name))], nulls = [.. names.Where(name => input.TryGetProperty(name, out _)).Except(given)];
+        if (given.Length == 1) return given[0];
+        string found = given.Length > 0 ? $", but has {string.Join(" and ", given)}" : nulls.Length > 0 ? $", but {nulls[0]} is null" : "";
+        throw new Fault(FaultKind.Field, $"{(field.Length == 0 ? "the request" : field)} needs {expected}{found}", field);
     }
 
     private static ScoreItem Response(JsonElement value, string field, List<Message> prompt, JsonFields? arguments)

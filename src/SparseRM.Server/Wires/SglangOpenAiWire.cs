@@ -65,10 +65,10 @@ internal static class SglangOpenAiWire
         {
             string text = query.Text("query");
             string[] others = items.ValueKind == JsonValueKind.String
-                ? [items.Text("items")] : [.. items.List("items").EnumerateArray().Select((item, i) => item.Text($"items[{i}]"))];
+                ? [items.Text("items")] : [.. items.List("items", "a string or a list of strings").EnumerateArray().Select((item, i) => item.Text($"items[{i}]"))];
             return [.. others.Select((item, i) => new TextItem($"items[{i}]", itemFirst ? item + text : text + item))];
         }
-        int[] ids = query.Ids("query");
+        int[] ids = query.List("query", "a string or a list of token ids").Ids("query");
         return [.. items.List("items").EnumerateArray().Select((item, i) => (Ids: item.Ids($"items[{i}]"), Field: $"items[{i}]"))
             .Select(item => new IdsItem(item.Field, itemFirst ? [.. item.Ids, .. ids] : [.. ids, .. item.Ids]))];
     }

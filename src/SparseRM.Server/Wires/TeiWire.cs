@@ -63,7 +63,7 @@ internal static class TeiWire
     private static (IReadOnlyList<ScoreItem> Items, bool IsBatch) Inputs(JsonElement inputs)
     {
         if (inputs.ValueKind == JsonValueKind.String) return ([new TextItem("inputs", inputs.Text("inputs"))], false);
-        int count = inputs.List("inputs").GetArrayLength();
+        int count = inputs.List("inputs", "a string, a list of one or two, or a list of such lists").GetArrayLength();
         if (count == 0) throw new Fault(FaultKind.Empty, "`inputs` cannot be empty", "inputs");
         if (inputs[0].ValueKind == JsonValueKind.String) return ([Sequence(inputs, "inputs")], false);
         return ([.. inputs.EnumerateArray().Select((item, i) => Sequence(item, $"inputs[{i}]"))], true);

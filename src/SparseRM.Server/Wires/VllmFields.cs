@@ -16,7 +16,7 @@ internal static class VllmFields
         if (request.Has("messages", out var messages)) return [Dialogue(request, messages)];
         var input = request.Need("input");
         if (input.ValueKind == JsonValueKind.String) return [new TextItem("input", input.Text("input"))];
-        int count = input.List("input").GetArrayLength();
+        int count = input.List("input", "a string, a list of strings, token ids or a list of lists of token ids").GetArrayLength();
         if (count == 0) throw new Fault(FaultKind.Empty, "input is an empty list; give at least one input", "input");
         if (input[0].ValueKind == JsonValueKind.Number) return [new IdsItem("input", input.Ids("input"))];
         return [.. input.EnumerateArray().Select((item, i) => Input(item, $"input[{i}]"))];
@@ -71,7 +71,7 @@ internal static class VllmFields
         ? [ScoreText(value, field)] : [.. value.EnumerateArray().Select((item, i) => ScoreText(item, $"{field}[{i}]"))];
 
     private static ScoreItem Input(JsonElement item, string field) =>
-        item.ValueKind == JsonValueKind.String ? new TextItem(field, item.Text(field)) : new IdsItem(field, item.Ids(field));
+        item.ValueKind == JsonValueKind.String ? new TextItem(field, item.Text(field)) : new IdsItem(field, item.List(field, "a string or a list of token ids").Ids(field));
 
     private static DialogueItem Dialogue(JsonElement request, JsonElement messages)
     {

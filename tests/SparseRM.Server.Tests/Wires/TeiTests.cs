@@ -38,7 +38,7 @@ public class TeiTests(Rewards rewards)
     [Theory]
     [InlineData("/predict", """{"inputs": []}""", 400, "Empty", "`inputs` cannot be empty")]
     [InlineData("/rerank", """{"query": "Q", "texts": []}""", 400, "Empty", "`texts` cannot be empty")]
-    [InlineData("/predict", """{"inputs": 3}""", 422, "Validation", "inputs is 3, expected a list")]
+    [InlineData("/predict", """{"inputs": 3}""", 422, "Validation", "inputs is 3, expected a string, a list of one or two, or a list of such lists")]
     [InlineData("/predict", """{"inputs": ["a", "b", "c"]}""", 422, "Validation", "inputs has 3 texts, expected 1 or 2")]
     [InlineData("/predict", """{"inputs": "\ud800"}""", 422, "Tokenizer", "inputs is not text")]
     public async Task Refusals_have_TEI_s_types(string path, string body, int status, string type, string error)

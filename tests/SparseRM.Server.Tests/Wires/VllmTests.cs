@@ -68,7 +68,7 @@ public class VllmTests(Rewards rewards)
     [Theory]
     [InlineData("""{"input": "x", "normalize": true}""", "normalize", "Parameter `normalize` was removed; use `use_activation` instead.")]
     [InlineData("""{"input": []}""", "input", "input is an empty list; give at least one input")]
-    [InlineData("""{"input": ["x", 3]}""", "input[1]", "input[1] is 3, expected a list")]
+    [InlineData("""{"input": ["x", 3]}""", "input[1]", "input[1] is 3, expected a string or a list of token ids")]
     [InlineData("""{"input": "x", "use_activation": false, "activation": true}""", "activation", "activation contradicts another name of use_activation; give one of them")]
     [InlineData("""{"input": "x", "truncate_prompt_tokens": -2}""", "truncate_prompt_tokens", "truncate_prompt_tokens is -2, expected a whole number from -1 on")]
     [InlineData("""{"input": "x", "padding": "max_length"}""", "padding", "padding cannot be obeyed")]
