@@ -63,13 +63,14 @@ Task("GpuBundle").Does(() =>
     const long most = 20_000_000;
     if (System.IO.Directory.Exists(folder)) System.IO.Directory.Delete(folder, true);
     Run("dotnet", $"publish kernels/bundle/SparseRM.GpuBundle.csproj -c Release -r linux-x64 --self-contained -o {program}");
-    // What only debuggers, plots and parquet files need, and what documents; without the list of what was there the host takes what is.
+    // What only debuggers, plots, parquet files and the farm's silos need, and what documents; without the list of what was there the host takes what is.
     string[] left = { "libSkiaSharp.so", "libHarfBuzzSharp.so", "ParquetSharpNative.so", "createdump", "libmscordaccore.so", "libmscordbi.so", "libclrgc.so", "libclrgcexp.so",
-        "libcoreclrtraceptprovider.so" };
+        "libcoreclrtraceptprovider.so", "Orleans.Core.dll", "Orleans.Runtime.dll", "Orleans.Reminders.dll", "Npgsql.dll", "Newtonsoft.Json.dll", "Humanizer.dll" };
+    string[] families = { "Orleans.Clustering", "Orleans.Persistence", "Microsoft.CodeAnalysis", "Polly" };
     foreach (string file in System.IO.Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
     {
         string name = System.IO.Path.GetFileName(file);
-        if (left.Contains(name) || System.IO.Path.GetExtension(file) is ".xml" or ".pdb" || name.EndsWith(".deps.json")) System.IO.File.Delete(file);
+        if (left.Contains(name) || families.Any(name.StartsWith) || System.IO.Path.GetExtension(file) is ".xml" or ".pdb" || name.EndsWith(".deps.json")) System.IO.File.Delete(file);
     }
     // The tests look for the root of the repository and what lies below it; nothing here runs MiniWorld.
     System.IO.File.Copy("SparseRM.sln", $"{folder}/SparseRM.sln");
