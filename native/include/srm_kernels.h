@@ -4,7 +4,9 @@
 //
 // Rules for every function:
 //  - returns SRMK_OK or a status whose sentence srmk_last_error() gives on the same thread; nothing is thrown across;
-//  - one backend is used by one thread at a time; different backends are independent;
+//  - one backend is used by one thread at a time, and whoever comes meanwhile is refused (SRMK_BUSY); different
+//  backends
+//    are independent;
 //  - shapes were checked by the caller; the native side checks only what protects memory;
 //  - ops enqueue and may return early on other devices; on the CPU they have finished on return.
 #ifndef SRM_KERNELS_H
@@ -33,6 +35,7 @@ enum {
   SRMK_UNSUPPORTED = 3,
   SRMK_NON_FINITE = 4,  // a weight is NaN or infinite; the function's bad_element says which
   SRMK_INTERNAL = 5,
+  SRMK_BUSY = 6,  // another thread is in a call of the same backend
 };
 
 // Element types of weights and products; values equal those of SparseRM.Tensors.DType.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -33,6 +34,32 @@ srmk_status guarded(Body&& body) noexcept {
     g_last_error = e.what();
     return SRMK_INTERNAL;
   }
+}
+
+/// One call of a backend. Its scratch memory, the SAE's result and the pool's run belong to one call at a time: a
+/// second thread's is refused, since a lock would still let one caller's call come between two that belong together.
+class Turn {
+ public:
+  explicit Turn(srmk_backend& backend) : busy_(backend.busy) {
+    if (busy_.exchange(true, std::memory_order_acquire))
+      throw srm::Error(SRMK_BUSY,
+                       "another thread is in a call of this backend, which serves one thread at a time; open a backend "
+                       "for each thread, or let them take turns");
+  }
+  ~Turn() { busy_.store(false, std::memory_order_release); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::atomic<bool>& busy_;
+};
+
+template <class Body>
+srmk_status guarded(srmk_backend* backend, Body&& body) noexcept {
+  return guarded([&] {
+    Turn turn(*backend);
+    body();
+  });
 }
 
 /// What an op writes for the products that follow.
@@ -130,7 +157,7 @@ srmk_status srmk_matrix_create(srmk_backend*, int64_t outputs, int64_t inputs, i
 srmk_status srmk_matrix_pack(srmk_backend* backend, srmk_matrix* matrix, const void* source, int32_t dtype,
                              int32_t transposed, int64_t output_start, int64_t part_outputs, int64_t first_row,
                              int64_t row_count, int64_t* bad_element) {
-  return guarded([&] {
+  return guarded(backend, [&] {
     report_finite(srm::pack_weights(*backend, *matrix, source, dtype, transposed != 0, output_start, part_outputs,
                                     first_row, row_count),
                   bad_element);
@@ -172,19 +199,21 @@ void srmk_release_pages(const void* start, int64_t bytes) {
 
 srmk_status srmk_embed(srmk_backend* backend, const void* table, int32_t dtype, const int32_t* ids, float scale,
                        const srmk_tensor* y, int64_t* bad_element) {
-  return guarded([&] { report_finite(srm::embed(*backend, table, dtype, ids, scale, srm::resolve(y)), bad_element); });
+  return guarded(backend,
+                 [&] { report_finite(srm::embed(*backend, table, dtype, ids, scale, srm::resolve(y)), bad_element); });
 }
 
 srmk_status srmk_rms_norm(srmk_backend* backend, const srmk_tensor* x, const srmk_tensor* weight, float eps,
                           float unit_offset, const srmk_tensor* y) {
-  return guarded(
-      [&] { srm::rms_norm(*backend, srm::resolve(x), srm::resolve(weight), eps, unit_offset, srm::resolve(y)); });
+  return guarded(backend, [&] {
+    srm::rms_norm(*backend, srm::resolve(x), srm::resolve(weight), eps, unit_offset, srm::resolve(y));
+  });
 }
 
 srmk_status srmk_add_rms_norm(srmk_backend* backend, const srmk_tensor* residual, const srmk_tensor* delta,
                               const srmk_tensor* delta_weight, const srmk_tensor* weight, float eps, float unit_offset,
                               const srmk_operand* y) {
-  return guarded([&] {
+  return guarded(backend, [&] {
     auto optional = [](const srmk_tensor* tensor) { return tensor == nullptr ? srm::Rows{} : srm::resolve(tensor); };
     srm::add_rms_norm(*backend, srm::resolve(residual), optional(delta), optional(delta_weight).data,
                       srm::resolve(weight).data, eps, unit_offset, made(*backend, y));
@@ -192,12 +221,12 @@ srmk_status srmk_add_rms_norm(srmk_backend* backend, const srmk_tensor* residual
 }
 
 srmk_status srmk_pack(srmk_backend* backend, const srmk_tensor* x, const srmk_operand* y) {
-  return guarded([&] { srm::pack(*backend, srm::resolve(x), made(*backend, y)); });
+  return guarded(backend, [&] { srm::pack(*backend, srm::resolve(x), made(*backend, y)); });
 }
 
 srmk_status srmk_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_product* products,
                         int64_t product_count) {
-  return guarded([&] {
+  return guarded(backend, [&] {
     constexpr int64_t kMost = 4;
     srm::require(product_count >= 0 && product_count <= kMost, "at most four products of one operand");
     srm::MatMulOutput outputs[kMost];
@@ -211,18 +240,18 @@ srmk_status srmk_matmul(srmk_backend* backend, const srmk_operand* x, const srmk
 
 srmk_status srmk_gated_matmul(srmk_backend* backend, const srmk_operand* x, const srmk_matrix* gate,
                               const srmk_matrix* up, int32_t kind, const srmk_operand* y) {
-  return guarded([&] { srm::gated_matmul(*backend, srm::resolve(x), *gate, *up, kind, made(*backend, y)); });
+  return guarded(backend, [&] { srm::gated_matmul(*backend, srm::resolve(x), *gate, *up, kind, made(*backend, y)); });
 }
 
 srmk_status srmk_rope(srmk_backend* backend, const srmk_tensor* x, const int32_t* positions,
                       const srmk_tensor* cos_sin) {
-  return guarded([&] { srm::rope(*backend, srm::resolve(x), positions, srm::resolve(cos_sin)); });
+  return guarded(backend, [&] { srm::rope(*backend, srm::resolve(x), positions, srm::resolve(cos_sin)); });
 }
 
 srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q, const srmk_tensor* k, const srmk_tensor* v,
                            const int32_t* positions, const srmk_segment* segments, int64_t segment_count,
                            const srmk_attention_options* options, const srmk_operand* y) {
-  return guarded([&] {
+  return guarded(backend, [&] {
     srm::attention(*backend, srm::resolve(q), srm::resolve(k), srm::resolve(v), positions, segments, segment_count,
                    *options, made(*backend, y));
   });
@@ -230,24 +259,25 @@ srmk_status srmk_attention(srmk_backend* backend, const srmk_tensor* q, const sr
 
 srmk_status srmk_gated_activation(srmk_backend* backend, const srmk_tensor* gate, const srmk_tensor* up, int32_t kind,
                                   const srmk_operand* y) {
-  return guarded([&] { srm::gated_activation(*backend, srm::resolve(gate), srm::resolve(up), kind, made(*backend, y)); });
+  return guarded(
+      backend, [&] { srm::gated_activation(*backend, srm::resolve(gate), srm::resolve(up), kind, made(*backend, y)); });
 }
 
 srmk_status srmk_add(srmk_backend* backend, const srmk_tensor* a, const srmk_tensor* b, const srmk_tensor* y) {
-  return guarded([&] { srm::add(*backend, srm::resolve(a), srm::resolve(b), srm::resolve(y)); });
+  return guarded(backend, [&] { srm::add(*backend, srm::resolve(a), srm::resolve(b), srm::resolve(y)); });
 }
 
 srmk_status srmk_gather_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* rows, const srmk_tensor* y) {
-  return guarded([&] { srm::gather_rows(*backend, srm::resolve(x), rows, srm::resolve(y)); });
+  return guarded(backend, [&] { srm::gather_rows(*backend, srm::resolve(x), rows, srm::resolve(y)); });
 }
 
 srmk_status srmk_mean_rows(srmk_backend* backend, const srmk_tensor* x, const int32_t* starts, const srmk_tensor* y) {
-  return guarded([&] { srm::mean_rows(*backend, srm::resolve(x), starts, srm::resolve(y)); });
+  return guarded(backend, [&] { srm::mean_rows(*backend, srm::resolve(x), starts, srm::resolve(y)); });
 }
 
 srmk_status srmk_sae_encode(srmk_backend* backend, const srmk_tensor* x, const srmk_matrix* w,
                             const srmk_sae_gate* gate) {
-  return guarded([&] {
+  return guarded(backend, [&] {
     srm::require(gate->kind >= SRMK_SAE_RELU && gate->kind <= SRMK_SAE_GATED && gate->k >= 0, "the gate is unknown");
     auto vector = [&](const srmk_tensor* tensor, bool needed) -> const float* {
       srm::require(tensor != nullptr || !needed, "the gate lacks a vector");
@@ -280,7 +310,7 @@ int64_t srmk_sae_row(srmk_backend* backend, int64_t row, const int32_t** latents
 srmk_status srmk_score(srmk_backend* backend, const srmk_tensor* z, const srmk_tensor* directions,
                        const srmk_tensor* w1, const srmk_tensor* b1, const srmk_tensor* w2, const srmk_tensor* b2,
                        const srmk_tensor* scores) {
-  return guarded([&] {
+  return guarded(backend, [&] {
     srm::ScoreHeads heads = {directions == nullptr ? srm::Rows{} : srm::resolve(directions), srm::resolve(w1),
                              srm::resolve(b1), srm::resolve(w2), srm::resolve(b2)};
     srm::Rows from = srm::resolve(z), to = srm::resolve(scores);
@@ -313,7 +343,7 @@ int32_t srmk_variant_proven(srmk_backend*, int32_t op, int32_t index) {
 int32_t srmk_variant_selected(srmk_backend* backend, int32_t op) { return backend->selected[op]; }
 
 srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index) {
-  return guarded([&] {
+  return guarded(backend, [&] {
     srm::require(op >= 0 && op < SRMK_OP_COUNT && index >= 0 && index < srmk_variant_count(backend, op),
                  "no such variant");
     if (srmk_variant_supported(backend, op, index) == 0)
@@ -323,5 +353,5 @@ srmk_status srmk_variant_select(srmk_backend* backend, int32_t op, int32_t index
 }
 
 srmk_status srmk_probe(srmk_backend* backend, int32_t kind, double seconds, double* rate) {
-  return guarded([&] { *rate = srm::probe(*backend, kind, seconds); });
+  return guarded(backend, [&] { *rate = srm::probe(*backend, kind, seconds); });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,6 +46,7 @@ struct srmk_buffer {
 
 struct srmk_backend {
   explicit srmk_backend(int threads) : pool(threads), worker_scratch(pool.threads()) {}
+  std::atomic<bool> busy{false};  // a call is running
   srm::ThreadPool pool;
   srm::Scratch shared_scratch;                // what an op's tasks share
   srm::Scratch pairs;                         // an operand narrowed for a variant that was selected after it was made

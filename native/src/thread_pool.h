@@ -21,7 +21,7 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Runs body(task, worker) for tasks 0..tasks-1, worker < threads(), and returns when all are done. body must not
-  /// throw.
+  /// throw. One caller at a time, which is the ABI's to see to: a second one's run would take the first one's tasks.
   template <class Body>
   void run(int64_t tasks, const Body& body) {
     if (tasks <= 1 || workers_.empty()) {

@@ -15,6 +15,7 @@ public sealed partial class NativeBackend
         OpChecks.Embed(table, ids, y);
         if (table is not NativeEmbedding native) throw new ArgumentException("the table was opened by another backend", nameof(table));
         using var to = new TensorScope(y);
+        using var turn = Enter(nameof(Embed));
         SrmkStatus status;
         long bad;
         if (native.Rows is { } copied)

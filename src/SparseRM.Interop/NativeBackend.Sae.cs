@@ -30,6 +30,7 @@ public sealed partial class NativeBackend
             Kind = (int)weights.Gate.Kind, K = weights.K, Scale = scale.IsThere ? &s : null, Bias = &b, Threshold = threshold.IsThere ? &t : null,
             GateBias = gateBias.IsThere ? &g : null, MagnitudeScale = magnitudeScale.IsThere ? &ms : null, MagnitudeBias = magnitudeBias.IsThere ? &mb : null,
         };
+        using var turn = Enter(nameof(SaeEncode));
         latents.Clear();
         _saeFiller ??= FillRow;
         for (int start = 0; start < x.Rows; start += SaeRows)

@@ -10,12 +10,14 @@ namespace SparseRM.Interop;
 /// <summary>The backend of libsparserm_kernels: the processor, with the widest instructions that it has.</summary>
 /// <remarks>
 /// A row's bits depend neither on the other rows nor on the number of threads. They do depend on the variants in use, which by default are the
-/// last proven ones that the machine supports. An op on a disposed backend, buffer or matrix throws <see cref="ObjectDisposedException"/>.
+/// last proven ones that the machine supports. An op on a disposed backend, buffer or matrix throws <see cref="ObjectDisposedException"/>,
+/// and one while another thread is in an op <see cref="BackendBusyException"/>.
 /// </remarks>
 public sealed partial class NativeBackend : Backend
 {
     internal const string BackendName = "cpu";
     private readonly BackendHandle _handle;
+    private int _busy; // see Enter
 
     private NativeBackend(BackendHandle handle) => _handle = handle;
 
@@ -116,6 +118,23 @@ public sealed partial class NativeBackend : Backend
     }
 
     [DoesNotReturn]
-    private static unsafe void Fail(SrmkStatus status, string op) =>
-        throw new BackendException(BackendName, $"{op}: {Marshal.PtrToStringUTF8((nint)srmk_last_error())} ({status})");
+    private static unsafe void Fail(SrmkStatus status, string op)
+    {
+        string problem = $"{op}: {Marshal.PtrToStringUTF8((nint)srmk_last_error())}";
+        throw status == SrmkStatus.Busy ? new BackendBusyException(BackendName, problem) : new BackendException(BackendName, $"{problem} ({status})");
+    }
+
+    /// <summary>Begins an op of several native calls, or one that keeps something on this side: a second thread's is refused as each of the calls is.</summary>
+    private Turn Enter(string op)
+    {
+        if (Interlocked.Exchange(ref _busy, 1) != 0)
+            throw new BackendBusyException(Name, $"{op}: another thread is in a call of this backend, which serves one thread at a time; open a backend for each thread, or let them take turns");
+        return new Turn(this);
+    }
+
+    /// <summary>Ends it.</summary>
+    private readonly ref struct Turn(NativeBackend backend) : IDisposable
+    {
+        public void Dispose() => Volatile.Write(ref backend._busy, 0);
+    }
 }

@@ -14,6 +14,7 @@ internal enum SrmkStatus
     Unsupported = 3,
     NonFinite = 4,
     Internal = 5,
+    Busy = 6,
 }
 
 /// <summary>Mirrors srmk_tensor.</summary>

@@ -26,3 +26,13 @@ public sealed class AbiMismatchException : BackendException
     /// <summary>Both versions and the command that mends it belong into <paramref name="problem"/>.</summary>
     public AbiMismatchException(string backend, string problem) : base(backend, problem) { }
 }
+
+/// <summary>A backend was called while another thread was in a call of it: it serves one thread at a time.</summary>
+public sealed class BackendBusyException : BackendException
+{
+    /// <summary>What to do belongs into <paramref name="problem"/>.</summary>
+    public BackendBusyException(string backend, string problem) : base(backend, problem) { }
+
+    /// <inheritdoc/>
+    public override ErrorKind Kind => ErrorKind.Usage;
+}
