@@ -13,6 +13,7 @@ internal sealed class IlgpuEmbedding : EmbeddingTable
     private readonly SafeFileHandle? _file;
     // Of a table that is deflated in its file: rows cannot be found there, so it is inflated once.
     private readonly byte[][] _rows = [];
+    private readonly FileVersion _version;
     private bool _isDisposed;
 
     /// <summary>Opens the file, which a later one of the same name does not replace, and checks its length.</summary>
@@ -39,10 +40,16 @@ internal sealed class IlgpuEmbedding : EmbeddingTable
         {
             throw new ModelFormatException(slice.Path, $"cannot be opened to read tensor \"{slice.Name}\": {error.Message}", error);
         }
-        if (RandomAccess.GetLength(_file) < slice.FileOffset + slice.ByteLength)
+        try
+        {
+            _version = FileVersion.Of(_file);
+            if (_version.Length < slice.FileOffset + slice.ByteLength) throw Ended();
+            slice.RequireSame(_file);
+        }
+        catch
         {
             _file.Dispose();
-            throw Ended();
+            throw;
         }
     }
 
@@ -56,7 +63,7 @@ internal sealed class IlgpuEmbedding : EmbeddingTable
         : throw new ModelFormatException(slice.Path, $"the file with tensor \"{slice.Name}\" is missing");
 
     /// <summary>Copies the row of a token, as it lies in the file.</summary>
-    /// <exception cref="ModelFormatException">The file has become too short, or cannot be read.</exception>
+    /// <exception cref="ModelFormatException">The file has become too short, other bytes were written into it, or it cannot be read.</exception>
     private void Read(int id, Span<byte> row)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -73,6 +80,7 @@ internal sealed class IlgpuEmbedding : EmbeddingTable
                 if (got == 0) throw Ended();
                 done += got;
             }
+            if (FileVersion.Of(_file) != _version) throw Slice.Replaced();
         }
         catch (IOException error)
         {

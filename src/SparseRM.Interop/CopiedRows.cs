@@ -15,6 +15,7 @@ internal sealed unsafe class CopiedRows : IDisposable
     private const string Switch = "SparseRM.Interop.CopyWeights";
     private readonly WeightSlice _slice;
     private readonly SafeFileHandle _file;
+    private readonly FileVersion _version;
     private readonly long _rowBytes;
     private NativeBlock? _block;
     private long _capacity;
@@ -32,16 +33,24 @@ internal sealed unsafe class CopiedRows : IDisposable
         {
             throw new ModelFormatException(slice.Path, $"cannot be opened to read tensor \"{slice.Name}\": {e.Message}", e);
         }
-        if (RandomAccess.GetLength(_file) >= slice.FileOffset + slice.ByteLength) return;
-        _file.Dispose();
-        throw Short();
+        try
+        {
+            _version = FileVersion.Of(_file);
+            if (_version.Length < slice.FileOffset + slice.ByteLength) throw Short();
+            slice.RequireSame(_file);
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Whether this process reads weights and never maps them: a switch of the runtime's configuration.</summary>
     public static bool Wanted { get; } = AppContext.TryGetSwitch(Switch, out bool on) && on;
 
     /// <summary>The rows of some ids, one after the other; valid until the next call.</summary>
-    /// <exception cref="ModelFormatException">The file has become too short.</exception>
+    /// <exception cref="ModelFormatException">The file has become too short, or other bytes were written into it.</exception>
     public byte* Read(ReadOnlySpan<int> ids)
     {
         long bytes = ids.Length * _rowBytes;
@@ -61,6 +70,8 @@ internal sealed unsafe class CopiedRows : IDisposable
                 read += count;
             }
         }
+        // After the rows: what was written meanwhile may be among them.
+        if (FileVersion.Of(_file) != _version) throw _slice.Replaced();
         return _block.Start;
     }
 

@@ -7,24 +7,24 @@ namespace SparseRM.Interop;
 
 /// <summary>A weight file in memory, shared by all who hold it and unmapped by the last.</summary>
 /// <remarks>
-/// A file that ends before the tensor is refused when it is mapped and again before each use. One that shrinks while it is read still ends
+/// A file that ends before the tensor, or that was written since, is refused when it is mapped and again before each use. One that shrinks while it is read still ends
 /// the process (SIGBUS): nobody can map a file and be safe from that.
 /// </remarks>
 internal sealed unsafe class MappedFile
 {
     // By length and time too: a file that was replaced under the same name must not be read through the old mapping. That one stays here until
     // its last user is gone, so that a finaliser which releases it never finds its handles finalised first.
-    private static readonly Dictionary<FileVersion, MappedFile> s_open = [];
-    private readonly FileVersion _version;
+    private static readonly Dictionary<(string Path, FileVersion Version), MappedFile> s_open = [];
+    private readonly (string Path, FileVersion Version) _key;
     private readonly SafeFileHandle _handle;
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _start;
     private int _users;
 
-    private MappedFile(FileVersion version, SafeFileHandle handle)
+    private MappedFile((string Path, FileVersion Version) key, SafeFileHandle handle)
     {
-        (_version, _handle) = (version, handle);
+        (_key, _handle) = (key, handle);
         try
         {
             _file = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
@@ -48,14 +48,15 @@ internal sealed unsafe class MappedFile
         try
         {
             handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
-            var version = new FileVersion(path, RandomAccess.GetLength(handle), File.GetLastWriteTimeUtc(handle));
+            var key = (path, FileVersion.Of(handle));
             // Checked before the file is mapped: an empty one cannot be mapped at all.
-            CheckHolds(slice, version.Length);
+            CheckHolds(slice, key.Item2.Length);
+            slice.RequireSame(handle);
             lock (s_open)
             {
-                if (!s_open.TryGetValue(version, out var mapped))
+                if (!s_open.TryGetValue(key, out var mapped))
                 {
-                    s_open[version] = mapped = new MappedFile(version, handle);
+                    s_open[key] = mapped = new MappedFile(key, handle);
                     handle = null;
                 }
                 mapped._users++;
@@ -77,10 +78,12 @@ internal sealed unsafe class MappedFile
     }
 
     /// <summary>The slice's first byte.</summary>
-    /// <exception cref="ModelFormatException">The file has become too short.</exception>
+    /// <exception cref="ModelFormatException">The file has become too short, or other bytes were written into it.</exception>
     public byte* At(WeightSlice slice)
     {
-        CheckHolds(slice, Math.Min(_version.Length, RandomAccess.GetLength(_handle)));
+        var now = FileVersion.Of(_handle);
+        CheckHolds(slice, Math.Min(_key.Version.Length, now.Length));
+        if (now != _key.Version) throw slice.Replaced();
         return _start + slice.FileOffset;
     }
 
@@ -90,7 +93,7 @@ internal sealed unsafe class MappedFile
         lock (s_open)
         {
             if (--_users > 0) return;
-            s_open.Remove(_version);
+            s_open.Remove(_key);
             _view.SafeMemoryMappedViewHandle.ReleasePointer();
             _view.Dispose();
             _file.Dispose();
@@ -103,7 +106,4 @@ internal sealed unsafe class MappedFile
         if (length < slice.FileOffset + slice.ByteLength)
             throw new ModelFormatException(slice.Path, $"the file ends inside tensor \"{slice.Name}\"; copy or download it again");
     }
-
-    /// <summary>What tells a file from one that took its name.</summary>
-    private readonly record struct FileVersion(string Path, long Length, DateTime WrittenUtc);
 }

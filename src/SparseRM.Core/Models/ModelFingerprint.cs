@@ -56,6 +56,7 @@ internal static class ModelFingerprint
             return;
         }
         using var file = File.OpenHandle(slice.Path);
+        slice.RequireSame(file);
         int length = (int)Math.Min(Sample, slice.ByteLength);
         foreach (long start in (ReadOnlySpan<long>)[0, (slice.ByteLength - length) / 2, slice.ByteLength - length])
             hash.AppendData(bytes[..RandomAccess.Read(file, bytes[..length], slice.FileOffset + start)]);

@@ -96,7 +96,7 @@ public sealed class SparseAutoencoder
     {
         long rowBytes = WDec.ByteLength / DSae;
         for (int i = 0; i < latents.Length; i++)
-            new WeightSlice(WDec.Path, WDec.Name, WDec.DType, [DIn], WDec.FileOffset + latents[i] * rowBytes).ReadSingles().CopyTo(directions, i * DIn);
+            WDec.Part([DIn], latents[i] * rowBytes).ReadSingles().CopyTo(directions, i * DIn);
     }
 
     private void StreamRows(int[] latents, float[] directions)

@@ -9,6 +9,21 @@ internal sealed class FileSliceStream(string path, long offset, long length) : S
     private readonly SafeFileHandle _file = InputFile.Open(path);
     private long _position;
 
+    /// <summary>The bytes of a tensor.</summary>
+    /// <exception cref="ModelFormatException">The file is another than the one in which it was found.</exception>
+    public FileSliceStream(WeightSlice slice) : this(slice.Path, slice.FileOffset, slice.ByteLength)
+    {
+        try
+        {
+            slice.RequireSame(_file);
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
+    }
+
     public override bool CanRead => true;
     public override bool CanSeek => false;
     public override bool CanWrite => false;

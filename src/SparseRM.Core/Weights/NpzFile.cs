@@ -9,7 +9,9 @@ public sealed class NpzFile : IWeightSource
     private readonly Dictionary<string, (ZipMember Member, NpyHeader Header)> _arrays;
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
 
-    private NpzFile(string path, Dictionary<string, (ZipMember, NpyHeader)> arrays) => (Path, _arrays) = (path, arrays);
+    private readonly FileVersion _version;
+
+    private NpzFile(string path, Dictionary<string, (ZipMember, NpyHeader)> arrays, FileVersion version) => (Path, _arrays, _version) = (path, arrays, version);
 
     /// <inheritdoc/>
     public string Path { get; }
@@ -24,6 +26,7 @@ public sealed class NpzFile : IWeightSource
     /// <exception cref="ModelFormatException">Not a complete zip of .npy arrays, or an array whose size contradicts its shape.</exception>
     public static NpzFile Open(string path)
     {
+        var version = FileVersion.Of(path);
         var arrays = new Dictionary<string, (ZipMember, NpyHeader)>(StringComparer.Ordinal);
         foreach (var member in ZipDirectory.Read(path))
         {
@@ -33,7 +36,7 @@ public sealed class NpzFile : IWeightSource
             CheckSize(path, member, header);
             arrays.Add(member.Name[..^4], (member, header));
         }
-        return new NpzFile(path, arrays);
+        return new NpzFile(path, arrays, version);
     }
 
     /// <inheritdoc/>
@@ -59,7 +62,7 @@ public sealed class NpzFile : IWeightSource
         string path = Path;
         return new WeightMatrix(member.Deflated
             ? new WeightSlice(path, name, header.DType, shape, () => OpenArray(path, member, header))
-            : new WeightSlice(path, name, header.DType, shape, member.DataOffset + header.Length), transposed);
+            : new WeightSlice(path, name, header.DType, shape, member.DataOffset + header.Length, _version), transposed);
     }
 
     private static Stream OpenMember(string path, ZipMember member)

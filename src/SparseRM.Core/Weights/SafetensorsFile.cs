@@ -16,9 +16,10 @@ public sealed class SafetensorsFile : IWeightSource
     private readonly IReadOnlyDictionary<string, SafetensorsEntry> _entries;
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
     private readonly long _dataStart;
+    private readonly FileVersion _version;
 
-    private SafetensorsFile(string path, SafetensorsHeader header, long dataStart)
-        => (Path, _entries, Metadata, _dataStart) = (path, header.Entries, header.Metadata, dataStart);
+    private SafetensorsFile(string path, SafetensorsHeader header, long dataStart, FileVersion version)
+        => (Path, _entries, Metadata, _dataStart, _version) = (path, header.Entries, header.Metadata, dataStart, version);
 
     /// <inheritdoc/>
     public string Path { get; }
@@ -37,7 +38,8 @@ public sealed class SafetensorsFile : IWeightSource
     public static SafetensorsFile Open(string path)
     {
         using var file = InputFile.Open(path);
-        long length = RandomAccess.GetLength(file);
+        var version = FileVersion.Of(file);
+        long length = version.Length;
         if (length < 8) throw new ModelFormatException(path, $"header too small: the file has {length} bytes, a safetensors file at least 8");
         Span<byte> prefix = stackalloc byte[8];
         InputFile.ReadAt(path, file, prefix, 0);
@@ -50,7 +52,7 @@ public sealed class SafetensorsFile : IWeightSource
         InputFile.ReadAt(path, file, json, 8);
         var header = SafetensorsHeader.Parse(path, json);
         CheckLayout(path, header.Entries.Values, (ulong)length - 8 - headerLength);
-        return new SafetensorsFile(path, header, 8 + (long)headerLength);
+        return new SafetensorsFile(path, header, 8 + (long)headerLength, version);
     }
 
     /// <inheritdoc/>
@@ -60,7 +62,7 @@ public sealed class SafetensorsFile : IWeightSource
         _taken.Add(name);
         var dtype = SafetensorsTypes.Parse(entry.DType);
         if (dtype == DType.Other) throw new ModelFormatException(Path, $"tensor \"{name}\" is {entry.DType}; weights must be F32, BF16 or F16");
-        return new WeightSlice(Path, name, dtype, [.. entry.Shape.Select(size => (long)size)], _dataStart + (long)entry.Begin);
+        return new WeightSlice(Path, name, dtype, [.. entry.Shape.Select(size => (long)size)], _dataStart + (long)entry.Begin, _version);
     }
 
     private static void CheckLayout(string path, IEnumerable<SafetensorsEntry> entries, ulong dataLength)

@@ -15,9 +15,11 @@ public sealed class TorchFile : IWeightSource
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ZipMember> _members;
     private readonly string _stem;
+    private readonly FileVersion _version;
     private long _characters;
 
-    private TorchFile(string path, Dictionary<string, ZipMember> members, string stem) => (Path, _members, _stem) = (path, members, stem);
+    private TorchFile(string path, Dictionary<string, ZipMember> members, string stem, FileVersion version) =>
+        (Path, _members, _stem, _version) = (path, members, stem, version);
 
     /// <inheritdoc/>
     public string Path { get; }
@@ -35,12 +37,13 @@ public sealed class TorchFile : IWeightSource
     /// <exception cref="ModelFormatException">The old form without zip, a name or opcode that tensors do not need, or a malformed file.</exception>
     public static TorchFile Open(string path)
     {
+        var version = FileVersion.Of(path);
         RefuseOldForm(path);
         var members = ZipDirectory.Read(path).ToDictionary(member => member.Name, StringComparer.Ordinal);
         var pickles = members.Keys.Where(name => name.EndsWith("/data.pkl", StringComparison.Ordinal)).ToArray();
         if (pickles.Length != 1) throw new ModelFormatException(path, $"is not a torch file: it has {pickles.Length} data.pkl members, expected 1");
         string stem = pickles[0][..^"data.pkl".Length];
-        var file = new TorchFile(path, members, stem);
+        var file = new TorchFile(path, members, stem, version);
         if (members.ContainsKey(stem + "constants.pkl")) throw new ModelFormatException(path, "is a TorchScript program; save its state_dict with torch.save");
         if (members.TryGetValue(stem + "byteorder", out var order) && Encoding.ASCII.GetString(file.ReadMember(order)) is var text and not "little")
             throw new ModelFormatException(path, $"has byteorder \"{text}\"; only little-endian files are read");
@@ -65,10 +68,10 @@ public sealed class TorchFile : IWeightSource
         _taken.Add(name);
         var dtype = TypeOf(name, tensor.Storage.TypeName);
         long start = StorageStart(name, tensor, dtype) + tensor.Offset * dtype.ByteSize();
-        if (IsContiguous(tensor.Sizes, tensor.Strides)) return new(new WeightSlice(Path, name, dtype, tensor.Sizes, start), IsTransposed: false);
+        if (IsContiguous(tensor.Sizes, tensor.Strides)) return new(new WeightSlice(Path, name, dtype, tensor.Sizes, start, _version), IsTransposed: false);
         long[] sizes = [.. tensor.Sizes.Reverse()], strides = [.. tensor.Strides.Reverse()];
         if (sizes.Length != 2 || !IsContiguous(sizes, strides)) throw NotContiguous(name);
-        return new(new WeightSlice(Path, name, dtype, sizes, start), IsTransposed: true);
+        return new(new WeightSlice(Path, name, dtype, sizes, start, _version), IsTransposed: true);
     }
 
     /// <summary>First byte of the storage, after checking that the whole tensor lies inside it.</summary>

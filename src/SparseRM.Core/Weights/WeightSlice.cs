@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+using SparseRM.Errors;
 using SparseRM.Tensors;
 
 namespace SparseRM.Weights;
@@ -6,6 +8,7 @@ namespace SparseRM.Weights;
 public sealed class WeightSlice
 {
     private readonly Func<Stream>? _open;
+    private readonly FileVersion? _version;
 
     /// <summary>A tensor whose bytes lie raw in a file.</summary>
     /// <param name="path">The file.</param>
@@ -13,8 +16,9 @@ public sealed class WeightSlice
     /// <param name="dtype">Element type, little-endian.</param>
     /// <param name="shape">Dimensions, C order.</param>
     /// <param name="fileOffset">First byte in the file; need not be aligned.</param>
-    public WeightSlice(string path, string name, DType dtype, IReadOnlyList<long> shape, long fileOffset)
-        : this(path, name, dtype, shape) => FileOffset = fileOffset;
+    /// <param name="version">The file in which it was found there, where that is known: no other is read.</param>
+    public WeightSlice(string path, string name, DType dtype, IReadOnlyList<long> shape, long fileOffset, FileVersion? version = null)
+        : this(path, name, dtype, shape) => (FileOffset, _version) = (fileOffset, version);
 
     /// <summary>A tensor that is not raw in its file (a deflated member): <paramref name="open"/> gives its bytes in order.</summary>
     public WeightSlice(string path, string name, DType dtype, IReadOnlyList<long> shape, Func<Stream> open)
@@ -48,7 +52,24 @@ public sealed class WeightSlice
     public long FileOffset { get; }
 
     /// <summary>The tensor's bytes from the first to the last; the caller disposes the stream.</summary>
-    public Stream OpenRead() => _open is not null ? _open() : new FileSliceStream(Path, FileOffset, ByteLength);
+    /// <exception cref="ModelFormatException">The file cannot be opened, or is another than the one in which the tensor was found.</exception>
+    public Stream OpenRead() => _open is not null ? _open() : new FileSliceStream(this);
+
+    /// <summary>A part of it that is raw in the same file.</summary>
+    /// <param name="shape">Its dimensions.</param>
+    /// <param name="start">Bytes of the tensor before it.</param>
+    public WeightSlice Part(IReadOnlyList<long> shape, long start) => new(Path, Name, DType, shape, FileOffset + start, _version);
+
+    /// <summary>Refuses an open file that is not the one in which the tensor was found.</summary>
+    /// <exception cref="ModelFormatException">It was replaced or written since.</exception>
+    public void RequireSame(SafeFileHandle file)
+    {
+        if (_version is { } found && found != FileVersion.Of(file)) throw Replaced();
+    }
+
+    /// <summary>The error of a file that is no longer what it was.</summary>
+    public ModelFormatException Replaced() => new(Path,
+        $"the file was replaced or written since it was opened (reading tensor \"{Name}\"); close whatever uses it, and open it again");
 
     /// <summary>For messages: <c>path: tensor "name"</c>.</summary>
     public override string ToString() => $"{Path}: tensor \"{Name}\"";
