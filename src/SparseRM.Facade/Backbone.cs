@@ -175,7 +175,7 @@ public sealed class Backbone : IDisposable
     /// <exception cref="SparseRMException">A state is not finite, or there are more states than one array holds.</exception>
     public float[] ReadStates(
         IReadOnlyList<TokenSequence> sequences, int layer, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
-        StateReading.All(RequireOpen(), sequences, layer, null, progress, cancel);
+        StateReading.All(RequireOpen(), sequences, layer, null, null, progress, cancel);
 
     /// <summary>The states of every position that the sequence reads after some blocks, [positions, d_model] each, from one pass.</summary>
     /// <param name="sequence">What to run.</param>

@@ -60,16 +60,17 @@ public sealed class PreferenceStates
     /// <param name="data">The pairs.</param>
     /// <param name="cache">Where states are looked up and kept, or null.</param>
     /// <param name="keptBytes">States that take more are not kept: each <see cref="Read"/> then looks them up or computes them.</param>
+    /// <param name="seen">Handed each block of states that is to be kept, as it is read; or null.</param>
     /// <param name="progress">Told of the completions done.</param>
     /// <param name="cancel">Checked between micro-batches.</param>
     /// <exception cref="Errors.SparseRMException">A completion cannot be encoded (names file and line), or its state is not finite.</exception>
     internal static PreferenceStates Open(
         Backbone backbone, int layer, ReadOutPosition position, PreferenceSet data, CachedStates? cache, long keptBytes,
-        IProgress<WorkProgress>? progress, CancellationToken cancel)
+        BlockReader? seen, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
         var completions = Completions.Of(backbone.Encoder, position, data, cancel);
         long bytes = (long)completions.Sequences.Count * backbone.DModel * sizeof(float);
-        float[]? kept = bytes <= keptBytes ? StateReading.All(backbone, completions.Sequences, layer, cache, progress, cancel) : null;
+        float[]? kept = bytes <= keptBytes ? StateReading.All(backbone, completions.Sequences, layer, cache, seen, progress, cancel) : null;
         return new PreferenceStates(backbone, layer, cache, completions, data, kept);
     }
 

@@ -74,7 +74,8 @@ public sealed class RewardTrainer : IDisposable
     public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
-        var states = PreferenceStates.Open(Backbone, Layer, _options.Position, data, _cached, _options.KeptStateBytes, progress, cancel);
+        var states = _encoding.Open(seen =>
+            PreferenceStates.Open(Backbone, Layer, _options.Position, data, _cached, _options.KeptStateBytes, seen, progress, cancel));
         if (!states.AreKept && _cache is null)
         {
             _repeats = $"the hidden states of {states.Count} answers take more than the {_options.KeptStateBytes >> 20} MiB that are kept in memory, "

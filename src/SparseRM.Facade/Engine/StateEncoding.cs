@@ -14,11 +14,41 @@ internal delegate void InputReader(int row, ReadOnlySpan<float> v);
 /// <param name="sae">The SAE, where there is one.</param>
 internal sealed class StateEncoding(Backbone backbone, SparseAutoencoder? sae) : IDisposable
 {
-    // Kept here and not in the states: another trainer's SAE has other latents.
-    private readonly ConditionalWeakTable<PreferenceStates, (int[] Ids, float[] Values)[]> _latents = [];
+    private const string Stage = "encoding states";
+
+    // Kept here and not in the states: another trainer's SAE has other latents. Null for a row that is not encoded yet.
+    private readonly ConditionalWeakTable<PreferenceStates, (int[] Ids, float[] Values)?[]> _latents = [];
     private SaeEncoder? _encoder;
 
     private delegate void BlockEncoder(SaeEncoder encoder, ReadOnlyMemory<int> numbers, Tensor block);
+
+    /// <summary>Opens states and encodes what of them is computed and kept while it is still on the backend, so that no fit sends it there once more.</summary>
+    /// <remarks>
+    /// States out of the cache come from the host, and latents are kept as long as they take no more memory than the states themselves: the others are encoded when
+    /// they are asked for.
+    /// </remarks>
+    /// <param name="open">Opens the states, and hands over each block that it computes to be kept; nobody wants them where it is given null.</param>
+    public PreferenceStates Open(Func<BlockReader?, PreferenceStates> open)
+    {
+        if (sae is null) return open(null);
+        var encoded = new Dictionary<int, (int[], float[])>();
+        long seen = 0, kept = 0; // floats of states, and numbers of latents
+        var states = open((numbers, _, onBackend) =>
+        {
+            if (onBackend is not { } block) return;
+            Encoder().Encode(block, (i, latents, activations) =>
+            {
+                seen += block.Columns;
+                if (kept + (2 * latents.Length) > seen) return;
+                kept += 2 * latents.Length;
+                encoded[numbers.Span[i]] = (latents.ToArray(), activations.ToArray());
+            });
+        });
+        if (encoded.Count == 0) return states;
+        var rows = LatentsOf(states);
+        foreach (var (row, latents) in encoded) rows[row] = latents;
+        return states;
+    }
 
     /// <summary>How often each latent is active on either side: from latents that are kept, or counted where they are computed.</summary>
     public LatentFrequency Frequency(PreferenceStates states, PairPlaces places, IProgress<WorkProgress>? progress, CancellationToken cancel)
@@ -86,14 +116,16 @@ internal sealed class StateEncoding(Backbone backbone, SparseAutoencoder? sae) :
             Encode(states, rows, read, progress, cancel);
             return;
         }
-        if (!_latents.TryGetValue(states, out var latents))
+        var latents = LatentsOf(states);
+        int[] missing = [.. Enumerable.Range(0, states.Count).Where(row => latents[row] is null)];
+        new StageProgress(progress, Stage, states.Count).Report(states.Count - missing.Length);
+        cancel.ThrowIfCancellationRequested();
+        Encode(states, missing, (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
+        foreach (int row in rows)
         {
-            latents = new (int[], float[])[states.Count];
-            int[] all = [.. Enumerable.Range(0, states.Count)];
-            Encode(states, all, (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
-            _latents.Add(states, latents);
+            var (ids, values) = latents[row]!.Value;
+            read(row, ids, values);
         }
-        foreach (int row in rows) read(row, latents[row].Ids, latents[row].Values);
     }
 
     private void Encode(
@@ -105,15 +137,14 @@ internal sealed class StateEncoding(Backbone backbone, SparseAutoencoder? sae) :
     private void EncodeBlocks(
         PreferenceStates states, IReadOnlyList<int> rows, BlockEncoder encode, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        const string Stage = "encoding states";
-        var stage = states.AreKept ? new StageProgress(progress, Stage, rows.Count) : null;
+        var stage = states.AreKept ? new StageProgress(progress, Stage, states.Count, states.Count - rows.Count) : null;
         DeviceBuffer? sent = null;
         int done = 0;
         try
         {
             states.Read(rows, (numbers, block, onBackend) =>
             {
-                backbone.Engine.Use(() => encode(_encoder ??= new SaeEncoder(backbone.Backend, sae!), numbers, onBackend ?? Sent(block, ref sent)));
+                backbone.Engine.Use(() => encode(Encoder(), numbers, onBackend ?? Sent(block, ref sent)));
                 stage?.Report(done += numbers.Length); // where the states are computed, too, whoever computes them tells of it between batches
             }, new NamedStage(progress, Stage), cancel);
         }
@@ -122,6 +153,11 @@ internal sealed class StateEncoding(Backbone backbone, SparseAutoencoder? sae) :
             if (sent is not null) backbone.Engine.Use(sent.Dispose);
         }
     }
+
+    /// <summary>The encoder, loaded when it is first used; for the thread that owns the backend.</summary>
+    private SaeEncoder Encoder() => _encoder ??= new SaeEncoder(backbone.Backend, sae!);
+
+    private (int[] Ids, float[] Values)?[] LatentsOf(PreferenceStates states) => _latents.GetValue(states, all => new (int[], float[])?[all.Count]);
 
     /// <summary>States [n, d_model] of the host on the backend.</summary>
     private Tensor Sent(ReadOnlyMemory<float> states, ref DeviceBuffer? buffer)

@@ -27,18 +27,20 @@ internal static class StateReading
             if (!float.IsFinite(value)) throw ResidualRunner.NotFinite(layer);
     }
 
-    /// <summary>One state a sequence, [n, d_model], in the order of the sequences.</summary>
+    /// <summary>One state a sequence, [n, d_model], in the order of the sequences; <paramref name="seen"/> is handed each block of them, too.</summary>
     /// <exception cref="SparseRMException">A state is not finite, or there are more states than one array holds.</exception>
     public static float[] All(
-        Backbone backbone, IReadOnlyList<TokenSequence> sequences, int layer, CachedStates? cache, IProgress<WorkProgress>? progress, CancellationToken cancel)
+        Backbone backbone, IReadOnlyList<TokenSequence> sequences, int layer, CachedStates? cache, BlockReader? seen, IProgress<WorkProgress>? progress,
+        CancellationToken cancel)
     {
         int width = backbone.DModel;
         if ((long)sequences.Count * width > Array.MaxLength)
             throw new SparseRMException($"{sequences.Count} states of width {width} do not fit into memory at once; give at most {Array.MaxLength / width} texts at a time");
         var states = new float[sequences.Count * width];
-        Blocks(backbone, sequences, layer, cache, (numbers, block, _) =>
+        Blocks(backbone, sequences, layer, cache, (numbers, block, onBackend) =>
         {
             for (int i = 0; i < numbers.Length; i++) block.Span.Slice(i * width, width).CopyTo(states.AsSpan(numbers.Span[i] * width));
+            seen?.Invoke(numbers, block, onBackend);
         }, progress, cancel);
         return states;
     }

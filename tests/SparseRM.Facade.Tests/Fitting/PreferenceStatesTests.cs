@@ -50,5 +50,5 @@ public sealed class PreferenceStatesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     private static PreferenceStates Open(Backbone backbone, PreferenceSet data, int layer = 0) =>
-        PreferenceStates.Open(backbone, layer, ReadOutPosition.Last, data, null, PreferenceStates.DefaultKeptBytes, null, TestContext.Current.CancellationToken);
+        PreferenceStates.Open(backbone, layer, ReadOutPosition.Last, data, null, PreferenceStates.DefaultKeptBytes, null, null, TestContext.Current.CancellationToken);
 }
