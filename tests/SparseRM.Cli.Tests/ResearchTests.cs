@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 
 namespace SparseRM.Cli.Tests;
@@ -135,6 +136,9 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
         string said = Cli.Run("monitor", reward.Path, "--scores", scored, "--window", "16").Succeeded();
         Assert.Contains("1 of 2 windows alarm.", said);
         Assert.Contains("ALARM: drift", said);
+        string packed = _folder.File("scored.jsonl.gz");
+        using (var gzip = new GZipStream(File.Create(packed), CompressionLevel.Fastest)) gzip.Write(File.ReadAllBytes(scored));
+        Assert.Equal(said, Cli.Run("monitor", reward.Path, "--scores", packed, "--window", "16").Succeeded());
         Cli.Run("monitor", reward.Path, "--scores", scored, "--window", "32").Failed(1, "48 answers", "below 64", "--window");
         Cli.Run("monitor", reward.Path, "--scores", FittedReward.Test).Failed(1, "line 1", "neither score nor scores");
 
@@ -143,11 +147,34 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
     }
 
     [Fact]
-    public void A_sweep_fits_a_terminal()
+    public void Tables_fit_a_terminal()
     {
-        string said = Cli.Run("sweep", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", Some(FittedReward.Train, 20), "--k", "1,4", "--loss", "margin,bradley-terry", "--hidden-units", "8", "--epochs", "2", "--cache", reward.Cache).Succeeded();
-        Assert.Contains("All runs:", said);
-        Assert.All(said.Split('\n'), line => Assert.InRange(line.Length, 0, 100));
+        string[] head = ["--hidden-units", "8", "--epochs", "2", "--cache", reward.Cache], on = ["--model", FittedReward.Model, "--sae", FittedReward.Sae];
+        string train = Some(FittedReward.Train, 20), test = Some(FittedReward.Test, 10);
+        string few = Fits("sweep", [.. on, "--data", train, "--k", "1,4", "--loss", "margin,bradley-terry", .. head]);
+        Assert.Contains("All runs:", few);
+        // So many axes that each cannot have a column.
+        Assert.Contains("hidden units 8", Fits("sweep", [.. on, "--data", train, "--k", "1,4", "--loss", "margin,bce", "--position", "last,mean", "--pairs", "0,10", "--hidden-units", "4,8", "--input", "projection,random", .. head[2..]]));
+        Assert.Contains("all (60 training pairs)", Fits(Baselines("--test", test, "--regimes", "all,8-pairs", "--draws", "1")[0], Baselines("--test", test, "--regimes", "all,8-pairs", "--draws", "1")[1..]));
+        Assert.Contains("TruthfulQA MC1", Fits("reproduce", ["paper", .. on, "--k", "4", "--seeds", "1", "--task", $"TruthfulQA={train},{test}", .. head]));
+        Assert.Contains("Most active at", Fits("latents", [.. on, "--data", train, "--k", "8", "--samples", "10", "--cache", reward.Cache]));
+        Fits("robustness", [.. on, "--data", train, "--test", test, "--k", "4", "--draws", "1", .. head]);
+
+        string Fits(string command, string[] args)
+        {
+            string said = Cli.Run([command, .. args]).Succeeded();
+            Assert.All(said.Split('\n'), line => Assert.InRange(line.Length, 0, 100));
+            return said;
+        }
+    }
+
+    [Fact]
+    public void A_trained_SAE_says_where_it_lies()
+    {
+        string output = _folder.File("sae");
+        var json = Cli.Run("train-sae", "--model", FittedReward.Model, "--layer", "4", "--data", Some(FittedReward.Train, 60), "--width", "32", "--k", "4", "--tokens", "2000", "--batch-tokens", "256", "--output", output, "--json").Json();
+        Assert.Equal(output, json.GetProperty("output").GetString());
+        Assert.Equal(32, Cli.Run("inspect", output, "--json").Json().GetProperty("d_sae").GetInt32());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using SparseRM.Fitting;
 using SparseRM.Models;
 using SparseRM.Research.Monitoring;
@@ -5,8 +6,12 @@ using SparseRM.Scoring;
 
 namespace SparseRM.Research.Tests;
 
-public sealed class MonitorTests(World world)
+public sealed class MonitorTests(World world) : IDisposable
 {
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
     [Fact]
     public void A_stream_that_changes_alarms_and_one_that_does_not_alarms_nothing()
     {
@@ -48,11 +53,23 @@ public sealed class MonitorTests(World world)
     [Fact]
     public void Scored_lines_are_read_as_score_writes_them()
     {
-        Observation[] Read(string text) => [.. ScoredStream.Read("s.jsonl", new StringReader(text)).SelectMany(line => line)];
+        Observation[] Read(string text)
+        {
+            string path = _folder.File("s.jsonl"), packed = _folder.File("s.jsonl.gz");
+            File.WriteAllText(path, text);
+            using (var gzip = new GZipStream(File.Create(packed), CompressionLevel.Fastest)) gzip.Write(File.ReadAllBytes(path));
+            var read = ScoredStream.Read(path).SelectMany(line => line).ToArray();
+            Assert.Equal(read, ScoredStream.Read(packed).SelectMany(line => line), (a, b) => a.Score == b.Score && a.Novelty == b.Novelty);
+            return read;
+        }
         var found = Read("1.5\n\n{\"score\": 2, \"novelty\": 0.25}\n{\"scores\": [1, null, 3], \"novelties\": [0.1, null, 0.3]}\n{\"score\": null, \"error\": \"x\"}\n");
         Assert.Equal(new float[] { 1.5f, 2, 1, 3 }, found.Select(one => one.Score));
         Assert.Equal(new double?[] { null, 0.25, 0.1f, 0.3f }, found.Select(one => one.Novelty));
         foreach (string bad in (string[])["{\"prompt\": 1}", "\"a\"", "{\"score\": 1e999}", "{\"scores\": [1, 2], \"novelties\": [0.5]}", "{"])
             World.Refuses(() => Read("1\n" + bad), "s.jsonl, line 2");
+        // Half of a packed file must not pass for the whole stream.
+        string cut = _folder.File("cut.jsonl.gz");
+        File.WriteAllBytes(cut, File.ReadAllBytes(_folder.File("s.jsonl.gz"))[..^6]);
+        World.Refuses(() => ScoredStream.Read(cut).Count(), "cut.jsonl.gz", "cut short");
     }
 }

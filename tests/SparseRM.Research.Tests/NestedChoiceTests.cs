@@ -48,7 +48,7 @@ public sealed class NestedChoiceTests(World world)
     [Fact]
     public void Refuses_what_cannot_be_chosen()
     {
-        World.Refuses(() => Run(s_options with { Ks = [4] }), "nothing to choose");
+        World.Refuses(() => Run(s_options with { Ks = [4] }), "nothing to choose", "the only setting is K 4, layer 4, position last", "different values");
         World.Refuses(() => Run(s_options with { Input = HeadInputKind.Dense, Saes = [], Ks = null, Layers = [9, 1] }), "no layer 9", "0 to 5");
         World.Refuses(() => Run(s_options, World.Pairs("train", 2)), "3 x 2 nested folds", "different prompts", "give more data");
         World.Refuses(() => Run(s_options with { KeptStateBytes = 1000 }), "fewer pairs or fewer layers");

@@ -1,3 +1,5 @@
+using System.IO.Compression;
+using System.Text;
 using SparseRM.Data;
 using SparseRM.Research.Baselines;
 using SparseRM.Text;
@@ -24,6 +26,9 @@ public sealed class OutsideScoresTests : IDisposable
         Assert.Equal([-2f], scores[0].Rejected);
         Assert.Equal([0.25f], scores[1].Chosen);
         Assert.Equal([0f, 0.3f], scores[1].Rejected);
+        string packed = _folder.File("scores.jsonl.gz");
+        using (var gzip = new GZipStream(File.Create(packed), CompressionLevel.Fastest)) gzip.Write(Encoding.UTF8.GetBytes(text));
+        Assert.Equal(scores.SelectMany(item => item.Chosen.Concat(item.Rejected)), OutsideScores.Read(packed, s_data).SelectMany(item => item.Chosen.Concat(item.Rejected)));
     }
 
     [Theory]

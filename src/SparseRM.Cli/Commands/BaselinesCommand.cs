@@ -48,7 +48,8 @@ internal sealed class BaselinesCommand : CliCommand
         var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, args.GetValue(FitSettings.Pairs));
         PreferenceSet? test = Others(args, _test), shift = Others(args, _shift);
         var outside = args.GetValue(_scores) is { } scores ? Session.Reading(() => OutsideScores.Read(scores, test!)) : null;
-        var (table, about) = Meter.Run(Session, meter => Compare(args, reading, options, data, test, shift, outside, meter));
+        var (table, about) = Meter.Run(Session, meter => Studies.Run(args, Session, meter, reading, null, [data, test, shift],
+            (trainer, good) => BaselineStudy.Run(trainer, good[0]!, good[1], good[2], outside, options, meter, Session.Cancel), $"K = {options.K}"));
         Session.Cancel.ThrowIfCancellationRequested();
         if (report is not null) Session.WriteData(report, BaselinePage.Of(table, about).WriteTo);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, table));
@@ -69,40 +70,24 @@ internal sealed class BaselinesCommand : CliCommand
         if (args.GetValue(_report) == "-" && args.GetValue(CommonOptions.Json)) throw new UsageException("--json and --report - both want standard output; leave one of them out");
     }
 
-    private (BaselineTable Table, string About) Compare(
-        ParseResult args, TrainerOptions reading, BaselineOptions options, PreferenceSet data, PreferenceSet? test, PreferenceSet? shift,
-        IReadOnlyList<ItemScores>? outside, Meter meter)
-    {
-        using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
-        Session.SayBackend(args, trainer.Backbone.Description);
-        foreach (string note in trainer.Notes) Session.Note(note);
-        data = DataSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
-        test = test is null ? null : DataSettings.LeaveOutBad(args, test, trainer.Backbone, reading.Position, Session);
-        shift = shift is null ? null : DataSettings.LeaveOutBad(args, shift, trainer.Backbone, reading.Position, Session);
-        long before = trainer.Backbone.Encoder.CutInputs;
-        var table = DataSettings.Advised(args, () => BaselineStudy.Run(trainer, data, test, shift, outside, options, meter, Session.Cancel));
-        Session.TellOfData(trainer.Backbone, data, trainer.Backbone.Encoder.CutInputs - before);
-        foreach (string warning in trainer.Warnings) Session.Warn(warning);
-        return (table, $"{trainer.Backbone.Identity(trainer.Layer, reading.Position).ModelName}, layer {trainer.Layer}, K = {options.K}, data {Path.GetFileName(data.Path)}");
-    }
-
     private PreferenceSet? Others(ParseResult args, Option<string> option) =>
         args.GetValue(option) is { } path ? DataSettings.Read(args, path, Session, limit: null) : null;
 
     private void WriteTable(BaselineTable result)
     {
-        var table = Tables.Of("Regime", "Method", ">Accuracy", ">95 % interval", ">To the directions", ">95 % interval", ">Pairs");
+        var table = Tables.Of("Regime, method", ">Accuracy", ">95 % interval", ">Difference", ">95 % interval");
         string last = "";
         foreach (var row in result.Rows)
         {
-            table.Row(row.Regime == last ? "" : row.Regime, row.Name, Tables.Percent(row.Accuracy.Value), $"{Tables.Percent(row.Accuracy.Low)} to {Tables.Percent(row.Accuracy.High)}",
-                row.Difference is { } by ? Points(by.Value) : "", row.Difference is { } range ? $"{Points(range.Low)} to {Points(range.High)}" : "",
-                row.TrainingPairs == 0 ? "-" : Tables.Count(row.TrainingPairs));
+            if (row.Regime != last) table.Row($"{row.Regime} ({Tables.Count(row.TrainingPairs)} training pairs)", "", "", "", "");
+            table.Row($"  {row.Name}", Tables.Percent(row.Accuracy.Value), $"{Tables.Percent(row.Accuracy.Low)} to {Tables.Percent(row.Accuracy.High)}",
+                row.Difference is { } by ? Points(by.Value) : "", row.Difference is { } range ? $"{Points(range.Low)} to {Points(range.High)}" : "");
             last = row.Regime;
         }
         Session.Tables.Write(table);
+        Session.Out.WriteLine("Difference: by how many points a method is better than the directions, paired.");
         foreach (string note in result.Notes) Session.Note(note);
-        Session.Out.WriteLine(result.Verdict);
+        foreach (string line in Wording.Fold(result.Verdict, Session.TextWidth)) Session.Out.WriteLine(line);
     }
 
     private static void WriteJson(Utf8JsonWriter json, BaselineTable result)

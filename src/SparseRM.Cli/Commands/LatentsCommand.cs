@@ -14,7 +14,7 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm latents</c>: what is known of the latents behind a reward.</summary>
 internal sealed class LatentsCommand : CliCommand
 {
-    private const int RowsASide = 8, MostText = 48;
+    private const int RowsASide = 8, MostText = 24;
     private static readonly LatentOptions s_defaults = new();
 
     private readonly Argument<string?> _reward = new("REWARD") { Description = "a reward file whose latents are told of (default: those that --k chooses from --data)", Arity = ArgumentArity.ZeroOrOne };
@@ -88,19 +88,11 @@ internal sealed class LatentsCommand : CliCommand
             return (LatentStudy.Run(sources, options, meter, Session.Cancel), alone?.DSae);
         }
         var pairs = DataSettings.Read(args, data, Session, args.GetValue(FitSettings.Pairs));
-        var reading = FitSettings.ReadTrainer(args, args.GetRequiredValue(_model));
-        if (reward is not null) reading = FitSettings.AsFitted(args, reading, reward);
-        using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
-        Session.SayBackend(args, trainer.Backbone.Description);
-        foreach (string note in trainer.Notes) Session.Note(note);
-        reward?.Metadata.Identity.RequireMatches(path!, trainer.Backbone.Identity(trainer.Layer, reading.Position));
-        pairs = DataSettings.LeaveOutBad(args, pairs, trainer.Backbone, reading.Position, Session);
-        long before = trainer.Backbone.Encoder.CutInputs;
-        var measured = new LatentSources { Reward = given, Measured = (trainer, pairs), Sae = trainer.Sae, Model = ModelOf(args), Explanations = Explained(args, trainer.Sae) };
-        var found = DataSettings.Advised(args, () => LatentStudy.Run(measured, options, meter, Session.Cancel));
-        Session.TellOfData(trainer.Backbone, pairs, trainer.Backbone.Encoder.CutInputs - before);
-        foreach (string warning in trainer.Warnings) Session.Warn(warning);
-        return (found, trainer.Sae!.DSae);
+        return Studies.Run(args, Session, meter, FitSettings.ReadTrainer(args, args.GetRequiredValue(_model)), given, [pairs], (trainer, good) =>
+        {
+            var measured = new LatentSources { Reward = given, Measured = (trainer, good[0]!), Sae = trainer.Sae, Model = ModelOf(args), Explanations = Explained(args, trainer.Sae) };
+            return (LatentStudy.Run(measured, options, meter, Session.Cancel), (int?)trainer.Sae!.DSae);
+        }, "").Result;
     }
 
     private (string Folder, ModelTokenizer? Tokenizer)? ModelOf(ParseResult args)
@@ -122,24 +114,26 @@ internal sealed class LatentsCommand : CliCommand
 
     private void WriteTable(LatentReport found, (LatentOverlap Overlap, string Other)? overlap)
     {
-        var table = Tables.Of(">Latent", "Prefers", ">Chosen", ">Rejected", ">Separation", ">p (Holm)", ">Stability", "Promotes", "Most active at", "Explanation");
+        // Two tables, since one of both would take 170 columns.
+        var (numbers, words) = (Tables.Of(">Latent", "Prefers", ">Chosen", ">Rejected", ">Separation", ">p (Holm)", ">Stability"), Tables.Of(">Latent", "Promotes", "Most active at", "Explanation"));
         foreach (int sign in (ReadOnlySpan<int>)[1, -1])
         {
             var side = found.Latents.Where(facts => facts.Latent.Sign == sign).ToArray();
             foreach (var facts in side.Take(RowsASide))
             {
                 var latent = facts.Latent;
-                table.Row($"{latent.Latent}", sign > 0 ? "chosen" : "rejected", $"{Tables.Count(latent.ChosenCount)} of {Tables.Count(latent.ChosenSamples)}",
+                numbers.Row($"{latent.Latent}", sign > 0 ? "chosen" : "rejected", $"{Tables.Count(latent.ChosenCount)} of {Tables.Count(latent.ChosenSamples)}",
                     $"{Tables.Count(latent.RejectedCount)} of {Tables.Count(latent.RejectedSamples)}", Tables.Percent(latent.Separation + 0.0), LatentPage.PValue(facts.Adjusted),
-                    facts.Stability is { } stability ? Tables.Percent(stability) : "-", Short(string.Join(' ', facts.Promoted.Take(3).Select(token => $"'{token.Token}'"))),
-                    facts.Contexts.Count == 0 ? "" : AtToken(facts.Contexts[0]), Short(facts.Explanation ?? ""));
+                    facts.Stability is { } stability ? Tables.Percent(stability) : "-");
+                words.Row($"{latent.Latent}", Short(string.Join(' ', facts.Promoted.Take(3).Select(token => $"'{token.Token}'"))), facts.Contexts.Count == 0 ? "" : AtToken(facts.Contexts[0]), Short(facts.Explanation ?? ""));
             }
-            if (side.Length > RowsASide) table.Row("...", $"{side.Length - RowsASide} more", "", "", "", "", "", "", "", "");
+            if (side.Length > RowsASide) numbers.Row("...", $"{side.Length - RowsASide} more", "", "", "", "", "");
         }
-        Session.Tables.Write(table);
+        Session.Tables.Write(numbers);
+        if (found.Latents.Any(facts => facts.Promoted.Count > 0 || facts.Contexts.Count > 0 || facts.Explanation is not null)) Session.Tables.Write(words);
         foreach (string note in found.Notes) Session.Note(note);
-        Session.Out.WriteLine(LatentPage.Summary(found));
-        if (overlap is var (shared, other)) Session.Out.WriteLine(PlainText.Escape(LatentPage.Sentence(shared, other)));
+        string[] sentences = [LatentPage.Summary(found), .. overlap is var (shared, other) ? [PlainText.Escape(LatentPage.Sentence(shared, other))] : Array.Empty<string>()];
+        foreach (string line in sentences.SelectMany(sentence => Wording.Fold(sentence, Session.TextWidth))) Session.Out.WriteLine(line);
     }
 
     private static string Short(string text) => PlainText.Escape(text) is { Length: > MostText } shown ? shown[..MostText] + " ..." : PlainText.Escape(text);
@@ -147,7 +141,7 @@ internal sealed class LatentsCommand : CliCommand
     private static string AtToken(LatentContext context)
     {
         string before = PlainText.Escape(context.Before);
-        return $"{(before.Length > MostText / 2 ? "..." + before[^(MostText / 2)..] : before)}[{PlainText.Escape(context.Token)}]";
+        return $"{(before.Length > MostText ? "..." + before[^MostText..] : before)}[{Short(context.Token)}]";
     }
 
     private static void WriteJson(Utf8JsonWriter json, LatentReport found, LatentOverlap? overlap)

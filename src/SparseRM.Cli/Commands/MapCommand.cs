@@ -50,30 +50,15 @@ internal sealed class MapCommand : CliCommand
             Seed = args.GetValue(FitSettings.Seed) ?? s_defaults.Seed, Threads = args.GetValue(CommonOptions.Threads) ?? 0,
         };
         var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, limit: null);
-        var (result, about) = Meter.Run(Session, meter => Map(args, path, reward, data, options, meter));
+        (string, RewardModel)? given = reward is null ? null : (path!, reward);
+        var (result, about) = Meter.Run(Session, meter => Studies.Run(args, Session, meter, FitSettings.ReadTrainer(args), given, [data],
+            (trainer, good) => MapStudy.Run(trainer, good[0]!, given, options, meter, Session.Cancel), path is null ? $"K = {options.K}" : $"directions of {Path.GetFileName(path)}"));
         Session.Cancel.ThrowIfCancellationRequested();
         Session.WriteData(output, MapPage.Of(result, about).WriteTo);
         foreach (string note in result.Notes) Session.Note(note);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, result));
         else if (output != "-") Session.Out.WriteLine(MapPage.Summary(result));
         if (output != "-") Session.Say($"wrote {output}");
-    }
-
-    private (MapResult, string) Map(ParseResult args, string? path, RewardModel? reward, PreferenceSet data, MapOptions options, Meter meter)
-    {
-        var reading = FitSettings.ReadTrainer(args);
-        if (reward is not null) reading = FitSettings.AsFitted(args, reading, reward);
-        using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
-        Session.SayBackend(args, trainer.Backbone.Description);
-        foreach (string note in trainer.Notes) Session.Note(note);
-        reward?.Metadata.Identity.RequireMatches(path!, trainer.Backbone.Identity(trainer.Layer, reading.Position));
-        data = DataSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
-        long before = trainer.Backbone.Encoder.CutInputs;
-        var result = DataSettings.Advised(args, () => MapStudy.Run(trainer, data, reward is null ? null : (path!, reward), options, meter, Session.Cancel));
-        Session.TellOfData(trainer.Backbone, data, trainer.Backbone.Encoder.CutInputs - before);
-        foreach (string warning in trainer.Warnings) Session.Warn(warning);
-        string directions = path is null ? $"K = {options.K}" : $"directions of {Path.GetFileName(path)}";
-        return (result, $"{trainer.Backbone.Identity(trainer.Layer, reading.Position).ModelName}, layer {trainer.Layer}, {directions}, data {Path.GetFileName(data.Path)}");
     }
 
     private static void WriteJson(Utf8JsonWriter json, MapResult result)

@@ -18,7 +18,7 @@ internal sealed class MonitorCommand : CliCommand
 
     private readonly Argument<string> _reward = new("REWARD") { Description = "a reward file that fit or combine wrote" };
     private readonly Option<string> _input = Choices.Text("--input", "answers to score and watch, as score reads them (needs --model): scores, novelty and every direction; - is standard input", "STREAM");
-    private readonly Option<string> _scores = Choices.Text("--scores", "lines that score wrote: scores, and novelty where score --novelty wrote it; - is standard input", "STREAM");
+    private readonly Option<string> _scores = Choices.Text("--scores", "lines that score wrote (also .gz): scores, and novelty where score --novelty wrote it; - is standard input", "STREAM");
     private readonly Option<string> _model = Choices.Text("--model", "for --input: the model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID");
     private readonly Option<string> _heldOut = Choices.Text("--held-out",
         "what the stream is compared with, and on which the false-alarm rate is measured: preference pairs for --input, scored lines for --scores (default: the stream's first window)", "FILE");
@@ -52,14 +52,8 @@ internal sealed class MonitorCommand : CliCommand
 
     private int WatchScores(ParseResult args, RewardModel reward, string scores, string? heldOut)
     {
-        Observation[]? held = null;
-        if (heldOut is not null)
-        {
-            using var lines = Open(heldOut);
-            held = [.. ScoredStream.Read(heldOut, lines).SelectMany(line => line)];
-        }
-        using var stream = Open(scores);
-        Watch(args, ["score"], ScoredStream.Read(scores, stream), held, reward);
+        Observation[]? held = heldOut is null ? null : [.. ScoredStream.Read(heldOut).SelectMany(line => line)];
+        Watch(args, ["score"], ScoredStream.Read(scores), held, reward);
         return 0;
     }
 
@@ -186,19 +180,5 @@ internal sealed class MonitorCommand : CliCommand
             json.WriteEndObject();
         }
         json.WriteEndArray();
-    }
-
-    private static TextReader Open(string path)
-    {
-        if (path == "-") return Console.In;
-        if (Directory.Exists(path)) throw new DataFormatException(path, 0, "cannot be read: it is a folder; name a file in it");
-        try
-        {
-            return new StreamReader(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new DataFormatException(path, 0, $"cannot be read ({error.Message})");
-        }
     }
 }

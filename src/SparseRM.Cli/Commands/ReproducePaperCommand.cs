@@ -91,13 +91,17 @@ internal sealed class ReproducePaperCommand : CliCommand
     {
         foreach (var rows in result.Rows.GroupBy(row => row.Table).Select(table => table.ToArray()))
         {
-            var table = Tables.Of([rows[0].Table, .. rows[0].Cells.SelectMany(cell => new[] { $">{cell.Column}, published", ">here" })]);
-            foreach (var row in rows) table.Row([row.Name, .. row.Cells.SelectMany(cell => new[] { PaperPage.PublishedOf(cell), PaperPage.HereOf(cell) })]);
+            // A line for each task, or three tasks would take 170 columns.
+            var table = Tables.Of(rows[0].Table, "Task", ">Published", ">Here", ">95 % interval");
+            foreach (var row in rows)
+                foreach (var (i, cell) in row.Cells.Index())
+                    table.Row(i == 0 ? row.Name : "", cell.Column, PaperPage.PublishedOf(cell), cell.Here is { } here ? Tables.Percent(here.Value) : "-", cell.Here is { } range ? $"{Tables.Percent(range.Low)} to {Tables.Percent(range.High)}" : "-");
             Session.Tables.Write(table);
-            foreach (string missing in rows.Select(row => row.Missing).OfType<string>().Distinct()) Session.Out.WriteLine($"Not run: {missing}.");
+            foreach (string missing in rows.Select(row => row.Missing).OfType<string>().Distinct())
+                foreach (string line in Wording.Fold($"Not run: {missing}.", Session.TextWidth)) Session.Out.WriteLine(line);
         }
         foreach (string note in result.Notes) Session.Note(note);
-        Session.Out.WriteLine(result.Verdict);
+        foreach (string line in Wording.Fold(result.Verdict, Session.TextWidth)) Session.Out.WriteLine(line);
     }
 
     private static void WriteJson(Utf8JsonWriter json, PaperResult result)

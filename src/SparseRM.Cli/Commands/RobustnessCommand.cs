@@ -12,7 +12,7 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm robustness</c>: what wrong labels, damaged pairs, other pairs and changed answers do to a fit.</summary>
 internal sealed class RobustnessCommand : CliCommand
 {
-    private const int ShownSuspects = 5, MostText = 28;
+    private const int ShownSuspects = 5, MostText = 26, MostChange = 30;
 
     private readonly Option<string> _data =
         Choices.Text("--data", "preference pairs to learn from: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
@@ -66,30 +66,13 @@ internal sealed class RobustnessCommand : CliCommand
         var test = Others(args, args.GetValue(_test));
         var others = new RobustnessData(Others(args, args.GetValue(_shift)), [.. (args.Given(_tasks) ?? []).Select(task => Others(args, task)!)], Others(args, args.GetValue(_paraphrases)));
         others.Check(test);
-        var (table, about) = Meter.Run(Session, meter => Study(args, reading, options, data, test, others, meter));
+        var (table, about) = Meter.Run(Session, meter => Studies.Run(args, Session, meter, reading, null, [data, test, others.Shift, .. others.Tasks],
+            (trainer, good) => RobustnessStudy.Run(trainer, good[0]!, good[1], others with { Shift = good[2], Tasks = good[3..]! }, options, meter, Session.Cancel), $"K = {options.K}"));
         Session.Cancel.ThrowIfCancellationRequested();
         if (report is not null) Session.WriteData(report, RobustnessPage.Of(table, about).WriteTo);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, table));
         else WriteTables(table);
         if (report is not (null or "-")) Session.Say($"wrote {report}");
-    }
-
-    private (RobustnessTable Table, string About) Study(
-        ParseResult args, TrainerOptions reading, RobustnessOptions options, PreferenceSet data, PreferenceSet? test, RobustnessData others, Meter meter)
-    {
-        using var trainer = RewardTrainer.Open(reading, meter, Session.Cancel);
-        Session.SayBackend(args, trainer.Backbone.Description);
-        foreach (string note in trainer.Notes) Session.Note(note);
-        data = Good(data)!;
-        test = Good(test);
-        others = others with { Shift = Good(others.Shift), Tasks = [.. others.Tasks.Select(task => Good(task)!)] };
-        long before = trainer.Backbone.Encoder.CutInputs;
-        var table = DataSettings.Advised(args, () => RobustnessStudy.Run(trainer, data, test, others, options, meter, Session.Cancel));
-        Session.TellOfData(trainer.Backbone, data, trainer.Backbone.Encoder.CutInputs - before);
-        foreach (string warning in trainer.Warnings) Session.Warn(warning);
-        return (table, $"{trainer.Backbone.Identity(trainer.Layer, reading.Position).ModelName}, layer {trainer.Layer}, K = {options.K}, data {Path.GetFileName(data.Path)}");
-
-        PreferenceSet? Good(PreferenceSet? set) => set is null ? null : DataSettings.LeaveOutBad(args, set, trainer.Backbone, reading.Position, Session);
     }
 
     private PreferenceSet? Others(ParseResult args, string? path) => path is null ? null : DataSettings.Read(args, path, Session, limit: null);
@@ -110,24 +93,23 @@ internal sealed class RobustnessCommand : CliCommand
         var changes = Tables.Of("Changed answers", ">Flipped", ">Gained", ">Shift", "Latents that flip most");
         foreach (var row in result.Stability)
         {
-            changes.Row(row.Change, Tables.Percent(row.Flipped.Value), row.Gained is { } gained ? Tables.Percent(gained.Value) : "", $"{row.Shift:+0.00;-0.00;0.00}",
-                string.Join(", ", row.Directions.Take(3).Select(direction => $"{direction.Latent} ({Tables.Percent(direction.Flipped)})")));
+            changes.Row(Short(row.Change, MostChange), Tables.Percent(row.Flipped.Value), row.Gained is { } gained ? Tables.Percent(gained.Value) : "", $"{row.Shift:+0.00;-0.00;0.00}",
+                string.Join(", ", row.Directions.Take(2).Select(direction => $"{direction.Latent} ({Tables.Percent(direction.Flipped)})")));
         }
         Session.Tables.Write(changes);
         var suspects = Tables.Of(">Line", "Suspect pair: preferred", "Rejected", ">Probability", ">Salience");
         foreach (var pair in result.Suspects.Take(ShownSuspects))
             suspects.Row($"{pair.Line}", Short(pair.Chosen), Short(pair.Rejected), FormattableString.Invariant($"{pair.Probability:F3}"), FormattableString.Invariant($"{pair.Salience:+0.00;-0.00;0.00}"));
         Session.Tables.Write(suspects);
-        foreach (var finding in result.Findings)
-            Session.Out.WriteLine(FormattableString.Invariant($"Of pairs exchanged on purpose (20 %), the {finding.By} finds {Tables.Percent(finding.Found)} among as many most suspect ones (AUROC {finding.Auroc:F3})."));
         foreach (string note in result.Notes) Session.Note(note);
-        foreach (string line in Wording.Fold(result.Summary, Session.TextWidth)) Session.Out.WriteLine(line);
+        var sentences = result.Findings.Select(finding => FormattableString.Invariant($"Of pairs exchanged on purpose (20 %), the {finding.By} finds {Tables.Percent(finding.Found)} among as many most suspect ones (AUROC {finding.Auroc:F3})."));
+        foreach (string line in sentences.Append(result.Summary).SelectMany(sentence => Wording.Fold(sentence, Session.TextWidth))) Session.Out.WriteLine(line);
     }
 
     private static string Cell(RobustnessRow row) => row.Change is not { } change ? FormattableString.Invariant($"{100 * row.Accuracy.Value:F1}        ")
         : FormattableString.Invariant($"{100 * row.Accuracy.Value:F1} ({100 * change.Value:+0.0;-0.0;0.0}){(change.Low > 0 || change.High < 0 ? "*" : " ")}");
 
-    private static string Short(string text) => text.ReplaceLineEndings(" ") is var line && line.Length <= MostText ? line : line[..MostText] + "...";
+    private static string Short(string text, int most = MostText) => text.ReplaceLineEndings(" ") is var line && line.Length <= most ? line : line[..most] + "...";
 
     private static void WriteJson(Utf8JsonWriter json, RobustnessTable result)
     {

@@ -15,7 +15,7 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm sweep</c>: accuracy over many settings of a fit.</summary>
 internal sealed class SweepCommand : CliCommand
 {
-    private const int MostRows = 20;
+    private const int MostRows = 20, MostColumns = 3, MostSetting = 44;
 
     private readonly Option<string> _data =
         Choices.Text("--data", "preference pairs to learn from: jsonl, json, csv (also .gz) or parquet; - is standard input", "FILE", required: true);
@@ -126,11 +126,14 @@ internal sealed class SweepCommand : CliCommand
         var swept = SweepPage.Swept(result);
         var common = SweepPage.Axes.Except(swept).Select(axis => $"{axis.Name} {axis.Of(result.Runs[0].Setting)}");
         foreach (string line in Wording.Fold($"All runs: {string.Join(", ", common)}.", Session.TextWidth)) Session.Out.WriteLine(line);
-        var table = Tables.Of([.. swept.Select(axis => axis.Name), ">Seeds", ">Accuracy", ">95 % interval", ">Held-out"]);
+        bool isWide = swept.Count > MostColumns;
+        var table = Tables.Of([.. isWide ? ["Setting"] : swept.Select(axis => axis.Name), ">Seeds", ">Accuracy", ">95 % interval", ">Held-out"]);
         var best = result.Summaries.OrderByDescending(summary => summary.HeldOutAccuracy ?? summary.Accuracy.Value).Take(MostRows).ToArray();
         foreach (var summary in best)
         {
-            table.Row([.. swept.Select(axis => axis.Of(summary.Setting)), $"{summary.Seeds}", Tables.Percent(summary.Accuracy.Value),
+            // Of many axes a cell of some lines, or the table would not fit a terminal.
+            string[] setting = isWide ? [string.Join('\n', Wording.Fold(string.Join(", ", swept.Select(axis => $"{axis.Name} {axis.Of(summary.Setting)}")), MostSetting))] : [.. swept.Select(axis => axis.Of(summary.Setting))];
+            table.Row([.. setting, $"{summary.Seeds}", Tables.Percent(summary.Accuracy.Value),
                 $"{Tables.Percent(summary.Accuracy.Low)} to {Tables.Percent(summary.Accuracy.High)}", Tables.Percent(summary.HeldOutAccuracy ?? double.NaN)]);
         }
         Session.Tables.Write(table);

@@ -52,6 +52,7 @@ internal sealed class TrainSaeCommand : CliCommand
             .Add("fvu", result.Measure.Fvu).Add("l0", result.Measure.L0).Add("dead", result.Measure.Dead).Add("held_out_tokens", result.Measure.Tokens)
             .Add("seconds", Math.Round(result.Seconds, 1)).Add("model_seconds", Math.Round(result.ModelSeconds, 1)).Add("step_seconds", Math.Round(result.StepSeconds, 1))
             .Add("product_gflops", Math.Round(result.ProductGflops)).Add("share_of_product", result.Share is { } share ? Math.Round(share, 3) : null);
+        if (args.GetValue(CommonOptions.Json)) report.Add("output", job.Output);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, report, result.Compared));
         else
         {

@@ -31,6 +31,22 @@ internal sealed class AnswerSet
         Groups = [.. pairs.Select(pair => states.PromptOf(pair.Item))];
     }
 
+    /// <summary>Reads the states of a set.</summary>
+    /// <param name="trainer">Has the model and the cache.</param>
+    /// <param name="data">The set.</param>
+    /// <param name="progress">Told of the answers.</param>
+    /// <param name="cancel">Heard between batches.</param>
+    /// <exception cref="SparseRMException">A text cannot be read, a state is not finite, or there are more than one array holds.</exception>
+    public static AnswerSet Read(RewardTrainer trainer, PreferenceSet data, IProgress<WorkProgress>? progress, CancellationToken cancel) => new(trainer.ReadStates(data, progress, cancel), cancel);
+
+    /// <summary>The same with the latents of the trainer's SAE.</summary>
+    public static AnswerSet ReadWithLatents(RewardTrainer trainer, PreferenceSet data, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        var answers = Read(trainer, data, progress, cancel);
+        answers.Latents = LatentRows.Of(trainer.Backbone, trainer.Sae!, answers.States, cancel);
+        return answers;
+    }
+
     /// <summary>Number of answers.</summary>
     public int Count => _states.Count;
 

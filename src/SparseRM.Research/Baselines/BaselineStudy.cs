@@ -37,10 +37,8 @@ public static class BaselineStudy
         if (trainer.Sae is not { } sae) throw new SparseRMException(ErrorKind.Usage, "baselines compare with the directions of an SAE; give one");
         if (outside is not null && test is null) throw new SparseRMException(ErrorKind.Usage, "outside scores are of test pairs; give those test pairs, too");
         if (test is null) (data, test) = Split(data, options.Training.Seed);
-        var notes = new List<string>();
-        Leaks(data, test, notes);
-        AnswerSet[] sets = [.. new[] { data, test, shift }.OfType<PreferenceSet>().Select(set => new AnswerSet(trainer.ReadStates(set, progress, cancel), cancel))];
-        foreach (var set in sets) set.Latents = LatentRows.Of(trainer.Backbone, sae, set.States, cancel);
+        var notes = DataNotes.Of(data, test).ToList();
+        AnswerSet[] sets = [.. new[] { data, test, shift }.OfType<PreferenceSet>().Select(set => AnswerSet.ReadWithLatents(trainer, set, progress, cancel))];
         bool attends = ReadTokens(sets, trainer, options, notes, progress, cancel);
         int threads = options.Training.ThreadsToUse;
         var methods = Methods(options, sae, attends, threads);
@@ -67,18 +65,11 @@ public static class BaselineStudy
     /// <exception cref="SparseRMException">There are too few prompts.</exception>
     internal static (PreferenceSet Data, PreferenceSet Test) Split(PreferenceSet data, long seed)
     {
-        string[] prompts = [.. data.Items.Select(PromptOf)];
+        string[] prompts = [.. data.Items.Select(DataNotes.PromptOf)];
         var split = PairSplit.HeldOut(data.Items.Count, prompts, TestShare, seed);
         if (split.HeldOutPairs.Length == 0)
             throw new SparseRMException(ErrorKind.Data, $"{data.Path}: too few prompts to keep some for testing (items {data.Items.Count}, different prompts {prompts.Distinct().Count()}); give test pairs, or more data");
         return (data with { Items = [.. split.Training.Select(item => data.Items[item])] }, data with { Items = [.. split.HeldOutPairs.Select(item => data.Items[item])] });
-    }
-
-    private static void Leaks(PreferenceSet data, PreferenceSet test, List<string> notes)
-    {
-        var known = data.Items.Select(PromptOf).ToHashSet(StringComparer.Ordinal);
-        int leaked = test.Items.Count(item => known.Contains(PromptOf(item)));
-        if (leaked > 0) notes.Add($"prompts of {leaked} of {test.Items.Count} test items also stand in the training data, so the accuracies flatter every method that learns.");
     }
 
     private static bool ReadTokens(
@@ -93,6 +84,4 @@ public static class BaselineStudy
         foreach (var set in sets) set.Tokens = TokenStates.Read(set, trainer.Backbone, trainer.Layer, progress, cancel);
         return true;
     }
-
-    private static string PromptOf(PreferenceItem item) => string.Join('\u001f', item.Prompt.Select(message => $"{message.Role}\u001e{message.Content}"));
 }

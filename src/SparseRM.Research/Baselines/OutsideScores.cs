@@ -1,12 +1,12 @@
 using System.Text.Json;
 using SparseRM.Data;
-using SparseRM.Data.Containers;
 using SparseRM.Data.Evaluation;
 using SparseRM.Errors;
+using SparseRM.Research.Answers;
 
 namespace SparseRM.Research.Baselines;
 
-/// <summary>Scores that another reward model gave to the answers of a preference set, from a file of JSON lines.</summary>
+/// <summary>Scores that another reward model gave to the answers of a preference set, from a file of JSON lines (also .gz).</summary>
 /// <remarks>
 /// Either one score a line, a number or <c>{"score": 1.5}</c>, for the answers in the order of the data: item by item, preferred answers before rejected ones; or one
 /// item a line, in any order, by its id: <c>{"id": "a7", "chosen": 1.5, "rejected": [0.2, -1]}</c>, a list where an item has several answers on that side.
@@ -21,37 +21,13 @@ public static class OutsideScores
     /// <exception cref="DataFormatException">A line is of neither form or of the other than the first, a score is no finite number, all scores are equal, an id is missing, doubled or unknown, or there are too few or too many scores.</exception>
     public static IReadOnlyList<ItemScores> Read(string path, PreferenceSet data)
     {
-        var lines = Lines(path);
+        var lines = ScoreLines.Read(path, Forms).ToList();
         if (lines.Count == 0) throw new DataFormatException(path, 0, $"holds no scores; each line must be {Forms}");
         var scores = lines[0].Value.ValueKind == JsonValueKind.Object && !lines[0].Value.TryGetProperty("score", out _) ? ById(path, lines, data) : InOrder(path, lines, data);
         float[] all = [.. scores.SelectMany(item => item.Chosen.Concat(item.Rejected))];
         if (all.Length > 1 && Array.TrueForAll(all, score => score == all[0]))
             throw new DataFormatException(path, 0, FormattableString.Invariant($"all {all.Length} scores are {all[0]}, so they prefer no answer to another; a model that failed often writes such a file"));
         return scores;
-    }
-
-    private static List<(long Line, JsonElement Value)> Lines(string path)
-    {
-        if (Directory.Exists(path)) throw new DataFormatException(path, 0, "the scores cannot be read: it is a folder; name a file in it");
-        if (!File.Exists(path)) throw new DataFormatException(path, 0, "the scores cannot be read: there is no such file; check the path");
-        var lines = new List<(long, JsonElement)>();
-        long number = 0;
-        try
-        {
-            foreach (string line in File.ReadLines(path))
-            {
-                number++;
-                if (string.IsNullOrWhiteSpace(line)) continue;
-                if (JsonLines.Parse(System.Text.Encoding.UTF8.GetBytes(line.Trim('\uFEFF', ' ', '\t', '\r')), out string problem) is not { } value)
-                    throw new DataFormatException(path, number, $"{problem}; each line must be {Forms}");
-                lines.Add((number, value));
-            }
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new DataFormatException(path, 0, $"the scores cannot be read ({error.Message})");
-        }
-        return lines;
     }
 
     private static List<ItemScores> InOrder(string path, List<(long Line, JsonElement Value)> lines, PreferenceSet data)

@@ -85,9 +85,12 @@ public static class NestedChoice
             Saes = options.Saes, Layers = layers, Positions = options.Positions, Inputs = [options.Input], Ks = [.. ks.Order()], HiddenUnits = [options.Training.HiddenUnits],
             Losses = [options.Training.Loss], Training = options.Training, LlamaScopeMode = options.LlamaScopeMode,
         });
-        return plan.Settings.Count > 1 ? plan : throw new SparseRMException(ErrorKind.Usage,
-            $"there is nothing to choose: the only setting is {string.Join(", ", plan.Settings.Select(setting => $"layer {setting.Layer}"))}; give several values, or SAEs of several layers");
+        return plan.Settings is not [var only] ? plan : throw new SparseRMException(ErrorKind.Usage,
+            $"there is nothing to choose: the only setting is {Described(only)}; give several different values, or SAEs of several layers");
     }
+
+    private static string Described(SweepSetting setting) =>
+        (setting.K is { } k ? $"K {k}, " : "") + $"layer {setting.Layer}, position {setting.Position.ToString().ToLowerInvariant()}";
 
     private static Dictionary<(ReadOutPosition, int, string?), (PreferenceStates States, AnswerSet Answers)> Read(
         Backbone backbone, SweepPlan plan, ChoiceOptions options, PreferenceSet data, HiddenStateCache? cache, IProgress<WorkProgress>? progress, CancellationToken cancel)

@@ -83,7 +83,7 @@ public static class LatentStudy
         var notes = new List<string>();
         if (sources is { Reward: { } given, Sae: { } sae } && given.Reward.Metadata.SaeId is { } id && id != sae.Id)
             throw new SparseRMException(ErrorKind.Mismatch, $"{given.Path} was fitted on the SAE {id}, and the SAE that was given is {sae.Id}; give that SAE");
-        var answers = Answers(sources, progress, cancel);
+        var answers = sources.Measured is var (trainer, data) ? AnswerSet.ReadWithLatents(trainer, data, progress, cancel) : null;
         var latents = Latents(sources, options, answers, notes);
         int[] ids = [.. latents.Select(latent => latent.Latent)];
         double[]? p = null, adjusted = null, stability = null;
@@ -104,14 +104,6 @@ public static class LatentStudy
         if (nearest is null && options.Nearest > 0) notes.Add("nearest latents need the SAE.");
         return new LatentReport([.. latents.Select((latent, i) => new LatentFacts(latent, p?[latent.Latent], adjusted?[latent.Latent], stability?[i], contexts?[i] ?? [], promoted?[i] ?? [],
             nearest?[i] ?? [], sources.Explanations.TextOf(latent.Latent), sources.Explanations.LinkOf(latent.Latent)))], p?.Length, prompts, notes);
-    }
-
-    private static AnswerSet? Answers(LatentSources sources, IProgress<WorkProgress>? progress, CancellationToken cancel)
-    {
-        if (sources.Measured is not { } measured) return null;
-        var answers = new AnswerSet(measured.Trainer.ReadStates(measured.Data, progress, cancel), cancel);
-        answers.Latents = LatentRows.Of(measured.Trainer.Backbone, sources.Sae!, answers.States, cancel);
-        return answers;
     }
 
     private static IReadOnlyList<DirectionLatent> Latents(LatentSources sources, LatentOptions options, AnswerSet? answers, List<string> notes)

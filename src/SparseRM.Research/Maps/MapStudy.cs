@@ -70,11 +70,12 @@ public static class MapStudy
     {
         var notes = new List<string>();
         data = Drawn(data, options, notes);
-        var answers = new AnswerSet(trainer.ReadStates(data, progress, cancel), cancel);
+        if (reward is null && trainer.Sae is null) throw new SparseRMException(ErrorKind.Usage, "the projected space needs an SAE, from whose latents directions are chosen, or a reward file; give either");
+        var answers = reward is null ? AnswerSet.ReadWithLatents(trainer, data, progress, cancel) : AnswerSet.Read(trainer, data, progress, cancel);
         if (answers.Count <= 3 * options.Perplexity || answers.Count <= 2 * Neighbours)
             throw new SparseRMException(ErrorKind.Data, FormattableString.Invariant($"{data.Path}: {answers.Count} answers are too few for a map of perplexity {options.Perplexity}; give more than {Math.Max(3 * options.Perplexity, 2 * Neighbours)}, or a smaller perplexity"));
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Threads == 0 ? Environment.ProcessorCount : options.Threads, CancellationToken = cancel };
-        var input = InputOf(trainer, answers, reward, options, notes, cancel);
+        var input = InputOf(trainer, answers, reward, options, notes);
         var points = Points(answers);
         string[] prompts = [.. points.Select(point => point.Prompt)];
         bool[] sides = [.. points.Select(point => point.IsChosen)];
@@ -111,7 +112,7 @@ public static class MapStudy
         return kept.Length == 0 ? data with { Items = [data.Items[order[0]]] } : data with { Items = [.. kept.Select(item => data.Items[item])] };
     }
 
-    private static HeadInput InputOf(RewardTrainer trainer, AnswerSet answers, (string Path, RewardModel Reward)? reward, MapOptions options, List<string> notes, CancellationToken cancel)
+    private static HeadInput InputOf(RewardTrainer trainer, AnswerSet answers, (string Path, RewardModel Reward)? reward, MapOptions options, List<string> notes)
     {
         if (reward is var (path, model))
         {
@@ -120,11 +121,9 @@ public static class MapStudy
             if (model.Metadata.DataHash == answers.Data.DataHash) notes.Add("these are the pairs on which the directions were chosen, so that the projected space flatters.");
             return input;
         }
-        if (trainer.Sae is not { } sae) throw new SparseRMException(ErrorKind.Usage, "the projected space needs an SAE, from whose latents directions are chosen, or a reward file; give either");
-        answers.Latents = LatentRows.Of(trainer.Backbone, sae, answers.States, cancel);
-        var selection = DirectionSelector.Select(answers.Latents.Frequency(answers.Pairs), options.K);
+        var selection = DirectionSelector.Select(answers.Latents!.Frequency(answers.Pairs), options.K);
         notes.Add("directions were chosen on the very answers that are shown, so that the projected space flatters; give a reward file and other pairs to see how much.");
-        return HeadInputs.Projection(selection, answers.Width, sae.ReadDirections([.. selection.All.Select(latent => latent.Latent)]));
+        return HeadInputs.Projection(selection, answers.Width, trainer.Sae!.ReadDirections([.. selection.All.Select(latent => latent.Latent)]));
     }
 
     private static MapPoint[] Points(AnswerSet answers)

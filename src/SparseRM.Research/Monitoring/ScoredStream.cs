@@ -1,7 +1,6 @@
-using System.Text;
 using System.Text.Json;
-using SparseRM.Data.Containers;
 using SparseRM.Errors;
+using SparseRM.Research.Answers;
 
 namespace SparseRM.Research.Monitoring;
 
@@ -9,21 +8,10 @@ namespace SparseRM.Research.Monitoring;
 public static class ScoredStream
 {
     /// <summary>The answers of each line, as they come; none of a line whose score is null.</summary>
-    /// <param name="path">For messages.</param>
-    /// <param name="lines">The lines.</param>
-    /// <exception cref="DataFormatException">A line is of another form, or a score is no finite number; names it.</exception>
-    public static IEnumerable<IReadOnlyList<Observation>> Read(string path, TextReader lines)
-    {
-        long number = 0;
-        while (lines.ReadLine() is { } line)
-        {
-            number++;
-            if (string.IsNullOrWhiteSpace(line)) continue;
-            if (JsonLines.Parse(Encoding.UTF8.GetBytes(line.Trim('\uFEFF', ' ', '\t', '\r')), out string problem) is not { } value)
-                throw new DataFormatException(path, number, $"{problem}; each line must be a score or an object with score or scores");
-            yield return Of(path, number, value);
-        }
-    }
+    /// <param name="path">jsonl, also .gz; - is standard input.</param>
+    /// <exception cref="DataFormatException">On enumeration: the file cannot be read, a line is of another form, or a score is no finite number; names it.</exception>
+    public static IEnumerable<IReadOnlyList<Observation>> Read(string path) =>
+        ScoreLines.Read(path, "a score or an object with score or scores").Select(line => (IReadOnlyList<Observation>)Of(path, line.Line, line.Value));
 
     private static Observation[] Of(string path, long line, JsonElement value)
     {

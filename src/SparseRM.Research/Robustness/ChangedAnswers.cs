@@ -36,8 +36,7 @@ internal sealed class ChangedAnswers
     public static ChangedAnswers Read(
         RewardTrainer trainer, PreferenceSet data, IEnumerable<PreferenceItem> changed, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var all = new AnswerSet(trainer.ReadStates(data with { Items = [.. data.Items, .. changed] }, progress, cancel), cancel);
-        all.Latents = LatentRows.Of(trainer.Backbone, trainer.Sae!, all.States, cancel);
+        var all = AnswerSet.ReadWithLatents(trainer, data with { Items = [.. data.Items, .. changed] }, progress, cancel);
         int count = data.Items.Sum(item => item.Chosen.Count + item.Rejected.Count), pairs = data.Items.Sum(item => item.Chosen.Count * item.Rejected.Count);
         return new ChangedAnswers(all, count, all.Pairs[..pairs], all.Groups[..pairs]);
     }

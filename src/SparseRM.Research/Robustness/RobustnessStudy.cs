@@ -35,7 +35,7 @@ public static class RobustnessStudy
         AnswerChange trigger = AnswerChange.Trigger(options.Triggers[0]);
         var training = ChangedAnswers.Read(trainer, data, [.. data.Items.Select(AnswerChange.Truncated.Apply), .. data.Items.Select(trigger.Apply)], progress, cancel);
         var tested = ChangedAnswers.Read(trainer, test, [.. test.Items.Select(AnswerChange.Truncated.Apply), .. changes.SelectMany(change => test.Items.Select(change.Apply)), .. others.Paraphrases?.Items ?? []], progress, cancel);
-        var notes = new List<string>();
+        var notes = DataNotes.Of(data, test).ToList();
         int threads = options.Training.ThreadsToUse;
         var clean = new TrainingPairs(training.All, training.Pairs, training.Groups);
         var first = ConditionRuns.Method(options, options.Losses[0], sae);
@@ -83,12 +83,7 @@ public static class RobustnessStudy
 
         TestPairs Tested(string name, PreferenceSet set) => Answers(set) is var answers ? new TestPairs(name, answers, answers.Pairs, answers.Groups) : throw new InvalidOperationException();
 
-        AnswerSet Answers(PreferenceSet set)
-        {
-            var answers = new AnswerSet(trainer.ReadStates(set, progress, cancel), cancel);
-            answers.Latents = LatentRows.Of(trainer.Backbone, trainer.Sae!, answers.States, cancel);
-            return answers;
-        }
+        AnswerSet Answers(PreferenceSet set) => AnswerSet.ReadWithLatents(trainer, set, progress, cancel);
     }
 
     private static SuspectPair[] Suspects(PreferenceSet data, CrossFit fitted)

@@ -49,7 +49,7 @@ public static class Sweep
             Fit(own, states, plan, options.Training, log, done => progress?.Report(new WorkProgress("fitting heads", before + done, settings.Length)), cancel);
             before += own.Length;
         }
-        return new SweepResult([.. settings.Select(setting => log.Known[setting])], known, backbone.Description, plan.Notes);
+        return new SweepResult([.. settings.Select(setting => log.Known[setting])], known, backbone.Description, [.. plan.Notes, .. DataNotes.Of(data, test)]);
     }
 
     /// <summary>A learning curve must not tell of more pairs than a head learned from.</summary>
