@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using SparseRM.Errors;
 
 namespace SparseRM.Fitting;
@@ -11,8 +12,10 @@ namespace SparseRM.Fitting;
 /// </remarks>
 internal sealed class HeadGradient
 {
+    // Hidden units that are worked on together; padded ones have weights of 0 and add nothing.
+    private const int Units = MatrixProduct.Unit;
     private readonly int _inputs, _hidden, _maxPairs;
-    private readonly double[] _rows, _columns, _z, _g, _scores, _slopes, _on;
+    private readonly double[] _rows, _z, _g, _scores, _slopes, _on;
     private readonly int[] _active;
     private readonly ParallelOptions _parallel;
 
@@ -25,9 +28,9 @@ internal sealed class HeadGradient
         int rows = MatrixProduct.Pad(2 * maxPairs);
         if ((long)rows * Math.Max(_inputs, _hidden) > 1 << 30)
             throw new SparseRMException($"a batch of {maxPairs} pairs of {inputCount} inputs is too large; use fewer pairs in a batch.");
-        (_rows, _columns) = (new double[rows * _inputs], new double[rows * _inputs]);
+        _rows = new double[rows * _inputs];
         (_z, _g) = (new double[rows * _hidden], new double[rows * _hidden]);
-        (_scores, _slopes, _on, _active) = (new double[rows], new double[rows], new double[rows], new int[rows]);
+        (_scores, _slopes, _on, _active) = (new double[rows], new double[rows], new double[Units * rows], new int[rows]);
     }
 
     /// <summary>Puts pairs of <paramref name="inputs"/> into the batch, standardised.</summary>
@@ -94,16 +97,22 @@ internal sealed class HeadGradient
         MatrixProduct.TimesTransposed(parameters.Values, _rows, _z, _hidden, rows, _inputs, _parallel);
         var scores = _scores.AsSpan(0, rows);
         scores.Fill(parameters.B2);
-        for (int unit = 0; unit < parameters.HiddenUnits; unit++)
+        ReadOnlySpan<double> bias = parameters.PaddedB1, weight = parameters.PaddedW2;
+        for (int unit = 0; unit < _hidden; unit += Units)
         {
-            double bias = parameters.B1[unit], weight = parameters.W2[unit];
-            var z = _z.AsSpan(unit * rows, rows);
-            // Element by element, so that lanes change no bit; rows are padded to whole vectors.
-            for (int r = 0; r < z.Length; r += MatrixProduct.Unit)
+            ref double z = ref _z[unit * rows], sums = ref _scores[0];
+            // Element by element and unit after unit, so that lanes change no bit; rows are padded to whole vectors.
+            for (nuint r = 0; r < (nuint)rows; r += MatrixProduct.Unit)
             {
-                var value = Vector256.Create((ReadOnlySpan<double>)z.Slice(r, MatrixProduct.Unit)) + Vector256.Create(bias);
-                value.CopyTo(z[r..]);
-                (Vector256.Create((ReadOnlySpan<double>)scores.Slice(r, MatrixProduct.Unit)) + (Vector256.Max(value, Vector256<double>.Zero) * weight)).CopyTo(scores[r..]);
+                var sum = Vector256.LoadUnsafe(ref sums, r);
+                for (int u = 0; u < Units; u++)
+                {
+                    nuint at = (nuint)(u * rows) + r;
+                    var value = Vector256.LoadUnsafe(ref z, at) + Vector256.Create(bias[unit + u]);
+                    value.StoreUnsafe(ref z, at);
+                    sum += Vector256.Max(value, Vector256<double>.Zero) * weight[unit + u];
+                }
+                sum.StoreUnsafe(ref sums, r);
             }
         }
     }
@@ -115,40 +124,68 @@ internal sealed class HeadGradient
             Array.Clear(gradient.Values);
             return;
         }
-        // The product writes W1's part whole.
-        Array.Clear(gradient.Values, _hidden * _inputs, gradient.Values.Length - (_hidden * _inputs));
         int rows = RowCount, padded = MatrixProduct.Pad(active);
-        for (int i = 0; i < _inputs; i++)
+        _slopes.AsSpan(active, padded - active).Clear();
+        // All rows as they lie, or those with a slope side by side.
+        bool isAll = active == rows;
+        if (!isAll) _on.AsSpan(0, Units * padded).Clear();
+        ReadOnlySpan<double> weight = parameters.PaddedW2;
+        Span<double> toBias = gradient.PaddedB1, toWeight = gradient.PaddedW2;
+        for (int unit = 0; unit < _hidden; unit += Units)
         {
-            var column = _columns.AsSpan(i * padded, padded);
-            for (int a = 0; a < active; a++) column[a] = _rows[(_active[a] * _inputs) + i];
-            column[active..].Clear();
+            if (!isAll)
+                for (int u = 0; u < Units; u++) Gather(_z.AsSpan((unit + u) * rows, rows), active, _on.AsSpan(u * padded, active));
+            ref double z = ref isAll ? ref _z[unit * rows] : ref _on[0];
+            var (bias, product) = BackwardUnits(ref z, ref _g[unit * padded], (nuint)padded, weight.Slice(unit, Units));
+            bias.CopyTo(toBias[unit..]);
+            product.CopyTo(toWeight[unit..]);
         }
-        Array.Clear(_g, 0, _hidden * padded);
-        Span<double> on = _on.AsSpan(0, padded), slopes = _slopes.AsSpan(0, padded);
-        on.Clear();
-        slopes[active..].Clear();
-        for (int unit = 0; unit < parameters.HiddenUnits; unit++)
+        MatrixProduct.TimesRows(_g, _rows, _active.AsMemory(0, active), gradient.Values, _hidden, _inputs, padded, _parallel);
+    }
+
+    private void Gather(ReadOnlySpan<double> z, int active, Span<double> target)
+    {
+        for (int a = 0; a < active; a++) target[a] = z[_active[a]];
+    }
+
+    /// <summary>G of four units over their rows, and the sums over those, row after row: the lanes of a sum are the units.</summary>
+    private (Vector256<double> Bias, Vector256<double> Weight) BackwardUnits(ref double z, ref double g, nuint rows, ReadOnlySpan<double> weight)
+    {
+        Vector256<double> bias = default, product = default;
+        Vector256<double> w0 = Vector256.Create(weight[0]), w1 = Vector256.Create(weight[1]), w2 = Vector256.Create(weight[2]), w3 = Vector256.Create(weight[3]);
+        for (nuint r = 0; r < rows; r += MatrixProduct.Unit)
         {
-            var z = _z.AsSpan(unit * rows, rows);
-            var g = _g.AsSpan(unit * padded, padded);
-            double weight = parameters.W2[unit], toBias = 0, toWeight = 0;
-            for (int a = 0; a < active; a++) on[a] = z[_active[a]];
-            // Without a branch, which half of the units would miss: a unit that is off adds 0, in the same order.
-            for (int a = 0; a < padded; a += MatrixProduct.Unit)
-            {
-                Vector256<double> value = Vector256.Create((ReadOnlySpan<double>)on.Slice(a, MatrixProduct.Unit)), slope = Vector256.Create((ReadOnlySpan<double>)slopes.Slice(a, MatrixProduct.Unit));
-                Vector256.ConditionalSelect(Vector256.GreaterThan(value, Vector256<double>.Zero), slope * weight, Vector256<double>.Zero).CopyTo(g[a..]);
-                (slope * Vector256.Max(value, Vector256<double>.Zero)).CopyTo(on[a..]);
-            }
-            for (int a = 0; a < active; a++)
-            {
-                toBias += g[a];
-                toWeight += on[a];
-            }
-            gradient.B1[unit] = toBias;
-            gradient.W2[unit] = toWeight;
+            var slope = Vector256.LoadUnsafe(ref _slopes[0], r);
+            var (g0, p0) = Unit(ref z, ref g, r, slope, w0);
+            var (g1, p1) = Unit(ref z, ref g, rows + r, slope, w1);
+            var (g2, p2) = Unit(ref z, ref g, (2 * rows) + r, slope, w2);
+            var (g3, p3) = Unit(ref z, ref g, (3 * rows) + r, slope, w3);
+            bias = AddRows(bias, g0, g1, g2, g3);
+            product = AddRows(product, p0, p1, p2, p3);
         }
-        MatrixProduct.TimesTransposed(_g, _columns, gradient.Values, _hidden, _inputs, padded, _parallel);
+        return (bias, product);
+    }
+
+    // Without a branch, which half of the units would miss: a unit that is off adds 0, in the same order.
+    private static (Vector256<double> G, Vector256<double> Product) Unit(ref double z, ref double g, nuint at, Vector256<double> slope, Vector256<double> weight)
+    {
+        var value = Vector256.LoadUnsafe(ref z, at);
+        var own = Vector256.ConditionalSelect(Vector256.GreaterThan(value, Vector256<double>.Zero), slope * weight, Vector256<double>.Zero);
+        own.StoreUnsafe(ref g, at);
+        return (own, slope * Vector256.Max(value, Vector256<double>.Zero));
+    }
+
+    /// <summary>Adds what four units have in each of four rows, the first row first.</summary>
+    private static Vector256<double> AddRows(Vector256<double> sum, Vector256<double> a, Vector256<double> b, Vector256<double> c, Vector256<double> d)
+    {
+        // Units by rows to rows by units.
+        var (low, high) = (Pairs(a, b), Pairs(c, d));
+        sum += Vector256.Create(low.Even.GetLower(), high.Even.GetLower());
+        sum += Vector256.Create(low.Odd.GetLower(), high.Odd.GetLower());
+        sum += Vector256.Create(low.Even.GetUpper(), high.Even.GetUpper());
+        return sum + Vector256.Create(low.Odd.GetUpper(), high.Odd.GetUpper());
+
+        static (Vector256<double> Even, Vector256<double> Odd) Pairs(Vector256<double> x, Vector256<double> y) =>
+            Avx.IsSupported ? (Avx.UnpackLow(x, y), Avx.UnpackHigh(x, y)) : (Vector256.Create(x[0], y[0], x[2], y[2]), Vector256.Create(x[1], y[1], x[3], y[3]));
     }
 }

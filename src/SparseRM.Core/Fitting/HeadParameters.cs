@@ -48,7 +48,14 @@ internal sealed class HeadParameters
     /// <summary>b2.</summary>
     public ref double B2 => ref Values[_paddedHidden * (InputStride + 2)];
 
-    internal int PaddedHidden => _paddedHidden;
+    /// <summary>Hidden units with those that fill up the last four.</summary>
+    public int PaddedHidden => _paddedHidden;
+
+    /// <summary>b1 with its padding.</summary>
+    public Span<double> PaddedB1 => Values.AsSpan(_paddedHidden * InputStride, _paddedHidden);
+
+    /// <summary>W2 with its padding.</summary>
+    public Span<double> PaddedW2 => Values.AsSpan(_paddedHidden * (InputStride + 1), _paddedHidden);
 
     /// <summary>Uniform in +-1/sqrt(inputs of the layer) for weights and biases, as torch.nn.Linear begins.</summary>
     public void Initialise(SeededRandom random)

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -7,19 +6,22 @@ namespace SparseRM.Fitting;
 
 /// <summary>The one dense product that training needs, in float64.</summary>
 /// <remarks>
-/// Sums are four doubles wide on every machine and each output element is summed in one fixed order by one thread, so the bits depend neither on the
-/// processor's vector width nor on the number of threads: where vectors hold eight doubles, each holds the sums of two output elements.
+/// Sums are four lanes wide on every machine and each output element is summed in one fixed order by one thread, so the bits depend neither on the
+/// processor's vector width nor on the number of threads: over each run of 512 of the depth, lane l sums what lies at l, l + 4, ..., and the sum is (0 + 1) + (2 + 3).
 /// </remarks>
 internal static class MatrixProduct
 {
     /// <summary>Every dimension must be a multiple of this.</summary>
     public const int Unit = 4;
 
-    private const int TileRows = 32, TileColumns = 64, DepthBlock = 512;
+    /// <summary>What is summed before lanes are added.</summary>
+    public const int DepthBlock = 512;
+
+    private const int TileRows = 32, TileColumns = 64;
     private const long SequentialBelow = 1 << 17;
 
     [ThreadStatic]
-    private static double[]? s_paired;
+    private static double[]? s_columns;
 
     /// <summary>The next multiple of <see cref="Unit"/>.</summary>
     public static int Pad(int size) => checked(size + Unit - 1) / Unit * Unit;
@@ -27,11 +29,42 @@ internal static class MatrixProduct
     /// <summary>c[i, j] = sum_k a[i, k] * b[j, k]; a [rows, depth], b [columns, depth], c [rows, columns], all row after row and padded.</summary>
     public static void TimesTransposed(double[] a, double[] b, double[] c, int rows, int columns, int depth, ParallelOptions parallel)
     {
-        if (rows % Unit != 0 || columns % Unit != 0 || depth % Unit != 0
-            || a.Length < (long)rows * depth || b.Length < (long)columns * depth || c.Length < (long)rows * columns)
+        Check(a, b.Length - ((long)columns * depth), c, rows, columns, depth);
+        if (Avx512F.IsSupported) WideProduct.Run(a, new WideProduct.Columns(b, depth), c, rows, columns, depth, Threads(rows, columns, depth, parallel));
+        else Narrow(a, b, c, rows, columns, depth, parallel);
+    }
+
+    /// <summary>c[i, j] = sum_k a[i, k] * b[which[k], j]; a [rows, depth], c [rows, columns]; behind the last of <paramref name="which"/> b counts as 0.</summary>
+    public static void TimesRows(double[] a, double[] b, ReadOnlyMemory<int> which, double[] c, int rows, int columns, int depth, ParallelOptions parallel)
+    {
+        Check(a, depth - which.Length, c, rows, columns, depth);
+        if (Avx512F.IsSupported)
         {
-            throw new ArgumentException($"a [{rows}, {depth}] times b [{columns}, {depth}] transposed: not padded, or an array is too short");
+            WideProduct.Run(a, new WideProduct.Columns(b, columns, which), c, rows, columns, depth, Threads(rows, columns, depth, parallel));
+            return;
         }
+        if (s_columns is null || s_columns.Length < columns * depth) s_columns = new double[columns * depth];
+        var numbers = which.Span;
+        for (int j = 0; j < columns; j++)
+        {
+            var column = s_columns.AsSpan(j * depth, depth);
+            for (int k = 0; k < numbers.Length; k++) column[k] = b[(numbers[k] * columns) + j];
+            column[numbers.Length..].Clear();
+        }
+        Narrow(a, s_columns, c, rows, columns, depth, parallel);
+    }
+
+    private static void Check(double[] a, long spareOfB, double[] c, int rows, int columns, int depth)
+    {
+        if (rows % Unit != 0 || columns % Unit != 0 || depth % Unit != 0 || a.Length < (long)rows * depth || spareOfB < 0 || c.Length < (long)rows * columns)
+            throw new ArgumentException($"a [{rows}, {depth}] times b of {columns} columns: not padded, or an array is too short");
+    }
+
+    private static ParallelOptions? Threads(int rows, int columns, int depth, ParallelOptions parallel) =>
+        parallel.MaxDegreeOfParallelism == 1 || (long)rows * columns * depth < SequentialBelow ? null : parallel;
+
+    private static void Narrow(double[] a, double[] b, double[] c, int rows, int columns, int depth, ParallelOptions parallel)
+    {
         int tilesDown = (rows + TileRows - 1) / TileRows, tilesAcross = (columns + TileColumns - 1) / TileColumns;
         void Tile(int tile)
         {
@@ -40,11 +73,6 @@ internal static class MatrixProduct
             for (int k = 0; k == 0 || k < depth; k += DepthBlock)
             {
                 int length = Math.Min(DepthBlock, depth - k);
-                if (Avx512F.IsSupported)
-                {
-                    Paired(a, b, c, row, rowEnd, column, columnEnd, k, length, depth, columns);
-                    continue;
-                }
                 for (int i = row; i < rowEnd; i += 4)
                     for (int j = column; j < columnEnd; j += 2)
                         Block(a, b, c, i, j, k, length, depth, columns);
@@ -87,85 +115,6 @@ internal static class MatrixProduct
         Put(c.AsSpan(at + columns, 2), c10, c11, first);
         Put(c.AsSpan(at + (2 * columns), 2), c20, c21, first);
         Put(c.AsSpan(at + (3 * columns), 2), c30, c31, first);
-    }
-
-    /// <summary>A tile with eight doubles a vector: two rows of a side by side against a row of b that is repeated. Each half has the order of <see cref="Block"/>.</summary>
-    private static void Paired(double[] a, double[] b, double[] c, int row, int rowEnd, int column, int columnEnd, int start, int length, int depth, int columns)
-    {
-        double[] paired = s_paired ??= new double[TileRows * DepthBlock];
-        for (int i = row; i < rowEnd; i += 2)
-        {
-            ref double upper = ref At(a, ((long)i * depth) + start), lower = ref At(a, ((i + 1L) * depth) + start), target = ref At(paired, (i - row) * (long)length);
-            for (nuint k = 0; k < (nuint)length; k += Unit)
-                Vector512.Create(Vector256.LoadUnsafe(ref upper, k), Vector256.LoadUnsafe(ref lower, k)).StoreUnsafe(ref target, 2 * k);
-        }
-        int i8 = row;
-        for (; i8 + 8 <= rowEnd; i8 += 8)
-            for (int j = column; j < columnEnd; j += 4) Block8(ref At(paired, (i8 - row) * (long)length), b, c, i8, j, start, length, depth, columns);
-        if (i8 == rowEnd) return;
-        for (int j = column; j < columnEnd; j += 2) Block(a, b, c, i8, j, start, length, depth, columns);
-    }
-
-    /// <summary>Four pairs of rows of a against four of b: sixteen independent sums of two elements each.</summary>
-    // Not inlined: among the loops around it the sums would not all stay in registers.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Block8(ref double a, double[] b, double[] c, int i, int j, int start, int length, int depth, int columns)
-    {
-        ref double b0 = ref At(b, ((long)j * depth) + start), b1 = ref At(b, ((j + 1L) * depth) + start);
-        ref double b2 = ref At(b, ((j + 2L) * depth) + start), b3 = ref At(b, ((j + 3L) * depth) + start);
-        nuint pair = 2 * (nuint)length;
-        Vector512<double> c00 = default, c01 = default, c02 = default, c03 = default, c10 = default, c11 = default, c12 = default, c13 = default;
-        Vector512<double> c20 = default, c21 = default, c22 = default, c23 = default, c30 = default, c31 = default, c32 = default, c33 = default;
-        for (nuint k = 0; k < (nuint)length; k += Unit)
-        {
-            Vector512<double> x = Twice(ref b0, k), y = Twice(ref b1, k), z = Twice(ref b2, k), w = Twice(ref b3, k);
-            var rows = Vector512.LoadUnsafe(ref a, 2 * k);
-            c00 = Vector512.FusedMultiplyAdd(rows, x, c00);
-            c01 = Vector512.FusedMultiplyAdd(rows, y, c01);
-            c02 = Vector512.FusedMultiplyAdd(rows, z, c02);
-            c03 = Vector512.FusedMultiplyAdd(rows, w, c03);
-            rows = Vector512.LoadUnsafe(ref a, pair + (2 * k));
-            c10 = Vector512.FusedMultiplyAdd(rows, x, c10);
-            c11 = Vector512.FusedMultiplyAdd(rows, y, c11);
-            c12 = Vector512.FusedMultiplyAdd(rows, z, c12);
-            c13 = Vector512.FusedMultiplyAdd(rows, w, c13);
-            rows = Vector512.LoadUnsafe(ref a, (2 * pair) + (2 * k));
-            c20 = Vector512.FusedMultiplyAdd(rows, x, c20);
-            c21 = Vector512.FusedMultiplyAdd(rows, y, c21);
-            c22 = Vector512.FusedMultiplyAdd(rows, z, c22);
-            c23 = Vector512.FusedMultiplyAdd(rows, w, c23);
-            rows = Vector512.LoadUnsafe(ref a, (3 * pair) + (2 * k));
-            c30 = Vector512.FusedMultiplyAdd(rows, x, c30);
-            c31 = Vector512.FusedMultiplyAdd(rows, y, c31);
-            c32 = Vector512.FusedMultiplyAdd(rows, z, c32);
-            c33 = Vector512.FusedMultiplyAdd(rows, w, c33);
-        }
-        bool first = start == 0;
-        int at = (i * columns) + j;
-        PutPair(ref At(c, at), columns, c00, c01, c02, c03, first);
-        PutPair(ref At(c, at + (2 * columns)), columns, c10, c11, c12, c13, first);
-        PutPair(ref At(c, at + (4 * columns)), columns, c20, c21, c22, c23, first);
-        PutPair(ref At(c, at + (6 * columns)), columns, c30, c31, c32, c33, first);
-    }
-
-    private static Vector512<double> Twice(ref double b, nuint k)
-    {
-        var four = Vector256.LoadUnsafe(ref b, k);
-        return Vector512.Create(four, four);
-    }
-
-    private static void PutPair(ref double target, int columns, Vector512<double> x, Vector512<double> y, Vector512<double> z, Vector512<double> w, bool first)
-    {
-        PutFour(ref target, x.GetLower(), y.GetLower(), z.GetLower(), w.GetLower(), first);
-        PutFour(ref Unsafe.Add(ref target, columns), x.GetUpper(), y.GetUpper(), z.GetUpper(), w.GetUpper(), first);
-    }
-
-    /// <summary>Four elements of a row at once, lanes added in the order of <see cref="Sum"/>.</summary>
-    private static void PutFour(ref double target, Vector256<double> x, Vector256<double> y, Vector256<double> z, Vector256<double> w, bool first)
-    {
-        Vector256<double> left = Avx.HorizontalAdd(x, y), right = Avx.HorizontalAdd(z, w);
-        var sum = Avx.Permute2x128(left, right, 0x20) + Avx.Permute2x128(left, right, 0x31);
-        ((first ? Vector256<double>.Zero : Vector256.LoadUnsafe(ref target)) + sum).StoreUnsafe(ref target);
     }
 
     private static void Put(Span<double> target, Vector256<double> left, Vector256<double> right, bool first)

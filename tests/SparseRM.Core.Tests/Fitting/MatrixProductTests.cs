@@ -10,6 +10,7 @@ public class MatrixProductTests
     [InlineData(36, 68, 20)]
     [InlineData(40, 12, 1040)]
     [InlineData(12, 4, 516)]
+    [InlineData(64, 228, 24)]
     public void Every_element_is_summed_in_four_lanes_whatever_the_vectors_hold(int rows, int columns, int depth)
     {
         var random = new SeededRandom(9);
@@ -18,6 +19,15 @@ public class MatrixProductTests
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < columns; j++)
                 Assert.Equal(Expected(a.AsSpan(i * depth, depth), b.AsSpan(j * depth, depth)), c[(i * columns) + j]);
+        // The same columns, lying along the rows of another matrix, whose rows are named in any order; the last three of the depth are padding.
+        int[] which = [.. Enumerable.Range(0, depth - 3).Select(k => ((k * 7) + 1) % (depth + 5))];
+        double[] rowsOfB = Values((depth + 5) * columns), d = new double[rows * columns];
+        MatrixProduct.TimesRows(a, rowsOfB, which, d, rows, columns, depth, new ParallelOptions { MaxDegreeOfParallelism = 2 });
+        for (int j = 0; j < columns; j++)
+        {
+            double[] column = [.. which.Select(row => rowsOfB[(row * columns) + j]), 0, 0, 0];
+            for (int i = 0; i < rows; i++) Assert.Equal(Expected(a.AsSpan(i * depth, depth), column), d[(i * columns) + j]);
+        }
 
         double[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextGaussian())];
     }
