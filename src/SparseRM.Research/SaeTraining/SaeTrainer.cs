@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using SparseRM.Errors;
 
 namespace SparseRM.Research.SaeTraining;
@@ -14,22 +13,15 @@ namespace SparseRM.Research.SaeTraining;
 /// </remarks>
 internal sealed class SaeTrainer
 {
-    private const double WarmUp = 0.05, Decay = 0.2, ThresholdRate = 0.01;
-    private const float HintShare = 0.9f;
+    private const double WarmUp = 0.05, Decay = 0.2;
     private readonly SaeTrainingOptions _options;
     private readonly SaeParameters _parameters;
     private readonly PackedEncoder _encoder;
     private readonly ParallelOptions _parallel;
     private readonly LatentLists _lists;
+    private readonly LatentChoice _choice;
+    private readonly Reconstruction _reconstruction;
     private readonly LatentStep _latents;
-    private readonly ConcurrentBag<Work> _works = [];
-    private readonly SparseTile[] _main, _auxiliary;
-    private readonly float[][] _tileSums;
-    private readonly double[] _tileLosses;
-    private readonly float[] _residuals, _floors;
-    private readonly int[] _ends;
-    private int[] _dead = [];
-    private float[] _candidates = [];
 
     /// <summary>A trainer whose state is that of the parameters.</summary>
     public SaeTrainer(SaeTrainingOptions options, SaeParameters parameters)
@@ -38,17 +30,11 @@ internal sealed class SaeTrainer
         _encoder = new PackedEncoder(parameters.Width, parameters.Depth);
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = options.ThreadsToUse };
         _lists = new LatentLists(parameters.Width);
-        int tiles = (options.BatchTokens + SparseTile.Rows - 1) / SparseTile.Rows;
-        BatchRows = tiles * SparseTile.Rows;
+        BatchRows = LatentChoice.TilesOf(options.BatchTokens) * SparseTile.Rows;
         Batch = new float[BatchRows * parameters.Depth];
-        (_main, _auxiliary) = ([.. Enumerable.Range(0, tiles).Select(_ => new SparseTile())], [.. Enumerable.Range(0, tiles).Select(_ => new SparseTile())]);
-        _tileSums = [.. Enumerable.Range(0, tiles).Select(_ => new float[parameters.Depth])];
-        _tileLosses = new double[tiles];
-        _ends = options.Architecture == SaeArchitecture.Matryoshka
-            ? [.. new[] { 1, 3, 7, 15, 32 }.Select(share => (int)((long)parameters.Width * share / 32)).Where(end => end > 0)] : [parameters.Width];
-        _residuals = new float[checked((_ends.Length + 1) * BatchRows * parameters.Depth)];
-        _floors = new float[_encoder.PaddedWidth];
-        _latents = new LatentStep(parameters, _encoder, _lists, Batch, _residuals, (_ends.Length) * BatchRows);
+        _choice = new LatentChoice(options, parameters, _encoder, Batch, _parallel);
+        _reconstruction = new Reconstruction(options, parameters, _choice, Batch, _parallel);
+        _latents = new LatentStep(parameters, _encoder, _lists, Batch, _reconstruction.Residuals, _reconstruction.FirstRowOf(1, 0));
         Since = new long[parameters.Width];
         PackAll();
     }
@@ -60,7 +46,7 @@ internal sealed class SaeTrainer
     public int BatchRows { get; }
 
     /// <summary>Puts states into <see cref="Batch"/>.</summary>
-    public void Fill(ReadOnlyMemory<int> rows, StateBuffer states, StateNorm norm) => Parallel.For(0, TilesOf(rows.Length), _parallel, tile =>
+    public void Fill(ReadOnlyMemory<int> rows, StateBuffer states, StateNorm norm) => Parallel.For(0, LatentChoice.TilesOf(rows.Length), _parallel, tile =>
     {
         int end = Math.Min((tile + 1) * SparseTile.Rows, rows.Length);
         for (int i = tile * SparseTile.Rows; i < end; i++) norm.Apply(states[rows.Span[i]], Batch.AsSpan(i * _parameters.Depth, _parameters.Depth));
@@ -72,8 +58,12 @@ internal sealed class SaeTrainer
     /// <summary>Tokens since each latent was last active.</summary>
     public long[] Since { get; }
 
-    /// <summary>BatchTopK: the running mean of the least activation that a batch let through.</summary>
-    public double BatchThreshold { get; set; }
+    /// <summary>What of the choice goes from step to step.</summary>
+    public double BatchThreshold
+    {
+        get => _choice.BatchThreshold;
+        set => _choice.BatchThreshold = value;
+    }
 
     /// <summary>A latent is dead once it was active for none of so many tokens.</summary>
     public long DeadAfter => Math.Min(10_000_000, Math.Max(_options.Tokens / 20, 8L * _options.BatchTokens));
@@ -91,41 +81,24 @@ internal sealed class SaeTrainer
     public void Step(int rows, double progress)
     {
         bool isJump = _options.Architecture == SaeArchitecture.JumpRelu;
-        if (isJump && Steps == 0) Array.Fill(_parameters.Threshold.Values, Cut(rows, 2 * _options.Active * rows));
-        _dead = isJump ? [] : DeadLatents();
-        Select(rows);
-        float scale = 2f / rows / _ends.Length;
-        int tiles = TilesOf(rows);
-        Parallel.For(0, tiles, _parallel, tile => Reconstruct(tile, scale));
-        double loss = 0;
-        for (int tile = 0; tile < tiles; tile++) loss += _tileLosses[tile];
+        if (isJump && Steps == 0) Array.Fill(_parameters.Threshold.Values, _choice.Cut(rows, 2 * _options.Active * rows));
+        _choice.Choose(rows, isJump ? [] : DeadLatents(), Steps);
+        float scale = 2f / rows / _reconstruction.Ends.Length;
+        int tiles = LatentChoice.TilesOf(rows);
+        double loss = _reconstruction.Run(tiles, scale);
         if (!double.IsFinite(loss))
             throw new SparseRMException(ErrorKind.Numeric, $"training diverged at step {Steps + 1}: the loss is {loss}; lower the learning rate");
-        _lists.Fill([_main, _auxiliary], (layer, latent) => (layer == 0 ? GroupOf(latent) : _ends.Length) * BatchRows, _parallel);
+        _lists.Fill([_choice.Main, _choice.Auxiliary], _reconstruction.FirstRowOf, _parallel);
         Steps++;
         var adam = new Adam(Steps, Math.Min(1, Math.Min((progress + (1e-9 / WarmUp)) / WarmUp, (1 - progress) / Decay)) * _options.LearningRateToUse);
-        JumpReluPenalty? penalty = isJump ? new JumpReluPenalty(_parameters.DIn, _options.Active, ActiveIn(tiles) / (double)rows, rows, progress) : null;
+        JumpReluPenalty? penalty = isJump ? new JumpReluPenalty(_parameters.DIn, _options.Active, _choice.ActiveIn(tiles) / (double)rows, rows, progress) : null;
         _latents.Prepare(adam, scale, rows, penalty, Since, DeadAfter);
         Parallel.For(0, _encoder.Panels, _parallel, _latents.Run);
-        StepBias(adam, tiles, scale);
+        adam.Step(_parameters.BDec.Values, _reconstruction.BiasSlope(tiles, scale), _parameters.BDec.Mean, _parameters.BDec.Square);
     }
 
     /// <summary>Seconds that the encoder's product alone takes on a whole batch: what the step's other work is measured against.</summary>
-    public double MeasureProduct()
-    {
-        var clock = System.Diagnostics.Stopwatch.StartNew();
-        Parallel.For(0, _main.Length, _parallel, tile => WithWork(work => Encode(tile, work)));
-        return clock.Elapsed.TotalSeconds;
-    }
-
-    private static int TilesOf(int rows) => (rows + SparseTile.Rows - 1) / SparseTile.Rows;
-
-    private int GroupOf(int latent)
-    {
-        int group = 0;
-        while (latent >= _ends[group]) group++;
-        return group;
-    }
+    public double MeasureProduct() => _choice.MeasureProduct();
 
     private int[] DeadLatents()
     {
@@ -133,195 +106,5 @@ internal sealed class SaeTrainer
         for (int j = 0; j < Since.Length; j++)
             if (Since[j] > DeadAfter) dead.Add(j);
         return [.. dead];
-    }
-
-    /// <summary>Finds the active latents of every row, and with JumpReLU those near their thresholds.</summary>
-    private void Select(int rows)
-    {
-        foreach (var tile in _main.Concat(_auxiliary)) tile.Clear();
-        switch (_options.Architecture)
-        {
-            case SaeArchitecture.TopK:
-                EachRow(rows, AddGreatest);
-                break;
-            case SaeArchitecture.JumpRelu:
-                for (int j = 0; j < _parameters.Width; j++) _floors[j] = _parameters.Threshold.Values[j] - JumpReluPenalty.HalfBandwidth;
-                EachRow(rows, (p, tile, _) => tile.AddAbove(p, _floors));
-                break;
-            default:
-                Follow(Cut(rows, _options.Active * rows, HintShare * (float)BatchThreshold));
-                break;
-        }
-    }
-
-    private void AddGreatest(ReadOnlySpan<float> p, SparseTile tile, Work work)
-    {
-        int k = (int)_options.Active;
-        tile.AddAbove(p, Math.Max(0, MathF.BitDecrement(Selection.BoundOfGreatest(p, k, ref work.Values))));
-        tile.KeepGreatest(k, ref work.Values);
-    }
-
-    private void Follow(float least)
-    {
-        double rate = Math.Max(ThresholdRate, 1.0 / (Steps + 1));
-        BatchThreshold += rate * (least - BatchThreshold);
-    }
-
-    /// <summary>Keeps the greatest positive pre-activations of the batch and gives the least of them.</summary>
-    private float Cut(int rows, double count, float hint = 0)
-    {
-        int wanted = (int)Math.Min(count, int.MaxValue), tiles = TilesOf(rows);
-        while (true)
-        {
-            foreach (var tile in _main.Concat(_auxiliary)) tile.Clear();
-            EachRow(rows, (p, tile, _) => tile.AddAbove(p, hint));
-            if (hint == 0 || _main.Sum(tile => (long)tile.Count) >= wanted) break;
-            hint = 0;
-        }
-        int total = _main.Sum(tile => tile.Count);
-        if (total == 0) return 0;
-        if (total > wanted)
-        {
-            if (_candidates.Length < total) _candidates = new float[total + (total / 4)];
-            int at = 0;
-            foreach (var tile in _main)
-            {
-                tile.Values.AsSpan(0, tile.Count).CopyTo(_candidates.AsSpan(at));
-                at += tile.Count;
-            }
-            float cut = Selection.KthGreatest(_candidates.AsSpan(0, total), wanted);
-            Parallel.For(0, tiles, _parallel, tile => _main[tile].KeepFrom(cut));
-            int excess = _main.Sum(tile => tile.Count) - wanted;
-            for (int tile = tiles - 1; excess > 0; tile--) excess -= _main[tile].DropLastEqual(cut, excess);
-            return cut;
-        }
-        return LeastOf(tiles);
-    }
-
-    private float LeastOf(int tiles)
-    {
-        float least = float.PositiveInfinity;
-        for (int tile = 0; tile < tiles; tile++)
-            foreach (float value in _main[tile].Values.AsSpan(0, _main[tile].Count)) least = Math.Min(least, value);
-        return least;
-    }
-
-    private delegate void RowSelector(ReadOnlySpan<float> p, SparseTile tile, Work work);
-
-    private void EachRow(int rows, RowSelector select) => Parallel.For(0, TilesOf(rows), _parallel, number => WithWork(work =>
-    {
-        Encode(number, work);
-        int width = _encoder.PaddedWidth, count = Math.Min(SparseTile.Rows, rows - (number * SparseTile.Rows));
-        for (int row = 0; row < count; row++)
-        {
-            var p = work.Products.AsSpan(row * width, width);
-            select(p, _main[number], work);
-            _main[number].EndRow();
-            if (_dead.Length == 0) continue;
-            foreach (int latent in _dead)
-                if (p[latent] > 0) _auxiliary[number].Add(latent, p[latent]);
-            _auxiliary[number].KeepGreatest(Math.Max(1, _parameters.DIn / 2), ref work.Values);
-            _auxiliary[number].EndRow();
-        }
-    }));
-
-    private void Encode(int tile, Work work) =>
-        _encoder.Multiply(Batch.AsSpan(tile * SparseTile.Rows * _parameters.Depth, SparseTile.Rows * _parameters.Depth), SparseTile.Rows, work.Products);
-
-    /// <summary>Residuals of a tile's rows, and the loss's slope in each of their activations.</summary>
-    private void Reconstruct(int number, float scale)
-    {
-        var (tile, auxiliary) = (_main[number], _auxiliary[number]);
-        var sums = _tileSums[number].AsSpan();
-        sums.Clear();
-        double loss = 0;
-        for (int row = 0; row < tile.RowCount; row++)
-        {
-            int inBatch = (number * SparseTile.Rows) + row;
-            loss += ReconstructRow(tile, row, inBatch);
-            var whole = Residual(_ends.Length - 1, inBatch);
-            if (auxiliary.RowCount > 0) ReconstructRest(auxiliary, row, whole, Residual(_ends.Length, inBatch), scale);
-            // A latent moves the reconstruction of its own prefix and of all longer ones.
-            for (int group = _ends.Length - 2; group >= 0; group--) RowMath.Add(Residual(group + 1, inBatch), Residual(group, inBatch));
-            Slopes(tile, row, scale, inBatch);
-            RowMath.Add(Residual(0, inBatch), sums);
-        }
-        _tileLosses[number] = loss;
-    }
-
-    private double ReconstructRow(SparseTile tile, int row, int inBatch)
-    {
-        var (i, end) = (tile[row].Start.Value, tile[row].End.Value);
-        bool isJump = _options.Architecture == SaeArchitecture.JumpRelu;
-        float[] thresholds = _parameters.Threshold.Values;
-        double loss = 0;
-        for (int group = 0; group < _ends.Length; group++)
-        {
-            var residual = Residual(group, inBatch);
-            if (group > 0) Residual(group - 1, inBatch).CopyTo(residual);
-            else
-            {
-                _parameters.BDec.Values.CopyTo(residual);
-                RowMath.AddScaled(-1, Batch.AsSpan(inBatch * _parameters.Depth, _parameters.Depth), residual);
-            }
-            int first = i;
-            while (i < end && tile.Latents[i] < _ends[group]) i++;
-            if (!isJump) RowMath.AddRows(_parameters.WDec.Values, tile.Latents.AsSpan(first, i - first), tile.Values.AsSpan(first, i - first), residual);
-            for (int j = first; isJump && j < i; j++)
-                if (tile.Values[j] > thresholds[tile.Latents[j]]) RowMath.AddScaled(tile.Values[j], Direction(tile.Latents[j]), residual);
-            loss += RowMath.Dot(residual, residual);
-        }
-        return loss;
-    }
-
-    private void ReconstructRest(SparseTile tile, int row, ReadOnlySpan<float> whole, Span<float> residual, float scale)
-    {
-        whole.CopyTo(residual);
-        RowMath.AddRows(_parameters.WDec.Values, tile.Latents.AsSpan(tile[row]), tile.Values.AsSpan(tile[row]), residual);
-        for (int i = tile[row].Start.Value; i < tile[row].End.Value; i++) tile.Slopes[i] = scale * RowMath.Dot(residual, Direction(tile.Latents[i]));
-    }
-
-    private void Slopes(SparseTile tile, int row, float scale, int inBatch)
-    {
-        for (int i = tile[row].Start.Value; i < tile[row].End.Value; i++)
-            tile.Slopes[i] = scale * RowMath.Dot(Residual(GroupOf(tile.Latents[i]), inBatch), Direction(tile.Latents[i]));
-    }
-
-    private Span<float> Residual(int group, int inBatch) => _residuals.AsSpan(((group * BatchRows) + inBatch) * _parameters.Depth, _parameters.Depth);
-
-    private ReadOnlySpan<float> Direction(int latent) => _parameters.WDec.Values.AsSpan(latent * _parameters.Depth, _parameters.Depth);
-
-    private long ActiveIn(int tiles)
-    {
-        long active = 0;
-        float[] thresholds = _parameters.Threshold.Values;
-        for (int number = 0; number < tiles; number++)
-        {
-            var tile = _main[number];
-            for (int i = 0; i < tile.Count; i++)
-                if (tile.Values[i] > thresholds[tile.Latents[i]]) active++;
-        }
-        return active;
-    }
-
-    private void StepBias(in Adam adam, int tiles, float scale)
-    {
-        var gradient = new float[_parameters.Depth];
-        for (int tile = 0; tile < tiles; tile++) RowMath.AddScaled(scale, _tileSums[tile], gradient);
-        adam.Step(_parameters.BDec.Values, gradient, _parameters.BDec.Mean, _parameters.BDec.Square);
-    }
-
-    private void WithWork(Action<Work> run)
-    {
-        var work = _works.TryTake(out var free) ? free : new Work(SparseTile.Rows * _encoder.PaddedWidth);
-        run(work);
-        _works.Add(work);
-    }
-
-    /// <summary>Scratch of whoever works on a tile.</summary>
-    private sealed class Work(int products)
-    {
-        public readonly float[] Products = new float[products];
-        public float[] Values = [];
     }
 }
