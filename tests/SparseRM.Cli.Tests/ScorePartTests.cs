@@ -37,6 +37,28 @@ public sealed class ScorePartTests(FittedReward reward)
     }
 
     [Fact]
+    public void Bad_rows_are_counted_and_a_part_or_file_of_bad_rows_alone_fails()
+    {
+        using var folder = new TemporaryFolder();
+        string input = folder.File("in.jsonl"), output = folder.File("scores"), bad = folder.File("bad.jsonl");
+        File.WriteAllLines(input, ["{bad", "{bad", "{bad", """{"ids": [2, 7, 9]}"""]);
+        for (int i = 0; i < 2; i++)
+        {
+            var all = Cli.Run(Args("--input", input, "--rows", "0:3", "--output", output, "--json"));
+            Assert.Equal(1, all.Code);
+            Assert.Contains("no row has a score: all 3 are bad", all.Error);
+            Assert.Equal(3, JsonDocument.Parse(all.Out).RootElement.GetProperty("bad").GetInt32());
+        }
+        Assert.Equal(3, File.ReadAllLines(Path.Combine(output, "rows-000000000000-000000000003.jsonl")).Length);
+        Cli.Run(Args("--input", input, "--rows", "3:4", "--output", output)).Succeeded();
+        Cli.Run(Args("--input", input, "--rows", "0:4", "--output", folder.File("other"))).Succeeded();
+        Cli.Run(Args("--input", input, "--skip-bad", "--output", folder.File("out.jsonl"))).Succeeded();
+        File.WriteAllLines(bad, ["{bad", "{bad"]);
+        Cli.Run(Args("--input", bad, "--skip-bad", "--output", folder.File("bad scores.jsonl"))).Failed(1, "no row has a score: all 2 are bad");
+        Assert.Equal(2, File.ReadAllLines(folder.File("bad scores.jsonl")).Length);
+    }
+
+    [Fact]
     public void A_full_disk_leaves_no_part()
     {
         using var folder = new TemporaryFolder();
@@ -44,7 +66,10 @@ public sealed class ScorePartTests(FittedReward reward)
         File.WriteAllLines(input, Enumerable.Range(0, 2000).Select(i => $$"""{"note": "{{new string('x', 40)}}", "ids": [2, {{i % 50}}, 9]}"""));
         var result = Cli.Run(new CliInput { FileBlocks = 64 }, Args("--input", input, "--rows", "0:2000", "--output", output));
         result.Failed(1, output, "a part cannot be written", "free space");
-        Assert.Equal(["scores.json"], Directory.GetFiles(output, "*", SearchOption.AllDirectories).Select(Path.GetFileName));
+        // Not even the card, which would keep others out.
+        Assert.Empty(Directory.GetFileSystemEntries(output));
+        Cli.Run(Args("--input", input, "--rows", "0:5", "--output", output, "--variant", "matmul=scalar")).Succeeded();
+        Assert.Contains("scores.json", Directory.GetFiles(output).Select(Path.GetFileName));
     }
 
     [Theory]

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using SparseRM.Data;
 
 namespace SparseRM.Farm.Tests;
 
@@ -17,12 +18,13 @@ internal sealed class TestFarm : IDisposable
 
     /// <param name="database">Where members and jobs are kept; null for the memory of the first silo.</param>
     /// <param name="rows">Rows of the file.</param>
-    public TestFarm(Database? database, int rows)
+    /// <param name="slow">Rows of four long answers each, which take a core some 0.02 s a row.</param>
+    public TestFarm(Database? database, int rows, RowRange? slow = null)
     {
         _place = database is null ? ["--port", $"{FreePort()}"] : ["--postgres", database.Connection];
         Rows = rows;
         var pairs = File.ReadLines(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
-        File.WriteAllLines(Input, Enumerable.Range(0, rows).Select(i => i % 997 == 7 ? "{bad"
+        File.WriteAllLines(Input, Enumerable.Range(0, rows).Select(i => slow is { } range && i >= range.Start && i < range.End ? Slow(i) : i % 997 == 7 ? "{bad"
             : $$"""{"id": {{i}}, "prompt": {{pairs[i % pairs.Length].GetProperty("prompt").GetRawText()}}, "response": {{pairs[i % pairs.Length].GetProperty(i % 2 == 0 ? "chosen" : "rejected").GetRawText()}}}"""));
     }
 
@@ -31,6 +33,9 @@ internal sealed class TestFarm : IDisposable
     public string Input => _folder.File("in.jsonl");
 
     public string Output => _folder.File("scores");
+
+    /// <summary>A name beside them.</summary>
+    public string Beside(string name) => _folder.File(name);
 
     /// <summary>What one process writes for all rows.</summary>
     public string Whole()
@@ -57,10 +62,10 @@ internal sealed class TestFarm : IDisposable
         throw new InvalidOperationException($"the silo ended: {string.Join('\n', said)}");
     }
 
-    /// <summary>Kills the silo that has a lease, which begins with its worker's name, <c>MACHINE:PORT@..</c>; false where it is dead already.</summary>
-    public bool KillWorker(string lease)
+    /// <summary>Kills the silo of a worker's name, <c>MACHINE:PORT@..</c>; false where it is dead already.</summary>
+    public bool KillWorker(string worker)
     {
-        var process = _ports[lease.Split('@')[0].Split(':')[^1]];
+        var process = _ports[worker.Split('@')[0].Split(':')[^1]];
         if (process.HasExited) return false;
         Kill(process);
         return true;
@@ -134,6 +139,12 @@ internal sealed class TestFarm : IDisposable
         }
         _folder.Dispose();
     }
+
+    // Each answer begins otherwise, so that no two share what was computed.
+    private static string Slow(int row) => JsonSerializer.Serialize(new
+    {
+        prompt = "Q", responses = Enumerable.Range(0, 4).Select(i => $"{row} {i} " + string.Join(' ', Enumerable.Repeat("the cat and the dog", 80))),
+    });
 
     private static string[] Model => ["--model", SharedData.MiniWorld("model"), "--reward", SharedData.MiniWorld("reward.safetensors")];
 

@@ -30,12 +30,12 @@ internal sealed class FarmStatusCommand : CliCommand
             return;
         }
         var table = Tables.Of("job", "state", "rows", "done", "output");
-        var jobs = new List<string>();
+        var jobs = new List<Report>();
         foreach (string id in await farm.JobsAsync())
         {
             if (await farm.StatusAsync(id) is not { } status) continue;
             table.Row(id, status.State, Tables.Count(status.Spec.Rows), Tables.Count(status.Counts.DoneRows), status.Spec.Output);
-            jobs.Add($"{id} {status.State}");
+            jobs.Add(new Report().Add("job", id).Add("state", status.State).Add("rows", status.Spec.Rows).Add("rows_done", status.Counts.DoneRows).Add("output", status.Spec.Output));
         }
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(new Report().Add("jobs", jobs).WriteTo);
         else Session.Tables.Write(table);

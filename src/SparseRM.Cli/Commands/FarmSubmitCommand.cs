@@ -4,6 +4,7 @@ using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Farm.Clusters;
 using SparseRM.Farm.Jobs;
+using SparseRM.Parts;
 
 namespace SparseRM.Cli.Commands;
 
@@ -41,6 +42,9 @@ internal sealed class FarmSubmitCommand : CliCommand
         else Session.Say($"job {status.Spec.Id} {status.State}: {counts.DoneRows} of {status.Spec.Rows} rows in {output}, {counts.BadRows} with an error");
         if (counts.RefusedShards > 0) Session.Warn($"shards that were given up, whose rows are errors: {counts.RefusedShards}");
         FarmJobs.RequireNotEnded(status);
+        // A row of several answers may be bad and have scores nonetheless.
+        if (status.State != JobStatus.Running && counts.BadRows == status.Spec.Rows && PartFolder.Parts(output).Sum(rows => PartFolder.ManifestFor(output, rows)?.Scores ?? 0) == 0)
+            BadRows.RequireOneGood(input.Path, counts.BadRows, status.Spec.Rows, output);
     }
 
     private async Task<JobStatus> SubmitAsync(ParseResult args, FarmClient farm, RowFile input, Meter meter)

@@ -92,10 +92,13 @@ internal sealed class ScoreCommand : CliCommand
         });
         if (part.Rows != rows && rows.End != long.MaxValue) Session.Note($"{path} ends at row {part.Rows.End}: the part has rows {part.Rows}");
         if (part.BadCount > 0) Session.Warn($"bad rows of {path} without a score: {part.BadCount}; the first: row {part.Bad[0].Start}");
-        if (!args.GetValue(_json)) return;
-        Session.WriteJson(new Report().Add("output", Path.Combine(output, part.Output)).Add("rows_start", part.Rows.Start).Add("rows_end", part.Rows.End)
-            .Add("scores", part.Scores).Add("bad", part.BadCount).Add("truncated", part.Truncated).Add("was_there", wasThere)
-            .Add("input_sha256", part.InputSha256).Add("output_sha256", part.OutputSha256).WriteTo);
+        if (args.GetValue(_json))
+        {
+            Session.WriteJson(new Report().Add("output", Path.Combine(output, part.Output)).Add("rows_start", part.Rows.Start).Add("rows_end", part.Rows.End)
+                .Add("scores", part.Scores).Add("bad", part.BadCount).Add("truncated", part.Truncated).Add("was_there", wasThere)
+                .Add("input_sha256", part.InputSha256).Add("output_sha256", part.OutputSha256).WriteTo);
+        }
+        if (part.Scores == 0) BadRows.RequireOneGood(path, part.BadCount, part.Rows.Count, Path.Combine(output, part.Output));
     }
 
     private void Score(ParseResult args, RewardScorer scorer, ScoreOptions asked, InputStart input, ResultSink sink, Meter meter)
@@ -137,7 +140,12 @@ internal sealed class ScoreCommand : CliCommand
         if (run.Cut > 0) Session.Warn($"answers of {path} that were cut to the model's context of {scorer.Backbone.Config.NCtx} tokens: {run.Cut}");
         if (resumed > 0) Session.Note($"lines that an earlier run had scored: {resumed}");
         if (bad > 0) Session.Warn($"bad lines of {path} without a score: {bad}{(run.FirstBad is null ? "" : $"; the first: {run.FirstBad}")}");
-        if (!args.GetValue(_json)) return;
+        if (args.GetValue(_json)) TellInJson(args, run, scorer, kept, bad, resumed);
+        if (run.Scores == 0) BadRows.RequireOneGood(path, bad, resumed + run.Lines, args.GetValue(_output) is { } output and not "-" ? output : "the output");
+    }
+
+    private void TellInJson(ParseResult args, ScoreRun run, RewardScorer scorer, KeptResults? kept, long bad, long resumed)
+    {
         var report = new Report().Add("lines", resumed + run.Lines).Add("scores", run.Scores).Add("bad", bad).Add("first_bad", run.FirstBad)
             .Add("truncated", run.Cut).Add("resumed_lines", resumed).Add("output", kept is null ? null : args.GetValue(_output)).Add("backend", scorer.Backbone.Description);
         if (kept is not null) Session.WriteJson(report.WriteTo);

@@ -33,7 +33,7 @@ internal static class FarmJobs
             }
             meter.Report(new WorkProgress(status.Spec.IsAudit ? "auditing rows" : "scoring rows", DoneOf(status), Math.Max(1, status.Spec.Rows)));
             foreach (string problem in status.Problems.Where(told.Add)) session.Warn(problem);
-            if (status.State != "running") return status;
+            if (status.State != JobStatus.Running) return status;
             await Task.Delay(s_poll, session.Cancel);
         }
     }
@@ -58,7 +58,8 @@ internal static class FarmJobs
         var report = new Report().Add("job", status.Spec.Id).Add("state", status.State).Add("input", status.Spec.Input).Add("output", status.Spec.Output)
             .Add("rows", status.Spec.Rows).Add("rows_done", counts.DoneRows).Add("rows_bad", counts.BadRows).Add("shards_done", counts.Shards)
             .Add("shards_refused", counts.RefusedShards).Add("shards_split", counts.Splits).Add("leases_lost", counts.LostLeases)
-            .Add("leases", status.Leases.Select(lease => $"{lease.Worker} {lease.Start}:{lease.End} done {lease.Done} attempt {lease.Attempts + 1}").ToArray())
+            .Add("leases", status.Leases.Select(lease => new Report().Add("worker", lease.Worker).Add("rows_start", lease.Start).Add("rows_end", lease.End)
+                .Add("rows_done", lease.Done).Add("attempt", lease.Attempts + 1)).ToArray())
             .Add("problems", status.Problems).Add("failure", counts.Failure);
         return status.Spec.IsAudit ? report.Add("differing", counts.MismatchCount).Add("differences", counts.Mismatches).Add("by_their_own_maker", counts.SameMaker) : report;
     }

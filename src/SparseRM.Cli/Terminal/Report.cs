@@ -9,7 +9,7 @@ internal sealed class Report
 {
     private readonly List<(string Key, object? Value)> _facts = [];
 
-    /// <summary>Adds a fact: a text, a whole number, a number, a truth, a list of these, or nothing.</summary>
+    /// <summary>Adds a fact: a text, a whole number, a number, a truth, a list of texts or of reports, or nothing.</summary>
     /// <param name="key">In snake_case.</param>
     /// <param name="value">The value.</param>
     public Report Add(string key, object? value)
@@ -62,6 +62,16 @@ internal sealed class Report
                 foreach (string text in texts) json.WriteStringValue(text);
                 json.WriteEndArray();
                 break;
+            case IEnumerable<Report> reports:
+                json.WriteStartArray();
+                foreach (var report in reports)
+                {
+                    json.WriteStartObject();
+                    report.WriteTo(json);
+                    json.WriteEndObject();
+                }
+                json.WriteEndArray();
+                break;
             default: json.WriteStringValue(value.ToString()); break;
         }
     }
@@ -72,6 +82,7 @@ internal sealed class Report
         int or long => Tables.Count(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
         double or float => Convert.ToDouble(value, CultureInfo.InvariantCulture).ToString("G5", CultureInfo.InvariantCulture),
         IEnumerable<string> texts => string.Join("; ", texts),
+        IEnumerable<Report> reports => string.Join("; ", reports.Select(report => string.Join(", ", report.Shown.Select(fact => $"{fact.Name} {fact.Value}")))),
         _ => value.ToString()!,
     };
 }

@@ -9,23 +9,23 @@ namespace SparseRM.Parts;
 
 /// <summary>A folder with the parts of one input, each beside its manifest: <c>rows-START-END.jsonl</c> and <c>rows-START-END.manifest.json</c>.</summary>
 /// <remarks>
-/// A card in it, <c>scores.json</c>, says of which input and by what they are; it is made once, and whoever would write other bytes is refused. A part is
-/// complete when its manifest is there: data gets its name first, then the manifest, each flushed to the disk before.
+/// A card in it, <c>scores.json</c>, says of which input and by what they are; it is made with the first part, and whoever would write other bytes is refused. A part
+/// is complete when its manifest is there: data gets its name first, then the manifest, each flushed to the disk before.
 /// </remarks>
 public sealed class PartFolder
 {
     private const string ManifestEnding = ".manifest.json";
     private readonly RowFormat _format;
     private readonly string _input;
+    private readonly PartCard _card;
 
-    private PartFolder(string path, string input, RowFormat format, ScoringFingerprint fingerprint) =>
-        (Path, _input, _format, Fingerprint) = (path, input, format, fingerprint);
+    private PartFolder(string path, string input, PartCard card) => (Path, _input, _card, _format) = (path, input, card, card.Format);
 
     /// <summary>The folder.</summary>
     public string Path { get; }
 
     /// <summary>What computes the scores here.</summary>
-    public ScoringFingerprint Fingerprint { get; }
+    public ScoringFingerprint Fingerprint => _card.Fingerprint;
 
     /// <summary>Opens a folder for one input and one way to compute, and makes it where its parent is there.</summary>
     /// <param name="path">The folder.</param>
@@ -45,12 +45,9 @@ public sealed class PartFolder
         {
             throw new SparseRMException($"{path}: cannot be made ({error.Message.TrimEnd('.')}); choose another place", error);
         }
-        var own = PartCard.For(input.Path, format, fingerprint);
-        if (AtomicFile.WriteNew(PartCard.PathIn(path), own.WriteTo)) FolderSync.Flush(path);
-        var card = PartCard.Read(path) ?? throw new SparseRMException($"{PartCard.PathIn(path)}: is gone; begin again, or choose another folder");
-        card.RequireInput(path, input.Path, format);
-        if (fingerprint.DifferenceFrom(card.Fingerprint) is { } difference) throw Other(path, difference);
-        return new PartFolder(path, own.Input, format, fingerprint);
+        var folder = new PartFolder(path, input.Path, PartCard.For(input.Path, format, fingerprint));
+        if (PartCard.Read(path) is { } card) folder.RequireSame(card);
+        return folder;
     }
 
     /// <summary>The complete part of some rows, if there is one that would be written the same again.</summary>
@@ -104,6 +101,7 @@ public sealed class PartFolder
     public void Publish(PartDraft draft)
     {
         RequireNoOverlap(draft.Manifest.Rows);
+        KeepCard();
         Guard(() => Place(draft, Path, ""));
     }
 
@@ -118,7 +116,20 @@ public sealed class PartFolder
 
     /// <summary>Keeps a draft aside under a lease's own name, for whoever holds the right to <see cref="PublishStaged"/>.</summary>
     /// <exception cref="SparseRMException">The folder cannot be written.</exception>
-    public void Stage(PartDraft draft, string lease) => Guard(() => Place(draft, StagingFolder.Of(Path), "." + lease));
+    public void Stage(PartDraft draft, string lease)
+    {
+        KeepCard();
+        Guard(() => Place(draft, StagingFolder.Of(Path), "." + lease));
+    }
+
+    /// <summary>Removes what a lease staged and nobody will publish.</summary>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public static void Unstage(string folder, RowFormat format, RowRange rows, string lease)
+    {
+        string name = Name(StagingFolder.Of(folder), rows, "." + lease);
+        StagingFolder.Remove(name + ManifestEnding);
+        StagingFolder.Remove(name + PartWriter.EndingOf(format));
+    }
 
     /// <summary>Gives parts that leases staged their names; may be done again by anybody, whatever became of an attempt before.</summary>
     /// <param name="folder">The folder of the parts.</param>
@@ -164,7 +175,7 @@ public sealed class PartFolder
 
     internal RowFormat Format => _format;
 
-    internal string InputName => _input;
+    internal string InputName => _card.Input;
 
     /// <summary>Name of the part of some rows.</summary>
     internal string PartName(RowRange rows) => System.IO.Path.GetFileName(DataOf(Path, rows, ""));
@@ -173,6 +184,19 @@ public sealed class PartFolder
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16);
         return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+
+    /// <summary>Makes the card where there is none, or insists that another's says the same.</summary>
+    private void KeepCard()
+    {
+        if (AtomicFile.WriteNew(PartCard.PathIn(Path), _card.WriteTo)) FolderSync.Flush(Path);
+        RequireSame(PartCard.Read(Path) ?? throw new SparseRMException($"{PartCard.PathIn(Path)}: is gone; begin again, or choose another folder"));
+    }
+
+    private void RequireSame(PartCard card)
+    {
+        card.RequireInput(Path, _input, _format);
+        if (Fingerprint.DifferenceFrom(card.Fingerprint) is { } difference) throw Other(Path, difference);
     }
 
     private void Place(PartDraft draft, string folder, string ending)

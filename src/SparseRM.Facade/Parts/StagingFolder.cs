@@ -25,21 +25,26 @@ internal static class StagingFolder
             {
                 // Another writer found it empty just now, and removed it.
             }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                RemoveEmpty(staging);
+                throw;
+            }
         }
     }
 
-    /// <summary>Removes a draft, if it is still there, and the folder where nothing is left in it.</summary>
-    public static void Remove(string draft)
+    /// <summary>Removes a file, if it is still there, and the folder where nothing is left in it.</summary>
+    public static void Remove(string file)
     {
         try
         {
-            File.Delete(draft);
+            File.Delete(file);
         }
         catch (DirectoryNotFoundException)
         {
             return;
         }
-        RemoveEmpty(Path.GetDirectoryName(draft)!);
+        RemoveEmpty(Path.GetDirectoryName(file)!);
     }
 
     /// <summary>Removes what a farm's leases staged and was not published, and drafts that nobody wrote to for a day; drafts of others stay.</summary>

@@ -77,6 +77,7 @@ internal sealed class FarmWorker(IGrainFactory grains, ILocalSiloDetails silo, S
             foreach (var answer in orders.Staged)
             {
                 var shard = ended.First(shard => shard.Lease.Id == answer.Lease);
+                if (answer.Row != shard.Task.Result.Staged!.End) shard.Unstage(spec);
                 if (answer.Row > shard.Lease.Start && answer.Row != shard.Task.Result.Staged!.End) running.Add(ShardTask.Start(means, spec, shard.Lease with { End = answer.Row }));
             }
             foreach (var answer in orders.Running) running.First(shard => shard.Lease.Id == answer.Lease).Limit(answer.Row);

@@ -52,6 +52,20 @@ internal sealed class ShardTask
     /// <summary>Ends the work.</summary>
     public void Lose() => _cancel.Cancel();
 
+    /// <summary>Removes what was staged and is not accepted.</summary>
+    public void Unstage(JobSpec spec)
+    {
+        if (spec.IsAudit) return;
+        try
+        {
+            PartFolder.Unstage(spec.Output, PartFormats.Parse(spec.Format), new RowRange(Lease.Start, Task.Result.Staged!.End), $"{Lease.Id}");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It is read by nobody, and removed when the job ends.
+        }
+    }
+
     private ShardResult Run(ScoringMeans means, JobSpec spec)
     {
         try

@@ -149,6 +149,51 @@ public sealed class PartScorerTests(FittedReward reward) : IDisposable
     }
 
     [Fact]
+    public void What_fails_leaves_nothing_that_keeps_others_out()
+    {
+        using var scorer = reward.Open();
+        var input = RowFile.Open(Input());
+        // The folder's path is as long as paths may be with the staging folder's name: no draft can be opened in it.
+        string path = _folder.Path;
+        while (path.Length < 3850) path = Path.Combine(path, new string('d', Math.Min(200, 4050 - path.Length)));
+        path = Path.Combine(path, new string('d', 4060 - path.Length - 1));
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var far = PartFolder.Open(path, input, RowFormat.JsonLines, ScoringFingerprint.Of(scorer, reward.Path, new ScoreOptions(), addEos: false));
+        Assert.Throws<SparseRMException>(() => new PartScorer(scorer, new ScoreOptions()).Score(input, new(0, 20), far));
+        Assert.Empty(Directory.GetFileSystemEntries(path));
+
+        Assert.ThrowsAny<OperationCanceledException>(() => Score(scorer, "out", new(0, 20), cancel: new CancellationToken(true)));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.File("out")));
+        using var other = reward.Open(World.Backbone with { Variants = new Dictionary<OpKind, string> { [OpKind.MatMul] = "scalar" } });
+        // Both opened the folder when it was empty; the first that has a part says what is in it.
+        var first = Open(scorer, "out", input, RowFormat.JsonLines);
+        Assert.False(Score(other, "out", new(0, 20)).WasThere);
+        using var late = new PartScorer(scorer, new ScoreOptions()).Score(input, new(20, 40), first);
+        Refused("variants matmul=", () => first.Publish(late));
+        Refused("variants matmul=", () => first.Stage(late, "7"));
+        Assert.Equal([new(0, 20)], PartFolder.Parts(first.Path));
+    }
+
+    [Fact]
+    public void What_a_lost_lease_staged_is_gone()
+    {
+        using var scorer = reward.Open();
+        var input = RowFile.Open(Input());
+        var folder = Open(scorer, "out", input, RowFormat.JsonLines);
+        foreach (string lease in (string[])["7", "8"])
+        {
+            using var draft = new PartScorer(scorer, new ScoreOptions()).Score(input, new(0, 20), folder);
+            folder.Stage(draft, lease);
+        }
+        PartFolder.Unstage(folder.Path, RowFormat.JsonLines, new(0, 20), "7");
+        Assert.Equal(2, Directory.GetFiles(_folder.File("out", ".staging"), "*.8.*").Length);
+        Assert.Equal([true], PartFolder.PublishStaged(folder.Path, RowFormat.JsonLines, [(new(0, 20), "8")]));
+        PartFolder.Unstage(folder.Path, RowFormat.JsonLines, new(0, 20), "8");
+        Assert.Equal([new(0, 20)], PartFolder.Parts(folder.Path));
+        Assert.False(Directory.Exists(_folder.File("out", ".staging")));
+    }
+
+    [Fact]
     public void Packed_parts_hold_the_same_lines()
     {
         using var scorer = reward.Open();
@@ -243,10 +288,10 @@ public sealed class PartScorerTests(FittedReward reward) : IDisposable
         Assert.Contains(part, error.Message);
     }
 
-    private (PartManifest Part, bool WasThere) Score(RewardScorer scorer, string output, RowRange rows, RowFormat format = RowFormat.JsonLines)
+    private (PartManifest Part, bool WasThere) Score(RewardScorer scorer, string output, RowRange rows, RowFormat format = RowFormat.JsonLines, CancellationToken cancel = default)
     {
         var input = RowFile.Open(Input());
-        return new PartScorer(scorer, new ScoreOptions()).ScoreInto(input, rows, Open(scorer, output, input, format));
+        return new PartScorer(scorer, new ScoreOptions()).ScoreInto(input, rows, Open(scorer, output, input, format), cancel: cancel);
     }
 
     private PartFolder Open(RewardScorer scorer, string output, RowFile input, RowFormat format) =>
