@@ -3,7 +3,10 @@ namespace SparseRM.Farm;
 /// <summary>How the machines of a farm find each other.</summary>
 public sealed record FarmOptions
 {
-    internal const string Storage = "farm", ClusterName = "sparserm";
+    internal const string Storage = "farm";
+
+    /// <summary>Which of those that share a database, or a port, belong together.</summary>
+    internal string Cluster { get; init; } = "sparserm";
 
     /// <summary>Connection string of a PostgreSQL database that keeps members and jobs; null: one machine, whose first silo keeps them in memory.</summary>
     public string? Postgres { get; init; }

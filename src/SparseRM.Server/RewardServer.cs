@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using SparseRM.Errors;
+using SparseRM.Server.Fleet;
 using SparseRM.Server.Http;
 using SparseRM.Server.Wires;
 
@@ -63,6 +64,21 @@ public sealed class RewardServer : IAsyncDisposable
 
     /// <summary>Where it listens.</summary>
     public Uri Address => new(_app.Urls.First());
+
+    /// <summary>
+    /// Answers with other servers from now on: a request goes to the member that has its prompt's beginning, a reload to all of them. Members must serve the same
+    /// rewards on the same model by the same kernels.
+    /// </summary>
+    /// <param name="own">This member, as the others hear of it; its address is the server's own as they reach it.</param>
+    /// <param name="live">All members that are alive now, whether or not this one is among them; asked some times a second.</param>
+    /// <param name="cancel">Gives up while members are asked.</param>
+    /// <exception cref="SparseRMException">A member answers by other means; one sentence says which.</exception>
+    public async Task JoinAsync(FleetPeer own, Func<IReadOnlyList<FleetPeer>> live, CancellationToken cancel = default)
+    {
+        if (_parts.Options.TlsCertificate is not null) throw new SparseRMException(ErrorKind.Usage, "members of a fleet reach each other by plain HTTP; leave TLS to what stands before them");
+        _parts.Fleet = await Task.Run(() => new ServerFleet(_parts, own, live), cancel).ConfigureAwait(false);
+        await _parts.Fleet.JoinAsync(cancel).ConfigureAwait(false);
+    }
 
     /// <summary>Reads all reward files again; each that cannot be served stays as it was.</summary>
     /// <param name="cancel">Gives up what is not done.</param>
@@ -139,7 +155,7 @@ public sealed class RewardServer : IAsyncDisposable
     private static void Map(WebApplication app, ServerParts parts)
     {
         var pipeline = new RequestPipeline(parts);
-        var routes = WireRoutes.All(parts.Options.Rerank);
+        IReadOnlyList<WireRoute> routes = [.. WireRoutes.All(parts.Options.Rerank), .. FleetRoutes.All];
         foreach (var route in routes)
             app.MapMethods(route.Path, [route.Method], (RequestDelegate)(http => pipeline.RunAsync(http, route)));
         var known = routes.ToLookup(route => route.Path, StringComparer.OrdinalIgnoreCase);

@@ -6,10 +6,11 @@ namespace SparseRM.Farm.Tests;
 public class FarmReportTests
 {
     [Fact]
-    public void Jobs_and_leases_are_objects_and_a_job_of_bad_rows_alone_fails()
+    public async Task Jobs_and_leases_are_objects_and_a_job_of_bad_rows_alone_fails()
     {
         using var farm = new TestFarm(null, rows: 500, slow: new(0, 500));
-        farm.Silo();
+        string page = $"127.0.0.1:{TestFarm.FreePort()}";
+        farm.Silo(more: ["--metrics", page]);
         string bad = farm.Beside("bad.jsonl"), output = farm.Beside("bad scores");
         File.WriteAllLines(bad, Enumerable.Repeat("{bad", 300));
         for (int i = 0; i < 2; i++)
@@ -32,6 +33,15 @@ public class FarmReportTests
         Assert.Equal((0, 500, 1), (lease.GetProperty("rows_start").GetInt32(), lease.GetProperty("rows_end").GetInt32(), lease.GetProperty("attempt").GetInt32()));
         Assert.InRange(lease.GetProperty("rows_done").GetInt32(), 0, 500);
         Assert.Contains('@', lease.GetProperty("worker").GetString()!);
+        using var client = new HttpClient();
+        string[] metrics = (await client.GetStringAsync($"http://{page}/metrics", TestContext.Current.CancellationToken)).Split('\n');
+        string before = farm.Farm("status").GetProperty("jobs")[0].GetProperty("job").GetString()!;
+        Assert.All(metrics.SkipLast(1), line => Assert.Matches("""^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{job="[0-9a-f-]+",state="[a-z]+"\})? [0-9]+)$""", line));
+        foreach (string line in (string[])["sparserm_farm_silos 1", $"sparserm_farm_workers{{job=\"{job}\",state=\"running\"}} 1", $"sparserm_farm_rows_total{{job=\"{before}\",state=\"complete\"}} 300",
+            $"sparserm_farm_rows_bad_total{{job=\"{before}\",state=\"complete\"}} 300", $"sparserm_farm_shards_done_total{{job=\"{before}\",state=\"complete\"}} 1",
+            $"sparserm_farm_shards_failed_total{{job=\"{before}\",state=\"complete\"}} 0", $"sparserm_farm_shards_retried_total{{job=\"{job}\",state=\"running\"}} 0"])
+            Assert.Contains(line, metrics);
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, (await client.GetAsync($"http://{page}/", TestContext.Current.CancellationToken)).StatusCode);
         Assert.Equal("cancelled", farm.Farm("cancel", job).GetProperty("state").GetString());
     }
 }

@@ -18,7 +18,7 @@ internal sealed class TestFarm : IDisposable
 
     /// <param name="database">Where members and jobs are kept; null for the memory of the first silo.</param>
     /// <param name="rows">Rows of the file.</param>
-    /// <param name="slow">Rows of four long answers each, which take a core some 0.02 s a row.</param>
+    /// <param name="slow">Rows of a long answer each, which take a core some 0.02 s a row.</param>
     public TestFarm(Database? database, int rows, RowRange? slow = null)
     {
         _place = database is null ? ["--port", $"{FreePort()}"] : ["--postgres", database.Connection];
@@ -46,9 +46,10 @@ internal sealed class TestFarm : IDisposable
 
     /// <summary>Starts a silo and waits until it is a member.</summary>
     /// <param name="fileBlocks">Lets no file grow beyond so many blocks of 512 bytes.</param>
-    public Process Silo(int? fileBlocks = null)
+    /// <param name="more">Further options.</param>
+    public Process Silo(int? fileBlocks = null, string[]? more = null)
     {
-        var process = Start(["farm", "silo", .. Model, .. _place, "--lease", "6", "--threads", "1"], fileBlocks);
+        var process = Start(["farm", "silo", .. Model, .. _place, "--lease", "6", "--threads", "1", .. more ?? []], fileBlocks);
         var said = new ConcurrentQueue<string>();
         while (process.StandardError.ReadLine() is { } line)
         {
@@ -141,10 +142,7 @@ internal sealed class TestFarm : IDisposable
     }
 
     // Each answer begins otherwise, so that no two share what was computed.
-    private static string Slow(int row) => JsonSerializer.Serialize(new
-    {
-        prompt = "Q", responses = Enumerable.Range(0, 4).Select(i => $"{row} {i} " + string.Join(' ', Enumerable.Repeat("the cat and the dog", 80))),
-    });
+    private static string Slow(int row) => JsonSerializer.Serialize(new { prompt = "Q", response = $"{row} " + string.Join(' ', Enumerable.Repeat("the cat and the dog", 80)) });
 
     private static string[] Model => ["--model", SharedData.MiniWorld("model"), "--reward", SharedData.MiniWorld("reward.safetensors")];
 
@@ -180,7 +178,8 @@ internal sealed class TestFarm : IDisposable
         return (process.ExitCode, output.Result, error.Result);
     }
 
-    private static int FreePort()
+    /// <summary>A port that nobody has.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -13,6 +13,7 @@ namespace SparseRM.Cli.Commands;
 internal sealed class FarmSiloCommand : CliCommand
 {
     private readonly Option<string> _reward = Choices.Text("--reward", "a reward file that fit or combine wrote", "FILE", required: true);
+    private readonly Option<string> _metrics = Choices.Text("--metrics", "serve /metrics of the farm for Prometheus here, without a key (default: not)", "ADDRESS:PORT");
     private readonly Option<bool> _log = new("--log") { Description = "show the cluster's messages" };
 
     public FarmSiloCommand(Session session) : base("silo", "Join the farm with a model, or begin it; computes shards until it is interrupted", session,
@@ -20,7 +21,7 @@ internal sealed class FarmSiloCommand : CliCommand
         new Example("sparserm farm silo --model google/gemma-2-2b-it --reward reward.safetensors --postgres 'Host=db;Database=farm;Username=farm' --address 10.0.0.7",
             "one of many machines"))
     {
-        this.AddAll(CommonOptions.Model, _reward, _log);
+        this.AddAll(CommonOptions.Model, _reward, _metrics, _log);
         this.AddAll(FarmSettings.Client);
         this.AddAll(FarmSettings.Address, FarmSettings.Lease);
         this.AddAll(ScoreSettings.All);
@@ -40,11 +41,13 @@ internal sealed class FarmSiloCommand : CliCommand
         var asked = ScoreSettings.Read(args);
         if (args.GetValue(ScoreSettings.Probability)) throw new UsageException("a silo writes scores alone: leave out --probability");
         bool addEos = args.GetValue(CommonOptions.AddEos);
+        var listen = args.GetValue(_metrics) is { } given ? ListenAddress.Parse(_metrics.Name, given) : null;
         using var scorer = Meter.Run(Session, meter =>
             Scorers.Open(args, reward, args.Backbone(defaultType: null), model => ScoreSettings.Check(args, asked, model, reward), meter, Session));
         var fingerprint = ScoringFingerprint.Of(scorer, reward, asked, addEos, Session.Cancel);
         await using var silo = await FarmSilo.StartAsync(args.Farm(),
             name => new ScoringMeans(new PartScorer(scorer, asked, addEos, Wording.OfCommandLine, name), fingerprint), logging => Configure(logging, args), Session.Cancel);
+        await using var page = listen is null ? null : await FarmPage.StartAsync(listen, silo, Session.Cancel);
         Session.Messages.WriteLine($"silo at port {silo.Port}, clients at {silo.Gateway}: {scorer.Backbone.Description}");
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var registration = Session.Cancel.Register(stop.SetResult);

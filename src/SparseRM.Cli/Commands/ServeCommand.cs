@@ -48,12 +48,16 @@ internal sealed class ServeCommand : CliCommand
     public ServeCommand(Session session) : base("serve", "Serve rewards over HTTP to RL trainers, and a page that shows why", session,
         new Example("sparserm serve --demo", "the demo's reward, and its page at http://127.0.0.1:8000"),
         new Example("sparserm serve --model google/gemma-2-2b-it --reward reward.safetensors", "one reward, for trainers on this machine"),
+        new Example("sparserm serve --model google/gemma-2-2b-it --reward reward.safetensors --cluster", "on one machine; start it again with another port, and both share their prompts"),
         new Example("sparserm serve --model google/gemma-2-2b-it --reward helpful=a.safetensors --reward safe=b.safetensors --listen 0.0.0.0:8000 --api-key key.txt",
             "two rewards over one forward pass, for other machines"))
     {
         this.AddAll(_model, _demo, _listen, _keyFile, _insecure, _certificate, _key, _wire, _requests, _tokens, _items, _body, _deadline, _cache, _keep,
             _traces, _logTexts, _logRequests, _logFormat, CommonOptions.ChatTemplate, CommonOptions.DType);
         Options.Add(_reward);
+#if !AOT
+        this.AddAll(FarmFleet.All);
+#endif
         this.AddAll(CommonOptions.Running);
     }
 
@@ -69,6 +73,9 @@ internal sealed class ServeCommand : CliCommand
         var server = await RewardServer.StartAsync(options, logging => Configure(logging, args), Session.Cancel);
         await using (server)
         {
+#if !AOT
+            var fleet = await FarmFleet.JoinAsync(args, server, logging => Configure(logging, args), Session.Cancel);
+#endif
             Say($"serving {string.Join(", ", options.Rewards.Select(reward => reward.Name))} at {server.Address}");
             using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
@@ -78,6 +85,10 @@ internal sealed class ServeCommand : CliCommand
             var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var registration = Session.Cancel.Register(stop.SetResult);
             await stop.Task;
+#if !AOT
+            // The others send nothing more here; what they sent is answered.
+            if (fleet is not null) await fleet.DisposeAsync();
+#endif
             await server.StopAsync();
         }
     }
@@ -113,10 +124,13 @@ internal sealed class ServeCommand : CliCommand
         if (!demo && !args.Has(_model)) throw new UsageException("serve needs --model and --reward, or --demo");
         if (!demo && files.Length == 0) throw new UsageException("serve needs at least one --reward, a file that fit wrote");
         if (args.Has(_certificate) != args.Has(_key)) throw new UsageException("--tls-certificate and --tls-key go together; give both, or neither");
-        var address = Address(args.GetValue(_listen) ?? "127.0.0.1:8000");
+        var address = ListenAddress.Parse(_listen.Name, args.GetValue(_listen) ?? "127.0.0.1:8000");
         string? key = ApiKey(args.GetValue(_keyFile));
         if (key is null && !args.GetValue(_insecure) && !IPAddress.IsLoopback(address.Address))
             throw new UsageException($"--listen: {address.Address} can be reached from other machines, and no key is set; give --api-key FILE, or --insecure to serve anybody");
+#if !AOT
+        FarmFleet.Check(args, address);
+#endif
         var queue = new QueueOptions();
         return new ServerOptions
         {
@@ -159,14 +173,6 @@ internal sealed class ServeCommand : CliCommand
         int equals = given.IndexOf('=');
         var named = equals < 0 ? new NamedReward(Path.GetFileNameWithoutExtension(given), given) : new NamedReward(given[..equals], given[(equals + 1)..]);
         return named.Name.Length > 0 && named.Path.Length > 0 ? named : throw new UsageException($"--reward: '{given}' is neither a file nor NAME=FILE");
-    }
-
-    private static IPEndPoint Address(string given)
-    {
-        string text = given.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1" + given["localhost".Length..] : given;
-        int colon = text.LastIndexOf(':');
-        return colon > 0 && IPEndPoint.TryParse(text, out var address) && (text[0] == '[' || text.IndexOf(':') == colon)
-            ? address : throw new UsageException($"--listen: '{given}' is not an address and port such as 127.0.0.1:8000 or [::1]:8000");
     }
 
     private static Uri? Traces(string? given)

@@ -57,7 +57,7 @@ internal static class FarmJobs
         var counts = status.Counts;
         var report = new Report().Add("job", status.Spec.Id).Add("state", status.State).Add("input", status.Spec.Input).Add("output", status.Spec.Output)
             .Add("rows", status.Spec.Rows).Add("rows_done", counts.DoneRows).Add("rows_bad", counts.BadRows).Add("shards_done", counts.Shards)
-            .Add("shards_refused", counts.RefusedShards).Add("shards_split", counts.Splits).Add("leases_lost", counts.LostLeases)
+            .Add("shards_refused", counts.RefusedShards).Add("shards_split", counts.Splits).Add("shards_retried", counts.Retries).Add("leases_lost", counts.LostLeases)
             .Add("leases", status.Leases.Select(lease => new Report().Add("worker", lease.Worker).Add("rows_start", lease.Start).Add("rows_end", lease.End)
                 .Add("rows_done", lease.Done).Add("attempt", lease.Attempts + 1)).ToArray())
             .Add("problems", status.Problems).Add("failure", counts.Failure);

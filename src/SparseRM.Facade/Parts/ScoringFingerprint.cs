@@ -38,18 +38,32 @@ public sealed class ScoringFingerprint
     /// <param name="cancel">Heard while known answers are computed.</param>
     public static ScoringFingerprint Of(RewardScorer scorer, string rewardPath, ScoreOptions options, bool addEos, CancellationToken cancel = default)
     {
+        using var reward = File.OpenRead(rewardPath);
+        return OfFile(scorer, Convert.ToHexStringLower(SHA256.HashData(reward)), options, addEos, cancel);
+    }
+
+    /// <summary>Likewise, of a reward model whose file has a known hash and may be gone or replaced by now.</summary>
+    /// <param name="scorer">The reward model.</param>
+    /// <param name="rewardSha256">SHA-256 of its file, in hexadecimal.</param>
+    /// <param name="options">What is asked of each answer.</param>
+    /// <param name="addEos">Whether a text gets the tokenizer's EOS.</param>
+    /// <param name="cancel">Heard while known answers are computed.</param>
+    public static ScoringFingerprint OfFile(RewardScorer scorer, string rewardSha256, ScoreOptions options, bool addEos, CancellationToken cancel = default)
+    {
         var backbone = scorer.Backbone;
         var identity = backbone.Identity(scorer.Layer, scorer.Position);
-        using var reward = File.OpenRead(rewardPath);
         return new ScoringFingerprint(
         [
             identity.ModelName, identity.ModelFingerprint, identity.TokenizerFingerprint, identity.TemplateFingerprint, $"{identity.Layer}",
-            identity.Position.ToString().ToLowerInvariant(), Convert.ToHexStringLower(SHA256.HashData(reward)),
+            identity.Position.ToString().ToLowerInvariant(), rewardSha256,
             Asked(options, backbone.Options.Truncation, addEos), Tensors.DTypes.ComputeName(backbone.Compute), backbone.BackendName,
             string.Join(' ', backbone.Variants.OrderBy(variant => variant.Key).Select(variant => $"{variant.Key.Name()}={variant.Value}")),
             KernelSources.Hash, RewardTrainer.EngineVersion, HashOfKnownAnswers(scorer, cancel),
         ]);
     }
+
+    /// <summary>The facts that <see cref="DifferenceFrom"/> compares, one a line: equal where two have the same bits.</summary>
+    public string Compared => string.Join('\n', Values.Where((_, i) => this[KnownAnswers].Length == 0 || Names[i] is not (Engine or Kernels)));
 
     /// <summary>What keeps two from writing the same bytes, as <c>NAME A, here B</c>; null where nothing does.</summary>
     public string? DifferenceFrom(ScoringFingerprint other)

@@ -34,10 +34,10 @@ public sealed class FarmClient : IAsyncDisposable
             {
                 if (options.Postgres is { } database)
                 {
-                    client.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (FarmOptions.ClusterName, FarmOptions.ClusterName))
+                    client.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Cluster, options.Cluster))
                         .UseAdoNetClustering(clustering => (clustering.Invariant, clustering.ConnectionString) = (FarmDatabase.Invariant, database));
                 }
-                else client.UseLocalhostClustering(options.Port + 1, FarmOptions.ClusterName, FarmOptions.ClusterName);
+                else client.UseLocalhostClustering(options.Port + 1, options.Cluster, options.Cluster);
             })
             .Build();
         try

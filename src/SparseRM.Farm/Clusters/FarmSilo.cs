@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
+using Orleans.Runtime;
 using Orleans.Serialization;
 using Orleans.Storage;
 using SparseRM.Errors;
@@ -16,6 +17,7 @@ namespace SparseRM.Farm.Clusters;
 /// <summary>One machine of a farm: a member of the cluster with its one model, which computes shards.</summary>
 public sealed class FarmSilo : IAsyncDisposable
 {
+    private const int LastJobs = 5;
     private readonly IHost _host;
 
     private FarmSilo(IHost host, int port, int gateway) => (_host, Port, Gateway) = (host, port, gateway);
@@ -38,7 +40,8 @@ public sealed class FarmSilo : IAsyncDisposable
             .AddSingleton(means($"{Environment.MachineName}:{port}"))
             .AddHostedService<FarmWorker>(), cancel);
 
-    internal static async Task<FarmSilo> StartAsync(FarmOptions options, Action<ILoggingBuilder> logging, Action<IServiceCollection, int> configure, CancellationToken cancel)
+    internal static async Task<FarmSilo> StartAsync(
+        FarmOptions options, Action<ILoggingBuilder> logging, Action<IServiceCollection, int> configure, CancellationToken cancel, Action<ISiloBuilder>? more = null)
     {
         bool isFirst = options.Postgres is null && IsFree(options.Port) && IsFree(options.Port + 1);
         var (port, gateway) = isFirst ? (options.Port, options.Port + 1) : FreePorts();
@@ -50,9 +53,10 @@ public sealed class FarmSilo : IAsyncDisposable
                 if (options.Postgres is { } database) UseDatabase(silo, options, database, port, gateway);
                 else
                 {
-                    silo.UseLocalhostClustering(port, gateway, isFirst ? null : new IPEndPoint(IPAddress.Loopback, options.Port), FarmOptions.ClusterName, FarmOptions.ClusterName)
+                    silo.UseLocalhostClustering(port, gateway, isFirst ? null : new IPEndPoint(IPAddress.Loopback, options.Port), options.Cluster, options.Cluster)
                         .AddMemoryGrainStorage(FarmOptions.Storage);
                 }
+                more?.Invoke(silo);
                 silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = options.ResponseTimeout);
                 silo.Configure<ClusterMembershipOptions>(membership =>
                 {
@@ -81,6 +85,17 @@ public sealed class FarmSilo : IAsyncDisposable
         }
     }
 
+    /// <summary>How the open jobs and the last few others stand, in Prometheus' text form.</summary>
+    public async Task<string> MetricsAsync()
+    {
+        var grains = Services.GetRequiredService<IGrainFactory>();
+        var farm = grains.GetGrain<IFarmGrain>(0);
+        string[] open = await farm.Jobs(openOnly: true);
+        string[] shown = [.. (await farm.Jobs(openOnly: false)).Except(open).TakeLast(LastJobs), .. open];
+        var jobs = await Task.WhenAll(shown.Select(id => grains.GetGrain<IJobGrain>(id).Status()));
+        return FarmMetrics.Write([.. jobs.OfType<JobStatus>()], Services.GetRequiredService<ISiloStatusOracle>().GetApproximateSiloStatuses(onlyActive: true).Count);
+    }
+
     /// <summary>Services of the silo, for those who drive it in its own process.</summary>
     internal IServiceProvider Services => _host.Services;
 
@@ -92,7 +107,7 @@ public sealed class FarmSilo : IAsyncDisposable
     }
 
     private static void UseDatabase(ISiloBuilder silo, FarmOptions options, string connection, int port, int gateway) => silo
-        .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (FarmOptions.ClusterName, FarmOptions.ClusterName))
+        .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Cluster, options.Cluster))
         .ConfigureEndpoints(IPAddress.Parse(options.Address), port, gateway, listenOnAnyHostAddress: !IPAddress.IsLoopback(IPAddress.Parse(options.Address)))
         .UseAdoNetClustering(database => (database.Invariant, database.ConnectionString) = (FarmDatabase.Invariant, connection))
         .AddAdoNetGrainStorage(FarmOptions.Storage, storage => storage.Configure<Serializer>((database, serializer) =>

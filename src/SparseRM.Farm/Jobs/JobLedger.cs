@@ -213,6 +213,7 @@ public sealed class JobLedger
     private void GiveBack(Lease lease, string reason, int attempts)
     {
         _leases.Remove(lease.Id);
+        _state.Retries += attempts;
         if (_spec.IsAudit && lease.Attempts + attempts >= _spec.Attempts)
         {
             Differs($"rows {lease.Start}:{lease.End}: could not be computed again in {_spec.Attempts} attempts, in the last of which {reason}");

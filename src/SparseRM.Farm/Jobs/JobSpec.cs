@@ -94,6 +94,9 @@ public sealed class LedgerState
     /// <summary>Why the job was ended though nobody asked for it; null where it was not.</summary>
     [Id(15)] public string? Failure { get; set; }
 
+    /// <summary>Shards that came back since a worker died or failed over them.</summary>
+    [Id(16)] public long Retries { get; set; }
+
     /// <summary>A copy with these lists, which later changes leave alone.</summary>
     public LedgerState With(List<FreeRange> free, List<Lease> leases, List<AcceptedPart> accepted)
     {

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using SparseRM.Server.Fleet;
 using SparseRM.Server.Serving;
 
 namespace SparseRM.Server.Http;
@@ -50,8 +51,11 @@ internal sealed class RequestPipeline(ServerParts parts)
 
     private async Task AnswerAsync(HttpContext http, WireRoute route, WireCall call)
     {
-        if (!route.IsOpen && !HasKey(http.Request)) throw new Fault(FaultKind.Unauthorized, "the API key is missing or wrong; send it as a bearer token or as X-API-Key");
-        if (_isLocal && !route.IsOpen && !IsThisMachine(http.Request.Host.Host))
+        bool isFromMember = parts.Fleet?.IsFromMember(http.Request) ?? false;
+        call.MayPass = isFromMember;
+        if (route.IsOfFleet && !isFromMember) throw new Fault(FaultKind.NoRoute, $"{http.Request.Method} {http.Request.Path} is not served; /openapi.json lists what is");
+        if (!route.IsOpen && !isFromMember && !HasKey(http.Request)) throw new Fault(FaultKind.Unauthorized, "the API key is missing or wrong; send it as a bearer token or as X-API-Key");
+        if (_isLocal && !route.IsOpen && !isFromMember && !IsThisMachine(http.Request.Host.Host))
             throw new Fault(FaultKind.Forbidden, $"the request is for the host '{http.Request.Host.Host}', and without an API key only localhost, 127.0.0.1 and [::1] are served; use one of those, or set a key");
         if (parts.IsStopping && !route.WhileStopping) throw new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later");
         if (!route.HasBody)
@@ -65,7 +69,20 @@ internal sealed class RequestPipeline(ServerParts parts)
         Bound(body.RootElement, 3);
         if (parts.Options.LogTexts) ServerLog.Body(parts.Log, route.Method, route.Path, body.RootElement.GetRawText());
         call.Waits();
+        if (parts.Fleet is { } fleet && await IsAnsweredElsewhere(fleet, route, call, isFromMember).ConfigureAwait(false)) return;
         await route.Handle(call).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether another member of the fleet answered, or is to be asked.</summary>
+    private static async Task<bool> IsAnsweredElsewhere(ServerFleet fleet, WireRoute route, WireCall call, bool isFromMember)
+    {
+        if (isFromMember)
+        {
+            if (fleet.HasMeansOf(call.Http.Request)) return false;
+            throw new Fault(FaultKind.Unavailable, "this member of the fleet answers by other means than the one that asks; ask another one");
+        }
+        if (route.OwnerOf is { } owner) return owner(call) is { } mark && await fleet.TryAnswerAtAsync(call, mark).ConfigureAwait(false);
+        return await fleet.TryAnswerAsync(call).ConfigureAwait(false);
     }
 
     /// <summary>The body, which must be there within the time that a request may take.</summary>

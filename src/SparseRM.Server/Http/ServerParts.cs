@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using SparseRM.Server.Fleet;
 using SparseRM.Server.Serving;
 
 namespace SparseRM.Server.Http;
@@ -30,19 +31,26 @@ internal sealed class ServerParts(ServerOptions options, ILogger log) : IDisposa
     /// <summary>Whether the server was told to stop: requests that were accepted are answered, others refused.</summary>
     public bool IsStopping { get; set; }
 
-    /// <summary>Reads reward files again and says what became of each.</summary>
-    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel)
+    /// <summary>The other servers that answer with this one; null where it is alone.</summary>
+    public ServerFleet? Fleet { get; set; }
+
+    /// <summary>Reads reward files again, in a fleet at all members, and says what became of each.</summary>
+    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel) =>
+        [.. (await (Fleet?.ReloadAsync(name, cancel) ?? Registry.ReloadAsync(name, cancel)).ConfigureAwait(false)).Select(Told)];
+
+    /// <summary>Counts and logs what became of a reward model that was read again.</summary>
+    public ReloadResult Told(ReloadResult result)
     {
-        var results = await Registry.ReloadAsync(name, cancel).ConfigureAwait(false);
-        foreach (var result in results)
-        {
-            Metrics.Reloaded(result.Problem is null);
-            if (result.Problem is null) ServerLog.Reloaded(log, result.Name, result.Fingerprint);
-            else ServerLog.NotReloaded(log, result.Name, result.Problem);
-        }
-        return results;
+        Metrics.Reloaded(result.Problem is null);
+        if (result.Problem is null) ServerLog.Reloaded(log, result.Name, result.Fingerprint);
+        else ServerLog.NotReloaded(log, result.Name, result.Problem);
+        return result;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Registry.Dispose();
+    public void Dispose()
+    {
+        Fleet?.Dispose();
+        Registry.Dispose();
+    }
 }

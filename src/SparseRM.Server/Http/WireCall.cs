@@ -33,6 +33,9 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     /// <summary>When its headers were there: what it may take counts from then on.</summary>
     public long Arrived { get; } = Stopwatch.GetTimestamp();
 
+    /// <summary>Whether a member of the fleet asks, which asks the next one where this one is full, stops or has other means.</summary>
+    public bool MayPass { get; set; }
+
     /// <summary>The body as an object.</summary>
     /// <exception cref="Fault">It is something else.</exception>
     public JsonElement Request => Body.ValueKind == JsonValueKind.Object ? Body : throw new Fault(FaultKind.Malformed, $"the body is {Fields.Shown(Body)}, expected a JSON object");
@@ -77,6 +80,7 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     {
         int status = Errors.Status(fault);
         if (status is 429 or 503) http.Response.Headers.RetryAfter = "1";
+        if (MayPass && fault.Kind is FaultKind.Full or FaultKind.Unavailable) http.Response.Headers[Fleet.FleetCalls.PassHeader] = "1";
         if (status == 401) http.Response.Headers.WWWAuthenticate = "Bearer";
         return WriteAsync(json => Errors.Write(json, fault, status), status);
     }

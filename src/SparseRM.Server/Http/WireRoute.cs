@@ -20,6 +20,12 @@ internal sealed record WireRoute(string Method, string Path, string Wire, ErrorS
     /// <summary>Whether it is answered while the server stops.</summary>
     public bool WhileStopping { get; init; }
 
+    /// <summary>Whether only members of a fleet are answered.</summary>
+    public bool IsOfFleet { get; init; }
+
+    /// <summary>Names the member of a fleet that alone can answer a request, by its mark; null where any can.</summary>
+    public Func<WireCall, string?>? OwnerOf { get; init; }
+
     /// <summary>Whether a member that stands twice in an object is refused (the owners of the other wires take the last one).</summary>
     public bool IsStrict { get; init; }
 }

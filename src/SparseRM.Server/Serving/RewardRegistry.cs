@@ -9,7 +9,7 @@ internal sealed class RewardRegistry : IDisposable
     private readonly BackboneOptions _options;
     private readonly IReadOnlyList<NamedReward> _named;
     private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
-    private readonly ServedReward?[] _served;
+    private readonly ServedReward?[] _served, _prepared;
     private readonly string?[] _faults;
     private readonly SemaphoreSlim _reloading = new(1);
 
@@ -17,7 +17,7 @@ internal sealed class RewardRegistry : IDisposable
     public RewardRegistry(ServerOptions options)
     {
         (_options, _named) = (options.Backbone, options.Rewards);
-        (_served, _faults) = (new ServedReward?[_named.Count], new string?[_named.Count]);
+        (_served, _prepared, _faults) = (new ServedReward?[_named.Count], new ServedReward?[_named.Count], new string?[_named.Count]);
         for (int i = 0; i < _named.Count; i++) _byName[_named[i].Name] = i;
         // Clients of one model know it by the model's name.
         _byName.TryAdd(options.Backbone.Model, 0);
@@ -55,7 +55,14 @@ internal sealed class RewardRegistry : IDisposable
     /// <param name="name">Which; null for all.</param>
     /// <param name="cancel">Gives up what is not done.</param>
     /// <returns>What became of each.</returns>
-    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel)
+    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel) =>
+        [.. (await PrepareAsync(name, cancel).ConfigureAwait(false)).Select(result => result.Problem is null ? Commit(result.Name, result.Fingerprint) : result)];
+
+    /// <summary>The first half of a reload: reads and checks files beside those that are served.</summary>
+    /// <param name="name">Which; null for all.</param>
+    /// <param name="cancel">Gives up what is not done.</param>
+    /// <returns>For each the new file's fingerprint, or why the old one stays.</returns>
+    public async Task<IReadOnlyList<ReloadResult>> PrepareAsync(string? name, CancellationToken cancel)
     {
         if (name is not null && !_byName.ContainsKey(name)) throw new Fault(FaultKind.NoModel, $"the model `{name}` does not exist", "model");
         await _reloading.WaitAsync(cancel).ConfigureAwait(false);
@@ -63,7 +70,7 @@ internal sealed class RewardRegistry : IDisposable
         {
             var results = new List<ReloadResult>();
             for (int i = 0; i < _named.Count; i++)
-                if (name is null || _byName[name] == i) results.Add(await ReloadAsync(i, cancel).ConfigureAwait(false));
+                if (name is null || _byName[name] == i) results.Add(await PrepareAsync(i, cancel).ConfigureAwait(false));
             return results;
         }
         finally
@@ -71,6 +78,30 @@ internal sealed class RewardRegistry : IDisposable
             _reloading.Release();
         }
     }
+
+    /// <summary>The second half: what was prepared takes the old one's place. Requests that run keep theirs.</summary>
+    /// <param name="name">Which.</param>
+    /// <param name="fingerprint">What was prepared.</param>
+    public ReloadResult Commit(string name, string fingerprint)
+    {
+        int index = _byName[name];
+        if (Interlocked.Exchange(ref _prepared[index], null) is not { } fresh) return new ReloadResult(name, FingerprintOf(name), "another reload came between; reload again");
+        if (fresh.Fingerprint != fingerprint)
+        {
+            fresh.Release();
+            return new ReloadResult(name, FingerprintOf(name), "another reload came between; reload again");
+        }
+        var old = Interlocked.Exchange(ref _served[index], fresh);
+        _faults[index] = null;
+        old?.Release();
+        return new ReloadResult(_named[index].Name, fresh.Fingerprint, null);
+    }
+
+    /// <summary>The other second half: what was prepared is let go.</summary>
+    public void Abort(string name) => Interlocked.Exchange(ref _prepared[_byName[name]], null)?.Release();
+
+    /// <summary>The file that is served under a name.</summary>
+    public string FingerprintOf(string name) => _served[_byName[name]]?.Fingerprint ?? "";
 
     /// <summary>Scores all known answers again.</summary>
     public async Task ProbeAsync(CancellationToken cancel)
@@ -94,23 +125,24 @@ internal sealed class RewardRegistry : IDisposable
     /// <summary>Gives up all.</summary>
     public void Dispose()
     {
-        for (int i = 0; i < _served.Length; i++) Interlocked.Exchange(ref _served[i], null)?.Release();
+        foreach (var rewards in (ServedReward?[][])[_served, _prepared])
+            for (int i = 0; i < rewards.Length; i++) Interlocked.Exchange(ref rewards[i], null)?.Release();
     }
 
-    private async Task<ReloadResult> ReloadAsync(int index, CancellationToken cancel)
+    private async Task<ReloadResult> PrepareAsync(int index, CancellationToken cancel)
     {
         var named = _named[index];
         try
         {
             var fresh = await ServedReward.OpenAsync(named, _options, cancel).ConfigureAwait(false);
-            var old = Interlocked.Exchange(ref _served[index], fresh);
-            _faults[index] = null;
-            old?.Release();
+            // Beside the requests, not in the first one that asks for it.
+            await Task.Run(() => fresh.Means, cancel).ConfigureAwait(false);
+            Interlocked.Exchange(ref _prepared[index], fresh)?.Release();
             return new ReloadResult(named.Name, fresh.Fingerprint, null);
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            return new ReloadResult(named.Name, _served[index]?.Fingerprint ?? "", error is SparseRMException or IOException or UnauthorizedAccessException
+            return new ReloadResult(named.Name, FingerprintOf(named.Name), error is SparseRMException or IOException or UnauthorizedAccessException
                 ? error.Message : $"{named.Path}: {error.GetType().Name}: {error.Message}");
         }
     }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using SparseRM.Backends;
+using SparseRM.Parts;
 using SparseRM.Tensors;
 
 namespace SparseRM.Server.Serving;
@@ -8,11 +9,13 @@ namespace SparseRM.Server.Serving;
 /// <summary>A reward model as it was when its file was read. It is freed when it was replaced and the last request that uses it has its answer.</summary>
 internal sealed class ServedReward
 {
+    private readonly Lazy<ScoringFingerprint> _means;
     private int _uses = 1; // the registry's own
 
     private ServedReward(NamedReward named, RewardScorer scorer, string fingerprint)
     {
         (Name, Scorer, Fingerprint) = (named.Name, scorer, fingerprint);
+        _means = new(() => ScoringFingerprint.OfFile(scorer, fingerprint, new ScoreOptions(), addEos: false));
         Encoder = new ItemEncoder(scorer.Backbone);
         Variant = VariantOf(scorer.Backbone);
         Drift = new DriftAudit(scorer.Reward);
@@ -56,6 +59,9 @@ internal sealed class ServedReward
 
     /// <summary>All that decides bits beside model and reward: backend, type of the products, and a hash of the variants of all ops.</summary>
     public string Variant { get; }
+
+    /// <summary>All that decides the bits of its scores but the text; computes its known answers when first asked for.</summary>
+    public ScoringFingerprint Means => _means.Value;
 
     /// <summary>What was scored, beside what it was fitted on.</summary>
     public DriftAudit Drift { get; }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using SparseRM.Server.Http;
+using SparseRM.Server.Serving;
 
 namespace SparseRM.Server.Wires;
 
@@ -38,7 +39,7 @@ internal static class OperationRoutes
     }, status);
 
     private static Task MetricsAsync(WireCall call) =>
-        call.WriteAsync(Encoding.UTF8.GetBytes(call.Parts.Metrics.Write(call.Parts.Registry)), "text/plain; version=0.0.4; charset=utf-8");
+        call.WriteAsync(Encoding.UTF8.GetBytes(call.Parts.Metrics.Write(call.Parts.Registry, call.Parts.Fleet)), "text/plain; version=0.0.4; charset=utf-8");
 
     /// <summary>All reward models, or <c>?model=NAME</c>; no request says which file is read.</summary>
     private static async Task ReloadAsync(WireCall call)
@@ -46,23 +47,26 @@ internal static class OperationRoutes
         string? name = call.Http.Request.Query["model"];
         // A reload goes on where its caller gives up: half of one is none.
         var results = await call.Parts.ReloadAsync(name, CancellationToken.None).ConfigureAwait(false);
-        await call.WriteAsync(json =>
+        await WriteAsync(call, results, results.All(result => result.Problem is null) ? 200 : 409).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes what a reload did, or a step of one.</summary>
+    public static Task WriteAsync(WireCall call, IReadOnlyList<ReloadResult> results, int status) => call.WriteAsync(json =>
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("models");
+        foreach (var result in results)
         {
             json.WriteStartObject();
-            json.WriteStartArray("models");
-            foreach (var result in results)
-            {
-                json.WriteStartObject();
-                json.WriteString("model", result.Name);
-                json.WriteString("fingerprint", result.Fingerprint);
-                json.WriteBoolean("reloaded", result.Problem is null);
-                if (result.Problem is { } problem) json.WriteString("problem", problem);
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
+            json.WriteString("model", result.Name);
+            json.WriteString("fingerprint", result.Fingerprint);
+            json.WriteBoolean("reloaded", result.Problem is null);
+            if (result.Problem is { } problem) json.WriteString("problem", problem);
             json.WriteEndObject();
-        }, results.All(result => result.Problem is null) ? 200 : 409).ConfigureAwait(false);
-    }
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }, status);
 
     private static Task RecentAsync(WireCall call) => call.WriteAsync(json =>
     {

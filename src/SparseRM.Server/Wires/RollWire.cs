@@ -12,8 +12,11 @@ internal static class RollWire
     public static IEnumerable<WireRoute> Routes =>
     [
         new("POST", "/roll/submit", "roll", ErrorShapes.Roll, SubmitAsync),
-        new("GET", "/roll/result", "roll", ErrorShapes.Roll, ResultAsync) { WhileStopping = true },
+        new("GET", "/roll/result", "roll", ErrorShapes.Roll, ResultAsync) { WhileStopping = true, OwnerOf = OwnerOf },
     ];
+
+    // In a fleet a result's id ends with the member that has it.
+    private static string? OwnerOf(WireCall call) => call.Request.Need("reward_request_id").Text("reward_request_id") is var id && id.IndexOf('@') is >= 0 and var at ? id[(at + 1)..] : null;
 
     private static Task SubmitAsync(WireCall call)
     {
@@ -32,14 +35,14 @@ internal static class RollWire
         {
             json.WriteStartObject();
             json.WriteNumber("errcode", 0);
-            json.WriteString("reward_request_id", pending.Id);
+            json.WriteString("reward_request_id", call.Parts.Fleet is { } fleet ? $"{pending.Id}@{fleet.Mark}" : pending.Id);
             json.WriteEndObject();
         });
     }
 
     private static async Task ResultAsync(WireCall call)
     {
-        var pending = call.Parts.Pending.Find(call.Request.Need("reward_request_id").Text("reward_request_id"));
+        var pending = call.Parts.Pending.Find(call.Request.Need("reward_request_id").Text("reward_request_id").Split('@')[0]);
         if (!pending.Score.IsCompleted)
         {
             await call.WriteAsync(json =>

@@ -1,0 +1,51 @@
+namespace SparseRM.Server.Fleet;
+
+/// <summary>Another member as this one knows it. Thread-safe.</summary>
+internal sealed class FleetMember(FleetPeer peer) : IDisposable
+{
+    private readonly CancellationTokenSource _gone = new();
+    private FleetReport? _report;
+    private int _inFlight;
+
+    /// <summary>Who it is.</summary>
+    public FleetPeer Peer => peer;
+
+    /// <summary>Hash of its name.</summary>
+    public ulong Place { get; } = FleetPlacement.Hash(peer.Id);
+
+    /// <summary>What it last said of itself; null where it does not answer.</summary>
+    public FleetReport? Report
+    {
+        get => Volatile.Read(ref _report);
+        set => Volatile.Write(ref _report, value);
+    }
+
+    /// <summary>Why it gets no requests, where that was told already.</summary>
+    public string? Told { get; set; }
+
+    /// <summary>Cancelled when the membership no longer has it: who waits for it need not wait longer.</summary>
+    public CancellationToken Gone => _gone.Token;
+
+    /// <summary>How busy it is: what it said, and what is on its way to it since.</summary>
+    public FleetLoad Load => new(Place, (Report?.Waiting ?? 0) + Volatile.Read(ref _inFlight), Report is not { } report || report.Waiting >= report.Room);
+
+    /// <summary>A request is on its way to it.</summary>
+    public void Sent() => Interlocked.Increment(ref _inFlight);
+
+    /// <summary>It answered, or failed to.</summary>
+    public void Ended() => Interlocked.Decrement(ref _inFlight);
+
+    /// <summary>The membership no longer has it.</summary>
+    public void Dispose()
+    {
+        Report = null;
+        // Whoever still waits has the token of this source, which must not be disposed under it.
+        _gone.Cancel();
+    }
+}
+
+/// <summary>What a member says of itself.</summary>
+/// <param name="Identity">What decides its answers.</param>
+/// <param name="Waiting">Requests in its queues.</param>
+/// <param name="Room">How many may be.</param>
+internal sealed record FleetReport(FleetIdentity Identity, int Waiting, int Room);

@@ -1,0 +1,43 @@
+using SparseRM.Server.Http;
+using SparseRM.Server.Serving;
+using SparseRM.Server.Wires;
+
+namespace SparseRM.Server.Fleet;
+
+/// <summary>What members of a fleet ask each other. Nobody else is answered, and where there is no fleet nobody is.</summary>
+internal static class FleetRoutes
+{
+    /// <summary>Paths of the routes.</summary>
+    public const string Member = "/fleet/member", Prepare = "/fleet/prepare", Commit = "/fleet/commit", Abort = "/fleet/abort";
+
+    /// <summary>The routes.</summary>
+    public static IReadOnlyList<WireRoute> All =>
+    [
+        Route("GET", Member, MemberAsync),
+        Route("POST", Prepare, async call => await OperationRoutes.WriteAsync(call, await call.Parts.Registry.PrepareAsync(Model(call), CancellationToken.None).ConfigureAwait(false), 200).ConfigureAwait(false)),
+        Route("POST", Commit, call => OperationRoutes.WriteAsync(call, [call.Parts.Told(call.Parts.Registry.Commit(Model(call)!, call.Http.Request.Query["fingerprint"].ToString()))], 200)),
+        Route("POST", Abort, call =>
+        {
+            call.Parts.Registry.Abort(Model(call)!);
+            return OperationRoutes.WriteAsync(call, [], 200);
+        }),
+    ];
+
+    /// <summary>Requests that wait for the models, and how many may.</summary>
+    public static (int Waiting, int Room) Queue(ServerParts parts) =>
+        (parts.Registry.All.Max(reward => (int?)reward.Scorer.Backbone.Counts.WaitingRequests) ?? 0, parts.Options.Backbone.Queue.MaxRequests);
+
+    private static WireRoute Route(string method, string path, Func<WireCall, Task> handle) => new(method, path, "fleet", ErrorShapes.Own, handle) { HasBody = false, IsOfFleet = true };
+
+    private static string? Model(WireCall call) => call.Http.Request.Query["model"];
+
+    private static Task MemberAsync(WireCall call) => call.WriteAsync(json =>
+    {
+        var (waiting, room) = Queue(call.Parts);
+        json.WriteStartObject();
+        call.Parts.Fleet!.Identity.WriteTo(json);
+        json.WriteNumber("waiting", waiting);
+        json.WriteNumber("room", room);
+        json.WriteEndObject();
+    });
+}
