@@ -8,8 +8,14 @@ public sealed record FarmOptions
     /// <summary>Which of those that share a database, or a port, belong together.</summary>
     internal string Cluster { get; init; } = "sparserm";
 
-    /// <summary>Connection string of a PostgreSQL database that keeps members and jobs; null: one machine, whose first silo keeps them in memory.</summary>
+    /// <summary>Connection string of a PostgreSQL database that keeps members and jobs; null where <see cref="Redis"/> does, or nothing: one machine, whose first silo keeps them in memory.</summary>
     public string? Postgres { get; init; }
+
+    /// <summary>A server of Redis' protocol that keeps them instead, such as <c>redis:6379,password=..</c>; what it forgets when it dies is lost (<c>appendonly yes</c>, <c>appendfsync always</c>).</summary>
+    public string? Redis { get; init; }
+
+    /// <summary>Whether nothing but the first silo's memory keeps anything.</summary>
+    internal bool IsInMemory => Postgres is null && Redis is null;
 
     /// <summary>Port of the first silo of a farm on one machine; its gateway has the next one. Further silos, and every silo of a farm with PostgreSQL, take free ports.</summary>
     public int Port { get; init; } = 11111;

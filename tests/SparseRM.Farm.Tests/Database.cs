@@ -4,15 +4,25 @@ using System.Net.Sockets;
 
 namespace SparseRM.Farm.Tests;
 
+/// <summary>What keeps a farm's members and jobs.</summary>
+internal interface IStore
+{
+    /// <summary>The options that name it.</summary>
+    string[] Place { get; }
+}
+
 /// <summary>A PostgreSQL server of this test alone, in a folder that is gone afterwards.</summary>
-internal sealed class Database : IDisposable
+internal sealed class Database : IStore, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly string _initdb, _control, _data;
+    private readonly string _address;
     private readonly int _port;
 
-    public Database()
+    /// <param name="address">Where it is reached.</param>
+    public Database(string address = "127.0.0.1")
     {
+        _address = address;
         (_initdb, _control) = (Find("initdb"), Find("pg_ctl"));
         _data = _folder.File("data");
         using (var listener = new TcpListener(IPAddress.Loopback, 0))
@@ -28,11 +38,14 @@ internal sealed class Database : IDisposable
             Run("chown", "nobody", _data);
         }
         As(_initdb, "-D", _data, "-U", "farm", "-A", "trust", "-N", "--no-locale", "-E", "UTF8");
+        File.AppendAllText(Path.Combine(_data, "pg_hba.conf"), "host all all 10.77.0.0/16 trust\n");
         Start();
     }
 
     /// <summary>For <c>--postgres</c>.</summary>
-    public string Connection => $"Host=127.0.0.1;Port={_port};Database=postgres;Username=farm;Timeout=5";
+    public string Connection => $"Host={_address};Port={_port};Database=postgres;Username=farm;Timeout=5";
+
+    public string[] Place => ["--postgres", Connection];
 
     /// <summary>Stops it at once, as a machine that loses its power would, and starts it again after some time.</summary>
     public void Restart(TimeSpan gone)
@@ -59,7 +72,7 @@ internal sealed class Database : IDisposable
     private static bool IsRoot => Environment.UserName == "root";
 
     private void Start() =>
-        As(_control, "-D", _data, "-w", "-l", Path.Combine(_data, "log"), "-o", $"-p {_port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", "start");
+        As(_control, "-D", _data, "-w", "-l", Path.Combine(_data, "log"), "-o", $"-p {_port} -c listen_addresses={_address} -c unix_socket_directories=''", "start");
 
     private static void As(string program, params string[] arguments)
     {

@@ -72,6 +72,28 @@ public class FarmTests
         farm.RequireLines(whole);
     }
 
+    [Fact]
+    public void Redis_keeps_members_and_jobs_as_a_database_does()
+    {
+        using var redis = new RedisServer();
+        using var farm = new TestFarm(redis, rows: 6000);
+        string whole = farm.Whole();
+        var silos = new List<Process> { farm.Silo(), farm.Silo(), farm.Silo() };
+        var submit = farm.Submit("--shard-rows", "300");
+        farm.WaitForParts(3);
+        TestFarm.Kill(silos[0]);
+        farm.WaitForParts(6);
+        redis.Restart(TimeSpan.FromSeconds(1));
+        farm.WaitForParts(9);
+        TestFarm.Kill(silos[1]);
+        var done = farm.Done(submit);
+        Assert.Equal(("complete", 6000), (done.GetProperty("state").GetString(), done.GetProperty("rows_done").GetInt32()));
+        farm.RequireLines(whole);
+        var (code, _, error) = farm.Try("status", "--postgres", "Host=db");
+        Assert.Equal(2, code);
+        Assert.Contains("both PostgreSQL and Redis are named", error);
+    }
+
     // The last digit of the first score, and the manifest with the hash before and after.
     private static void Change(string manifest, Func<string, string, string, string> change)
     {

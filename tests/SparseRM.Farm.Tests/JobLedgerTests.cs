@@ -39,7 +39,7 @@ public class JobLedgerTests
         Assert.Equal("this row was not scored: its shard was given up after 3 attempts, in the last of which its worker died or went silent", refused.Refuse);
         Assert.Null(ledger.Take("w@x", s_start)!.Refuse);
         Assert.Equal(1000, ledger.Accept(refused.Id, "w@x", 1000, 1000, null));
-        Assert.Equal((1L, 1000L, 3L), (ledger.Snapshot().RefusedShards, ledger.Snapshot().BadRows, ledger.Snapshot().LostLeases));
+        Assert.Equal((1L, 1000L, 3L, 3L), (ledger.Snapshot().RefusedShards, ledger.Snapshot().BadRows, ledger.Snapshot().LostLeases, ledger.Snapshot().Retries));
     }
 
     [Fact]

@@ -16,12 +16,12 @@ internal sealed class TestFarm : IDisposable
     private readonly List<Process> _processes = [];
     private readonly Dictionary<string, Process> _ports = [];
 
-    /// <param name="database">Where members and jobs are kept; null for the memory of the first silo.</param>
+    /// <param name="store">Where members and jobs are kept; null for the memory of the first silo.</param>
     /// <param name="rows">Rows of the file.</param>
     /// <param name="slow">Rows of a long answer each, which take a core some 0.02 s a row.</param>
-    public TestFarm(Database? database, int rows, RowRange? slow = null)
+    public TestFarm(IStore? store, int rows, RowRange? slow = null)
     {
-        _place = database is null ? ["--port", $"{FreePort()}"] : ["--postgres", database.Connection];
+        _place = store?.Place ?? ["--port", $"{FreePort()}"];
         Rows = rows;
         var pairs = File.ReadLines(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
         File.WriteAllLines(Input, Enumerable.Range(0, rows).Select(i => slow is { } range && i >= range.Start && i < range.End ? Slow(i) : i % 997 == 7 ? "{bad"
@@ -47,9 +47,10 @@ internal sealed class TestFarm : IDisposable
     /// <summary>Starts a silo and waits until it is a member.</summary>
     /// <param name="fileBlocks">Lets no file grow beyond so many blocks of 512 bytes.</param>
     /// <param name="more">Further options.</param>
-    public Process Silo(int? fileBlocks = null, string[]? more = null)
+    /// <param name="on">What its command begins with; nothing for this machine.</param>
+    public Process Silo(int? fileBlocks = null, string[]? more = null, string[]? on = null)
     {
-        var process = Start(["farm", "silo", .. Model, .. _place, "--lease", "6", "--threads", "1", .. more ?? []], fileBlocks);
+        var process = Start(["farm", "silo", .. Model, .. _place, "--lease", "6", "--threads", "1", .. more ?? []], fileBlocks, on);
         var said = new ConcurrentQueue<string>();
         while (process.StandardError.ReadLine() is { } line)
         {
@@ -146,11 +147,12 @@ internal sealed class TestFarm : IDisposable
 
     private static string[] Model => ["--model", SharedData.MiniWorld("model"), "--reward", SharedData.MiniWorld("reward.safetensors")];
 
-    private Process Start(string[] args, int? fileBlocks = null)
+    private Process Start(string[] args, int? fileBlocks = null, string[]? on = null)
     {
         // The shell ignores the signal that the limit raises, so that the write fails as it would on a full disk.
         string[] limited = ["-c", $"trap '' XFSZ; ulimit -f {fileBlocks}; exec dotnet exec \"$@\"", "sh", s_program, .. args];
-        var start = new ProcessStartInfo(fileBlocks is null ? "dotnet" : "/bin/sh", fileBlocks is null ? ["exec", s_program, .. args] : limited)
+        string[] command = [.. on ?? [], .. fileBlocks is null ? ["dotnet", "exec", s_program, .. args] : (string[])["/bin/sh", .. limited]];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.Path,
         };

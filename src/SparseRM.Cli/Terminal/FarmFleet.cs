@@ -15,13 +15,13 @@ internal static class FarmFleet
 
     private static readonly Option<bool> s_cluster = new("--cluster")
     {
-        Description = "answer with other servers: a request goes to the one that has its prompt's beginning; they find each other by --postgres, or on one machine by --cluster-port",
+        Description = "answer with other servers: a request goes to the one that has its prompt's beginning; they find each other by --postgres or --redis, or on one machine by --cluster-port",
     };
 
-    private static readonly Option<int?> s_port = Choices.Whole("--cluster-port", $"without PostgreSQL: port by which the servers of one machine find each other (default: {DefaultPort})", most: 65534);
+    private static readonly Option<int?> s_port = Choices.Whole("--cluster-port", $"without both: port by which the servers of one machine find each other (default: {DefaultPort})", most: 65534);
 
     /// <summary>What the command takes.</summary>
-    public static IReadOnlyList<Option> All { get; } = [s_cluster, s_port, FarmSettings.Postgres, FarmSettings.Address, FarmSettings.Lease];
+    public static IReadOnlyList<Option> All { get; } = [s_cluster, s_port, FarmSettings.Postgres, FarmSettings.Redis, FarmSettings.Address, FarmSettings.Lease];
 
     /// <summary>Refuses what no fleet can have.</summary>
     /// <exception cref="UsageException">An option that goes with --cluster stands alone, or others cannot reach this server.</exception>

@@ -28,15 +28,14 @@ public sealed class FarmClient : IAsyncDisposable
     public static async Task<FarmClient> ConnectAsync(FarmOptions options, CancellationToken cancel)
     {
         if (options.Postgres is { } connection) await FarmDatabase.PrepareAsync(connection, cancel);
+        if (options.Redis is { } servers) await FarmRedis.PrepareAsync(servers);
         var host = new HostBuilder()
             .ConfigureLogging(logging => logging.SetMinimumLevel(LogLevel.None))
             .UseOrleansClient((_, client) =>
             {
-                if (options.Postgres is { } database)
-                {
-                    client.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Cluster, options.Cluster))
-                        .UseAdoNetClustering(clustering => (clustering.Invariant, clustering.ConnectionString) = (FarmDatabase.Invariant, database));
-                }
+                if (!options.IsInMemory) client.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Cluster, options.Cluster));
+                if (options.Postgres is { } database) client.UseAdoNetClustering(clustering => (clustering.Invariant, clustering.ConnectionString) = (FarmDatabase.Invariant, database));
+                else if (options.Redis is { } redis) client.UseRedisClustering(clustering => clustering.ConfigurationOptions = FarmRedis.Options(redis));
                 else client.UseLocalhostClustering(options.Port + 1, options.Cluster, options.Cluster);
             })
             .Build();
@@ -48,7 +47,7 @@ public sealed class FarmClient : IAsyncDisposable
         catch (Exception error) when (error is not OperationCanceledException)
         {
             host.Dispose();
-            string place = options.Postgres is null ? $"at port {options.Port + 1} of this machine" : "that the database knows";
+            string place = options.IsInMemory ? $"at port {options.Port + 1} of this machine" : "that the database knows";
             throw new SparseRMException($"no silo answers {place}; start one with `sparserm farm silo`, or name the farm as its silos do", error);
         }
     }

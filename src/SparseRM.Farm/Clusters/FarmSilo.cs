@@ -43,14 +43,17 @@ public sealed class FarmSilo : IAsyncDisposable
     internal static async Task<FarmSilo> StartAsync(
         FarmOptions options, Action<ILoggingBuilder> logging, Action<IServiceCollection, int> configure, CancellationToken cancel, Action<ISiloBuilder>? more = null)
     {
-        bool isFirst = options.Postgres is null && IsFree(options.Port) && IsFree(options.Port + 1);
+        bool isFirst = options.IsInMemory && IsFree(options.Port) && IsFree(options.Port + 1);
         var (port, gateway) = isFirst ? (options.Port, options.Port + 1) : FreePorts();
         if (options.Postgres is { } connection) await FarmDatabase.PrepareAsync(connection, cancel);
+        if (options.Redis is { } servers) await FarmRedis.PrepareAsync(servers);
         var host = new HostBuilder()
             .ConfigureLogging(logging)
             .UseOrleans((_, silo) =>
             {
-                if (options.Postgres is { } database) UseDatabase(silo, options, database, port, gateway);
+                if (!options.IsInMemory) At(silo, options, port, gateway);
+                if (options.Postgres is { } database) UseDatabase(silo, database);
+                else if (options.Redis is { } redis) UseRedis(silo, redis);
                 else
                 {
                     silo.UseLocalhostClustering(port, gateway, isFirst ? null : new IPEndPoint(IPAddress.Loopback, options.Port), options.Cluster, options.Cluster)
@@ -106,9 +109,16 @@ public sealed class FarmSilo : IAsyncDisposable
         _host.Dispose();
     }
 
-    private static void UseDatabase(ISiloBuilder silo, FarmOptions options, string connection, int port, int gateway) => silo
+    private static void At(ISiloBuilder silo, FarmOptions options, int port, int gateway) => silo
         .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (options.Cluster, options.Cluster))
-        .ConfigureEndpoints(IPAddress.Parse(options.Address), port, gateway, listenOnAnyHostAddress: !IPAddress.IsLoopback(IPAddress.Parse(options.Address)))
+        .ConfigureEndpoints(IPAddress.Parse(options.Address), port, gateway, listenOnAnyHostAddress: !IPAddress.IsLoopback(IPAddress.Parse(options.Address)));
+
+    private static void UseRedis(ISiloBuilder silo, string servers) => silo
+        .UseRedisClustering(redis => redis.ConfigurationOptions = FarmRedis.Options(servers))
+        .AddRedisGrainStorage(FarmOptions.Storage, storage => storage.Configure<Serializer>((redis, serializer) =>
+            (redis.ConfigurationOptions, redis.GrainStorageSerializer) = (FarmRedis.Options(servers), new OrleansGrainStorageSerializer(serializer))));
+
+    private static void UseDatabase(ISiloBuilder silo, string connection) => silo
         .UseAdoNetClustering(database => (database.Invariant, database.ConnectionString) = (FarmDatabase.Invariant, connection))
         .AddAdoNetGrainStorage(FarmOptions.Storage, storage => storage.Configure<Serializer>((database, serializer) =>
         {

@@ -27,6 +27,8 @@ internal sealed class ServerFleet : IDisposable
         _tokenHash = SHA256.HashData(Encoding.UTF8.GetBytes(own.Token));
         _place = FleetPlacement.Hash(own.Id);
         _prompts = new PromptKey(parts.Registry.All[0].Scorer.Backbone.Template);
+        // Computed now, while nobody replaces what it is of.
+        _ = Identity;
     }
 
     /// <summary>What decides the answers here, now.</summary>
