@@ -88,6 +88,10 @@ class Sharing {
 
 VariantList attention_variants() { return {kAttentionInfos.data(), static_cast<int>(kAttentionInfos.size())}; }
 
+// Multiply-adds of scores that are not worth waking anyone. What one query costs is mostly the time in which its keys
+// come from the third cache, which two threads halve.
+constexpr int64_t kSmall = 16 * 1024;
+
 void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* positions, const srmk_segment* segments,
                int64_t segment_count, const srmk_attention_options& options, Operand y) {
   const Sharing sharing(backend, segments, segment_count, options);
@@ -108,7 +112,7 @@ void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* pos
   int64_t pairs = 0;
   for (int64_t s = 0; s < segment_count; s++)
     pairs += static_cast<int64_t>(segments[s].query_count) * (segments[s].prefix_count + segments[s].key_count);
-  if (pairs * options.n_heads * options.d_head < 32 * 1024) {
+  if (pairs * options.n_heads * options.d_head < kSmall) {
     for (int64_t task = 0; task < sharing.tasks(); task++) body(task, 0);
   } else {
     backend.pool.run(sharing.tasks(), body);
