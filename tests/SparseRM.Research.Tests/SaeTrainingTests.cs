@@ -115,6 +115,15 @@ public sealed class SaeTrainingTests : IDisposable
         Assert.NotEmpty(fit.Reward.Input.Latents);
     }
 
+    /// <summary>Thresholds keep up with an encoder that changes in some hundred steps; with the step of the weights L0 would end a fifth below the target.</summary>
+    [Fact]
+    public void JumpReLU_ends_at_its_target_for_L0()
+    {
+        var options = Options(SaeArchitecture.JumpRelu) with { Width = 512, Active = 12, Tokens = 30_000 };
+        var result = SaeTrainingRun.Run(Job("sae", SaeFileFormat.GemmaScope) with { Test = Some() }, options);
+        Assert.InRange(result.Measure.L0, 11.4, 12.6);
+    }
+
     [Fact]
     public void Special_tokens_are_left_out_and_every_twentieth_text_is_held_out()
     {

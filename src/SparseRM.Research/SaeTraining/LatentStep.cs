@@ -6,7 +6,7 @@ internal sealed class LatentStep(SaeParameters parameters, PackedEncoder encoder
     // A dead latent that no loss reaches has its bias raised, and its threshold lowered, until one does; Adam makes whole steps of any slope.
     private const float RevivalSlope = 1e-3f;
     private readonly ThreadLocal<Work> _works = new(() => new Work(parameters.Depth));
-    private Adam _adam;
+    private Adam _adam, _thresholdAdam;
     private JumpReluPenalty? _penalty;
     private float _scale;
     private int _rows;
@@ -15,13 +15,14 @@ internal sealed class LatentStep(SaeParameters parameters, PackedEncoder encoder
 
     /// <summary>What all latents of this step have in common.</summary>
     /// <param name="adam">The optimiser's step.</param>
+    /// <param name="thresholdAdam">The same for thresholds.</param>
     /// <param name="scale">Of the loss's slope in a reconstruction, per residual.</param>
     /// <param name="rows">Rows of the batch.</param>
     /// <param name="penalty">JumpReLU's; null for the others.</param>
     /// <param name="since">Tokens since each latent was active; brought up to date.</param>
     /// <param name="deadAfter">From how many on it is dead.</param>
-    public void Prepare(Adam adam, float scale, int rows, JumpReluPenalty? penalty, long[] since, long deadAfter) =>
-        (_adam, _scale, _rows, _penalty, _since, _deadAfter) = (adam, scale, rows, penalty, since, deadAfter);
+    public void Prepare(Adam adam, Adam thresholdAdam, float scale, int rows, JumpReluPenalty? penalty, long[] since, long deadAfter) =>
+        (_adam, _thresholdAdam, _scale, _rows, _penalty, _since, _deadAfter) = (adam, thresholdAdam, scale, rows, penalty, since, deadAfter);
 
     /// <summary>The latents of a panel.</summary>
     public void Run(int panel)
@@ -67,7 +68,7 @@ internal sealed class LatentStep(SaeParameters parameters, PackedEncoder encoder
         {
             moved += penalty.ThresholdSlope(active, near);
             if (isMute) moved += RevivalSlope;
-            _adam.Step(ref parameters.Threshold.Values[latent], moved, ref parameters.Threshold.Mean[latent], ref parameters.Threshold.Square[latent]);
+            _thresholdAdam.Step(ref parameters.Threshold.Values[latent], moved, ref parameters.Threshold.Mean[latent], ref parameters.Threshold.Square[latent]);
             parameters.Threshold.Values[latent] = Math.Max(0, parameters.Threshold.Values[latent]);
         }
         _since[latent] = active > 0 ? 0 : _since[latent] + _rows;

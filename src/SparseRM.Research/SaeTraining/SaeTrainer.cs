@@ -90,9 +90,10 @@ internal sealed class SaeTrainer
             throw new SparseRMException(ErrorKind.Numeric, $"training diverged at step {Steps + 1}: the loss is {loss}; lower the learning rate");
         _lists.Fill([_choice.Main, _choice.Auxiliary], _reconstruction.FirstRowOf, _parallel);
         Steps++;
-        var adam = new Adam(Steps, Math.Min(1, Math.Min((progress + (1e-9 / WarmUp)) / WarmUp, (1 - progress) / Decay)) * _options.LearningRateToUse);
+        double rate = Math.Min(1, Math.Min((progress + (1e-9 / WarmUp)) / WarmUp, (1 - progress) / Decay)) * _options.LearningRateToUse;
+        var adam = new Adam(Steps, rate);
         JumpReluPenalty? penalty = isJump ? new JumpReluPenalty(_parameters.DIn, _options.Active, _choice.ActiveIn(tiles) / (double)rows, rows, progress) : null;
-        _latents.Prepare(adam, scale, rows, penalty, Since, DeadAfter);
+        _latents.Prepare(adam, new Adam(Steps, JumpReluPenalty.ThresholdPace * rate), scale, rows, penalty, Since, DeadAfter);
         Parallel.For(0, _encoder.Panels, _parallel, _latents.Run);
         adam.Step(_parameters.BDec.Values, _reconstruction.BiasSlope(tiles, scale), _parameters.BDec.Mean, _parameters.BDec.Square);
     }
