@@ -58,6 +58,9 @@ public sealed class RewardTrainer : IDisposable
     /// <summary>The model that gives the states.</summary>
     public Backbone Backbone { get; }
 
+    /// <summary>Where states are read.</summary>
+    internal ReadOutPosition Position => _options.Position;
+
     /// <summary>Block after which they are read.</summary>
     public int Layer { get; }
 

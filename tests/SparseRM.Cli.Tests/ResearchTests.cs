@@ -115,6 +115,12 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
             "--loss", "margin", "--draws", "1", "--cache", reward.Cache];
         var json = Cli.Run([.. command, "--paraphrases", test, "--trigger", "Trust me.", "--report", report, "--json"]).Json();
         Assert.Contains(json.GetProperty("rows").EnumerateArray(), row => row.GetProperty("condition").GetString() == "adversarial");
+        string output = _folder.File("fits.jsonl");
+        var kept = Cli.Run([.. command, "--output", output, "--json"]).Json();
+        string fits = File.ReadAllText(output);
+        Assert.Equal(kept.GetRawText(), Cli.Run([.. command, "--output", output, "--json"]).Json().GetRawText());
+        Assert.Equal(fits, File.ReadAllText(output));
+        Cli.Run([.. command, "--seed", "9", "--output", output]).Failed(1, "fits.jsonl, line 1", "study of robustness", "name another output");
         // The same words change nothing.
         Assert.Equal(0, json.GetProperty("stability").EnumerateArray().Last().GetProperty("flipped").GetDouble());
         Assert.Contains("<svg", File.ReadAllText(report));
@@ -187,6 +193,8 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
         Cli.Run("fit", "--model", "m", "--data", "d", "--output", "o", "--sae", "s", "--position", "first").Failed(2, "--position", "'first'");
         Cli.Run("robustness", "--model", "m", "--data", "d").Failed(2, "--sae is needed");
         Cli.Run("robustness", "--model", "m", "--sae", "s", "--data", "d", "--paraphrases", "p").Failed(2, "--paraphrases", "--test");
+        Cli.Run("robustness", "--model", "m", "--sae", "s", "--data", "d", "--output", "-").Failed(2, "--output", "--json");
+        Cli.Run("robustness", "--model", "m", "--sae", "s", "--data", "d", "--output", "x.jsonl", "--report", "x.jsonl").Failed(2, "--output and --report", "same file");
         Cli.Run("monitor", "r").Failed(2, "--input", "--scores");
         Cli.Run("monitor", "r", "--input", "i").Failed(2, "--model and --input");
         Cli.Run("monitor", FittedReward.Train, "--scores", "s").Failed(1, "is not a reward file", "fit or combine wrote");

@@ -47,6 +47,35 @@ public sealed class RobustnessTests(World world)
     }
 
     [Fact]
+    public void A_stopped_study_goes_on_from_its_file_with_the_same_table()
+    {
+        using var folder = new TemporaryFolder();
+        string whole = folder.File("whole.jsonl"), stopped = folder.File("stopped.jsonl");
+        int known = -1;
+        RobustnessTable Run(string path, int threads = 2, long seed = 1) => RobustnessStudy.Run(world.Trainer, World.Pairs("train", 40), World.Pairs("test", 20), new RobustnessData(null, [], null),
+            s_options with { Training = s_options.Training with { Threads = threads, MaxEpochs = 2, Seed = seed } }, study =>
+            {
+                var log = ConditionLog.Open(path, study);
+                known = log.Count;
+                return log;
+            });
+        var table = Run(whole, threads: 1);
+        string[] lines = File.ReadAllLines(whole);
+        Assert.Equal((0, 1 + (table.Rows.Select(row => (row.Study, row.Condition, row.Share, row.Loss)).Distinct().Count())), (known, lines.Length));
+        // Eight whole fits, and half a line of the ninth.
+        File.WriteAllText(stopped, string.Join('\n', lines[..9]) + '\n' + lines[9][..20]);
+        Assert.Equal(table.Rows, Run(stopped).Rows);
+        Assert.Equal(8, known);
+        Assert.Equal(File.ReadAllText(whole), File.ReadAllText(stopped));
+        // What is known is taken from the file: a pair that is called wrong there is wrong.
+        File.WriteAllText(stopped, File.ReadAllText(whole).Replace(lines[1], lines[1][..lines[1].IndexOf("[\"", StringComparison.Ordinal)] + lines[1][lines[1].IndexOf("[\"", StringComparison.Ordinal)..].Replace('1', '0')));
+        Assert.NotEqual(table.Rows, Run(stopped).Rows);
+        World.Refuses(() => Run(whole, seed: 2), "whole.jsonl, line 1", "study of robustness", "name another output");
+        File.AppendAllText(whole, "{}\n");
+        World.Refuses(() => Run(whole), $"whole.jsonl, line {lines.Length + 1}", "no fit of a study");
+    }
+
+    [Fact]
     public void Exchanged_pairs_are_found_by_heads_that_had_not_seen_them()
     {
         var table = RobustnessStudy.Run(world.Trainer, World.Pairs("train", 200), World.Pairs("test", 20), new RobustnessData(null, [], null),

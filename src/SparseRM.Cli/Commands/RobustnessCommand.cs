@@ -30,6 +30,7 @@ internal sealed class RobustnessCommand : CliCommand
     private readonly Option<PreferenceLossKind[]> _losses = Lists.Of("--loss", "losses that stand beside each other (default: all)",
         ("margin", PreferenceLossKind.Margin), ("bradley-terry", PreferenceLossKind.BradleyTerry), ("bce", PreferenceLossKind.Bce));
     private readonly Option<int?> _draws = Choices.Whole("--draws", "draws of spoilt pairs and initial weights under each condition (default: 3)");
+    private readonly Option<string> _output = Choices.Text("--output", "a file of JSON lines, one a fit as they come; the same command goes on from it", "FILE");
     private readonly Option<string> _report = Choices.Text("--report", "also write plots and tables as a page of HTML", "FILE");
 
     public RobustnessCommand(Session session) : base("robustness",
@@ -39,7 +40,7 @@ internal sealed class RobustnessCommand : CliCommand
         new Example("sparserm robustness --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 --data train.jsonl --test test.jsonl "
             + "--shift other.jsonl --task safety.jsonl --paraphrases test-in-other-words.jsonl --trigger \"Trust me.\" --json", "with other pairs, paraphrases and a trigger, for a program"))
     {
-        this.AddAll(CommonOptions.Model, FitSettings.Sae, _data, _test, _shift, _tasks, _paraphrases, _triggers, _losses, _draws, _report, CommonOptions.Json);
+        this.AddAll(CommonOptions.Model, FitSettings.Sae, _data, _test, _shift, _tasks, _paraphrases, _triggers, _losses, _draws, _output, _report, CommonOptions.Json);
         this.AddAll(FitSettings.All.Except(
             [FitSettings.Sae, FitSettings.Loss, FitSettings.Input, FitSettings.Heads, FitSettings.Bootstrap, FitSettings.Seeds, CommonOptions.Aggregate]));
     }
@@ -47,7 +48,7 @@ internal sealed class RobustnessCommand : CliCommand
     protected override void Run(ParseResult args)
     {
         var (reading, fit) = (FitSettings.ReadTrainer(args), FitSettings.Read(args));
-        string? report = args.GetValue(_report);
+        string? report = args.GetValue(_report), output = args.GetValue(_output);
         if (reading.Sae is null) throw new UsageException("--sae is needed: the directions that are studied are its decoder's");
         FitSettings.Check(args, reading, fit);
         if (args.GetValue(_paraphrases) is not null && args.GetValue(_test) is null) throw new UsageException("--paraphrases are of the items of --test; name that file, too");
@@ -55,8 +56,12 @@ internal sealed class RobustnessCommand : CliCommand
             throw new UsageException("--paraphrases and --skip-bad exclude each other: an item that is left out would shift the others");
         if (report == "-" && args.GetValue(CommonOptions.Json)) throw new UsageException("--json and --report - both want standard output; leave one of them out");
         if (args.Given(_triggers)?.Contains("") == true) throw new UsageException("--trigger: the value is empty");
-        OutputFile.Probe("--report", report, OutputKind.Plot, [("--data", args.GetValue(_data)), ("--test", args.GetValue(_test)), ("--shift", args.GetValue(_shift)),
-            ("--paraphrases", args.GetValue(_paraphrases)), .. (args.Given(_tasks) ?? []).Select(task => ("--task", (string?)task))]);
+        OutputFile.CheckLog(output, report);
+        (string, string?)[] inputs = [("--data", args.GetValue(_data)), ("--test", args.GetValue(_test)), ("--shift", args.GetValue(_shift)),
+            ("--paraphrases", args.GetValue(_paraphrases)), .. (args.Given(_tasks) ?? []).Select(task => ("--task", (string?)task))];
+        OutputFile.Probe("--report", report, OutputKind.Plot, inputs);
+        OutputFile.Probe(output, OutputKind.Robustness, inputs);
+        if (output is not null) Session.AfterInterrupt = $"fits so far are kept in {output}, and the same command goes on from there";
         var none = new RobustnessOptions();
         var options = none with
         {
@@ -67,12 +72,13 @@ internal sealed class RobustnessCommand : CliCommand
         var others = new RobustnessData(Others(args, args.GetValue(_shift)), [.. (args.Given(_tasks) ?? []).Select(task => Others(args, task)!)], Others(args, args.GetValue(_paraphrases)));
         others.Check(test);
         var (table, about) = Meter.Run(Session, meter => Studies.Run(args, Session, meter, reading, null, [data, test, others.Shift, .. others.Tasks],
-            (trainer, good) => RobustnessStudy.Run(trainer, good[0]!, good[1], others with { Shift = good[2], Tasks = good[3..]! }, options, meter, Session.Cancel), $"K = {options.K}"));
+            (trainer, good) => RobustnessStudy.Run(trainer, good[0]!, good[1], others with { Shift = good[2], Tasks = good[3..]! }, options, output is null ? null : study => ConditionLog.Open(output, study), meter, Session.Cancel), $"K = {options.K}"));
         Session.Cancel.ThrowIfCancellationRequested();
         if (report is not null) Session.WriteData(report, RobustnessPage.Of(table, about).WriteTo);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, table));
         else WriteTables(table);
-        if (report is not (null or "-")) Session.Say($"wrote {report}");
+        foreach (string? file in new[] { output, report })
+            if (file is not (null or "-")) Session.Say($"wrote {file}");
     }
 
     private PreferenceSet? Others(ParseResult args, string? path) => path is null ? null : DataSettings.Read(args, path, Session, limit: null);

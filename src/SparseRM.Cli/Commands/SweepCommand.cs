@@ -8,7 +8,6 @@ using SparseRM.Research.Baselines;
 using SparseRM.Research.Reports;
 using SparseRM.Research.Sweeps;
 using SparseRM.Scoring;
-using SparseRM.Weights;
 
 namespace SparseRM.Cli.Commands;
 
@@ -100,11 +99,7 @@ internal sealed class SweepCommand : CliCommand
         if (needsSae && options.Saes.Count == 0) throw new UsageException("--input projection and activations need --sae; without an SAE there are --input dense and --input random");
         if (options.Saes.Count == 0 && options.Layers is null) throw new UsageException("--layer is needed where there is no --sae that says it");
         if (options.Training.HeldOutFraction >= 1) throw new UsageException("--held-out is a share below 1");
-        if (output == "-") throw new UsageException("--output names a file, from which the same command goes on; for standard output there is --json");
-        if (output is not null && AtomicFile.IsDevice(AtomicFile.Target(output)))
-            throw new UsageException($"--output names a file, from which the same command goes on, and {output} is a device; for standard output there is --json");
-        if (output is not null && report is not (null or "-") && AtomicFile.Target(output) == AtomicFile.Target(report))
-            throw new UsageException($"--output and --report are the same file, {output}; each writes its own: name another for one of them");
+        OutputFile.CheckLog(output, report);
         if (report == "-" && args.GetValue(CommonOptions.Json)) throw new UsageException("--json and --report - both want standard output; leave one of them out");
         Recognised.RefuseSwapped(args.GetRequiredValue(CommonOptions.Model), options.Saes.FirstOrDefault());
     }

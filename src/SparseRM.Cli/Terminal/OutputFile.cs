@@ -24,6 +24,8 @@ internal enum OutputKind
     Traces,
     /// <summary>Runs of a sweep.</summary>
     Sweep,
+    /// <summary>Fits of a study of robustness.</summary>
+    Robustness,
     /// <summary>Preference pairs in TRL's explicit form.</summary>
     Pairs,
     /// <summary>Prompts with one answer each, in TRL's form.</summary>
@@ -74,6 +76,20 @@ internal static class OutputFile
         }
     }
 
+    /// <summary>Refuses what cannot be gone on from.</summary>
+    /// <param name="output">What <c>--output</c> of a command says that keeps its runs there as they come, or null.</param>
+    /// <param name="report">What <c>--report</c> says, or null.</param>
+    /// <exception cref="UsageException">The output is standard output, a device, or the report.</exception>
+    public static void CheckLog(string? output, string? report)
+    {
+        if (output is null) return;
+        if (output == "-") throw new UsageException("--output names a file, from which the same command goes on; for standard output there is --json");
+        if (AtomicFile.IsDevice(AtomicFile.Target(output)))
+            throw new UsageException($"--output names a file, from which the same command goes on, and {output} is a device; for standard output there is --json");
+        if (report is not (null or "-") && AtomicFile.Target(output) == AtomicFile.Target(report))
+            throw new UsageException($"--output and --report are the same file, {output}; each writes its own: name another for one of them");
+    }
+
     /// <summary>Writes the file.</summary>
     /// <param name="path">For the message.</param>
     /// <param name="write">Writes it; says itself what is wrong, or throws what the runtime throws.</param>
@@ -105,6 +121,7 @@ internal static class OutputFile
         OutputKind.Activations => "activations that encode wrote",
         OutputKind.Traces => "traces",
         OutputKind.Sweep => "runs of a sweep",
+        OutputKind.Robustness => "fits of a study of robustness",
         OutputKind.Pairs => "preference pairs with scores",
         OutputKind.Completions => "completions with scores",
         _ => "a plot",
@@ -120,6 +137,7 @@ internal static class OutputFile
         OutputKind.Traces => FirstLineHas(path, "definition"),
         OutputKind.Pairs => FirstLineHas(path, "score_chosen") && FirstLineHas(path, "score_rejected"),
         OutputKind.Completions => FirstLineHas(path, "completion") && FirstLineHas(path, "score"),
+        OutputKind.Robustness => Start(path).AsSpan().StartsWith(Encoding.UTF8.GetBytes(Research.Robustness.ConditionLog.Header)),
         OutputKind.Sweep => Start(path).AsSpan().StartsWith(Encoding.UTF8.GetBytes(Research.Sweeps.CsvSweepLog.Header)),
         _ => Start(path) is var start && (start.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']) || start.AsSpan().IndexOf("<html"u8) >= 0),
     };

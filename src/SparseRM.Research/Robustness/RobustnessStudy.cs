@@ -3,6 +3,7 @@ using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Research.Answers;
 using SparseRM.Research.Baselines;
+using SparseRM.Research.Runs;
 using SparseRM.Scoring;
 using SparseRM.Text;
 
@@ -20,17 +21,19 @@ public static class RobustnessStudy
     /// <param name="test">Pairs to be tested on, or null: then a fifth of the prompts of <paramref name="data"/>.</param>
     /// <param name="others">Other pairs.</param>
     /// <param name="options">How.</param>
+    /// <param name="openLog">Given the study's name, gives the fits under conditions that are known and takes new ones; null: nothing is kept.</param>
     /// <param name="progress">Told of each fit.</param>
     /// <param name="cancel">Checked between batches.</param>
     /// <exception cref="SparseRMException">There is no SAE, paraphrases do not go with the test items, or a text cannot be read.</exception>
     public static RobustnessTable Run(
         RewardTrainer trainer, PreferenceSet data, PreferenceSet? test, RobustnessData others, RobustnessOptions options,
-        IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+        Func<string, ConditionLog>? openLog = null, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         if (trainer.Sae is not { } sae) throw new SparseRMException(ErrorKind.Usage, "robustness is a study of the directions of an SAE; give one");
         if (options.Draws < 1 || options.Losses.Count == 0 || options.Triggers.Count == 0) throw new SparseRMException(ErrorKind.Usage, "there must be at least 1 draw, 1 loss and 1 trigger.");
         others.Check(test);
         if (test is null) (data, test) = BaselineStudy.Split(data, options.Training.Seed);
+        using var log = openLog is null ? ConditionLog.None : openLog(StudyOf(trainer, data, test, others, options));
         AnswerChange[] changes = [.. AnswerChange.Patterns, .. options.Triggers.Select(AnswerChange.Trigger)];
         AnswerChange trigger = AnswerChange.Trigger(options.Triggers[0]);
         var training = ChangedAnswers.Read(trainer, data, [.. data.Items.Select(AnswerChange.Truncated.Apply), .. data.Items.Select(trigger.Apply)], progress, cancel);
@@ -54,7 +57,7 @@ public static class RobustnessStudy
             .. conditions.LabelNoise(), .. conditions.LengthBias(notes), .. conditions.Damage(), .. conditions.Poison(triggered), .. transfer, .. conditions.Dropping(), .. conditions.DroppingNoise(noisy, found.Suspicion()),
         ];
         TestPairs[] tests = [.. new[] { main, truncated, triggered }.Concat(foreign).Concat(all.SelectMany(condition => condition.Tests)).Distinct()];
-        var rows = ConditionRuns.Run([new Condition(Conditions.Base, "all pairs", null, _ => clean, tests), .. all], options, sae, notes, progress, cancel);
+        var rows = ConditionRuns.Run([new Condition(Conditions.Base, "all pairs", null, _ => clean, tests), .. all], options, sae, log, notes, progress, cancel);
 
         var (input, head) = first.FitHead(clean, options.Training.Seed, cancel);
         var stability = new Stability(tested, input, head.Head);
@@ -65,6 +68,14 @@ public static class RobustnessStudy
         ];
         return new RobustnessTable(rows, Suspects(data, fitted), Findings(clean, noisy, found), stable, RobustnessSummary.Of(rows), notes);
     }
+
+    /// <summary>Names everything that decides a fit beside its condition, loss and draw.</summary>
+    private static string StudyOf(RewardTrainer trainer, PreferenceSet data, PreferenceSet test, RobustnessData others, RobustnessOptions options) => Study.Hash(
+    [
+        .. Study.PartsOf(trainer.Backbone), trainer.Backbone.Model.FingerprintOf(trainer.Layer), $"{trainer.Position}", trainer.Sae!.Id, .. Study.PartsOf(data), .. Study.PartsOf(test),
+        .. new[] { others.Shift }.Concat(others.Tasks).OfType<PreferenceSet>().SelectMany(set => Study.PartsOf(set).Prepend(set == others.Shift ? "shift" : Path.GetFileNameWithoutExtension(set.Path))),
+        Study.PartOf(options.Training), $"{options.Training.HiddenUnits} {options.K} {PreferenceLoss.Name(options.Losses[0])}", options.Triggers[0],
+    ]);
 
     /// <summary>What is learned from other tasks and tested on all, and all foreign test pairs.</summary>
     private static (List<Condition> Transfer, List<TestPairs> Foreign) Tasks(

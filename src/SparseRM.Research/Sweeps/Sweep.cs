@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
 using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Models;
 using SparseRM.Research.Answers;
 using SparseRM.Research.Baselines;
+using SparseRM.Research.Runs;
 
 namespace SparseRM.Research.Sweeps;
 
@@ -92,21 +91,15 @@ public static class Sweep
             var first = group.First();
             return new SweepInputs(states[(first.Layer, first.Sae)], first, first.Sae is null ? null : plan.Saes[first.Sae], group.Count());
         });
-        var done = new SweepRun?[settings.Length];
-        var gate = new Lock();
-        int written = 0, count = 0;
+        int count = 0;
+        var order = new InOrder<SweepRun>(settings.Length, log.Add);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = training.ThreadsToUse, CancellationToken = cancel };
         try
         {
             Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, settings.Length), EnumerablePartitionerOptions.NoBuffering), parallel, i =>
             {
-                var run = inputs[SweepInputs.KeyOf(settings[i])].Run(settings[i], training, cancel);
-                lock (gate)
-                {
-                    done[i] = run;
-                    for (; written < done.Length && done[written] is { } next; written++) log.Add(next);
-                    tick(++count);
-                }
+                order.Put(i, inputs[SweepInputs.KeyOf(settings[i])].Run(settings[i], training, cancel));
+                tick(Interlocked.Increment(ref count));
             });
         }
         catch (AggregateException error) when (error.InnerExceptions.OfType<SparseRMException>().FirstOrDefault() is { } first)
@@ -116,13 +109,9 @@ public static class Sweep
     }
 
     /// <summary>Names everything that decides a run beside its setting.</summary>
-    private static string StudyOf(Backbone backbone, HeadTrainingOptions training, PreferenceSet data, PreferenceSet test) => Hash(
-        RewardTrainer.EngineVersion, backbone.Template?.Fingerprint ?? "", backbone.Tokenizer?.Fingerprint ?? "", backbone.Arithmetic,
-        data.DataHash, $"{data.Items.Count}", test.DataHash, $"{test.Items.Count}",
-        FormattableString.Invariant($"{training.Margin} {training.LearningRate} {training.WeightDecay} {training.BatchPairs} {training.MaxEpochs} {training.Patience} {training.HeldOutFraction} {training.Seed}"));
+    private static string StudyOf(Backbone backbone, HeadTrainingOptions training, PreferenceSet data, PreferenceSet test) =>
+        Study.Hash([.. Study.PartsOf(backbone), .. Study.PartsOf(data), .. Study.PartsOf(test), Study.PartOf(training)]);
 
     private static string WeightsOf(Backbone backbone, SweepPlan plan, SweepSetting setting) =>
-        Hash(backbone.Model.FingerprintOf(setting.Layer), setting.Sae is null ? "" : plan.Saes[setting.Sae].Id);
-
-    private static string Hash(params string[] parts) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\u001f', parts))))[..16];
+        Study.Hash(backbone.Model.FingerprintOf(setting.Layer), setting.Sae is null ? "" : plan.Saes[setting.Sae].Id);
 }

@@ -3,8 +3,8 @@ using System.Text;
 using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Models;
+using SparseRM.Research.Runs;
 using SparseRM.Scoring;
-using SparseRM.Weights;
 
 namespace SparseRM.Research.Sweeps;
 
@@ -41,31 +41,28 @@ public sealed class CsvSweepLog : ISweepLog
     /// <summary>The first line.</summary>
     public const string Header = "study,weights,position,layer,sae,input,k,pairs,hidden_units,loss,seed,correct,total,accuracy,low,high,held_out_accuracy,epoch";
 
-    private readonly string _path, _study;
+    private readonly LineLog _lines;
+    private readonly string _study;
     private readonly Dictionary<SweepSetting, SweepRun> _known = [];
-    private FileStream? _file;
 
-    private CsvSweepLog(string path, string study)
+    private CsvSweepLog(LineLog lines, string study)
     {
-        (_path, _study) = (path, study);
-        if (File.Exists(path)) Read(path);
+        (_lines, _study) = (lines, study);
+        for (int i = 0; i < lines.Lines.Count; i++)
+        {
+            var (own, run) = Parse(lines.Lines[i]) ?? throw lines.Refused(i + 2, "is no run of a sweep; mend the line, or remove it");
+            if (own != study)
+                throw lines.Refused(i + 2, $"is of the study {own}, this one is {study}: data, template or training differ; name another output, or remove the file");
+            _known[run.Setting] = run;
+        }
+        lines.Mend();
     }
 
     /// <summary>Reads a file, where there is one; the first run that is added makes it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="study">Name of the study; a file of another is refused.</param>
     /// <exception cref="SparseRMException">The file cannot be read, holds something else, or is of another study.</exception>
-    public static CsvSweepLog Open(string path, string study)
-    {
-        try
-        {
-            return new CsvSweepLog(path, study);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new SparseRMException($"{path}: cannot be read ({error.Message})", error);
-        }
-    }
+    public static CsvSweepLog Open(string path, string study) => new(LineLog.Open(path, Header, "a sweep"), study);
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<SweepSetting, SweepRun> Known => _known;
@@ -73,54 +70,12 @@ public sealed class CsvSweepLog : ISweepLog
     /// <inheritdoc/>
     public void Add(SweepRun run)
     {
-        try
-        {
-            _file ??= Begin();
-            _file.Write(Encoding.UTF8.GetBytes(Line(run)));
-            _file.Flush();
-            _known[run.Setting] = run;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new SparseRMException($"{_path}: cannot be written ({error.Message}); what is there already is kept, and the same sweep goes on from it", error);
-        }
+        _lines.Add(Line(run));
+        _known[run.Setting] = run;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _file?.Dispose();
-
-    /// <summary>What a killed run left of its last line goes; the file is there whole at any time.</summary>
-    private FileStream Begin()
-    {
-        var kept = new StringBuilder(Header).Append('\n');
-        foreach (var run in _known.Values) kept.Append(Line(run));
-        AtomicFile.Write(_path, stream => stream.Write(Encoding.UTF8.GetBytes(kept.ToString())));
-        return new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.Read);
-    }
-
-    private void Read(string path)
-    {
-        string text = File.ReadAllText(path);
-        string[] lines = text.Split('\n');
-        if (text.Length == 0) return;
-        if (lines[0] != Header) throw Refused(path, 1, "is not the first line of a sweep; name another output, or remove the file");
-        // The part after the last line end is empty, or half a line of a run that was killed.
-        for (int i = 1; i < lines.Length - 1; i++)
-        {
-            var (study, run) = Parse(lines[i]) ?? throw Refused(path, i + 1, "is no run of a sweep; mend the line, or remove it");
-            if (study != _study)
-            {
-                throw Refused(path, i + 1,
-                    $"is of the study {study}, this one is {_study}: data, template or training differ; name another output, or remove the file");
-            }
-            _known[run.Setting] = run;
-        }
-        // Now, and not with the first new run: there may be none, and whoever reads the file would find half a line.
-        if (text[^1] != '\n') _file = Begin();
-    }
-
-    // Not a DataFormatException: to that the advice of preference data is added, and this file is the sweep's own.
-    private static SparseRMException Refused(string path, int line, string problem) => new($"{path}, line {line}: {problem}");
+    public void Dispose() => _lines.Dispose();
 
     private string Line(SweepRun run)
     {
@@ -131,7 +86,7 @@ public sealed class CsvSweepLog : ISweepLog
             setting.HiddenUnits, PreferenceLoss.Name(setting.Loss), setting.Seed, run.Correct, run.Total, accuracy.Accuracy, accuracy.Low, accuracy.High,
             run.HeldOutAccuracy, run.Epoch,
         ];
-        return string.Join(',', cells.Select(cell => Convert.ToString(cell, CultureInfo.InvariantCulture))) + "\n";
+        return string.Join(',', cells.Select(cell => Convert.ToString(cell, CultureInfo.InvariantCulture)));
     }
 
     private static string Quoted(string? text) => text is null ? "" : text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"")}\"";
