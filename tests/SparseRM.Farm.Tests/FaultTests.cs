@@ -72,6 +72,37 @@ public class FaultTests
     }
 
     [Fact(Explicit = true)]
+    public void A_cut_between_two_silos_costs_no_row()
+    {
+        const int CutRows = 9000;
+        using var network = new Network(3);
+        using var database = new Database(network.Host);
+        using var farm = new TestFarm(database, CutRows);
+        string whole = farm.Whole();
+        for (int i = 0; i < 3; i++) farm.Silo(on: network.On(i), more: ["--address", network.Address(i)]);
+        var submit = farm.Submit("--shard-rows", "300");
+        farm.WaitForParts(4);
+        Assert.True(farm.Parts.Length < CutRows / 300);
+        // Each is cut from one other in turn, so that the coordinator is among them; the third and the database reach both.
+        foreach (var (one, other) in ((int, int)[])[(0, 1), (1, 2), (2, 0)])
+        {
+            int parts = farm.Parts.Length;
+            network.Cut(one, other);
+            var clock = Stopwatch.StartNew();
+            // Longer than a lease, and until something was done meanwhile.
+            while (!submit.HasExited && (clock.Elapsed < TimeSpan.FromSeconds(9) || farm.Parts.Length < parts + 2))
+            {
+                Assert.True(clock.Elapsed < TimeSpan.FromMinutes(2), $"{farm.Parts.Length} parts, {parts} before the cut");
+                Thread.Sleep(50);
+            }
+            network.Mend(one, other);
+        }
+        var done = farm.Done(submit);
+        Assert.Equal(("complete", CutRows, 0), (done.GetProperty("state").GetString(), done.GetProperty("rows_done").GetInt32(), done.GetProperty("shards_refused").GetInt32()));
+        farm.RequireLines(whole);
+    }
+
+    [Fact(Explicit = true)]
     public async Task A_shard_that_kills_its_worker_each_time_becomes_rows_with_errors()
     {
         using var database = new Database();
