@@ -1,4 +1,4 @@
-// Tasks for people; each only calls dotnet, cmake or clang-format. Run: dotnet tool restore && dotnet cake --target=Test
+// Tasks for people; each only calls dotnet, cmake or a script. Run: dotnet tool restore && dotnet cake --target=Test
 var target = Argument("target", "Test");
 var configuration = Argument("configuration", "Release");
 const string Cli = "src/SparseRM.Cli/SparseRM.Cli.csproj";
@@ -9,13 +9,6 @@ void Run(string command, string arguments)
     int exit = StartProcess(command, arguments);
     if (exit != 0) throw new CakeException($"{command} {arguments}: exit code {exit}");
 }
-
-IEnumerable<string> Sources(params string[] extensions) =>
-    new[] { "src", "native", "kernels", "tests", "benchmarks" }
-        .Where(System.IO.Directory.Exists)
-        .SelectMany(folder => System.IO.Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
-        .Where(file => extensions.Contains(System.IO.Path.GetExtension(file)))
-        .Where(file => !file.Contains("/obj/") && !file.Contains("/bin/"));
 
 Task("Native").Does(() => Run("dotnet", $"build src/SparseRM.Interop/SparseRM.Interop.csproj -c {configuration}"));
 
@@ -29,13 +22,7 @@ Task("Doctor").Does(() => Run("dotnet", $"run --project {Cli} -- doctor"));
 
 Task("Bench").Does(() => Run("dotnet", "run -c Release --project benchmarks/SparseRM.Benchmarks -- --filter *"));
 
-Task("Lint").Does(() =>
-{
-    var long_ = Sources(".cs", ".cpp", ".h", ".cu", ".cuh").Where(file => System.IO.File.ReadLines(file).Count() > 500).ToArray();
-    if (long_.Length > 0) throw new CakeException($"over 500 lines: {string.Join(", ", long_)}");
-    Run("dotnet", "format SparseRM.sln --verify-no-changes --severity warn");
-    Run("clang-format", $"--dry-run --Werror {string.Join(' ', Sources(".cpp", ".h", ".cu", ".cuh"))}");
-});
+Task("Lint").Does(() => Run(".ci/lint", ""));
 
 // The C library, the wheel and the tarball, and the NuGet packages, into artifacts/.
 Task("Pack").Does(() =>
@@ -44,8 +31,8 @@ Task("Pack").Does(() =>
     string Package(string id) => XmlPeek("Directory.Packages.props", $"//PackageVersion[@Include='{id}']/@Version");
     Run("dotnet", "publish src/SparseRM.CApi -c Release -o artifacts/capi-Release");
     Run("python3", $"src/SparseRM.Packages/pack.py {version} artifacts/capi-Release/libsparserm.so artifacts");
-    foreach (string project in new[] { "Ilgpu", "Demo" }) Run("dotnet", $"build src/SparseRM.{project} -c Release");
-    Run("dotnet", $"publish {Cli} -c Release -r linux-x64 --self-contained false -o artifacts/tool");
+    foreach (string project in new[] { "Ilgpu", "Demo" }) Run("dotnet", $"build src/SparseRM.{project} -c Release -p:ContinuousIntegrationBuild=true");
+    Run("dotnet", $"publish {Cli} -c Release -r linux-x64 --self-contained false -p:ContinuousIntegrationBuild=true -o artifacts/tool");
     string properties = $"configuration=Release;version={version};tokenizers={Package("Microsoft.ML.Tokenizers")};protobuf={Package("Google.Protobuf")};"
         + $"parquet={Package("ParquetSharp")};ilgpu={Package("ILGPU")}";
     string source = System.IO.Path.GetFullPath("src");

@@ -3,8 +3,8 @@
 //   cp kernels/examples/own_matmul.sm_80.json .
 //   sparserm kernels check ./own_matmul.sm_80.ptx
 //   sparserm bench ops --kernel ./own_matmul.sm_80.ptx --shape miniworld_mlp_up_25tok
-// Any compiler that writes PTX will do, and nothing of srm_cuda is needed: it lets the emulated driver run this one, too.
-// What the manifest says, and what the parameters are: "A kernel of your own" in kernels/README.md.
+// Any compiler that writes PTX will do, and nothing of srm_cuda is needed: it lets the emulated driver run this one,
+// too. What the manifest says, and what the parameters are: "A kernel of your own" in kernels/README.md.
 #include "srm_cuda/math.cuh"
 #include "srm_cuda/warp.cuh"
 
@@ -24,7 +24,8 @@ SRM_DEVICE void multiply(const TX* x, int x_stride, const TW* w, int w_stride, c
     const bool inside = k + across < inputs;
     sync_block();
     xs[down][across] = inside && row < rows ? to_float(x[static_cast<i64>(row) * x_stride + k + across]) : 0.0f;
-    ws[down][across] = inside && loaded < outputs ? to_float(w[static_cast<i64>(loaded) * w_stride + k + across]) : 0.0f;
+    ws[down][across] =
+        inside && loaded < outputs ? to_float(w[static_cast<i64>(loaded) * w_stride + k + across]) : 0.0f;
     sync_block();
 #pragma unroll
     for (int i = 0; i < kSide; i++) sum = fma_(xs[down][i], ws[across][i], sum);

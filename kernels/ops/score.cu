@@ -1,5 +1,5 @@
-// scores[i, h] = w2_h · relu(w1_h · v + b1_h) + b2_h with v = directions · z_i, or v = z_i where there are no directions:
-// the projection, computed once, and the reward heads in one kernel.
+// scores[i, h] = w2_h · relu(w1_h · v + b1_h) + b2_h with v = directions · z_i, or v = z_i where there are no
+// directions: the projection, computed once, and the reward heads in one kernel.
 #include "srm_cuda/warp.cuh"
 
 using namespace srm;
@@ -28,12 +28,12 @@ SRM_DEVICE double dot_by_group(const float* a, const float* b, int n, bool is_th
 
 }  // namespace
 
-// One block a row: eight lanes a direction, then for each head eight lanes a hidden unit, then one thread adds the units
-// up in their order: 512 additions that depend on each other, some 2 us, which is what the same bits as on the host
-// cost. z: f32 rows [rows, d_model]; directions [inputs, d_model] or null (then inputs is d_model); w1 [heads * hidden,
-// inputs]; b1, w2 [heads, hidden]; b2 [heads]. A row with NaN or an infinity scores NaN on each. Why not products: v and
-// the hidden layer would go through memory in f32. Dynamic shared memory: what each unit of a head adds, f64 [hidden],
-// then v, f32 [inputs].
+// One block a row: eight lanes a direction, then for each head eight lanes a hidden unit, then one thread adds the
+// units up in their order: 512 additions that depend on each other, some 2 us, which is what the same bits as on the
+// host cost. z: f32 rows [rows, d_model]; directions [inputs, d_model] or null (then inputs is d_model); w1 [heads *
+// hidden, inputs]; b1, w2 [heads, hidden]; b2 [heads]. A row with NaN or an infinity scores NaN on each. Why not
+// products: v and the hidden layer would go through memory in f32. Dynamic shared memory: what each unit of a head
+// adds, f64 [hidden], then v, f32 [inputs].
 extern "C" __global__ void __launch_bounds__(kThreads)
     score_row_per_block(const float* z, int z_stride, const float* directions, int d_model, int inputs, const float* w1,
                         const float* b1, const float* w2, const float* b2, int hidden, int heads, float* scores,

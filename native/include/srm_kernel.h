@@ -23,7 +23,8 @@ enum { SRM_KERNEL_F32 = 0, SRM_KERNEL_BF16 = 1, SRM_KERNEL_I8 = 7 };
 //   F32   x [rows/6][inputs][6] f32;        w [inputs][64] f32 where weights is F32, else [inputs/2][64][2] bf16
 //   BF16  x [rows/6][inputs/2][6][2] bf16;  w [inputs/2][64][2] bf16; products are summed in f32
 //   I8    x [rows/6][inputs/4][6][4], unsigned bytes that hold 128 more than they mean (also what fills them up);
-//         w [inputs/4][64][4], signed bytes; the exact sum, as f32, times (row_scales[r] * scales[j]); offsets[j] is 128 times the sum of output j's bytes
+//         w [inputs/4][64][4], signed bytes; the exact sum, as f32, times (row_scales[r] * scales[j]); offsets[j] is
+//         128 times the sum of output j's bytes
 // A last block of fewer rows is narrower in the same way.
 typedef struct srm_kernel_task {
   int64_t rows, inputs, outputs;  // outputs <= 64

@@ -32,7 +32,8 @@ void select_defaults(srmk_backend& backend) {
   for (int op = 0; op < SRMK_OP_COUNT; op++) {
     VariantList list = variants_of(op);
     for (int i = 0; i < list.count; i++)
-      if (list.items[i].proven && supports(list.items[i].needs) && is_faster(list.items[i].needs)) backend.selected[op] = i;
+      if (list.items[i].proven && supports(list.items[i].needs) && is_faster(list.items[i].needs))
+        backend.selected[op] = i;
   }
 }
 

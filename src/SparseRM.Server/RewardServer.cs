@@ -173,7 +173,8 @@ public sealed class RewardServer : IAsyncDisposable
             if (methods.Length == 0) throw new Fault(FaultKind.NoRoute, $"{asked} is not served; /openapi.json lists what is");
             call.Http.Response.Headers.Allow = methods;
             throw new Fault(FaultKind.NoMethod, $"{asked} is not served, {methods} is; /openapi.json says what to send");
-        }) { HasBody = false, IsOpen = true };
+        })
+        { HasBody = false, IsOpen = true };
     }
 
     private static async Task Listen(WebApplication app, ServerOptions options, CancellationToken cancel)

@@ -15,7 +15,11 @@ public sealed class LatentTests(World world) : IDisposable
     private static Explanations None => Explanations.Read(null, null, null);
 
     private LatentReport Study(PreferenceSet data, LatentOptions options, Explanations? explanations = null) => LatentStudy.Run(
-        new LatentSources { Measured = (world.Trainer, data), Sae = world.Trainer.Sae, Model = (World.Backbone.Model, world.Trainer.Backbone.Tokenizer), Explanations = explanations ?? None }, options);
+        new LatentSources
+        {
+            Measured = (world.Trainer, data), Sae = world.Trainer.Sae, Model = (World.Backbone.Model, world.Trainer.Backbone.Tokenizer),
+            Explanations = explanations ?? None
+        }, options);
 
     [Fact]
     public void Every_part_is_told_of_the_latents_that_a_fit_chooses()
@@ -72,13 +76,15 @@ public sealed class LatentTests(World world) : IDisposable
         float[] all = sae.ReadDirections([.. Enumerable.Range(0, sae.DSae)]);
         double Dot(int a, int b) => Enumerable.Range(0, sae.DIn).Sum(i => (double)all[(a * sae.DIn) + i] * all[(b * sae.DIn) + i]);
         var near = NearestLatents.Of(sae, [1892], 3, default)[0];
-        var expected = Enumerable.Range(0, sae.DSae).Where(j => j != 1892).Select(j => (j, Cosine: Dot(1892, j) / Math.Sqrt(Dot(j, j) * Dot(1892, 1892)))).OrderByDescending(one => one.Cosine).Take(3).ToArray();
+        var expected = Enumerable.Range(0, sae.DSae).Where(j => j != 1892).Select(j =>
+            (j, Cosine: Dot(1892, j) / Math.Sqrt(Dot(j, j) * Dot(1892, 1892)))).OrderByDescending(one => one.Cosine).Take(3).ToArray();
         Assert.Equal(expected.Select(one => one.j), near.Select(one => one.Latent));
         Assert.Equal(expected[0].Cosine, near[0].Cosine, 6);
 
         var index = Weights.WeightIndex.Open(World.Backbone.Model);
         float[] rows = Weights.WeightReader.ReadSingles(index.Take("model.embed_tokens.weight")), norm = Weights.WeightReader.ReadSingles(index.Take("model.norm.weight"));
-        double[] logits = [.. Enumerable.Range(0, rows.Length / sae.DIn).Select(t => Enumerable.Range(0, sae.DIn).Sum(i => (double)rows[(t * sae.DIn) + i] * (1 + norm[i]) * all[(1892 * sae.DIn) + i]))];
+        double[] logits = [.. Enumerable.Range(0, rows.Length / sae.DIn).Select(t =>
+            Enumerable.Range(0, sae.DIn).Sum(i => (double)rows[(t * sae.DIn) + i] * (1 + norm[i]) * all[(1892 * sae.DIn) + i]))];
         var head = Unembedding.Open(World.Backbone.Model, out _)!;
         Assert.True(head.IsTied);
         var promoted = head.Promoted(sae.ReadDirections([1892]), 3, default)[0];

@@ -53,7 +53,8 @@ public sealed class PageTests(World world) : IDisposable
         foreach (int layer in new[] { 0, 2, 4 })
             foreach (int k in new[] { 1, 8, 32, 128 })
                 for (int seed = 1; seed <= 2; seed++)
-                    runs.Add(new SweepRun(new SweepSetting(ReadOutPosition.Last, layer, null, HeadInputKind.Random, k, 0, 512, PreferenceLossKind.Margin, seed), 200 + (30 * layer) + k / 4 + seed, 400, 0.5 + (0.1 * layer), 3));
+                    runs.Add(new SweepRun(new SweepSetting(ReadOutPosition.Last, layer, null, HeadInputKind.Random, k, 0, 512, PreferenceLossKind.Margin, seed),
+                        200 + (30 * layer) + k / 4 + seed, 400, 0.5 + (0.1 * layer), 3));
         string path = Written(SweepPage.Of(new SweepResult(runs, 0, "cpu", []), "a model"));
         await using var browser = await Browser.Open();
         await Show(browser, path);
@@ -94,10 +95,12 @@ public sealed class PageTests(World world) : IDisposable
         RobustnessRow[] rows =
         [
             .. losses.Select(loss => Row("as it is", "all pairs", null, "test pairs", loss, 0.97)),
-            .. new[] { 0.1, 0.2, 0.4 }.SelectMany(share => losses.SelectMany((loss, i) => new[] { Row("label noise", "random", share, "test pairs", loss, 0.95 - (share / (i + 2))), Row("label noise", "adversarial", share, "test pairs", loss, 0.95 - share) })),
+            .. new[] { 0.1, 0.2, 0.4 }.SelectMany(share => losses.SelectMany((loss, i) => new[] {
+                Row("label noise", "random", share, "test pairs", loss, 0.95 - (share / (i + 2))), Row("label noise", "adversarial", share, "test pairs", loss, 0.95 - share) })),
             .. losses.Select(loss => Row("damaged pairs", "a tenth of them 10 times", null, "test pairs", loss, 0.93)),
         ];
-        StabilityRow[] stable = [new("a <b>hedge</b>", 400, new Interval(0.1, 0.07, 0.13), new Interval(0.02, 0.01, 0.04), 0.3, [new FlippedDirection(12, 0.4, -0.5)]), new("paraphrases", 400, new Interval(0.05, 0.03, 0.08), null, 0, [])];
+        StabilityRow[] stable = [new("a <b>hedge</b>", 400, new Interval(0.1, 0.07, 0.13), new Interval(0.02, 0.01, 0.04), 0.3, [new FlippedDirection(12, 0.4, -0.5)]),
+            new("paraphrases", 400, new Interval(0.05, 0.03, 0.08), null, 0, [])];
         var table = new RobustnessTable(rows, [new SuspectPair(7, "Q", "good", "bad", 0.05, -1.5)], [new NoiseFinding("cross-fitted margin", 0.95, 0.8)], stable, "A <b>summary</b>.", ["A note."]);
         string path = Written(RobustnessPage.Of(table, "a model"));
         Assert.DoesNotContain("<b>", File.ReadAllText(path));

@@ -12,7 +12,8 @@ public sealed class ReproductionTests
     public void Rows_that_can_be_are_those_of_a_sweep_and_the_others_say_why_not()
     {
         var result = PaperReproduction.Run(World.Backbone, World.Sae, [new PaperTask("TruthfulQA", World.Pairs("train", 60), World.Pairs("test", 40))], s_options);
-        var sweep = Sweep.Run(World.Backbone, s_options with { Saes = [World.Sae], Losses = [Fitting.PreferenceLossKind.Bce] }, World.Pairs("train", 60), World.Pairs("test", 40), null, _ => new MemorySweepLog());
+        var sweep = Sweep.Run(World.Backbone, s_options with { Saes = [World.Sae], Losses = [Fitting.PreferenceLossKind.Bce] }, World.Pairs("train", 60),
+            World.Pairs("test", 40), null, _ => new MemorySweepLog());
         var bce = result.Rows.Single(row => row.Name == "BCE");
         Assert.Equal(sweep.Summaries[0].Accuracy, bce.Cells[2].Here);
         Assert.Equal((0.857, 40), (bce.Cells[0].Published, bce.Cells[2].TestPairs));

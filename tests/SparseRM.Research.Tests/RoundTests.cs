@@ -33,9 +33,11 @@ public sealed class RoundTests(World world) : IDisposable
         Assert.Equal((made.Written, made.Written, 0), (kept.Pairs, kept.Kept, kept.Reversed));
         Assert.Equal(made.MeanMargin, kept.MeanMargin, 5);
         // What the reward prefers among the model's own answers is the truth more often than what it likes least: the word that tells right from wrong is known from the data.
-        var right = data.Items.DistinctBy(item => item.Prompt[0].Content).ToDictionary(item => item.Prompt[0].Content!, item => Words(item.Chosen[0][0].Content!).Except(Words(item.Rejected[0][0].Content!)).ToHashSet());
+        var right = data.Items.DistinctBy(item => item.Prompt[0].Content).ToDictionary(item => item.Prompt[0].Content!, item =>
+            Words(item.Chosen[0][0].Content!).Except(Words(item.Rejected[0][0].Content!)).ToHashSet());
         var items = PreferenceFile.Read(pairs).Items;
-        int best = items.Count(item => Words(item.Chosen[0][0].Content!).Any(right[item.Prompt[0].Content!].Contains)), worst = items.Count(item => Words(item.Rejected[0][0].Content!).Any(right[item.Prompt[0].Content!].Contains));
+        int best = items.Count(item => Words(item.Chosen[0][0].Content!).Any(right[item.Prompt[0].Content!].Contains)),
+            worst = items.Count(item => Words(item.Rejected[0][0].Content!).Any(right[item.Prompt[0].Content!].Contains));
         Assert.True(best > worst, $"{best} of {items.Count} best answers are true, {worst} of the worst");
     }
 
@@ -68,7 +70,8 @@ public sealed class RoundTests(World world) : IDisposable
             var candidates = head.Promoted(states, Candidates, default);
             for (int row = 0; row < open.Length; row++) begun[open[row]].Add(Draw(candidates[row], random));
         }
-        return [.. begun.Select((ids, i) => string.Concat(ids.Skip(starts[i]).TakeWhile(id => id != end).Select(tokenizer.TokenText))).Select(text => text.Trim() is { Length: > 0 } answer ? answer : "...").Chunk(Samples)];
+        return [.. begun.Select((ids, i) => string.Concat(ids.Skip(starts[i]).TakeWhile(id => id != end).Select(tokenizer.TokenText))).Select(text =>
+            text.Trim() is { Length: > 0 } answer ? answer : "...").Chunk(Samples)];
     }
 
     // softmax of the soft-capped logits (30 tanh(l / 30), as Gemma-2 has it) at temperature 1.5.

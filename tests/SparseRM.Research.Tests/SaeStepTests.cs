@@ -85,7 +85,8 @@ public sealed class SaeStepTests
         FillBatch(trainer, parameters, random);
         // In the middle of training: no warm-up of JumpReLU's penalty.
         trainer.Step(Rows, 0.5);
-        var reference = new ReferenceLoss(before, trainer.Batch, parameters.Depth, options, architecture == SaeArchitecture.JumpRelu ? before.FirstThreshold(trainer.Batch, parameters.Depth, options) : null);
+        var reference = new ReferenceLoss(before, trainer.Batch, parameters.Depth, options,
+            architecture == SaeArchitecture.JumpRelu ? before.FirstThreshold(trainer.Batch, parameters.Depth, options) : null);
         foreach (int j in (int[])[0, 1, 5, 9, 33, 69])
         {
             AssertGradient(parameters.BEnc.Mean[j], reference.Slope(p => p.BEnc, j), $"b_enc {j}");
@@ -170,7 +171,8 @@ public sealed class SaeStepTests
 
         /// <summary>JumpReLU begins with the threshold at which L0 is twice its target.</summary>
         public double FirstThreshold(float[] batch, int depth, SaeTrainingOptions options) =>
-            Enumerable.Range(0, Rows).SelectMany(row => Enumerable.Range(0, Width).Select(j => Encode(batch.AsSpan(row * depth, depth), j))).OrderDescending().ElementAt((int)(2 * options.Active * Rows) - 1);
+            Enumerable.Range(0, Rows).SelectMany(row => Enumerable.Range(0, Width).Select(j =>
+                Encode(batch.AsSpan(row * depth, depth), j))).OrderDescending().ElementAt((int)(2 * options.Active * Rows) - 1);
 
         private static double[] Unpadded(float[] values, int depth) => [.. Enumerable.Range(0, Width * DIn).Select(i => (double)values[(i / DIn * depth) + (i % DIn)])];
     }

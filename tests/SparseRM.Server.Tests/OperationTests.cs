@@ -107,7 +107,8 @@ public class OperationTests(Rewards rewards)
     [Fact]
     public async Task An_address_that_is_taken_is_said_in_a_sentence()
     {
-        var error = await Assert.ThrowsAsync<SparseRM.Errors.SparseRMException>(() => rewards.Start(options => options with { Listen = new IPEndPoint(IPAddress.Loopback, rewards.Server.Server.Address.Port) }));
+        var error = await Assert.ThrowsAsync<SparseRM.Errors.SparseRMException>(() =>
+            rewards.Start(options => options with { Listen = new IPEndPoint(IPAddress.Loopback, rewards.Server.Server.Address.Port) }));
         Assert.Contains("cannot be listened at", error.Message);
     }
 
@@ -152,7 +153,9 @@ public class OperationTests(Rewards rewards)
         var component = reward.Components[0];
         var metadata = how == "poisoned probe" ? component.Metadata
             : component.Metadata with { Identity = component.Metadata.Identity with { ModelFingerprint = new string('0', component.Metadata.Identity.ModelFingerprint.Length) } };
-        var probe = how != "poisoned probe" ? component.Probe : new RewardProbe(component.Probe!.Arithmetic, [.. component.Probe.Items.Select(item => item with { Scores = [.. item.Scores.Select(score => score + 0.5f)] })]);
-        return new RewardModel([new RewardComponent(component.Name, component.Weight, component.Input, component.Heads, component.MeanInput.ToArray(), metadata, component.Novelty, probe)], reward.Aggregate);
+        var probe = how != "poisoned probe" ? component.Probe
+            : new RewardProbe(component.Probe!.Arithmetic, [.. component.Probe.Items.Select(item => item with { Scores = [.. item.Scores.Select(score => score + 0.5f)] })]);
+        return new RewardModel([new RewardComponent(component.Name, component.Weight, component.Input, component.Heads, component.MeanInput.ToArray(), metadata,
+            component.Novelty, probe)], reward.Aggregate);
     }
 }

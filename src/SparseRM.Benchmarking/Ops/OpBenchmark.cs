@@ -214,7 +214,8 @@ public static class OpBenchmark
         // What was timed last is still right.
         run.Verify(variant, isSlow);
         return new OpTiming(shape, run.Compute, variant, isSlow ? run.SampleRows : shape.Rows, timings, peak,
-            MachinePeaks.Reads(peaks, "dram"), MachinePeaks.Reads(peaks, "l1")) { Error = run.Error };
+            MachinePeaks.Reads(peaks, "dram"), MachinePeaks.Reads(peaks, "l1"))
+        { Error = run.Error };
     }
 
     private static bool IsSlow(Backend backend, OpShape shape, string variant) =>

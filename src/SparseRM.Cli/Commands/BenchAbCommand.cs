@@ -49,8 +49,11 @@ internal sealed class BenchAbCommand : CliCommand
         };
         options = options with
         {
-            Margin = args.GetValue(_margin) / 100 ?? options.Margin, Spread = args.GetValue(_spread) / 100 ?? options.Spread,
-            Rounds = args.GetValue(_rounds) ?? options.Rounds, Seconds = args.GetValue(_seconds) ?? options.Seconds, Limit = args.GetValue(_limit) ?? options.Limit,
+            Margin = args.GetValue(_margin) / 100 ?? options.Margin,
+            Spread = args.GetValue(_spread) / 100 ?? options.Spread,
+            Rounds = args.GetValue(_rounds) ?? options.Rounds,
+            Seconds = args.GetValue(_seconds) ?? options.Seconds,
+            Limit = args.GetValue(_limit) ?? options.Limit,
         };
         var result = Meter.Run(Session, meter => AbBenchmark.Run(options, meter, Session.Cancel));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => Facts(result).WriteTo(json));

@@ -37,7 +37,8 @@ internal sealed class LatentsCommand : CliCommand
         new Example("sparserm latents helpful.safetensors --with safe.safetensors", "which latents two reward models share"))
     {
         Arguments.Add(_reward);
-        this.AddAll(_model, FitSettings.Sae, FitSettings.SaeOfOtherModel, _data, FitSettings.K, FitSettings.Pairs, FitSettings.Layer, CommonOptions.Position, _contexts, _promoted, _nearest, _samples, FitSettings.Seed, _with,
+        this.AddAll(_model, FitSettings.Sae, FitSettings.SaeOfOtherModel, _data, FitSettings.K, FitSettings.Pairs, FitSettings.Layer, CommonOptions.Position, _contexts,
+            _promoted, _nearest, _samples, FitSettings.Seed, _with,
             _explanations, _neuronpedia, _report, CommonOptions.Json, CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.DType, CommonOptions.LlamaScope);
         this.AddAll(CommonOptions.Reading);
         this.AddAll(CommonOptions.Cache, CommonOptions.NoCache);

@@ -26,7 +26,8 @@ internal sealed class MapCommand : CliCommand
             "on directions chosen from the pairs themselves"))
     {
         Arguments.Add(_reward);
-        this.AddAll(CommonOptions.Model, FitSettings.Sae, FitSettings.SaeOfOtherModel, _data, FitSettings.K, _points, _perplexity, FitSettings.Seed, FitSettings.Layer, CommonOptions.Position, _output, CommonOptions.Json,
+        this.AddAll(CommonOptions.Model, FitSettings.Sae, FitSettings.SaeOfOtherModel, _data, FitSettings.K, _points, _perplexity, FitSettings.Seed, FitSettings.Layer,
+            CommonOptions.Position, _output, CommonOptions.Json,
             CommonOptions.ChatTemplate, CommonOptions.Truncate, CommonOptions.DType, CommonOptions.LlamaScope);
         this.AddAll(CommonOptions.Reading);
         this.AddAll(CommonOptions.Cache, CommonOptions.NoCache);

@@ -114,7 +114,8 @@ internal sealed class MonitorCommand : CliCommand
     {
         int window = args.GetValue(_window) ?? DriftWindows.DefaultWindow;
         bool isJson = args.GetValue(CommonOptions.Json);
-        var rate = held is null ? null : FalseAlarmRate.Measure(held, names, window, args.GetValue(FitSettings.Seed) ?? 1, args.GetValue(CommonOptions.Threads) is { } threads and > 0 ? threads : Environment.ProcessorCount, Session.Cancel);
+        var rate = held is null ? null : FalseAlarmRate.Measure(held, names, window, args.GetValue(FitSettings.Seed) ?? 1,
+            args.GetValue(CommonOptions.Threads) is { } threads and > 0 ? threads : Environment.ProcessorCount, Session.Cancel);
         var monitor = new DriftMonitor(names, window, held);
         var alarms = new List<MonitoredWindow>();
         int count = 0;

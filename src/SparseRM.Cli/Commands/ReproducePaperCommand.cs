@@ -46,7 +46,8 @@ internal sealed class ReproducePaperCommand : CliCommand
             Layers = args.GetValue(FitSettings.Layer) is { } layer ? [layer] : null, Positions = [args.GetValue(CommonOptions.Position)], Ks = [fit.K], HiddenUnits = [fit.Training.HiddenUnits],
             Seeds = args.GetValue(_seeds) ?? 3, Training = fit.Training, LlamaScopeMode = args.GetValue(CommonOptions.LlamaScope),
         };
-        PaperTask[] tasks = [.. files.Select(task => new PaperTask(task.Name, DataSettings.Read(args, task.Train, Session, limit: null), task.Test is { } test ? DataSettings.Read(args, test, Session, limit: null) : null))];
+        PaperTask[] tasks = [.. files.Select(task => new PaperTask(task.Name, DataSettings.Read(args, task.Train, Session, limit: null),
+            task.Test is { } test ? DataSettings.Read(args, test, Session, limit: null) : null))];
         var result = Meter.Run(Session, meter =>
         {
             using var cache = cacheFolder is null ? null : HiddenStateCache.Open(cacheFolder);

@@ -65,7 +65,11 @@ internal sealed class RobustnessCommand : CliCommand
         var none = new RobustnessOptions();
         var options = none with
         {
-            K = fit.K, Training = fit.Training, Losses = args.Given(_losses) ?? none.Losses, Draws = args.GetValue(_draws) ?? none.Draws, Triggers = args.Given(_triggers) ?? none.Triggers,
+            K = fit.K,
+            Training = fit.Training,
+            Losses = args.Given(_losses) ?? none.Losses,
+            Draws = args.GetValue(_draws) ?? none.Draws,
+            Triggers = args.Given(_triggers) ?? none.Triggers,
         };
         var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, args.GetValue(FitSettings.Pairs));
         var test = Others(args, args.GetValue(_test));

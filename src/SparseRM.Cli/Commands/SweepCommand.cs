@@ -86,10 +86,17 @@ internal sealed class SweepCommand : CliCommand
         var none = new SweepOptions();
         return none with
         {
-            Saes = args.Given(_saes) ?? [], Layers = args.Given(_layers), Positions = args.Given(_positions) ?? none.Positions,
-            Inputs = args.Given(_inputs) ?? none.Inputs, Ks = args.Given(_ks) ?? none.Ks, Pairs = args.Given(_pairs) ?? none.Pairs,
-            HiddenUnits = args.Given(_units) ?? none.HiddenUnits, Losses = args.Given(_losses) ?? none.Losses, Seeds = args.GetValue(_seeds) ?? 1,
-            Training = FitSettings.Read(args).Training with { Seeds = 1 }, LlamaScopeMode = args.GetValue(CommonOptions.LlamaScope),
+            Saes = args.Given(_saes) ?? [],
+            Layers = args.Given(_layers),
+            Positions = args.Given(_positions) ?? none.Positions,
+            Inputs = args.Given(_inputs) ?? none.Inputs,
+            Ks = args.Given(_ks) ?? none.Ks,
+            Pairs = args.Given(_pairs) ?? none.Pairs,
+            HiddenUnits = args.Given(_units) ?? none.HiddenUnits,
+            Losses = args.Given(_losses) ?? none.Losses,
+            Seeds = args.GetValue(_seeds) ?? 1,
+            Training = FitSettings.Read(args).Training with { Seeds = 1 },
+            LlamaScopeMode = args.GetValue(CommonOptions.LlamaScope),
         };
     }
 

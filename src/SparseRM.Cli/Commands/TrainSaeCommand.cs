@@ -83,9 +83,14 @@ internal sealed class TrainSaeCommand : CliCommand
         var none = new SaeTrainingOptions { Width = args.GetValue(_width)!.Value, Active = active ?? throw new UsageException(isJump ? "--l0 is needed for jumprelu" : $"--k is needed for {SaeTrainingOptions.NameOf(architecture)}") };
         return none with
         {
-            Architecture = architecture, Tokens = (long)Math.Min(args.GetValue(_tokens) ?? none.Tokens, 1e15), BatchTokens = args.GetValue(_batch) ?? none.BatchTokens,
-            LearningRate = args.GetValue(_rate), BufferTokens = args.GetValue(_buffer), ContextTokens = args.GetValue(_context) ?? none.ContextTokens,
-            Seed = args.GetValue(FitSettings.Seed) ?? none.Seed, Threads = args.GetValue(CommonOptions.Threads) ?? 0,
+            Architecture = architecture,
+            Tokens = (long)Math.Min(args.GetValue(_tokens) ?? none.Tokens, 1e15),
+            BatchTokens = args.GetValue(_batch) ?? none.BatchTokens,
+            LearningRate = args.GetValue(_rate),
+            BufferTokens = args.GetValue(_buffer),
+            ContextTokens = args.GetValue(_context) ?? none.ContextTokens,
+            Seed = args.GetValue(FitSettings.Seed) ?? none.Seed,
+            Threads = args.GetValue(CommonOptions.Threads) ?? 0,
         };
     }
 

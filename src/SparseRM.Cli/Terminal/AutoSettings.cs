@@ -39,7 +39,9 @@ internal static class AutoSettings
     public static (TrainerOptions Trainer, FitOptions Fit) Read(ParseResult args, TrainerOptions trainer, FitOptions fit) => (
         trainer with
         {
-            Sae = args.Given(Saes)?[0], Layer = One(args.GetValue(Layer)), Position = args.GetValue(Position) is { IsAuto: false } position ? position.Values![0] : ReadOutPosition.Last,
+            Sae = args.Given(Saes)?[0],
+            Layer = One(args.GetValue(Layer)),
+            Position = args.GetValue(Position) is { IsAuto: false } position ? position.Values![0] : ReadOutPosition.Last,
         },
         fit with { K = One(args.GetValue(K)) ?? fit.K });
 

@@ -30,7 +30,8 @@ public static class PreferenceFile
         return new PreferenceSet(pass.Path, pass.Format!.Name, pass.Container, items, new SkippedRows(0, []).And(skipped), pass.Hash);
     }
 
-    /// <summary>The items of <see cref="Read"/> one by one, so that memory does not grow with the file where its container is read row by row (jsonl, csv, parquet) and its format is not <c>trl-unpaired</c>.</summary>
+    /// <summary>The items of <see cref="Read"/> one by one, so that memory does not grow with the file where its container is read row by row
+    /// (jsonl, csv, parquet) and its format is not <c>trl-unpaired</c>.</summary>
     /// <param name="path">The file; standard input and pipes are read into memory.</param>
     /// <param name="options">How it is read.</param>
     /// <param name="skipped">Told of each bad row that is left out; needed only with <see cref="PreferenceReadOptions.SkipBad"/>.</param>

@@ -153,6 +153,7 @@ internal static class RewardFormat2
         if (lengths.Sum(length => (long)length) != tokens) throw new ArgumentException($"the lengths of the probe's inputs do not add up to {tokens} tokens");
         int at = 0;
         return new RewardProbe(arithmetic, [.. Enumerable.Range(0, count).Select(i =>
-            new ProbeItem(new TokenSequence(ids[at..(at += lengths[i])], ends[i] == starts[i] + 1 ? ReadOut.At(starts[i]) : ReadOut.Mean(starts[i], ends[i])), scores[(i * heads)..((i + 1) * heads)]))]);
+            new ProbeItem(new TokenSequence(ids[at..(at += lengths[i])], ends[i] == starts[i] + 1 ? ReadOut.At(starts[i]) : ReadOut.Mean(starts[i], ends[i])),
+                scores[(i * heads)..((i + 1) * heads)]))]);
     }
 }

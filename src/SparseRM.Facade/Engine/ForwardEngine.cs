@@ -108,7 +108,8 @@ internal sealed class ForwardEngine : IDisposable
 
     /// <summary>Queues requests at once, so that those for the same texts share their passes.</summary>
     /// <param name="deadline">How long they may take together; null for as long as it takes.</param>
-    /// <param name="hereIfAlone">Whether this thread may run it: where it is one text, nobody else waits or was served with the last batch, that was short, and as many tokens were computed in a short time before.</param>
+    /// <param name="hereIfAlone">Whether this thread may run it: where it is one text, nobody else waits or was served with the last batch, that was
+    /// short, and as many tokens were computed in a short time before.</param>
     /// <param name="cancel">Heard while they wait and between batches.</param>
     /// <param name="requests">Not yet queued.</param>
     /// <returns>Ends when the last of them does, or the first without a result.</returns>

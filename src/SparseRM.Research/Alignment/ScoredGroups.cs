@@ -44,7 +44,9 @@ public static class ScoredGroups
 
     private static ScoredGroup Joined(ScoredGroup open, ScoredGroup next) => open with
     {
-        Answers = [.. open.Answers, .. next.Answers], Unscored = open.Unscored + next.Unscored, Id = open.Id == next.Id ? open.Id : null,
+        Answers = [.. open.Answers, .. next.Answers],
+        Unscored = open.Unscored + next.Unscored,
+        Id = open.Id == next.Id ? open.Id : null,
     };
 
     private static ScoredGroup Of(string path, ScoreInput line)

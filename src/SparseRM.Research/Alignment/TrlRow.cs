@@ -14,7 +14,8 @@ internal static class TrlRow
     private static readonly JsonWriterOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>A row of prompt, chosen and rejected with <c>score_chosen</c> and <c>score_rejected</c>.</summary>
-    public static void WritePair(Stream output, (IReadOnlyList<Message> Prompt, JsonFields? Arguments, string? Id, string? Subset) of, ScoredAnswer chosen, ScoredAnswer rejected) => Write(output, json =>
+    public static void WritePair(Stream output, (IReadOnlyList<Message> Prompt, JsonFields? Arguments, string? Id, string? Subset) of, ScoredAnswer chosen,
+        ScoredAnswer rejected) => Write(output, json =>
     {
         WriteMessages(json, "prompt", of.Prompt);
         WriteMessages(json, "chosen", chosen.Messages);

@@ -7,7 +7,8 @@ using SparseRM.Research.Answers;
 namespace SparseRM.Research.Baselines;
 
 /// <summary>Puts plain methods beside the sparse directions: the same pairs to learn from, the same pairs to be tested on, in several regimes.</summary>
-/// <remarks>What a method chooses (a penalty, an epoch) it chooses among its training pairs, never by the test pairs. The same data, options and seed give the same bytes on any number of threads.</remarks>
+/// <remarks>What a method chooses (a penalty, an epoch) it chooses among its training pairs, never by the test pairs. The same data, options and
+/// seed give the same bytes on any number of threads.</remarks>
 public static class BaselineStudy
 {
     /// <summary>Name of the method itself.</summary>

@@ -18,7 +18,8 @@ public static class OutsideScores
     /// <summary>One entry an item, in the order of the data.</summary>
     /// <param name="path">The file.</param>
     /// <param name="data">The items that were scored.</param>
-    /// <exception cref="DataFormatException">A line is of neither form or of the other than the first, a score is no finite number, all scores are equal, an id is missing, doubled or unknown, or there are too few or too many scores.</exception>
+    /// <exception cref="DataFormatException">A line is of neither form or of the other than the first, a score is no finite number, all scores are
+    /// equal, an id is missing, doubled or unknown, or there are too few or too many scores.</exception>
     public static IReadOnlyList<ItemScores> Read(string path, PreferenceSet data)
     {
         var lines = ScoreLines.Read(path, Forms).ToList();

@@ -51,7 +51,10 @@ public static class NestedChoice
         var trial = new Trial(plan, states.ToDictionary(entry => entry.Key, entry => entry.Value.Answers), options.Training, cancel);
         var (outer, inner) = Splits(first.Answers, options);
         // Every inner fit of every outer fold, and of all data as the last, by setting.
-        var tasks = (from part in Enumerable.Range(0, inner.Count) from fold in Enumerable.Range(0, options.InnerFolds) from setting in Enumerable.Range(0, plan.Settings.Count) select (part, fold, setting)).ToArray();
+        var tasks = (from part in Enumerable.Range(0, inner.Count)
+                     from fold in Enumerable.Range(0, options.InnerFolds)
+                     from setting in Enumerable.Range(0, plan.Settings.Count)
+                     select (part, fold, setting)).ToArray();
         var correct = new int[inner.Count, plan.Settings.Count];
         int done = 0, total = tasks.Length + outer.Count;
         Each(tasks, options.Training, cancel, task =>
@@ -70,7 +73,8 @@ public static class NestedChoice
         var chosen = plan.Settings[Best(outer.Count)];
         var choice = new SettingChoice([.. plan.Settings.Select(setting => setting.K).OfType<int>().Distinct().Order()], plan.Layers, [.. plan.Settings.Select(setting => setting.Position).Distinct()],
             options.OuterFolds, options.InnerFolds, counted, pairs);
-        return new ChosenSetting(chosen, [.. plan.Settings.Select((setting, i) => new TriedSetting(setting, correct[outer.Count, i], pairs))], choice, states[(chosen.Position, chosen.Layer, chosen.Sae)].States);
+        return new ChosenSetting(chosen, [.. plan.Settings.Select((setting, i) => new TriedSetting(setting, correct[outer.Count, i], pairs))], choice,
+            states[(chosen.Position, chosen.Layer, chosen.Sae)].States);
 
         int Best(int part) => Enumerable.Range(0, plan.Settings.Count).MaxBy(setting => correct[part, setting]);
     }
@@ -156,7 +160,8 @@ public static class NestedChoice
             AnswerPair[] pairs = [.. split.Training.Select(pair => own.Pairs[pair])];
             var input = SettingInputs.Of(setting, setting.Sae is null ? null : plan.Saes[setting.Sae], own, pairs);
             float[] rows = SettingInputs.Rows(input, own);
-            var head = HeadTrainer.Train(HeadBaseline.PairsOf(rows, input.Count, pairs), training with { Threads = 1, Seeds = 1 }, [.. split.Training.Select(pair => own.Groups[pair])], null, cancel).Head;
+            var head = HeadTrainer.Train(HeadBaseline.PairsOf(rows, input.Count, pairs), training with { Threads = 1, Seeds = 1 },
+                [.. split.Training.Select(pair => own.Groups[pair])], null, cancel).Head;
             return split.HeldOutPairs.Count(pair => Score(own.Pairs[pair].Chosen) > Score(own.Pairs[pair].Rejected));
 
             double Score(int row) => head.Score(rows.AsSpan(row * input.Count, input.Count));

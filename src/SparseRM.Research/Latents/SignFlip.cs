@@ -22,7 +22,8 @@ internal static class SignFlip
         return Math.Max(Least, Math.Min(1, 2 * (larger.Count == 0 ? BinomialTail(ones, (int)((ones + observed + 1) / 2)) : ConvolvedTail(ones, larger, observed))));
     }
 
-    /// <summary>Holm's adjusted p-values: each is at most its test's chance of a false finding among all of them, however the tests depend on each other (Scandinavian Journal of Statistics, 1979).</summary>
+    /// <summary>Holm's adjusted p-values: each is at most its test's chance of a false finding among all of them, however the tests depend on each
+    /// other (Scandinavian Journal of Statistics, 1979).</summary>
     public static double[] Holm(IReadOnlyList<double> p)
     {
         int[] order = [.. Enumerable.Range(0, p.Count).OrderBy(i => p[i]).ThenBy(i => i)];

@@ -76,7 +76,8 @@ internal sealed class TopContexts(AnswerSet answers, int[] latents, int count)
             foreach (int row in rows.Chosen.Concat(rows.Rejected)) lines[row] = item.Line;
             foreach (int row in rows.Chosen) chosen[row] = true;
         }
-        return [.. _top.Select(top => (IReadOnlyList<LatentContext>)[.. top.Select(one => Shown(backbone.Tokenizer, sequences[one.Row].Ids.Span, one.Token, one.Activation, chosen[one.Row], lines[one.Row]))])];
+        return [.. _top.Select(top => (IReadOnlyList<LatentContext>)[.. top.Select(one =>
+            Shown(backbone.Tokenizer, sequences[one.Row].Ids.Span, one.Token, one.Activation, chosen[one.Row], lines[one.Row]))])];
     }
 
     // The strongest token of one answer enters each latent's list.

@@ -27,7 +27,8 @@ public static class RobustnessPage
     private static void Study(HtmlPage page, string name, RobustnessRow[] rows)
     {
         page.Section(char.ToUpperInvariant(name[0]) + name[1..]);
-        foreach (var kind in rows.GroupBy(row => (row.Condition, row.TestedOn)).Where(kind => kind.First().Share is not null && kind.Select(row => row.Share).Distinct().Count() > 1)) Curve(page, name, [.. kind]);
+        foreach (var kind in rows.GroupBy(row => (row.Condition, row.TestedOn))
+            .Where(kind => kind.First().Share is not null && kind.Select(row => row.Share).Distinct().Count() > 1)) Curve(page, name, [.. kind]);
         var single = rows.GroupBy(row => (row.Condition, row.TestedOn)).Where(kind => kind.Select(row => row.Share).Distinct().Count() == 1).SelectMany(kind => kind).ToArray();
         if (single.Length > 0)
         {
@@ -48,7 +49,9 @@ public static class RobustnessPage
     {
         double[] shares = [.. rows.Select(row => row.Share!.Value).Distinct().Order()];
         page.Figure(LineChart.Draw($"Accuracy over the share: {name}, {rows[0].Condition}", $"share of the pairs ({rows[0].Condition})", "test pairs ordered rightly, %",
-            [.. shares.Select(share => Share(share))], [.. rows.GroupBy(row => row.Loss).Select(loss => (loss.Key, (IReadOnlyList<Interval?>)[.. shares.Select(share => loss.Where(row => row.Share == share).Select(row => (Interval?)row.Accuracy).FirstOrDefault())]))]),
+            [.. shares.Select(share => Share(share))],
+            [.. rows.GroupBy(row => row.Loss).Select(loss => (loss.Key,
+                (IReadOnlyList<Interval?>)[.. shares.Select(share => loss.Where(row => row.Share == share).Select(row => (Interval?)row.Accuracy).FirstOrDefault())]))]),
             $"{char.ToUpperInvariant(rows[0].Condition[0])}{rows[0].Condition[1..]}, tested on {rows[0].TestedOn}. Lines are 95 % intervals.");
     }
 
@@ -60,7 +63,8 @@ public static class RobustnessPage
         page.Figure(IntervalChart.Draw("Pairs whose order is another when both answers are changed", "pairs, %", [.. rows.Select(row => (row.Change, row.Flipped, 0))], 0), "Lines are 95 % intervals (Wilson).");
         page.Table(["change", ">flipped", ">95 % interval", ">gained", ">95 % interval", ">shift", "latents that flip most (pairs; shift)"], rows.Select(row => (IReadOnlyList<string>)
         [
-            row.Change, Percent(row.Flipped.Value), Ends(row.Flipped, Percent), row.Gained is { } gained ? Percent(gained.Value) : "", row.Gained is { } range ? Ends(range, Percent) : "", Number(row.Shift),
+            row.Change, Percent(row.Flipped.Value), Ends(row.Flipped, Percent), row.Gained is { } gained ? Percent(gained.Value) : "",
+                row.Gained is { } range ? Ends(range, Percent) : "", Number(row.Shift),
             string.Join("; ", row.Directions.Select(direction => $"{direction.Latent} ({Percent(direction.Flipped)}; {Number(direction.Shift)})")),
         ]));
     }

@@ -31,7 +31,8 @@ public static class ScatterChart
             // One scale for both axes: distances are what a map is about.
             double scale = (Side - (2 * room)) / Math.Max(Math.Max(highX - lowX, highY - lowY), 1e-12), middleX = (lowX + highX) / 2, middleY = (lowY + highY) / 2;
             svg.Text(left, Top - 12, panels[panel].Title, "name");
-            foreach (var (x1, y1, x2, y2) in new[] { (0, 0, 1, 0), (0, 1, 1, 1), (0, 0, 0, 1), (1, 0, 1, 1) }) svg.Line(left + (x1 * Side), Top + (y1 * Side), left + (x2 * Side), Top + (y2 * Side), "grid");
+            foreach (var (x1, y1, x2, y2) in new[] { (0, 0, 1, 0), (0, 1, 1, 1), (0, 0, 0, 1), (1, 0, 1, 1) })
+                svg.Line(left + (x1 * Side), Top + (y1 * Side), left + (x2 * Side), Top + (y2 * Side), "grid");
             foreach (int i in order)
                 svg.Marker(left + (Side / 2.0) + ((map[2 * i] - middleX) * scale), Top + (Side / 2.0) - ((map[(2 * i) + 1] - middleY) * scale), series[i], texts[i], size);
         }

@@ -75,7 +75,8 @@ public static class PaperReproduction
         PaperRow[] rows =
         [
             .. Published.Accuracies.Select(row => new PaperRow(row.Table, row.Row, [.. Tasks.Select((task, i) =>
-                found.TryGetValue((task, row.Input, row.Loss), out var here) ? new PaperCell(task, Share(row.Percent[i]), here.Accuracy, here.Total) : new PaperCell(task, Share(row.Percent[i]), null, 0))], missing)),
+                found.TryGetValue((task, row.Input, row.Loss), out var here) ? new PaperCell(task, Share(row.Percent[i]), here.Accuracy, here.Total)
+                    : new PaperCell(task, Share(row.Percent[i]), null, 0))], missing)),
             .. Published.Aligned.Select(row => new PaperRow(Published.Alignment, row.Row,
                 [.. new[] { "SafeRLHF", "Red-Teaming", "TruthfulQA MC1", "TruthfulQA MC2" }.Select((column, i) => new PaperCell(column, Share(row.Percent[i]), null, 0))], Published.AlignmentNeeds)),
         ];
@@ -103,7 +104,8 @@ public static class PaperReproduction
         ];
         return "Of the paper's orders there hold here: " + string.Join("; ", claims.Select(claim =>
         {
-            var both = claim.Better.Cells.Zip(claim.Worse.Cells).Where(pair => pair.First.Here is not null && pair.Second.Here is not null).Select(pair => (Better: pair.First.Here!.Value, Worse: pair.Second.Here!.Value)).ToArray();
+            var both = claim.Better.Cells.Zip(claim.Worse.Cells).Where(pair => pair.First.Here is not null && pair.Second.Here is not null).Select(pair =>
+                (Better: pair.First.Here!.Value, Worse: pair.Second.Here!.Value)).ToArray();
             return $"{claim.Claim} on {both.Count(pair => pair.Better.Value > pair.Worse.Value)} of {both.Length} tasks, with intervals apart on {both.Count(pair => pair.Better.Low > pair.Worse.High)}";
         })) + ".";
     }

@@ -21,7 +21,10 @@ internal static class ConditionRuns
     public static IReadOnlyList<RobustnessRow> Run(
         IReadOnlyList<Condition> conditions, RobustnessOptions options, SparseAutoencoder sae, ConditionLog log, List<string> notes, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var tasks = (from condition in Enumerable.Range(0, conditions.Count) from loss in Enumerable.Range(0, options.Losses.Count) from draw in Enumerable.Range(0, options.Draws) select (condition, loss, draw)).ToArray();
+        var tasks = (from condition in Enumerable.Range(0, conditions.Count)
+                     from loss in Enumerable.Range(0, options.Losses.Count)
+                     from draw in Enumerable.Range(0, options.Draws)
+                     select (condition, loss, draw)).ToArray();
         var outcomes = conditions.Select(condition => condition.Tests.Select(_ => options.Losses.Select(_ => new bool[options.Draws][]).ToArray()).ToArray()).ToArray();
         int[] sizes = new int[conditions.Count];
         var problems = new string?[tasks.Length];

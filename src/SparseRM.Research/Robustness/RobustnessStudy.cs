@@ -37,7 +37,8 @@ public static class RobustnessStudy
         AnswerChange[] changes = [.. AnswerChange.Patterns, .. options.Triggers.Select(AnswerChange.Trigger)];
         AnswerChange trigger = AnswerChange.Trigger(options.Triggers[0]);
         var training = ChangedAnswers.Read(trainer, data, [.. data.Items.Select(AnswerChange.Truncated.Apply), .. data.Items.Select(trigger.Apply)], progress, cancel);
-        var tested = ChangedAnswers.Read(trainer, test, [.. test.Items.Select(AnswerChange.Truncated.Apply), .. changes.SelectMany(change => test.Items.Select(change.Apply)), .. others.Paraphrases?.Items ?? []], progress, cancel);
+        var tested = ChangedAnswers.Read(trainer, test, [.. test.Items.Select(AnswerChange.Truncated.Apply), .. changes.SelectMany(change => test.Items.Select(change.Apply)),
+            .. others.Paraphrases?.Items ?? []], progress, cancel);
         var notes = DataNotes.Of(data, test).ToList();
         int threads = options.Training.ThreadsToUse;
         var clean = new TrainingPairs(training.All, training.Pairs, training.Groups);
@@ -54,7 +55,8 @@ public static class RobustnessStudy
         var (transfer, foreign) = Tasks(trainer, others, clean, main, options, progress, cancel);
         Condition[] all =
         [
-            .. conditions.LabelNoise(), .. conditions.LengthBias(notes), .. conditions.Damage(), .. conditions.Poison(triggered), .. transfer, .. conditions.Dropping(), .. conditions.DroppingNoise(noisy, found.Suspicion()),
+            .. conditions.LabelNoise(), .. conditions.LengthBias(notes), .. conditions.Damage(), .. conditions.Poison(triggered), .. transfer, .. conditions.Dropping(),
+                .. conditions.DroppingNoise(noisy, found.Suspicion()),
         ];
         TestPairs[] tests = [.. new[] { main, truncated, triggered }.Concat(foreign).Concat(all.SelectMany(condition => condition.Tests)).Distinct()];
         var rows = ConditionRuns.Run([new Condition(Conditions.Base, "all pairs", null, _ => clean, tests), .. all], options, sae, log, notes, progress, cancel);

@@ -29,7 +29,8 @@ internal sealed class Stability(ChangedAnswers answers, HeadInput input, RewardH
             if (before[pair.Chosen] <= after[pair.Rejected]) gained++;
         }
         var (spread, shift) = Shift(before, after);
-        return new StabilityRow(name, answers.Pairs.Length, Wilson(flipped, answers.Pairs.Length), isOfOne && right > 0 ? Wilson(gained, right) : null, spread > 0 ? shift / spread : 0, Directions(change));
+        return new StabilityRow(name, answers.Pairs.Length, Wilson(flipped, answers.Pairs.Length), isOfOne && right > 0 ? Wilson(gained, right) : null,
+            spread > 0 ? shift / spread : 0, Directions(change));
     }
 
     private int Count => answers.Pairs.Max(pair => Math.Max(pair.Chosen, pair.Rejected)) + 1;

@@ -7,7 +7,8 @@ namespace SparseRM.Server.Http;
 
 /// <summary>Whether the client of a connection still waits for its answer: one that closed its own half does, one that is gone does not.</summary>
 /// <remarks>
-/// Both send the same FIN, and Kestrel takes it for an abort. So its signals (the token here, the end of its bytes in <see cref="LateEndReader"/>) are held back while the socket says no more than that the other half is closed
+/// Both send the same FIN, and Kestrel takes it for an abort. So its signals (the token here, the end of its bytes in <see cref="LateEndReader"/>)
+/// are held back while the socket says no more than that the other half is closed
 /// (TCP state CLOSE_WAIT). To tell the two apart, an interim response of HTTP/1.1 (100, which every client must pass over, RFC 9110 section 15.2) is sent while
 /// the answer is computed: a host whose program is gone resets the connection, one whose program reads takes it. HTTP/1.0 has no interim responses: there the
 /// answer is computed in any case. Under TLS a FIN is an end.

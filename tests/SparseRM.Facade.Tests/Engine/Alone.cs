@@ -26,7 +26,9 @@ internal sealed class Alone : IDisposable
     public RewardScorer Scorer { get; }
 
     public static TheoryData<string, DType, ReadOutPosition> Kinds => new(
-        from family in TinyReward.Families from compute in new[] { DType.F32, DType.BF16 } from position in Enum.GetValues<ReadOutPosition>()
+        from family in TinyReward.Families
+        from compute in new[] { DType.F32, DType.BF16 }
+        from position in Enum.GetValues<ReadOutPosition>()
         select (family, compute, position));
 
     /// <summary>The score of ids whose answer begins at <paramref name="start"/>, alone.</summary>

@@ -106,7 +106,8 @@ public sealed class EngineFaultTests(TinyReward tiny)
         engine.Run(StatesRequest.Of([new(new[] { 1, 2 }, ReadOut.At(1))], 1, (_, _) => during = world.Backbone.Counts.Sequences));
         Assert.Equal(before.Sequences, during);
         Assert.Equal(before.Sequences + 1, world.Backbone.Counts.Sequences);
-        await Assert.ThrowsAsync<InvalidDataException>(() => engine.RunAsync(null, false, default, StatesRequest.Of([new(new[] { 1, 2 }, ReadOut.At(1))], 1, (_, _) => throw new InvalidDataException())));
+        await Assert.ThrowsAsync<InvalidDataException>(() => engine.RunAsync(null, false, default,
+            StatesRequest.Of([new(new[] { 1, 2 }, ReadOut.At(1))], 1, (_, _) => throw new InvalidDataException())));
         Assert.Equal(before.Sequences + 1, world.Backbone.Counts.Sequences);
     }
 

@@ -33,9 +33,10 @@ public sealed class InvarianceTests(FittedReward fitted, TinyReward tiny)
         foreach (string family in TinyReward.Families)
         {
             int[] counts = [.. new[] { 1, 2, Environment.ProcessorCount, Environment.ProcessorCount + 1 }.Distinct()];
-            var scorers = (from threads in counts from tokens in new[] { 1, 20, 50, 2048 }
-                let options = World.Backbone with { Threads = threads, MaxBatchTokens = tokens, Compute = compute }
-                select tiny.Open(family, With(variant, options))).ToArray();
+            var scorers = (from threads in counts
+                           from tokens in new[] { 1, 20, 50, 2048 }
+                           let options = World.Backbone with { Threads = threads, MaxBatchTokens = tokens, Compute = compute }
+                           select tiny.Open(family, With(variant, options))).ToArray();
             try
             {
                 float[] alone = [.. Texts.Select(text => scorers[0].ScoreBatch([text])[0])];

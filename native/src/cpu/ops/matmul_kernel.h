@@ -11,8 +11,8 @@ namespace srm {
 using MultiplyFn = void (*)(const Operand& x, int64_t first_block, int64_t end_block, const srmk_matrix& w,
                             int64_t panel, const float* bias, float* c, int64_t c_stride);
 
-/// A variant of MatMul. multiply takes operands in f32. dot, which may be null, takes them in pairs of bf16; without it they
-/// are widened. tiles, which may be null, takes them in bf16 row after row (see MatMulPlan) and goes before dot.
+/// A variant of MatMul. multiply takes operands in f32. dot, which may be null, takes them in pairs of bf16; without it
+/// they are widened. tiles, which may be null, takes them in bf16 row after row (see MatMulPlan) and goes before dot.
 /// integers takes operands and weights in int8.
 struct MatMulKernel {
   MultiplyFn multiply, dot, tiles, integers;

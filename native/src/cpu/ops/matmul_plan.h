@@ -40,8 +40,10 @@ class MatMulPlan {
     if (threads_ == 1) return;
     // Few rows: the panels left over when each thread had its share, into as many runs as there are threads for them.
     const int64_t left = panels % threads_;
-    if (blocks >= kFewBlocks) cut(std::min(panels, 4 * threads_), kCuts);
-    else if (left > 0) cut(left, count(threads_, left));
+    if (blocks >= kFewBlocks)
+      cut(std::min(panels, 4 * threads_), kCuts);
+    else if (left > 0)
+      cut(left, count(threads_, left));
   }
 
   const Operand& operand() const { return x_; }

@@ -59,8 +59,7 @@ void project(srmk_backend& backend, ScoreDotsFn dots, Rows z, Rows directions, R
     auto* sums = backend.worker_scratch[worker].get<double>(kScoreRows * kScoreDots);
     dots(z, first, count, directions, start, columns, sums);
     for (int64_t r = 0; r < count; r++)
-      for (int64_t c = 0; c < columns; c++)
-        v.row(first + r)[start + c] = static_cast<float>(sums[c * kScoreRows + r]);
+      for (int64_t c = 0; c < columns; c++) v.row(first + r)[start + c] = static_cast<float>(sums[c * kScoreRows + r]);
   });
 }
 

@@ -30,7 +30,8 @@ internal static class Ranked
         JsonElement list = DataRow.Structured(row.Field(name));
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0) return false;
         // One text or one score beside a list is of the row, not of the answers.
-        return s_marks.Any(mark => row.Has(mark.Name) && (IsPlural(name) || DataRow.Structured(row.Field(mark.Name)).ValueKind == JsonValueKind.Array)) || list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object
+        return s_marks.Any(mark => row.Has(mark.Name) && (IsPlural(name) || DataRow.Structured(row.Field(mark.Name)).ValueKind == JsonValueKind.Array))
+            || list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object
             && s_texts.Any(text => item.TryGetProperty(text, out _)) && s_marks.Any(mark => item.TryGetProperty(mark.Name, out _)));
     }
 

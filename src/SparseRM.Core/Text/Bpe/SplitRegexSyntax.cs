@@ -48,7 +48,7 @@ internal sealed class SplitRegexSyntax
     private void Alternatives(int depth, bool ignoresCase)
     {
         if (depth > MaxDepth) throw Unsupported(_at);
-        for (; _at < _source.Length && Peek != ')'; )
+        for (; _at < _source.Length && Peek != ')';)
         {
             if (TryTake("|")) _pattern.Append('|');
             else Term(depth, ignoresCase);
