@@ -46,6 +46,9 @@ internal static class CommandLine
 
     private static RootCommand Root(Session session)
     {
+        var reproduce = new Command("reproduce", "Repeat published results on your own model and data") { new ReproducePaperCommand(session) };
+        Examples.AddTo(reproduce, session,
+            new Example("sparserm reproduce paper --model google/gemma-2-9b-it --sae gemma-scope-9b-it-res/layer_31/width_131k/average_l0_63 --task TruthfulQA=truthful.jsonl", "one of its tasks"));
         var root = new RootCommand(Description)
         {
             new DemoCommand(session),
@@ -60,7 +63,7 @@ internal static class CommandLine
             new ReportCommand(session),
             new LatentsCommand(session),
             new MapCommand(session),
-            new Command("reproduce", "Repeat published results on your own model and data") { new ReproducePaperCommand(session) },
+            reproduce,
             new MakePairsCommand(session),
             new BestOfCommand(session),
             new FilterCommand(session),
@@ -78,7 +81,7 @@ internal static class CommandLine
             new DoctorCommand(session),
         };
         root.Options.Add(CommonOptions.Debug);
-        Examples.AddTo(root,
+        Examples.AddTo(root, session,
             new("sparserm demo", "the whole method on the model that comes with it"),
             new(
                 "sparserm fit --model google/gemma-2-2b-it --sae gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 "

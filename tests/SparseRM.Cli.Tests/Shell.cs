@@ -12,10 +12,12 @@ internal static class Shell
     }
 
     /// <summary>The rest of a shell line after <c>sparserm</c>, on a terminal of its own: what it shows comes as standard output.</summary>
-    public static CliResult OnTerminal(string line)
+    /// <param name="line">The line.</param>
+    /// <param name="columns">How wide the terminal is; null for what the system makes of it.</param>
+    public static CliResult OnTerminal(string line, int? columns = null)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script"), "needs script of util-linux for a terminal");
-        return Start("/usr/bin/script", "--quiet", "--return", "--command", $"{Program} {line}", "/dev/null");
+        return Start("/usr/bin/script", "--quiet", "--return", "--command", $"{(columns is null ? "" : $"stty cols {columns}; ")}{Program} {line}", "/dev/null");
     }
 
     private static string Program => $"dotnet exec '{Path.Combine(AppContext.BaseDirectory, "sparserm.dll")}'";

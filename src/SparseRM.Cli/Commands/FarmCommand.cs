@@ -13,7 +13,7 @@ internal sealed class FarmCommand : Command
         Add(new FarmStatusCommand(session));
         Add(new FarmCancelCommand(session));
         Add(new FarmAuditCommand(session));
-        Examples.AddTo(this,
+        Examples.AddTo(this, session,
             new("sparserm farm silo --model google/gemma-2-2b-it --reward reward.safetensors", "a worker; start it again in a second terminal for another one"),
             new("sparserm farm submit --input answers.jsonl --output scores", "score a file, and watch it"),
             new("sparserm farm audit --input answers.jsonl --output scores --sample 1%", "compute one part of a hundred again, and compare the bytes"));

@@ -8,7 +8,7 @@ internal abstract class CliCommand : Command
     protected CliCommand(string name, string description, Session session, params Example[] examples) : base(name, description)
     {
         Session = session;
-        Examples.AddTo(this, examples);
+        Examples.AddTo(this, session, examples);
         SetAction(args =>
         {
             Run(args);

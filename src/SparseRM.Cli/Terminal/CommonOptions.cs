@@ -7,7 +7,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Cli.Terminal;
 
-/// <summary>Options that several commands share, each with one meaning.</summary>
+/// <summary>Options that several commands share, each with one meaning; <see cref="HelpWords"/> adds defaults that depend on the command.</summary>
 internal static class CommonOptions
 {
     public static Option<bool> Debug { get; } = new("--debug") { Description = "show where an error arose", Recursive = true };
@@ -24,7 +24,7 @@ internal static class CommonOptions
 
     // Not an option of DType?: System.CommandLine cannot hand over a null that was asked for.
     public static Option<string> DType { get; } = Choices.Of("--dtype",
-        "type of the products: f32, bf16, or int8 (8 bits a weight, on the processor alone); auto is the weights' own (default: f32 for activations, encode and demo, auto for fit, the reward file's for score and evaluate)",
+        "type of the products: f32, bf16, or int8 (8 bits a weight, on the processor alone); auto is the weights' own",
         [.. Tensors.DTypes.ComputeNames.Append("auto").Select(name => (name, name))]);
 
     public static Option<int?> MaxBatchTokens { get; } =
@@ -34,7 +34,7 @@ internal static class CommonOptions
         "cut inputs longer than the model's context (default: refuse them)", ("left", Truncation.Left), ("right", Truncation.Right));
 
     public static Option<string> ChatTemplate { get; } = Choices.Text("--chat-template",
-        "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file (default: the reward file's where one is given, else the model's own)", "NAME|FILE");
+        "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file", "NAME|FILE");
 
     public static Option<ReadOutPosition> Position { get; } = Choices.Of("--position",
         "where the state is read: the last token (default), the answer's last token, or the mean over the answer",
@@ -44,7 +44,7 @@ internal static class CommonOptions
 
     public static Option<bool> NoCache { get; } = new("--no-cache") { Description = "keep no hidden states" };
 
-    public static Option<LlamaScopeMode> LlamaScope { get; } = Choices.Of("--llama-scope-mode", "how Llama Scope's threshold is read (default: as for the reward file where one is given, else official)",
+    public static Option<LlamaScopeMode> LlamaScope { get; } = Choices.Of("--llama-scope-mode", "how Llama Scope's threshold is read",
         ("official", LlamaScopeMode.Official), ("saelens", LlamaScopeMode.SaeLens));
 
     public static Option<string> Format { get; } = Choices.Of("--format", "format of the preference data (default: recognised)",
@@ -62,7 +62,7 @@ internal static class CommonOptions
     public static Option<bool> AddEos { get; } = new("--add-eos") { Description = "put the tokenizer's EOS after each text (rendered dialogues have their own end)" };
 
     public static Option<ScoreAggregate> Aggregate { get; } = Choices.Parsed("--aggregate",
-        "how the heads' scores become one: mean, min or mean-minus:LAMBDA, the mean less LAMBDA standard deviations (default: mean to fit, the reward file's to score)",
+        "how the heads' scores become one: mean, min or mean-minus:LAMBDA, the mean less LAMBDA standard deviations",
         "mean|min|mean-minus:LAMBDA", ScoreAggregate.Parse);
 
     public static Option<bool> SkipBad { get; } = new("--skip-bad") { Description = "leave bad rows out and count them: rows that cannot be read, and answers that cannot be encoded" };

@@ -13,12 +13,12 @@ internal static class FitSettings
 {
     private static readonly HeadTrainingOptions s_defaults = new();
 
-    public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder, file or hub id: to fit on projections or activations, and to score only where the head reads activations of a top-k SAE", "PATH");
+    public static Option<string> Sae { get; } = Choices.Text("--sae", "the SAE's folder, file or hub id", "PATH");
 
     public static Option<bool> SaeOfOtherModel { get; } = new("--sae-of-other-model") { Description = "use the SAE though its config.json names another model than this one" };
 
     public static Option<int?> Layer { get; } =
-        Choices.Whole("--layer", "block after which the residual stream is read, 0-based (default: the SAE's to fit, the reward file's to score)", least: 0);
+        Choices.Whole("--layer", "block after which the residual stream is read, 0-based", least: 0);
 
     public static Option<int?> K { get; } = Choices.Whole("--k", "latents on each side (default: 128)");
 
@@ -69,7 +69,8 @@ internal static class FitSettings
 
     /// <summary>Those that mean nothing to a reward that is already fitted.</summary>
     public static IReadOnlyList<Option> OfFitsAlone { get; } =
-        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate, CommonOptions.Position, SaeOfOtherModel];
+        [K, Loss, Input, Seed, Seeds, Margin, HiddenUnits, Epochs, Patience, LearningRate, WeightDecay, BatchPairs, HeldOut, Heads, Bootstrap, CommonOptions.Aggregate,
+            CommonOptions.Position, SaeOfOtherModel];
 
     /// <summary>Which states the user asked for.</summary>
     public static TrainerOptions ReadTrainer(ParseResult args) => ReadTrainer(args, args.GetRequiredValue(CommonOptions.Model));

@@ -16,7 +16,7 @@ internal static class TerminalConsole
             Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
             ColorSystem = colourless ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
             Interactive = plain ? InteractionSupport.No : InteractionSupport.Yes,
-            Out = new TerminalOutput(writer, isTerminal),
+            Out = new TerminalOutput(plain ? new TrimmedWriter(writer) : writer, isTerminal),
         });
     }
 
