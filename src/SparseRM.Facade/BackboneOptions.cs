@@ -5,6 +5,7 @@ using SparseRM.Tensors;
 namespace SparseRM;
 
 /// <summary>Which model runs, where and how. Backbones of one model that compute alike share its weights; those with equal options their queue and caches, too.</summary>
+/// <example><code>var options = new BackboneOptions { Model = "google/gemma-2-2b-it", Threads = 8, PrefixCacheBytes = 1L &lt;&lt; 30 };</code></example>
 public sealed record BackboneOptions
 {
     /// <summary>A model folder, or a hub id in the local Hugging Face cache.</summary>

@@ -11,17 +11,23 @@ namespace SparseRM;
 /// <param name="Name">What <see cref="BackboneOptions.Backend"/> takes.</param>
 /// <param name="Available">Whether it opens here.</param>
 /// <param name="Note">What it is, or why it does not open.</param>
+/// <example><code>foreach (var (name, available, note) in BackendCatalog.Probe()) Console.WriteLine($"{name}: {(available ? "" : "not here, ")}{note}");</code></example>
 public sealed record BackendEntry(string Name, bool Available, string Note);
 
 /// <summary>A backend and the ways in which it computes every op.</summary>
 /// <param name="Backend">Its name, and whether it opens here.</param>
 /// <param name="Ops">Variants of each op, slowest first; where the backend does not open, none is supported or selected.</param>
+/// <example><code>
+/// BackendKernels kernels = BackendCatalog.Kernels("cpu");
+/// Console.WriteLine($"{kernels.Ops[OpKind.MatMul].Count} variants of the product");
+/// </code></example>
 public sealed record BackendKernels(BackendEntry Backend, IReadOnlyDictionary<OpKind, IReadOnlyList<KernelVariant>> Ops);
 
 /// <summary>A backend, or one that has several devices.</summary>
 /// <param name="Names">What <see cref="BackboneOptions.Backend"/> takes and help shows: its name, or <c>family:device</c> for a device or two of it.</param>
 /// <param name="Open">Opens the name, which may be another device of the family, with a number of threads (0 for all cores).</param>
 /// <param name="Table">An op's variants where no device opens: none of them supported or selected.</param>
+/// <example><code>BackendCatalog.Register(new BackendFamily(["mine"], (name, threads) =&gt; new MyBackend(threads), _ =&gt; []));</code></example>
 public sealed record BackendFamily(
     IReadOnlyList<string> Names, Func<string, int, Backend> Open, Func<OpKind, IReadOnlyList<KernelVariant>> Table)
 {
@@ -32,6 +38,7 @@ public sealed record BackendFamily(
 }
 
 /// <summary>The backends that this program has. Registered by hand: nothing is scanned for.</summary>
+/// <example><code>var options = new BackboneOptions { Model = folder, Backend = BackendCatalog.Knows("cuda:0") ? "cuda:0" : "auto" };</code></example>
 public static class BackendCatalog
 {
     /// <summary>Why a variant that is not <see cref="KernelVariant.BatchInvariant"/> computes nothing that is kept.</summary>

@@ -7,9 +7,11 @@ namespace SparseRM;
 /// <param name="Result">All pairs, each scored by the head that did not see its group.</param>
 /// <param name="Folds">The count of each fold.</param>
 /// <param name="Scores">Scores of each item's answers by the head that did not see its group.</param>
+/// <example><code>Console.WriteLine($"{result.Result.Pairs.Accuracy:P1}, by fold {string.Join(", ", result.Folds.Select(fold =&gt; fold.Accuracy))}");</code></example>
 public sealed record CrossValidationResult(EvaluationResult Result, IReadOnlyList<AccuracyCount> Folds, IReadOnlyList<ItemScores> Scores);
 
 /// <summary>Fits on all folds but one and scores that one, in turn.</summary>
+/// <example><code>CrossValidationResult result = CrossValidation.Run(trainer, states, new FitOptions { K = 32 }, folds: 5);</code></example>
 public static class CrossValidation
 {
     /// <summary>Runs the folds.</summary>

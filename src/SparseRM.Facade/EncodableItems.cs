@@ -6,6 +6,7 @@ using SparseRM.Text;
 namespace SparseRM;
 
 /// <summary>Leaves out of a preference set what a model cannot read.</summary>
+/// <example><code>PreferenceSet readable = EncodableItems.Of(data, backbone, ReadOutPosition.Last);   // readable.Skipped counts the others</code></example>
 public static class EncodableItems
 {
     /// <summary>The set without the items that have a completion which cannot be encoded: too long, refused by the chat template, without tokens to read.</summary>

@@ -8,5 +8,6 @@ namespace SparseRM;
 /// <param name="CachedBytes">Bytes of keys and values, those of sessions among them.</param>
 /// <param name="Batches">Forward passes that came to their end.</param>
 /// <param name="Sequences">Sequences whose states they gave.</param>
+/// <example><code>Console.WriteLine($"{backbone.Counts.WaitingRequests} requests wait, {backbone.Counts.ComputedTokens} tokens were computed");</code></example>
 public readonly record struct EngineCounts(
     int WaitingRequests, long WaitingTokens, long ComputedTokens, long FoundTokens, long CachedBytes, long Batches, long Sequences);

@@ -8,7 +8,7 @@ namespace SparseRM;
 /// several components, each times its weight. A direction that belongs to no latent has null for <c>latent</c> and <c>prefers</c>. All numbers but positions and
 /// indices are in units of the score, or of a projection (<c>value</c>, <c>mean</c>).
 /// </remarks>
-public static class ExplanationJson
+internal static class ExplanationJson
 {
     /// <summary>Writes the members of an object that the caller has begun, and ends.</summary>
     /// <param name="json">Where to.</param>

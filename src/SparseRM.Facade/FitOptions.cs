@@ -6,6 +6,7 @@ using SparseRM.Scoring;
 namespace SparseRM;
 
 /// <summary>What a trainer reads states with: the same for all its fits.</summary>
+/// <example><code>var options = new TrainerOptions { Backbone = new BackboneOptions { Model = folder }, Sae = sae, CacheFolder = "states" };</code></example>
 public sealed record TrainerOptions
 {
     /// <summary>The model and how it runs.</summary>
@@ -37,6 +38,7 @@ public sealed record TrainerOptions
 }
 
 /// <summary>How one reward model is fitted.</summary>
+/// <example><code>var fitted = trainer.Fit(states, new FitOptions { K = 32, Heads = 5 });   // five heads, so that scores have a doubt</code></example>
 public sealed record FitOptions
 {
     /// <summary>What the head sees.</summary>
@@ -65,6 +67,11 @@ public sealed record FitOptions
 /// <param name="Reward">The reward model.</param>
 /// <param name="Heads">Training history and accuracies of each head.</param>
 /// <param name="Warnings">One sentence each.</param>
+/// <example><code>
+/// FitResult fitted = trainer.Fit(states, new FitOptions());
+/// foreach (string warning in fitted.Warnings) Console.Error.WriteLine(warning);
+/// RewardModelFile.Save("reward.safetensors", fitted.Reward);
+/// </code></example>
 public sealed record FitResult(RewardModel Reward, IReadOnlyList<TrainedHead> Heads, IReadOnlyList<string> Warnings)
 {
     /// <summary>The first head's.</summary>

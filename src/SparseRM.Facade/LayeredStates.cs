@@ -7,7 +7,7 @@ using SparseRM.Models;
 namespace SparseRM;
 
 /// <summary>Reads the states of a preference set after several blocks from one pass over its texts.</summary>
-public static class LayeredStates
+internal static class LayeredStates
 {
     private const string Stage = "reading states";
 

@@ -6,6 +6,10 @@ using SparseRM.Models;
 namespace SparseRM;
 
 /// <summary>The residual states of every completion of a preference set: kept in memory, or read anew for each pass if too many.</summary>
+/// <example><code>
+/// PreferenceStates states = trainer.ReadStates(PreferenceFile.Read("pairs.jsonl"));
+/// Console.WriteLine($"{states.Count} answers, {states.Pairs().Count()} pairs");
+/// </code></example>
 public sealed class PreferenceStates
 {
     /// <summary>Bytes of states that are kept in memory by default: 100,000 of a model as wide as Gemma-2-2B.</summary>

@@ -3,6 +3,7 @@ using SparseRM.Errors;
 namespace SparseRM;
 
 /// <summary>How much may wait for a backbone.</summary>
+/// <example><code>var options = new BackboneOptions { Model = folder, Queue = new QueueOptions { MaxRequests = 256 } };   // the 257th gets QueueFullException</code></example>
 public sealed record QueueOptions
 {
     /// <summary>Requests that may wait; one call alone may bring more.</summary>

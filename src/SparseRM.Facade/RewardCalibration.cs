@@ -10,6 +10,10 @@ namespace SparseRM;
 /// Margins of pairs that a head learned from are larger than those of new pairs. So the temperature is learned from margins that heads of the same settings give
 /// to folds which they did not see; the intercept, which differs from head to head, from the reward model's own scores at that temperature.
 /// </remarks>
+/// <example><code>
+/// ScoreCalibration calibration = RewardCalibration.Of(trainer, states, options, fitted.Reward);
+/// double probability = calibration.OfMargin(margin);   // that the first of two answers is preferred
+/// </code></example>
 public static class RewardCalibration
 {
     /// <summary>Parts of the data, each scored by a head that learned from the others.</summary>

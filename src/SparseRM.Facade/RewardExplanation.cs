@@ -7,6 +7,9 @@ namespace SparseRM;
 /// <summary>One direction's part in a score, and the tokens at which its projection is pushed most.</summary>
 /// <param name="Share">Value, mean, slope and share of the score.</param>
 /// <param name="Tokens">The strongest tokens, strongest first.</param>
+/// <example><code>
+/// foreach (var (share, tokens) in result.Explanation!.Top) Console.WriteLine($"latent {share.Latent?.Latent}: {share.Share:+0.00;-0.00} at {tokens[0].Text}");
+/// </code></example>
 public sealed record ExplainedDirection(DirectionShare Share, IReadOnlyList<TokenPush> Tokens);
 
 /// <summary>What a direction reads at one token, in units of the score.</summary>
@@ -14,12 +17,14 @@ public sealed record ExplainedDirection(DirectionShare Share, IReadOnlyList<Toke
 /// <param name="Text">The token.</param>
 /// <param name="Value">Its projection at that token.</param>
 /// <param name="Push">See <see cref="DirectionShare.Push"/>.</param>
+/// <example><code>foreach (TokenPush token in direction.Tokens) Console.WriteLine($"{token.Text} {token.Push:+0.00;-0.00}");</code></example>
 public readonly record struct TokenPush(int Position, string Text, double Value, double Push);
 
 /// <summary>Why a component of a reward model gave its score.</summary>
 /// <param name="Name">The component.</param>
 /// <param name="Parts">The mean's score and every direction's share; of several heads, the mean of theirs.</param>
 /// <param name="Top">The largest shares with their tokens.</param>
+/// <example><code>foreach (var component in explanation.Components) Console.WriteLine($"{component.Name}: {component.Parts.Score}");</code></example>
 public sealed record ComponentExplanation(string Name, ScoreExplanation Parts, IReadOnlyList<ExplainedDirection> Top)
 {
     /// <summary>What the directions that <see cref="Top"/> leaves out add up to.</summary>
@@ -29,6 +34,10 @@ public sealed record ComponentExplanation(string Name, ScoreExplanation Parts, I
 /// <summary>Why a text got its score: for each component, shares of all directions, and tokens for the largest.</summary>
 /// <param name="Score">The score, with the bits that it has without an explanation.</param>
 /// <param name="Components">One for each component of the reward model.</param>
+/// <example><code>
+/// RewardExplanation why = scorer.ScoreAll([input], new ScoreOptions { Explain = 5 })[0].Explanation!;
+/// double sum = why.Parts.MeanScore + why.Parts.Shares.Sum(share =&gt; share.Share);   // the score
+/// </code></example>
 public sealed record RewardExplanation(float Score, IReadOnlyList<ComponentExplanation> Components)
 {
     /// <summary>Shares of the first component, which mostly is the only one.</summary>

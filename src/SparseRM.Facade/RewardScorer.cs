@@ -12,6 +12,11 @@ namespace SparseRM;
 /// the same bits of score alone, in any batch and order, from any number of callers, on any number of threads, with a known prefix and without. No SAE is
 /// in memory, unless the reward model reads activations of a top-k SAE.
 /// </remarks>
+/// <example><code>
+/// using var scorer = RewardScorer.Open("reward.safetensors", new BackboneOptions { Model = "google/gemma-2-2b-it" });
+/// float score = scorer.Score("Name a prime.", "7");
+/// float[] group = scorer.ScoreGroup([new("user", "Name a prime.")], ["7", "8", "9"]);   // the prompt is computed once
+/// </code></example>
 public sealed partial class RewardScorer : IDisposable
 {
     /// <summary>The model that gives the states, and the encoder of inputs.</summary>

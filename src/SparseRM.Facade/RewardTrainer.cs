@@ -12,6 +12,12 @@ using SparseRM.Tensors;
 namespace SparseRM;
 
 /// <summary>Fits reward models: states, latents' frequencies, directions, head. Open one, fit as often as you like. Not thread-safe.</summary>
+/// <example><code>
+/// using var trainer = RewardTrainer.Open(new TrainerOptions { Backbone = new BackboneOptions { Model = "google/gemma-2-2b-it" }, Sae = "layer_12/width_16k/average_l0_82" });
+/// var states = trainer.ReadStates(PreferenceFile.Read("pairs.jsonl"));
+/// var fitted = trainer.Fit(states, new FitOptions { K = 64 });
+/// RewardModelFile.Save("reward.safetensors", fitted.Reward);
+/// </code></example>
 public sealed class RewardTrainer : IDisposable
 {
     private readonly TrainerOptions _options;

@@ -7,6 +7,10 @@ using SparseRM.Models;
 namespace SparseRM;
 
 /// <summary>Scores a preference set item by item, and leaves out what has no score.</summary>
+/// <example><code>
+/// var (readable, scores) = ScorableItems.Score(data, scorer);
+/// var result = PreferenceEvaluation.Evaluate(readable, scores);
+/// </code></example>
 public static class ScorableItems
 {
     /// <summary>Scores of all completions of the items whose completions all have one.</summary>

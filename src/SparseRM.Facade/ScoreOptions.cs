@@ -3,6 +3,7 @@ using SparseRM.Scoring;
 namespace SparseRM;
 
 /// <summary>For which tokens of an answer a score is given beside the answer's.</summary>
+/// <example><code>var options = new ScoreOptions { PerToken = PerToken.Sentence };   // a score at the end of each sentence</code></example>
 public enum PerToken
 {
     /// <summary>For none.</summary>
@@ -16,6 +17,7 @@ public enum PerToken
 }
 
 /// <summary>What is asked for beside a score, and how the call goes through the queue.</summary>
+/// <example><code>var results = scorer.ScoreAll(inputs, new ScoreOptions { Doubt = true, Explain = 5 });</code></example>
 public sealed record ScoreOptions
 {
     /// <summary>Before whom it goes. The texts of interactive calls are kept in the prefix cache.</summary>

@@ -3,14 +3,21 @@ namespace SparseRM;
 /// <summary>What one component of a reward model says.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Score">Its score before its weight.</param>
+/// <example><code>foreach (var (name, score) in result.Components) Console.WriteLine($"{name}: {score}");</code></example>
 public readonly record struct ComponentScore(string Name, float Score);
 
 /// <summary>The score of one token of an answer: that of the text that ends there, where the position is <c>last</c> or <c>content</c>.</summary>
 /// <param name="Position">The token's index in the input.</param>
 /// <param name="Score">Its score.</param>
+/// <example><code>foreach (var (position, score) in result.TokenScores) Console.WriteLine($"{tokenizer.TokenText(ids[position])} {score}");</code></example>
 public readonly record struct TokenScore(int Position, float Score);
 
 /// <summary>A score and what was asked for beside it, or why there is none.</summary>
+/// <example><code>
+/// ScoreResult result = scorer.ScoreAll([input], new ScoreOptions { Doubt = true })[0];
+/// if (result.Error is { } error) throw error;
+/// Console.WriteLine($"{result.Score} +- {result.StandardDeviation}");
+/// </code></example>
 public sealed record ScoreResult
 {
     /// <summary>The score; NaN where there is an <see cref="Error"/>, never another number.</summary>

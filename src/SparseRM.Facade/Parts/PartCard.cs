@@ -10,6 +10,7 @@ namespace SparseRM.Parts;
 /// <param name="InputBytes">Bytes of the input.</param>
 /// <param name="Format">How parts are laid out.</param>
 /// <param name="Fingerprint">What computed the scores.</param>
+/// <example><code>Console.WriteLine(PartCard.Read("scores")?.Input ?? "no parts");</code></example>
 public sealed record PartCard(string Input, long InputBytes, RowFormat Format, ScoringFingerprint Fingerprint)
 {
     /// <summary>The card of a folder; null where it has none.</summary>

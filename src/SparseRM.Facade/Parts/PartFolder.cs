@@ -12,6 +12,10 @@ namespace SparseRM.Parts;
 /// A card in it, <c>scores.json</c>, says of which input and by what they are; it is made with the first part, and whoever would write other bytes is refused. A part
 /// is complete when its manifest is there: data gets its name first, then the manifest, each flushed to the disk before.
 /// </remarks>
+/// <example><code>
+/// var folder = PartFolder.Open("scores", input, RowFormat.JsonLines, fingerprint);
+/// folder.RequireNoOverlap(new RowRange(0, 1000));
+/// </code></example>
 public sealed class PartFolder
 {
     private const string ManifestEnding = ".manifest.json";

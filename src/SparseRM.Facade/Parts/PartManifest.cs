@@ -6,6 +6,7 @@ using SparseRM.Errors;
 namespace SparseRM.Parts;
 
 /// <summary>What is said beside a part: which rows it has, of what, by what, and the hashes that show it.</summary>
+/// <example><code>PartManifest? part = PartFolder.ManifestFor("scores", new RowRange(0, 1000));</code></example>
 public sealed record PartManifest
 {
     private const int Version = 1;

@@ -15,6 +15,12 @@ namespace SparseRM.Parts;
 /// <param name="addEos">Whether a text gets the tokenizer's EOS.</param>
 /// <param name="say">Says a message of the library in the words of whoever reads the parts; null for the library's own.</param>
 /// <param name="maker">See <see cref="PartManifest.MadeBy"/>; null for the machine's name.</param>
+/// <example><code>
+/// var options = new ScoreOptions { Priority = Priority.Bulk };
+/// var input = RowFile.Open("answers.jsonl");
+/// var folder = PartFolder.Open("scores", input, RowFormat.JsonLines, ScoringFingerprint.Of(scorer, "reward.safetensors", options, addEos: false));
+/// var (part, wasThere) = new PartScorer(scorer, options).ScoreInto(input, new RowRange(0, 1000), folder);
+/// </code></example>
 public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool addEos = false, Func<string, string>? say = null, string? maker = null)
 {
     private const int FileBuffer = 1 << 16;

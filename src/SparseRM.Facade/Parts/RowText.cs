@@ -5,7 +5,7 @@ using SparseRM.Errors;
 namespace SparseRM.Parts;
 
 /// <summary>Hashes of rows as they stand in an input: what <see cref="PartManifest.InputSha256"/> is.</summary>
-public static class RowText
+internal static class RowText
 {
     /// <summary>SHA-256 of the text of each range, in one pass over the file from the first range to the last.</summary>
     /// <param name="input">The file.</param>

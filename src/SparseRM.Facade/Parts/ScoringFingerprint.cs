@@ -11,6 +11,10 @@ namespace SparseRM.Parts;
 /// Kernels of other instruction sets round otherwise (each within its bound, see <c>sparserm kernels</c>), so their names belong to it. The engine's version and
 /// the hash of its kernels may differ where both give the reward model's known answers the same bits.
 /// </remarks>
+/// <example><code>
+/// var here = ScoringFingerprint.Of(scorer, "reward.safetensors", new ScoreOptions(), addEos: false);
+/// if (here.DifferenceFrom(part.Fingerprint) is { } difference) Console.Error.WriteLine($"the part was computed otherwise: {difference}");
+/// </code></example>
 public sealed class ScoringFingerprint
 {
     /// <summary>Names of the facts, in the order of <see cref="Values"/>.</summary>
