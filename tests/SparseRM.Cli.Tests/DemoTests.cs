@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace SparseRM.Cli.Tests;
 
 /// <summary>What the command line adds to the demo; what the demo finds is held to the reference by the facade's tests.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class DemoTests
 {
     [Fact]
@@ -57,6 +58,55 @@ public sealed class DemoTests
         string[] commands = [.. Lines("  sparserm ").Select(line => line.Trim().Split(' ')[1])];
         Assert.Equal(["fit", "evaluate", "score"], commands);
         Assert.DoesNotContain('\u001b', text);
+    }
+
+    [Fact]
+    public async Task Open_writes_a_page_with_plots_that_needs_nothing_else_and_shows_it()
+    {
+        using var folder = new TemporaryFolder();
+        string cache = Path.Combine(folder.Path, "cache"), page = Path.Combine(cache, "demo.html"), opened = Path.Combine(folder.Path, "opened");
+        File.WriteAllText(Path.Combine(folder.Path, "xdg-open"), $"#!/bin/sh\necho \"$1\" > '{opened}'\n");
+        File.SetUnixFileMode(Path.Combine(folder.Path, "xdg-open"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        string path = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}";
+        var input = new CliInput { Environment = new() { ["SPARSERM_CACHE"] = cache, ["DISPLAY"] = ":9", ["PATH"] = path } };
+        var result = Cli.Run(input, "demo", "--k", "1", "--pairs", "32", "--open");
+        Assert.Contains("The answers part at Three and Seventeen", string.Join(' ', result.Succeeded().Split('\n', ' ')));
+        Assert.Contains($"wrote {page} and opened it", result.Error);
+        Assert.Equal(page, File.ReadAllText(opened).Trim());
+        Assert.DoesNotContain("://", File.ReadAllText(page));
+
+        await using var browser = await Server.Tests.Browser.Open();
+        await browser.Call("Page.navigate", new() { ["url"] = new Uri(page).AbsoluteUri });
+        await browser.Until("document.readyState === 'complete' && document.querySelectorAll('.tools').length > 0");
+        Assert.Equal(4, (await browser.Evaluate("document.querySelectorAll('figure svg').length")).GetInt32());
+        Assert.Contains("chosen directions are", (await browser.Evaluate("document.querySelector('.verdict').textContent")).GetString());
+        string shown = (await browser.Evaluate("document.body.innerText")).GetString()!;
+        Assert.Contains("The answers part at Three and Seventeen", shown);
+        Assert.Contains("sparserm fit --model", shown);
+        // Each answer has a curve, with a point a token.
+        Assert.True((await browser.Evaluate("[...document.querySelectorAll('polyline.curve')].filter(curve => curve.getAttribute('points').split(' ').length > 2).length")).GetInt32() == 2);
+        // No label leaves its plot.
+        Assert.Equal(0, (await browser.Evaluate("[...document.querySelectorAll('figure svg')].flatMap(svg => [...svg.querySelectorAll('text')].filter(text => text.getBBox().x < 0 && !text.hasAttribute('transform'))).length")).GetInt32());
+        await browser.Screenshot("demo");
+        await browser.Call("Emulation.setEmulatedMedia", new() { ["features"] = new System.Text.Json.Nodes.JsonArray(new System.Text.Json.Nodes.JsonObject { ["name"] = "prefers-color-scheme", ["value"] = "dark" }) });
+        Assert.Equal("rgb(20, 24, 31)", (await browser.Evaluate("getComputedStyle(document.body).backgroundColor")).GetString());
+        await browser.Screenshot("demo-dark");
+        Assert.Empty(browser.Complaints);
+    }
+
+    [Theory]
+    [InlineData(null, "there is no screen here")]
+    [InlineData(":9", "xdg-open failed with exit code 3")]
+    public void Open_says_where_the_page_is_where_nothing_shows_it(string? display, string why)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(Path.Combine(folder.Path, "xdg-open"), "#!/bin/sh\nexit 3\n");
+        File.SetUnixFileMode(Path.Combine(folder.Path, "xdg-open"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        string path = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}";
+        var input = new CliInput { Environment = new() { ["SPARSERM_CACHE"] = folder.Path, ["DISPLAY"] = display, ["WAYLAND_DISPLAY"] = null, ["PATH"] = path } };
+        var result = Cli.Run(input, "demo", "--k", "1", "--pairs", "32", "--json", "--open");
+        Assert.Equal(1, result.Json().GetProperty("k").GetInt32());
+        Assert.Contains($"wrote {Path.Combine(folder.Path, "demo.html")}; {why}, so open it in a browser", result.Error);
     }
 
     [Fact]

@@ -13,16 +13,19 @@ internal sealed class DemoCommand : CliCommand
     private readonly Option<string> _task = Choices.Of("--task", "which preference (default: truthfulness)",
         ("truthfulness", "truthfulness"), ("safety", "safety"), ("red-teaming", "red-teaming"));
 
+    private readonly Option<bool> _open = new("--open") { Description = "also write the same with plots as a page of HTML into the cache's folder, and open it" };
+
     private readonly Option<int?> _k = Choices.Whole("--k", $"latents on each side (default: {s_defaults.K})");
 
     public DemoCommand(Session session) : base("demo", "Run the whole method on the small model that comes with sparserm, beside its ablations", session,
         new Example("sparserm demo", "about ten seconds"),
         new Example("sparserm demo --k 1 --pairs 32", "one direction a side from 32 pairs"),
+        new Example("sparserm demo --open", "and its plots in the browser"),
         new Example("sparserm demo --task safety --json", "another preference, for a program"))
     {
         this.AddAll(_task, _k, FitSettings.Pairs, FitSettings.Seed, CommonOptions.DType, CommonOptions.Backend, VariantChoice.Option,
             CommonOptions.Threads);
-        Options.Add(CommonOptions.Json);
+        this.AddAll(_open, CommonOptions.Json);
     }
 
     protected override void Run(ParseResult args)
@@ -38,6 +41,12 @@ internal sealed class DemoCommand : CliCommand
             Threads = args.GetValue(CommonOptions.Threads) ?? s_defaults.Threads,
             Compute = args.Compute(null),
         };
+        string? page = args.GetValue(_open) ? Path.Combine(CacheFolder.Default, "demo.html") : null;
+        if (page is not null)
+        {
+            OutputFile.Write(page, () => Directory.CreateDirectory(CacheFolder.Default));
+            OutputFile.Probe("--open", page, OutputKind.Plot);
+        }
         string backend = DescribeBackend(options);
         Session.SayBackend(args, backend);
         var clock = Stopwatch.StartNew();
@@ -45,6 +54,9 @@ internal sealed class DemoCommand : CliCommand
         foreach (string warning in result.Fit.Warnings) Session.Warn(warning);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, result, backend, clock.Elapsed));
         else new DemoTables(Session).Write(result, clock.Elapsed);
+        if (page is null) return;
+        Session.WriteData(page, DemoPage.Of(result).WriteTo);
+        Session.Say(Viewer.Open(page) is { } why ? $"wrote {page}; {why}, so open it in a browser" : $"wrote {page} and opened it");
     }
 
     private static string DescribeBackend(DemoOptions options)

@@ -11,9 +11,10 @@ public static class IntervalChart
     /// <summary>Draws it.</summary>
     /// <param name="label">What it shows, for those who cannot see it.</param>
     /// <param name="axis">Under the axis.</param>
-    /// <param name="rows">Name, estimate as a share, and which of the colours.</param>
+    /// <param name="rows">Name, estimate, and which of the colours.</param>
     /// <param name="mark">A value at which a line is drawn, or null.</param>
-    public static string Draw(string label, string axis, IReadOnlyList<(string Name, Interval Estimate, int Series)> rows, double? mark = null)
+    /// <param name="scale">What the estimates are shown times: 100 for shares in per cent.</param>
+    public static string Draw(string label, string axis, IReadOnlyList<(string Name, Interval Estimate, int Series)> rows, double? mark = null, double scale = 100)
     {
         int height = Top + (rows.Count * RowHeight) + Bottom;
         double low = rows.Min(row => row.Estimate.Low), high = rows.Max(row => row.Estimate.High);
@@ -26,7 +27,7 @@ public static class IntervalChart
         foreach (double tick in Svg.Ticks(low, high))
         {
             svg.Line(X(tick), Top - 8, X(tick), end, "grid");
-            svg.Text(X(tick), end + 20, (100 * tick).ToString("0.##", CultureInfo.InvariantCulture), "tick", "middle");
+            svg.Text(X(tick), end + 20, (scale * tick).ToString("0.##", CultureInfo.InvariantCulture), "tick", "middle");
         }
         if (mark is { } line) svg.Line(X(line), Top - 8, X(line), end, "zero");
         for (int i = 0; i < rows.Count; i++)
@@ -35,9 +36,8 @@ public static class IntervalChart
             double y = Top + ((i + 0.5) * RowHeight);
             svg.Text(Left - 14, y + 5, name, "name", "end");
             svg.Line(X(estimate.Low), y, X(estimate.High), y, $"bar s{series % Svg.Series}");
-            string value = (100 * estimate.Value).ToString("F1", CultureInfo.InvariantCulture);
-            svg.Marker(X(estimate.Value), y, series, string.Create(CultureInfo.InvariantCulture, $"{name}: {value} ({100 * estimate.Low:F1} to {100 * estimate.High:F1})"));
-            svg.Text(Width - Right + 24, y + 5, value, "tick");
+            svg.Marker(X(estimate.Value), y, series, $"{name}: {Svg.Shown(estimate, scale)}");
+            svg.Text(Width - Right + 24, y + 5, Svg.Shown(estimate.Value, scale), "tick");
         }
         svg.Text((Left + Width - Right) / 2.0, height - 14, axis, "axis", "middle");
         return svg.ToString();

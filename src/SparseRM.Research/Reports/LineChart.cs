@@ -11,10 +11,12 @@ public static class LineChart
     /// <summary>Draws it.</summary>
     /// <param name="label">What it shows, for those who cannot see it.</param>
     /// <param name="across">Name of the setting.</param>
-    /// <param name="up">Name of what is measured, in per cent.</param>
+    /// <param name="up">Name of what is measured.</param>
     /// <param name="values">The setting's values, at equal distances.</param>
     /// <param name="series">Name of each curve and its estimate at each value; null where there is none.</param>
-    public static string Draw(string label, string across, string up, IReadOnlyList<string> values, IReadOnlyList<(string Name, IReadOnlyList<Interval?> Estimates)> series)
+    /// <param name="scale">What the estimates are shown times: 100 for shares in per cent.</param>
+    public static string Draw(
+        string label, string across, string up, IReadOnlyList<string> values, IReadOnlyList<(string Name, IReadOnlyList<Interval?> Estimates)> series, double scale = 100)
     {
         var all = series.SelectMany(one => one.Estimates).OfType<Interval>().ToArray();
         double low = all.Min(estimate => estimate.Low), high = all.Max(estimate => estimate.High), room = Math.Max(0.05 * (high - low), 0.004);
@@ -25,7 +27,7 @@ public static class LineChart
         foreach (double tick in Svg.Ticks(low, high))
         {
             svg.Line(Left, Y(tick), Width - Right, Y(tick), "grid");
-            svg.Text(Left - 10, Y(tick) + 5, (100 * tick).ToString("0.##", CultureInfo.InvariantCulture), "tick", "end");
+            svg.Text(Left - 10, Y(tick) + 5, (scale * tick).ToString("0.##", CultureInfo.InvariantCulture), "tick", "end");
         }
         for (int i = 0; i < values.Count; i++) svg.Text(Left + ((i + 0.5) / values.Count * (Width - Left - Right)), Height - Bottom + 22, values[i], "tick", "middle");
         for (int one = 0; one < series.Count; one++)
@@ -36,8 +38,7 @@ public static class LineChart
             {
                 if (estimates[i] is not { } estimate) continue;
                 svg.Line(X(i, one), Y(estimate.Low), X(i, one), Y(estimate.High), $"bar s{one % Svg.Series}");
-                svg.Marker(X(i, one), Y(estimate.Value), one, string.Create(CultureInfo.InvariantCulture,
-                    $"{name}, {across} {values[i]}: {100 * estimate.Value:F1} ({100 * estimate.Low:F1} to {100 * estimate.High:F1})"));
+                svg.Marker(X(i, one), Y(estimate.Value), one, $"{name}, {across} {values[i]}: {Svg.Shown(estimate, scale)}");
             }
             svg.Marker(Width - Right + 26, Top + (one * 26), one, name);
             svg.Text(Width - Right + 42, Top + 5 + (one * 26), name, "name");

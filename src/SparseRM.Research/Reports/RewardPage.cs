@@ -73,7 +73,8 @@ public static class RewardPage
         page.Table([">line", "prompt", "preferred", "scores higher", ">margin"], mistakes.Select(pair =>
         {
             var item = measured.Data.Items[pair.Item];
-            return (IReadOnlyList<string>)[item.Line.ToString(CultureInfo.InvariantCulture), Shown(item.Prompt), Shown(item.Chosen[pair.Chosen]), Shown(item.Rejected[pair.Rejected]), Number(pair.Margin)];
+            return (IReadOnlyList<string>)[item.Line.ToString(CultureInfo.InvariantCulture), Shown(item.Prompt), Shown(item.Chosen[pair.Chosen]),
+                Shown(item.Rejected[pair.Rejected]), Number(pair.Margin)];
         }));
     }
 
@@ -86,6 +87,12 @@ public static class RewardPage
             page.Paragraph($"The head reads {(component.Input.Kind == HeadInputKind.Dense ? "the dense state" : "random directions")}, so there are no latents to name.");
             return;
         }
+        Separations(page, latents);
+    }
+
+    /// <summary>How much more often the leading latents are active in one kind of answer, as a plot and a table.</summary>
+    public static void Separations(HtmlPage page, IReadOnlyList<DirectionLatent> latents)
+    {
         DirectionLatent[] shown = [.. new[] { 1, -1 }.SelectMany(sign => latents.Where(latent => latent.Sign == sign).Take(ShownLatents))];
         page.Figure(IntervalChart.Draw("Separation of the leading latents", "difference of activity, percentage points",
             [.. shown.Select(latent => ($"{latent.Latent} ({(latent.Sign > 0 ? "preferred" : "rejected")})", LatentPage.SeparationOf(latent), latent.Sign > 0 ? 0 : 1))], 0),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using SparseRM.Research.Baselines;
 
 namespace SparseRM.Research.Reports;
 
@@ -60,6 +61,15 @@ internal sealed class Svg(int width, int height, string label)
         for (double at = Math.Ceiling((low / step) - 1e-9) * step; at <= high + (1e-9 * step); at += step) ticks.Add((Math.Round(at / step) * step) + 0.0);
         return ticks;
     }
+
+    /// <summary>A number as charts show it: per cent with one decimal, anything else with two.</summary>
+    /// <param name="value">The number.</param>
+    /// <param name="scale">What it is shown times: 100 for per cent.</param>
+    public static string Shown(double value, double scale) => (scale * value).ToString(scale == 100 ? "F1" : "F2", CultureInfo.InvariantCulture);
+
+    /// <summary>An estimate with its interval, if it has one.</summary>
+    public static string Shown(Interval estimate, double scale) =>
+        Shown(estimate.Value, scale) + (estimate.Low == estimate.High ? "" : $" ({Shown(estimate.Low, scale)} to {Shown(estimate.High, scale)})");
 
     private void Add(string element) => _content.Append(element).Append('\n');
 
