@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SparseRM.Backends;
 using SparseRM.Errors;
 
@@ -44,6 +45,11 @@ public static class NativeAbi
 
     private static string Sentence(BackendException e) => e.Message[(e.Backend.Length + 2)..];
 
+    /// <summary>Why there is no library, for people: a system that has none needs another sentence than a broken copy.</summary>
+    internal static string Absent(bool isLinux, Architecture architecture, string system) => isLinux && architecture == Architecture.X64
+        ? $"the native library lib{NativeMethods.Library} is not beside the program or cannot be loaded; {Repair}"
+        : $"SparseRM runs on Linux on x64 alone, and this is {system} on {architecture.ToString().ToLowerInvariant()}";
+
     private static SparseRMException? Check()
     {
         try
@@ -56,8 +62,7 @@ public static class NativeAbi
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
-            return new BackendException(NativeBackend.BackendName,
-                $"the native library lib{NativeMethods.Library} is not beside the program or cannot be loaded; {Repair}");
+            return new BackendException(NativeBackend.BackendName, Absent(OperatingSystem.IsLinux(), RuntimeInformation.OSArchitecture, RuntimeInformation.OSDescription));
         }
         catch (EntryPointNotFoundException)
         {

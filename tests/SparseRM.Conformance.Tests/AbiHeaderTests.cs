@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using SparseRM.Backends;
 using SparseRM.Interop;
@@ -9,6 +10,13 @@ public class AbiHeaderTests
 {
     private static readonly string s_header = File.ReadAllText(Path.Combine(SharedData.Root, "native", "include", "srm_kernels.h"));
     private static readonly string s_mirror = File.ReadAllText(Path.Combine(SharedData.Root, "src", "SparseRM.Interop", "NativeMethods.cs"));
+
+    [Theory]
+    [InlineData(true, Architecture.X64, "is not beside the program or cannot be loaded")]
+    [InlineData(true, Architecture.Arm64, "SparseRM runs on Linux on x64 alone, and this is Somewhere 1 on arm64")]
+    [InlineData(false, Architecture.X64, "SparseRM runs on Linux on x64 alone, and this is Somewhere 1 on x64")]
+    public void Another_system_is_told_plainly(bool isLinux, Architecture architecture, string expected) =>
+        Assert.Contains(expected, NativeAbi.Absent(isLinux, architecture, "Somewhere 1"));
 
     [Fact]
     public void NativeMethods_declares_the_functions_of_the_header_in_its_order()
