@@ -52,6 +52,7 @@ public sealed class ScoreInputTests : IDisposable
     [InlineData("""{"ids":[]}""", "field 'ids' is an empty list")]
     [InlineData("""{"ids":[1,-1]}""", "field 'ids[1]' must be a whole number from 0 to 2147483647, found the number -1")]
     [InlineData("""{"ids":[2147483648]}""", "field 'ids[0]' must be a whole number from 0 to 2147483647, found the number 2147483648")]
+    [InlineData("""{"ids":[1234567890123456789012345678901]}""", "field 'ids[0]' must be a whole number from 0 to 2147483647, found the number 123456789012345678901234567890...")]
     [InlineData("""{"ids":[1.5]}""", "field 'ids[0]' must be a whole number from 0 to 2147483647, found the number 1.5")]
     [InlineData("""{"ids":["1"]}""", "field 'ids[0]' must be a whole number from 0 to 2147483647, found text")]
     [InlineData("""{"text":"x" """, "is not valid JSON at byte 12")]

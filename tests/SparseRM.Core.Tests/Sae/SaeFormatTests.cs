@@ -99,6 +99,7 @@ public sealed class SaeFormatTests : IDisposable
     [InlineData("dataset-wise", "token-wise", "\"norm_activation\" is \"token-wise\"")]
     [InlineData("\"in\":0.5,\"out\":0.5", "\"in\":0.5,\"out\":0.6", "\"dataset_average_activation_norm.out\"")]
     [InlineData("\"in\":0.5,\"out\":0.5", "\"in\":0", "\"dataset_average_activation_norm.in\"")]
+    [InlineData("\"dataset_average_activation_norm\":{\"in\":0.5,\"out\":0.5},", "", "\"dataset_average_activation_norm\" is missing")]
     [InlineData("\"jump_relu_threshold\":0.5", "\"jump_relu_threshold\":-1", "\"jump_relu_threshold\"")]
     [InlineData("\"top_k\":50", "\"use_glu_encoder\":true", "\"use_glu_encoder\" is true")]
     [InlineData("\"top_k\":50", "\"apply_decoder_bias_to_pre_encoder\":true", "\"apply_decoder_bias_to_pre_encoder\" is true")]

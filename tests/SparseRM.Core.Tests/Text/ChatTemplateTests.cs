@@ -43,6 +43,7 @@ public class ChatTemplateTests
     [InlineData("{{ 'a\nb' | indent(2) }}{{ '3' | int + 1 }}{{ 'x y'.title() }}{{ 'AB'.lower() | capitalize }}", "a\n  b4X YAb")]
     [InlineData("{{ messages }}", "[{'role': 'user', 'content': ' Hi <b> '}, {'role': 'assistant', 'content': 'é😀 yes'}]")]
     [InlineData("{% set l = range(100000) | list %}{{ l | unique | list | length }}", "100000")]
+    [InlineData("{{ '{[0]}{[x]}'.format([7], {'x': 8}) }}{{ '0x_1f'|int(0, 16) }}", "7831")]
     public void Renders_what_jinja_renders(string source, string expected) =>
         Assert.Equal(expected, ChatTemplate.Parse("t", source).Render(s_dialogue).Text);
 
@@ -67,6 +68,7 @@ public class ChatTemplateTests
     [InlineData("{{ 1 // 0 }}", "division by zero")]
     [InlineData("{% set messages.x = 1 %}", "not a namespace")]
     [InlineData("{{ 'a'.strip('a', 2) }}", "strip")]
+    [InlineData("{{ 'abcdefghijk' | truncate(2) }}", "the end fits in")]
     [InlineData("{{ [1] | join(unknown=1) }}", "'unknown'")]
     [InlineData("{{ strftime_now('%Q') }}", "%Q")]
     [InlineData("{% for a, b in [[1]] %}{% endfor %}", "2 names")]

@@ -172,7 +172,7 @@ public class HostileTemplateTests
             for (int i = 0; i < 10_000; i++) ChatTemplate.Parse("t", "{% for a in range(99) %}{% for b in range(99) %}{% endfor %}{% endfor %}").Render(s_dialogue, cancellationToken: later.Token);
         });
         using var soon = new CancellationTokenSource();
-        var sort = ChatTemplate.Parse("t", "{{ (range(100000)|list * 5)|sort|length }}");
+        var sort = ChatTemplate.Parse("t", "{{ range(100000)|list|sort|length }}");
         soon.CancelAfter(1);
         Assert.ThrowsAny<OperationCanceledException>(() =>
         {

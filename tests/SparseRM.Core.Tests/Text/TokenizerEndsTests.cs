@@ -61,6 +61,9 @@ public class TokenizerEndsTests
     public void Rendered_texts_are_read_at_their_eos_where_it_is_asked_for()
     {
         var encoder = new InputEncoder(Load(Template(Bos, Text, Eos)), null, Truncation.Refuse, nCtx: 8, dVocab: 3);
+        // An answer has at least one token.
+        Assert.Equal(1, encoder.EncodeIds(new[] { 1, 2 }, 1, 2).AnswerStart);
+        Assert.Contains("give 0 <= start < end <= 2", Assert.Throws<SparseRMException>(() => encoder.EncodeIds(new[] { 1, 2 }, 1, 1)).Message);
         Assert.Equal([0, 2], encoder.EncodeText("a").Ids.ToArray());
         Assert.Equal([0, 2, 1], encoder.EncodeText("a", addEos: true).Ids.ToArray());
     }

@@ -66,6 +66,7 @@ public sealed class TorchFileTests : IDisposable
     [InlineData(6, 0, new long[] { 2, 3 }, new long[] { 1 })]
     [InlineData(6, 0, new long[] { long.MaxValue, long.MaxValue }, new long[] { long.MaxValue, 1 })]
     [InlineData(6, 7, new long[] { 0 }, new long[] { 1 })]
+    [InlineData(6, 0, new long[] { 1, 1, 1, 1, 1, 1, 1, 1, 1 }, new long[] { 1, 1, 1, 1, 1, 1, 1, 1, 1 })]
     public void Refuses_tensors_outside_their_storage(long count, long offset, long[] sizes, long[] strides)
         => Assert.Contains("does not fit its storage", Refusal(PickleBytes.File(Dict().Tensor("w", "0", count, sizes, strides, offset).Op("u").Stop(), s_six), file => file.Take("w")));
 
