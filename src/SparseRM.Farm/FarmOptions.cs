@@ -11,7 +11,8 @@ public sealed record FarmOptions
     /// <summary>Connection string of a PostgreSQL database that keeps members and jobs; null where <see cref="Redis"/> does, or nothing: one machine, whose first silo keeps them in memory.</summary>
     public string? Postgres { get; init; }
 
-    /// <summary>A server of Redis' protocol that keeps them instead, such as <c>redis:6379,password=..</c>; what it forgets when it dies is lost (<c>appendonly yes</c>, <c>appendfsync always</c>).</summary>
+    /// <summary>A server of Redis' protocol that keeps them instead, such as <c>redis:6379,password=..</c>; what it forgets when it dies is lost
+    /// (<c>appendonly yes</c>, <c>appendfsync always</c>).</summary>
     public string? Redis { get; init; }
 
     /// <summary>Whether nothing but the first silo's memory keeps anything.</summary>

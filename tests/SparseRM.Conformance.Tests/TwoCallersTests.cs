@@ -76,7 +76,8 @@ public sealed class TwoCallersTests : IDisposable
                     Volatile.Write(ref failed, error);
                 }
             }
-        }) { IsBackground = true }).ToArray();
+        })
+        { IsBackground = true }).ToArray();
         foreach (var thread in threads) thread.Start();
         foreach (var thread in threads) Assert.True(thread.Join(s_patience), "a call did not come back");
         Assert.Null(failed);

@@ -94,5 +94,5 @@ internal sealed class FleetProcess : IDisposable
 
     private static Process Run(string[] args) => Process.Start(new ProcessStartInfo("dotnet",
         ["exec", Path.Combine(AppContext.BaseDirectory, "sparserm.dll"), "serve", "--model", SharedData.MiniWorld("model"), "--listen", "127.0.0.1:0", "--cluster", "--lease", "6", "--threads", "1", .. args])
-        { RedirectStandardError = true })!;
+    { RedirectStandardError = true })!;
 }

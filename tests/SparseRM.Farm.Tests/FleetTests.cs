@@ -106,7 +106,8 @@ public sealed class FleetTests : IDisposable
         }
         await Start(database, 3, reward: i => files[i]);
         var reward = RewardModelFile.Load(files[0]);
-        var doubled = new RewardModel([.. reward.Components.Select(one => new RewardComponent(one.Name, 2 * one.Weight, one.Input, one.Heads, one.MeanInput.ToArray(), one.Metadata, one.Novelty, one.Probe))], reward.Aggregate);
+        var doubled = new RewardModel([.. reward.Components.Select(one =>
+            new RewardComponent(one.Name, 2 * one.Weight, one.Input, one.Heads, one.MeanInput.ToArray(), one.Metadata, one.Novelty, one.Probe))], reward.Aggregate);
         string fresh = _folder.File("fresh.safetensors");
         RewardModelFile.Save(fresh, doubled);
         using var scorer = RewardScorer.Open(fresh, _scorer.Backbone.Options);

@@ -29,7 +29,8 @@ public sealed class DataNotesTests(World world)
         var (train, test) = (World.Pairs("train", 12), World.Pairs("test", 6));
         IEnumerable<string>[] studies =
         [
-            RobustnessStudy.Run(world.Trainer, train, test, new RobustnessData(null, [], null), new RobustnessOptions { K = 4, Draws = 1, Losses = [Fitting.PreferenceLossKind.Margin], Training = World.Training with { MaxEpochs = 2 } }).Notes,
+            RobustnessStudy.Run(world.Trainer, train, test, new RobustnessData(null, [], null),
+                new RobustnessOptions { K = 4, Draws = 1, Losses = [Fitting.PreferenceLossKind.Margin], Training = World.Training with { MaxEpochs = 2 } }).Notes,
             PaperReproduction.Run(World.Backbone, World.Sae, [new PaperTask("TruthfulQA", train, test)], s_sweep).Notes,
             BaselineStudy.Run(world.Trainer, train, test, null, null, new BaselineOptions { K = 4, Draws = 1, Regimes = [Regime.All], Training = World.Training with { MaxEpochs = 2 } }).Notes,
             Sweep.Run(World.Backbone, s_sweep with { Saes = [World.Sae] }, train, test, null, _ => new MemorySweepLog()).Notes,

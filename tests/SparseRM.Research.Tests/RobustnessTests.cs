@@ -68,7 +68,8 @@ public sealed class RobustnessTests(World world)
         Assert.Equal(8, known);
         Assert.Equal(File.ReadAllText(whole), File.ReadAllText(stopped));
         // What is known is taken from the file: a pair that is called wrong there is wrong.
-        File.WriteAllText(stopped, File.ReadAllText(whole).Replace(lines[1], lines[1][..lines[1].IndexOf("[\"", StringComparison.Ordinal)] + lines[1][lines[1].IndexOf("[\"", StringComparison.Ordinal)..].Replace('1', '0')));
+        int list = lines[1].IndexOf("[\"", StringComparison.Ordinal);
+        File.WriteAllText(stopped, File.ReadAllText(whole).Replace(lines[1], lines[1][..list] + lines[1][list..].Replace('1', '0')));
         Assert.NotEqual(table.Rows, Run(stopped).Rows);
         World.Refuses(() => Run(whole, seed: 2), "whole.jsonl, line 1", "study of robustness", "name another output");
         File.AppendAllText(whole, "{}\n");

@@ -76,7 +76,8 @@ internal sealed class RobustnessCommand : CliCommand
         var others = new RobustnessData(Others(args, args.GetValue(_shift)), [.. (args.Given(_tasks) ?? []).Select(task => Others(args, task)!)], Others(args, args.GetValue(_paraphrases)));
         others.Check(test);
         var (table, about) = Meter.Run(Session, meter => Studies.Run(args, Session, meter, reading, null, [data, test, others.Shift, .. others.Tasks],
-            (trainer, good) => RobustnessStudy.Run(trainer, good[0]!, good[1], others with { Shift = good[2], Tasks = good[3..]! }, options, output is null ? null : study => ConditionLog.Open(output, study), meter, Session.Cancel), $"K = {options.K}"));
+            (trainer, good) => RobustnessStudy.Run(trainer, good[0]!, good[1], others with { Shift = good[2], Tasks = good[3..]! }, options,
+                output is null ? null : study => ConditionLog.Open(output, study), meter, Session.Cancel), $"K = {options.K}"));
         Session.Cancel.ThrowIfCancellationRequested();
         if (report is not null) Session.WriteData(report, RobustnessPage.Of(table, about).WriteTo);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, table));

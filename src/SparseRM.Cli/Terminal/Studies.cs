@@ -19,7 +19,8 @@ internal static class Studies
     /// <returns>What the study found; and model, layer, what is studied, and data, in a line.</returns>
     /// <exception cref="Errors.SparseRMException">Something cannot be opened or read, or the reward model is of another model.</exception>
     public static (T Result, string About) Run<T>(
-        ParseResult args, Session session, Meter meter, TrainerOptions reading, (string Path, RewardModel Reward)? reward, PreferenceSet?[] sets, Func<RewardTrainer, PreferenceSet?[], T> study, string what)
+        ParseResult args, Session session, Meter meter, TrainerOptions reading, (string Path, RewardModel Reward)? reward, PreferenceSet?[] sets,
+        Func<RewardTrainer, PreferenceSet?[], T> study, string what)
     {
         if (reward is var (_, fitted)) reading = FitSettings.AsFitted(args, reading, fitted);
         using var trainer = RewardTrainer.Open(reading, meter, session.Cancel);

@@ -13,7 +13,8 @@ internal readonly struct JumpReluPenalty
     /// <summary>Half of e, in units in which states have a mean squared norm of d_in.</summary>
     public const float HalfBandwidth = 0.25f;
 
-    /// <summary>Adam's step of a threshold, in steps of the weights. Thresholds begin near 2, and the encoder changes in some hundred steps: with the weights' own step they would be left behind.</summary>
+    /// <summary>Adam's step of a threshold, in steps of the weights. Thresholds begin near 2, and the encoder changes in some hundred steps:
+    /// with the weights' own step they would be left behind.</summary>
     public const double ThresholdPace = 10;
 
     private const double RareUpTo = 0.1, WarmUp = 0.1;

@@ -73,7 +73,8 @@ internal sealed class FleetCalls : IDisposable
         using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, wait.Token).ConfigureAwait(false);
         byte[] body = await response.Content.ReadAsByteArrayAsync(wait.Token).ConfigureAwait(false);
         if (response.Headers.Contains(PassHeader)) return null;
-        return new FleetAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.ToString(), response.Headers.RetryAfter?.Delta?.TotalSeconds.ToString(CultureInfo.InvariantCulture), body);
+        return new FleetAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.ToString(),
+            response.Headers.RetryAfter?.Delta?.TotalSeconds.ToString(CultureInfo.InvariantCulture), body);
     }
 
     /// <inheritdoc/>
@@ -90,5 +91,6 @@ internal sealed class FleetCalls : IDisposable
         return await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(wait.Token).ConfigureAwait(false), default, wait.Token).ConfigureAwait(false);
     }
 
-    private static bool IsFailure(Exception error, CancellationToken cancel) => error is HttpRequestException or IOException or JsonException or OperationCanceledException && !cancel.IsCancellationRequested;
+    private static bool IsFailure(Exception error, CancellationToken cancel) =>
+        error is HttpRequestException or IOException or JsonException or OperationCanceledException && !cancel.IsCancellationRequested;
 }

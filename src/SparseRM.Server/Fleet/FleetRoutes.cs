@@ -14,7 +14,8 @@ internal static class FleetRoutes
     public static IReadOnlyList<WireRoute> All =>
     [
         Route("GET", Member, MemberAsync),
-        Route("POST", Prepare, async call => await OperationRoutes.WriteAsync(call, await call.Parts.Registry.PrepareAsync(Model(call), CancellationToken.None).ConfigureAwait(false), 200).ConfigureAwait(false)),
+        Route("POST", Prepare, async call =>
+            await OperationRoutes.WriteAsync(call, await call.Parts.Registry.PrepareAsync(Model(call), CancellationToken.None).ConfigureAwait(false), 200).ConfigureAwait(false)),
         Route("POST", Commit, call => OperationRoutes.WriteAsync(call, [call.Parts.Told(call.Parts.Registry.Commit(Model(call)!, call.Http.Request.Query["fingerprint"].ToString()))], 200)),
         Route("POST", Abort, call =>
         {

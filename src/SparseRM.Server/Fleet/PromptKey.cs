@@ -73,7 +73,8 @@ internal sealed class PromptKey(ChatTemplate? template)
         {
             string? text = template?.Render([new Message("user", Question)], addGenerationPrompt: true).Text;
             int end = text?.IndexOf(Question, StringComparison.Ordinal) ?? -1;
-            return end < 0 || end + Question.Length == text!.Length ? null : JsonEncodedText.Encode(text[(end + Question.Length)..], System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
+            return end < 0 || end + Question.Length == text!.Length ? null
+                : JsonEncodedText.Encode(text[(end + Question.Length)..], System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
         }
         catch (Errors.SparseRMException)
         {
