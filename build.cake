@@ -52,8 +52,8 @@ Task("GpuBundle").Does(() =>
     Run("dotnet", $"publish kernels/bundle/SparseRM.GpuBundle.csproj -c Release -r linux-x64 --self-contained -o {program}");
     // What only debuggers, plots, parquet files and the farm's silos need, and what documents; without the list of what was there the host takes what is.
     string[] left = { "libSkiaSharp.so", "libHarfBuzzSharp.so", "ParquetSharpNative.so", "createdump", "libmscordaccore.so", "libmscordbi.so", "libclrgc.so", "libclrgcexp.so",
-        "libcoreclrtraceptprovider.so", "Orleans.Core.dll", "Orleans.Runtime.dll", "Orleans.Reminders.dll", "Npgsql.dll", "Newtonsoft.Json.dll", "Humanizer.dll" };
-    string[] families = { "Orleans.Clustering", "Orleans.Persistence", "Microsoft.CodeAnalysis", "Polly" };
+        "libcoreclrtraceptprovider.so", "Orleans.Core.dll", "Orleans.Runtime.dll", "Orleans.Reminders.dll", "Npgsql.dll", "Newtonsoft.Json.dll", "Humanizer.dll", "StackExchange.Redis.dll" };
+    string[] families = { "Orleans.Clustering", "Orleans.Persistence", "Microsoft.CodeAnalysis", "Pipelines.Sockets", "Polly" };
     foreach (string file in System.IO.Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
     {
         string name = System.IO.Path.GetFileName(file);

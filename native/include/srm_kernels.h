@@ -4,9 +4,8 @@
 //
 // Rules for every function:
 //  - returns SRMK_OK or a status whose sentence srmk_last_error() gives on the same thread; nothing is thrown across;
-//  - one backend is used by one thread at a time, and whoever comes meanwhile is refused (SRMK_BUSY); different
-//  backends
-//    are independent;
+//  - one backend is used by one thread at a time, and whoever comes meanwhile is refused (SRMK_BUSY); backends are
+//    independent of each other;
 //  - shapes were checked by the caller; the native side checks only what protects memory;
 //  - ops enqueue and may return early on other devices; on the CPU they have finished on return.
 #ifndef SRM_KERNELS_H

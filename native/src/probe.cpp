@@ -20,7 +20,7 @@ using Loop = float (*)(const char* memory, int64_t bytes, int64_t rounds);
 // Independent sums: enough to hide the latency of an addition, few enough to stay in registers.
 constexpr int kSums = 12, kWideSums = 16;
 
-// Read anew each time, so that no compiler knows what is multiplied or takes two sums for one.
+// Read again each time, so that no compiler knows what is multiplied or takes two sums for one.
 volatile float g_factor = 0.9999f;
 std::atomic<float> g_sink;  // so that no loop is left out
 

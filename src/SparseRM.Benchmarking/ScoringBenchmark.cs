@@ -10,7 +10,7 @@ public static class ScoringBenchmark
     /// <param name="options">What.</param>
     /// <param name="progress">Told of each stage.</param>
     /// <param name="cancel">Checked between calls.</param>
-    /// <exception cref="Errors.SparseRMException">The model or the backend cannot be had, or the model is smaller than what is asked for.</exception>
+    /// <exception cref="Errors.SparseRMException">The model or the backend is not available, or the model is smaller than what is asked for.</exception>
     public static BenchResult Run(BenchOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         if (options.Threads.Count == 0) throw new ArgumentException("no number of threads is given", nameof(options));

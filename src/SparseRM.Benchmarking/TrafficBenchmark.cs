@@ -32,7 +32,7 @@ public static class TrafficBenchmark
     /// <param name="callers">Callers at once.</param>
     /// <param name="progress">Told of each stage.</param>
     /// <param name="cancel">Checked between calls.</param>
-    /// <exception cref="Errors.SparseRMException">The model or the backend cannot be had, or the model is smaller than what is asked for.</exception>
+    /// <exception cref="Errors.SparseRMException">The model or the backend is not available, or the model is smaller than what is asked for.</exception>
     public static TrafficResult Run(BenchOptions options, int callers = 64, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         var model = BenchModel.Of(options);

@@ -21,7 +21,7 @@ public sealed record VariantAgreement(DType Compute, int Choices, int Texts, dou
     /// <summary>Scores a few texts with every kernel that this machine runs.</summary>
     /// <param name="backend">A name of <see cref="BackendCatalog.Names"/>.</param>
     /// <param name="compute">F32 or BF16.</param>
-    /// <exception cref="Errors.SparseRMException">The backend or the demo's model cannot be had.</exception>
+    /// <exception cref="Errors.SparseRMException">The backend or the demo's model is not available.</exception>
     public static VariantAgreement Measure(string backend, DType compute)
     {
         var model = BenchModel.Of(new BenchOptions { Model = ModelShapes.MiniWorld });

@@ -41,7 +41,7 @@ public sealed class Backbone : IDisposable
     /// <param name="layer">Blocks 0..layer are loaded; what attaches deeper loads more.</param>
     /// <param name="progress">Told the number of blocks loaded.</param>
     /// <param name="cancel">Checked between blocks.</param>
-    /// <exception cref="SparseRMException">The model, its tokenizer, the template or the backend cannot be had; one sentence says what to do.</exception>
+    /// <exception cref="SparseRMException">The model, its tokenizer, the template or the backend is not available; one sentence says what to do.</exception>
     public static Backbone Open(BackboneOptions options, int layer = 0, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
         if (options is { ChatTemplate: not null, Template: not null })

@@ -52,7 +52,7 @@ public static class BackendCatalog
     ];
 
     /// <summary>Why <c>auto</c> takes what it takes, as a sentence about it.</summary>
-    public const string AutoReason = "auto takes the processor, since no kernel for GPUs has been proven on one";
+    public const string AutoReason = "auto takes the processor, since no GPU kernel has run on a GPU yet";
 
     /// <summary>The backend that <c>auto</c> stands for.</summary>
     public static string Auto => s_all[0].Names[0];

@@ -32,7 +32,7 @@ public sealed record TrainerOptions
 
     /// <summary>
     /// Bytes of hidden states of one data set that are kept in memory. The states of a larger set are read from the cache for each pass over them, or
-    /// computed anew where there is none, so that memory does not grow with the set.
+    /// computed again where there is none, so that memory does not grow with the set.
     /// </summary>
     public long KeptStateBytes { get; init; } = PreferenceStates.DefaultKeptBytes;
 }

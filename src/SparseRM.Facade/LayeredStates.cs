@@ -16,7 +16,7 @@ internal static class LayeredStates
     /// <param name="layers">Blocks after which they are read, 0-based; at least one.</param>
     /// <param name="position">Where they are read.</param>
     /// <param name="data">The pairs.</param>
-    /// <param name="cache">Where states are looked up and kept, or null. A text is computed anew where one of its blocks is missing.</param>
+    /// <param name="cache">Where states are looked up and kept, or null. A text is computed again where one of its blocks is missing.</param>
     /// <param name="keptBytes">Bytes that the states of all blocks may take.</param>
     /// <param name="progress">Told of the completions done.</param>
     /// <param name="cancel">Checked between batches.</param>

@@ -5,7 +5,7 @@ using SparseRM.Models;
 
 namespace SparseRM;
 
-/// <summary>The residual states of every completion of a preference set: kept in memory, or read anew for each pass if too many.</summary>
+/// <summary>The residual states of every completion of a preference set: kept in memory, or read again for each pass if too many.</summary>
 /// <example><code>
 /// PreferenceStates states = trainer.ReadStates(PreferenceFile.Read("pairs.jsonl"));
 /// Console.WriteLine($"{states.Count} answers, {states.Pairs().Count()} pairs");

@@ -39,7 +39,7 @@ public sealed class RewardTrainer : IDisposable
     public static string EngineVersion { get; } = typeof(RewardTrainer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     /// <summary>Opens model, SAE and cache.</summary>
-    /// <exception cref="SparseRMException">One of them cannot be had, or SAE and model do not belong together (width, layer).</exception>
+    /// <exception cref="SparseRMException">One of them is not available, or SAE and model do not belong together (width, layer).</exception>
     public static RewardTrainer Open(TrainerOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         string folder = ModelFolder.Resolve(options.Backbone.Model);
@@ -88,7 +88,7 @@ public sealed class RewardTrainer : IDisposable
         if (!states.AreKept && _cache is null)
         {
             _repeats = $"the hidden states of {states.Count} answers take more than the {_options.KeptStateBytes >> 20} MiB that are kept in memory, "
-                + "and there is no cache of them, so every pass computes them anew; allow a cache to have them computed once";
+                + "and there is no cache of them, so every pass computes them again; allow a cache to have them computed once";
         }
         return states;
     }

@@ -20,7 +20,7 @@ public static class ScorableItems
     /// <param name="cancel">Heard between batches.</param>
     /// <returns>
     /// The set without the items that have a completion which cannot be encoded (too long, refused by the chat template) or whose state or score
-    /// is no number; <see cref="PreferenceSet.Skipped"/> counts them. One entry of scores an item that is left.
+    /// is not a number; <see cref="PreferenceSet.Skipped"/> counts them. One entry of scores an item that is left.
     /// </returns>
     /// <exception cref="DataFormatException">No item is left; names the first one's problem.</exception>
     /// <exception cref="SparseRMException">The device fails, which is no item's fault.</exception>

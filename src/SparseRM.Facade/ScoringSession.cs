@@ -10,7 +10,7 @@ namespace SparseRM;
 /// <remarks>
 /// <para>The bits of a score are those of the whole text alone, however it was cut into appends. Memory counts against
 /// <see cref="BackboneOptions.SessionBytes"/> until the session is disposed.</para>
-/// <para>Positions <c>last</c> and <c>content</c> cost what was added; <c>mean</c> needs the states of the whole answer and computes it anew.</para>
+/// <para>Positions <c>last</c> and <c>content</c> cost what was added; <c>mean</c> needs the states of the whole answer and computes it again.</para>
 /// </remarks>
 /// <example><code>
 /// using var session = scorer.OpenSession([new("user", "Name a prime.")]);

@@ -7,7 +7,7 @@ namespace SparseRM.Interop;
 /// <summary>Proves at the first use that the library which was found is the one that this assembly was built with.</summary>
 public static class NativeAbi
 {
-    private const string Repair = "run `dotnet build` to build it anew";
+    private const string Repair = "run `dotnet build` to rebuild it";
     private static readonly Lazy<SparseRMException?> s_problem = new(Check);
 
     /// <summary>Whether the library is there and fits.</summary>

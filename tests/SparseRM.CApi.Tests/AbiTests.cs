@@ -4,7 +4,7 @@ namespace SparseRM.CApi.Tests;
 
 /// <summary>
 /// What programs that were compiled against an older header rely on. A test here fails when an exported symbol, a function's parameters or a struct's layout
-/// changes: then SRM_ABI_VERSION and the symbols' version take a step, and the lists beside this file are written anew (added functions alone need no step).
+/// changes: then SRM_ABI_VERSION and the symbols' version take a step, and the lists beside this file are rewritten (added functions alone need no step).
 /// </summary>
 public partial class AbiTests(Library library)
 {

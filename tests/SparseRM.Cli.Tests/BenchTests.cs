@@ -61,7 +61,7 @@ public sealed class BenchTests
     [InlineData("--blocks 27", "gemma-2-2b has 26 blocks; 27 cannot be run")]
     [InlineData("--tokens 0", "--tokens: '0' is not a whole number from 1")]
     [InlineData("--tokens 9000", "reads at most 8192 tokens")]
-    [InlineData("--threads 0", "0 is no number of threads")]
+    [InlineData("--threads 0", "0 is not a number of threads")]
     [InlineData("--threads two", "'two' is not a whole number")]
     [InlineData("--layer 3 --blocks 4", "give one of them")]
     [InlineData("--shape miniworld --model here", "exclude each other")]

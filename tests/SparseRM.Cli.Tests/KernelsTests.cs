@@ -131,7 +131,7 @@ public sealed class KernelsTests
     [Fact]
     public void What_auto_took_and_why_is_said()
     {
-        const string Why = "auto takes the processor, since no kernel for GPUs has been proven on one";
+        const string Why = "auto takes the processor, since no GPU kernel has run on a GPU yet";
         var bench = Cli.Run("kernels", "bench", "--shape", Matrix, "--quick", "--json");
         Assert.Equal("cpu", Text(bench.Json(), "backend"));
         Assert.Contains($"note: {Why}", bench.Error);

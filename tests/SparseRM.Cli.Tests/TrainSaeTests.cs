@@ -41,7 +41,7 @@ public sealed class TrainSaeTests : IDisposable
         using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
         var interrupted = Cli.Finish(process, new CliInput());
         Assert.Equal(130, interrupted.Code);
-        Assert.Contains("the same command goes on from there", interrupted.Error);
+        Assert.Contains("the same command resumes", interrupted.Error);
         if (File.Exists(_folder.File("sae", "checkpoint.safetensors")))
             Cli.Run(Args("sae", "2e4")).Failed(1, "checkpoint.safetensors", "another training", "name another output");
         else Assert.False(Directory.Exists(_folder.File("sae")));

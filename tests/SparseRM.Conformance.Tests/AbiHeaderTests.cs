@@ -86,7 +86,7 @@ public class AbiHeaderTests
     {
         Assert.Null(NativeAbi.Compare(5, 40, 32, 56, 24, 24, 56));
         Assert.Equal(
-            "cpu: libsparserm_kernels speaks ABI 7, this build needs 5; run `dotnet build` to build it anew",
+            "cpu: libsparserm_kernels speaks ABI 7, this build needs 5; run `dotnet build` to rebuild it",
             NativeAbi.Compare(7)!.Message);
         Assert.Contains(
             "has structs of 48, 32, 56, 24, 24, 56 bytes, this build needs 40, 32, 56, 24, 24, 56", NativeAbi.Compare(5, 48, 32, 56, 24, 24, 56)!.Message);

@@ -24,7 +24,7 @@ CUresult free_block(const void* pointer, bool is_device) {
   }
   // Memory of the device waits for the work that uses it; that is not said of memory of the host.
   for (auto& [handle, stream] : state().streams)
-    if (!is_device && found->second.used_until > stream->done)
+    if (!is_device && found->second.used_by == stream && found->second.used_until > stream->done)
       mock::violation("pinned memory is freed while a copy that uses it is queued");
   mock::drain_all();
   mock::check_guards(found->second);
@@ -51,7 +51,10 @@ bool require(const void* pointer, size_t bytes, bool is_device, const char* what
 // Notes that the stream's latest work uses pinned memory.
 void note_use(const void* pointer, const mock::Stream& stream) {
   const mock::Block* block = mock::find_block(pointer, 1);
-  if (block != nullptr) state().blocks[block->start].used_until = stream.done + stream.work.size();
+  if (block == nullptr) return;
+  auto& used = state().blocks[block->start];
+  used.used_by = &stream;
+  used.used_until = stream.done + stream.work.size();
 }
 
 }  // namespace

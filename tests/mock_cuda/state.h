@@ -32,7 +32,8 @@ struct Block {
   unsigned char* start;
   size_t bytes;
   bool is_device;
-  uint64_t used_until = 0;  // time of the stream when the last copy from or to pinned memory is done
+  const void* used_by = nullptr;  // stream of the last copy from or to pinned memory
+  uint64_t used_until = 0;        // time of that stream when the copy is done
 };
 
 using Work = std::vector<std::function<void()>>;

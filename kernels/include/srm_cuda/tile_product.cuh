@@ -68,7 +68,7 @@ struct TileProduct {
   }
 
  private:
-  // Eight threads copy the eight chunks of a row, 16 rows at a time. Addresses come anew from a row's index in every
+  // Eight threads copy the eight chunks of a row, 16 rows at a time. Addresses come again from a row's index in every
   // step, in two instructions each: kept for all rows of a stage they would be 32 registers.
   template <int kCount>
   SRM_DEVICE static void load_rows(SharedAddress to, const bf16* first, int stride, int rows, int k, int inputs) {

@@ -42,7 +42,7 @@ public sealed record AbOptions
     /// <summary>Seconds at most, the start of the processes not counted.</summary>
     public double Seconds { get; init; } = 20;
 
-    /// <summary>How often both processes are started anew: with other inputs, at other addresses. Even, so that each is as often the first.</summary>
+    /// <summary>How often both processes are started again: with other inputs, at other addresses. Even, so that each is as often the first.</summary>
     public int Placements { get; init; } = 6;
 
     /// <summary>Seconds that a process may take to start, or for one measurement, before it counts as hung.</summary>

@@ -118,7 +118,7 @@ public static class OpBenchmark
     /// <param name="progress">Told of the shapes done.</param>
     /// <param name="cancel">Checked between calls.</param>
     /// <exception cref="SparseRMException">
-    /// The backend cannot be had, runs out of memory, or a proven variant computes something else than the reference.
+    /// The backend is not available, runs out of memory, or a proven variant computes something else than the reference.
     /// </exception>
     public static OpBenchResult Run(OpBenchOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
@@ -146,7 +146,7 @@ public static class OpBenchmark
     }
 
     /// <summary>What would be timed: each shape in each type by each variant.</summary>
-    /// <exception cref="SparseRMException">The backend cannot be had.</exception>
+    /// <exception cref="SparseRMException">The backend is not available.</exception>
     public static IReadOnlyList<(OpShape Shape, DType Compute, string Variant)> Plan(OpBenchOptions options)
     {
         using var backend = BackendCatalog.Open(options.Backend, 1);

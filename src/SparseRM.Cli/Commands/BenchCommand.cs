@@ -63,7 +63,7 @@ internal sealed class BenchCommand : CliCommand
         bool isFolder = args.Has(_model);
         if (isFolder && !args.Has(_layer) && !args.Has(_blocks)) throw new UsageException("--model needs --layer or --blocks: how far the model runs");
         int[] threads = args.GetValue(_threads) is { Length: > 0 } given ? given : [Environment.ProcessorCount];
-        if (threads.Contains(0)) throw new UsageException("--threads: 0 is no number of threads");
+        if (threads.Contains(0)) throw new UsageException("--threads: 0 is not a number of threads");
         var options = new BenchOptions
         {
             Model = args.GetValue(_model) ?? args.GetValue(_shape) ?? "gemma-2-2b",

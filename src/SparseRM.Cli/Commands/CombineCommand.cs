@@ -53,7 +53,7 @@ internal sealed class CombineCommand : CliCommand
         // A colon may belong to a file's name: where no number follows and such a file is there.
         if (colon <= equals || File.Exists(file)) return (name, file, 1);
         if (!double.TryParse(text.AsSpan(colon + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out double weight) || !double.IsFinite(weight) || weight == 0)
-            throw new UsageException($"{Form}; the weight of '{text}' is no number other than 0");
+            throw new UsageException($"{Form}; the weight of '{text}' is not a number other than 0");
         return (name, text[(equals + 1)..colon], weight);
     }
 

@@ -55,7 +55,7 @@ internal sealed class FitCommand : CliCommand
         if (output == "-" && args.GetValue(CommonOptions.Json)) throw new UsageException("--json and --output - both want standard output; leave one of them out");
         OutputFile.Probe(output, OutputKind.Reward, [("--data", args.GetValue(_data)), .. (args.Given(AutoSettings.Saes) ?? []).Select(sae => ("--sae", (string?)sae))]);
         if (reading.CacheFolder is { } cache)
-            Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command goes on from there";
+            Session.AfterInterrupt = $"nothing was written; states computed so far are kept in {cache}, and the same command resumes";
         var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, args.GetValue(FitSettings.Pairs));
         string[] notes = [], warnings = [];
         var (result, chosen, backend) = Meter.Run(Session, meter =>

@@ -30,7 +30,7 @@ internal sealed class RobustnessCommand : CliCommand
     private readonly Option<PreferenceLossKind[]> _losses = Lists.Of("--loss", "losses that stand beside each other (default: all)",
         ("margin", PreferenceLossKind.Margin), ("bradley-terry", PreferenceLossKind.BradleyTerry), ("bce", PreferenceLossKind.Bce));
     private readonly Option<int?> _draws = Choices.Whole("--draws", "draws of spoilt pairs and initial weights under each condition (default: 3)");
-    private readonly Option<string> _output = Choices.Text("--output", "a file of JSON lines, one a fit as they come; the same command goes on from it", "FILE");
+    private readonly Option<string> _output = Choices.Text("--output", "a file of JSON lines, one a fit as they come; the same command resumes", "FILE");
     private readonly Option<string> _report = Choices.Text("--report", "also write plots and tables as a page of HTML", "FILE");
 
     public RobustnessCommand(Session session) : base("robustness",
@@ -61,7 +61,7 @@ internal sealed class RobustnessCommand : CliCommand
             ("--paraphrases", args.GetValue(_paraphrases)), .. (args.Given(_tasks) ?? []).Select(task => ("--task", (string?)task))];
         OutputFile.Probe("--report", report, OutputKind.Plot, inputs);
         OutputFile.Probe(output, OutputKind.Robustness, inputs);
-        if (output is not null) Session.AfterInterrupt = $"fits so far are kept in {output}, and the same command goes on from there";
+        if (output is not null) Session.AfterInterrupt = $"fits so far are kept in {output}, and the same command resumes";
         var none = new RobustnessOptions();
         var options = none with
         {

@@ -120,12 +120,12 @@ internal sealed class ScoreCommand : CliCommand
             }
             catch (OperationCanceledException) when (run.Lines + (kept?.Lines ?? 0) > 0)
             {
-                Session.AfterInterrupt = kept is null ? "what was scored is written" : $"what was scored is kept in {kept.Path}, and the same command goes on from there";
+                Session.AfterInterrupt = kept is null ? "what was scored is written" : $"what was scored is kept in {kept.Path}, and the same command resumes";
                 throw;
             }
             catch (DataFormatException error) when (error.Line > 0)
             {
-                string rest = kept is not null && kept.Lines + run.Lines > 0 ? $"; what was scored before is kept in {kept.Path}, and the same command goes on from there" : "";
+                string rest = kept is not null && kept.Lines + run.Lines > 0 ? $"; what was scored before is kept in {kept.Path}, and the same command resumes" : "";
                 throw error.WithAdvice((skipBad ? "fix the line" : "fix the line, or go on behind bad lines with --skip-bad") + rest);
             }
         }

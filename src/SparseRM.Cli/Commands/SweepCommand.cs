@@ -34,7 +34,7 @@ internal sealed class SweepCommand : CliCommand
     private readonly Option<PreferenceLossKind[]> _losses = Lists.Of("--loss", "what the head minimises (default: margin)",
         ("margin", PreferenceLossKind.Margin), ("bradley-terry", PreferenceLossKind.BradleyTerry), ("bce", PreferenceLossKind.Bce));
     private readonly Option<int?> _seeds = Choices.Whole("--seeds", "seeds of each setting, from --seed on (default: 1)");
-    private readonly Option<string> _output = Choices.Text("--output", "a file of CSV, a line a run as they come; the same command goes on from it", "FILE");
+    private readonly Option<string> _output = Choices.Text("--output", "a file of CSV, a line a run as they come; the same command resumes", "FILE");
     private readonly Option<string> _report = Choices.Text("--report", "also write plots and tables as a page of HTML", "FILE");
 
     public SweepCommand(Session session) : base("sweep",
@@ -60,7 +60,7 @@ internal sealed class SweepCommand : CliCommand
         Check(args, options, output, report);
         OutputFile.Probe("--report", report, OutputKind.Plot, ("--data", args.GetValue(_data)), ("--test", args.GetValue(_test)));
         OutputFile.Probe(output, OutputKind.Sweep, ("--data", args.GetValue(_data)), ("--test", args.GetValue(_test)));
-        if (output is not null) Session.AfterInterrupt = $"runs so far are kept in {output}, and the same command goes on from there";
+        if (output is not null) Session.AfterInterrupt = $"runs so far are kept in {output}, and the same command resumes";
         var data = DataSettings.Read(args, args.GetRequiredValue(_data), Session, limit: null);
         var test = args.GetValue(_test) is { } path ? DataSettings.Read(args, path, Session, limit: null) : null;
         var result = Meter.Run(Session, meter =>

@@ -28,7 +28,7 @@ internal sealed class TrainSaeCommand : CliCommand
     private readonly Option<SaeFileFormat> _format = Choices.Of("--sae-format", "files of the SAE (default: saelens)",
         ("saelens", SaeFileFormat.SaeLens), ("gemma-scope", SaeFileFormat.GemmaScope));
     private readonly Option<string> _compare = Choices.Text("--compare", "another SAE of that layer, measured on the same tokens", "PATH");
-    private readonly Option<string> _output = Choices.Text("--output", "folder for the SAE and, until it is done, a checkpoint; the same command goes on from that", "FOLDER", required: true);
+    private readonly Option<string> _output = Choices.Text("--output", "folder for the SAE and, until it is done, a checkpoint; the same command resumes", "FOLDER", required: true);
 
     public TrainSaeCommand(Session session) : base("train-sae", "Train a sparse autoencoder on a model's residual stream, for models and layers that have none", session,
         new Example("sparserm train-sae --model Qwen/Qwen3-0.6B --layer 14 --data texts.jsonl --width 8192 --k 48 --tokens 5e7 --output qwen-sae", "BatchTopK, which fit --sae qwen-sae then takes"),
@@ -45,7 +45,7 @@ internal sealed class TrainSaeCommand : CliCommand
     {
         var (job, options) = (JobOf(args), OptionsOf(args));
         Recognised.RefuseSwapped(job.Model.Model, job.Compare);
-        Session.AfterInterrupt = $"once training had begun, a checkpoint is kept in {job.Output}, and the same command goes on from there";
+        Session.AfterInterrupt = $"once training had begun, a checkpoint is kept in {job.Output}, and the same command resumes";
         var result = Meter.Run(Session, meter => SaeTrainingRun.Run(job, options, meter, Session.Cancel));
         var report = new Report().Add("architecture", SaeTrainingOptions.NameOf(options.Architecture)).Add("layer", job.Layer).Add("width", options.Width)
             .Add(options.Architecture == SaeArchitecture.JumpRelu ? "l0_target" : "k", options.Active).Add("tokens", result.Tokens).Add("resumed_at", result.ResumedAt)

@@ -43,7 +43,7 @@ internal sealed class KeptResults : IDisposable
             string name = System.IO.Path.GetFileName(other)[..^Ending.Length];
             if (name.Length <= KeyLength || other == path || Named(target, name[^KeyLength..]) != other) continue;
             throw new SparseRMException($"{other}: these are results of a run that was ended, with another reward file, model, backend or other options; "
-                + "repeat that command to go on, or remove the file to begin anew");
+                + "repeat that command to go on, or remove the file to start over");
         }
         return new KeptResults(target, path);
     }
@@ -103,7 +103,7 @@ internal sealed class KeptResults : IDisposable
     private static string Named(string target, string key) => AtomicFile.Beside(target, $".{key}{Ending}");
 
     private SparseRMException Other(string inputPath, string why) =>
-        new(ErrorKind.Mismatch, $"{Path}: these are results of another input than {inputPath}, {why}; give that input, or remove the file to begin anew");
+        new(ErrorKind.Mismatch, $"{Path}: these are results of another input than {inputPath}, {why}; give that input, or remove the file to start over");
 
     // A line that cannot be read has no fields to compare.
     private static bool AreSame(JsonElement input, JsonElement kept)

@@ -14,6 +14,6 @@ internal static class BadRows
     public static void RequireOneGood(string input, long bad, long rows, string output)
     {
         if (rows == 0 || bad < rows) return;
-        throw new DataFormatException(input, 0, $"no row has a score: all {rows} are bad; {output} says of each why, mend the file or name the right one");
+        throw new DataFormatException(input, 0, $"no row has a score: all {rows} are bad; {output} says of each why; fix the file or name the right one");
     }
 }

@@ -117,7 +117,7 @@ internal sealed class LineIndex
         {
             cancel.ThrowIfCancellationRequested();
             progress?.Report(at);
-            // A byte order mark is no text; whether it is split over two reads does not matter, since a first read of a file has three bytes or all.
+            // A byte order mark is not text; whether it is split over two reads does not matter, since a first read of a file has three bytes or all.
             int start = at == 0 && block.AsSpan(0, n).StartsWith("\uFEFF"u8) ? 3 : 0;
             while (start < n)
             {

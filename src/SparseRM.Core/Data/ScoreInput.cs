@@ -54,7 +54,7 @@ public sealed record IdsInput(long Line, JsonElement Source, IReadOnlyList<int> 
 
 /// <summary>A line that cannot be scored, in the place of what it should have been.</summary>
 /// <param name="Line">Line in the file, from 1.</param>
-/// <param name="Source">The line as it was; undefined where it is no JSON object.</param>
+/// <param name="Source">The line as it was; undefined where it is not a JSON object.</param>
 /// <param name="Error">What is wrong with it; its message names file and line.</param>
 public sealed record BadInput(long Line, JsonElement Source, DataFormatException Error) : ScoreInput(Line, Source)
 {

@@ -48,11 +48,11 @@ public static class ScoreOutput
         ArgumentNullException.ThrowIfNull(line);
         var buffer = new ArrayBufferWriter<byte>();
         buffer.Write("{"u8);
-        // A line that is no JSON object has no fields to write back.
+        // A line that is not a JSON object has no fields to write back.
         foreach (JsonProperty field in line.Source.ValueKind == JsonValueKind.Object ? line.Source.EnumerateObject() : default)
         {
             if (fields.Any(added => field.NameEquals(added.Name))) continue;
-            // The raw bytes: a writer of JSON would escape anew and change numbers' spelling.
+            // The raw bytes: a writer of JSON would escape again and change numbers' spelling.
             buffer.Write("\""u8);
             buffer.Write(JsonMarshal.GetRawUtf8PropertyName(field));
             buffer.Write("\": "u8);

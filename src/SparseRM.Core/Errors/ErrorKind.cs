@@ -13,7 +13,7 @@ public enum ErrorKind
     Mismatch,
     /// <summary>A state or score is NaN or infinite.</summary>
     Numeric,
-    /// <summary>A backend or device cannot be had, failed, or has no memory left.</summary>
+    /// <summary>A backend or device is not available, failed, or has no memory left.</summary>
     Device,
     /// <summary>Too much waits already: try again later.</summary>
     Full,

@@ -135,7 +135,7 @@ public sealed class ModelTokenizer
     public string TokenText(int id) =>
         _marks.Contains(id) ? _added[id].Content : _encoder.TextOf(id) ?? (_added.TryGetValue(id, out var token) ? token.Content : $"<id {id}>");
 
-    /// <summary>Whether an id is no text: the BOS, the EOS, or a mark such as those that a chat template writes.</summary>
+    /// <summary>Whether an id is not text: the BOS, the EOS, or a mark such as those that a chat template writes.</summary>
     public bool IsSpecial(int id) => id == BosId || id == EosId || _marks.Contains(id);
 
     /// <summary>This tokenizer for .NET code that takes Microsoft.ML's: ids of texts alone, without BOS and EOS; special tokens spelled in them are tokens.</summary>

@@ -92,7 +92,7 @@ public sealed class ScoringFingerprint
     }
 
     /// <exception cref="KeyNotFoundException">A fact is missing.</exception>
-    /// <exception cref="InvalidOperationException">A fact is no text.</exception>
+    /// <exception cref="InvalidOperationException">A fact is not text.</exception>
     internal static ScoringFingerprint Read(JsonElement card)
     {
         var facts = card.GetProperty("fingerprint");

@@ -12,7 +12,7 @@ namespace SparseRM.Ilgpu.Devices;
 /// <remarks>
 /// On the CPU accelerator a group has one lane, since each lane is a thread and each barrier a rendezvous of them; kernels are written for any
 /// number of lanes, and tests ask for more. Kernels loop over their items, so that few groups do: the CPU accelerator allocates shared memory
-/// anew in every group.
+/// again in every group.
 /// </remarks>
 internal sealed class IlgpuDevice : IDisposable
 {
@@ -33,7 +33,7 @@ internal sealed class IlgpuDevice : IDisposable
     public IlgpuDevice(DeviceName name, int threads, int lanes)
     {
         if (lanes is < 1 or > GroupSum.MaxLanes || !System.Numerics.BitOperations.IsPow2(lanes))
-            throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"is no power of two up to {GroupSum.MaxLanes}");
+            throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"is not a power of two up to {GroupSum.MaxLanes}");
         Name = name;
         (_context, Accelerator) = DeviceSearch.Open(name, threads);
         IsCpu = Accelerator.AcceleratorType == AcceleratorType.CPU;

@@ -3,7 +3,7 @@ namespace SparseRM.Interop.Cuda;
 /// <summary>Brings ids, positions and segments to the device through pinned memory; waits only for what was brought two turns ago.</summary>
 /// <remarks>
 /// Two pinned halves, filled in turn, so that the host writes one while copies out of the other are under way. On the device one area is enough: what
-/// is written there anew is queued behind the work that reads what was there. So a pass that begins with <see cref="Turn()"/> finds each of its arrays
+/// is written there again is queued behind the work that reads what was there. So a pass that begins with <see cref="Turn()"/> finds each of its arrays
 /// where the last pass of the same lengths had it. What equals something that was brought since the last turn is not brought again: positions and
 /// segments come back in every block.
 /// </remarks>
@@ -26,7 +26,7 @@ internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : I
         if (_area is null || _used + bytes > _halves[_current].Capacity) Turn(bytes);
     }
 
-    /// <summary>Begins the area anew.</summary>
+    /// <summary>Begins the area again.</summary>
     public void Turn() => Turn(LeastCapacity);
 
     /// <summary>Where the device finds a copy of the values, for work that is queued before the next <see cref="Reserve"/>.</summary>

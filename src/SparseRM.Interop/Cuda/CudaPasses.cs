@@ -102,7 +102,7 @@ internal sealed class CudaPasses(CudaDevice device) : IDisposable
             }
             else
             {
-                // From its first launch on it is another pass, as when a buffer has grown: it is written down anew.
+                // From its first launch on it is another pass, as when a buffer has grown: it is written down again.
                 _pass.Change();
                 _mode = Mode.Direct;
                 Record(_pass);

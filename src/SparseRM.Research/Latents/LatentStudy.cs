@@ -116,7 +116,7 @@ public static class LatentStudy
             return selection.All;
         }
         var latents = LatentOverlap.LatentsOf(reward.Path, reward.Reward);
-        // Counted anew, on the data that was given.
+        // Counted again, on the data that was given.
         return frequency is null ? latents : [.. latents.Select(latent => new DirectionLatent(latent.Latent, latent.Sign, frequency.ChosenCounts[latent.Latent],
             frequency.RejectedCounts[latent.Latent], frequency.ChosenSamples, frequency.RejectedSamples))];
     }

@@ -1,6 +1,6 @@
 namespace SparseRM.Research.SaeTraining;
 
-/// <summary>The part of a step that belongs to a latent: its gradients, Adam, its direction's norm, its encoder packed anew. Panels run side by side.</summary>
+/// <summary>The part of a step that belongs to a latent: its gradients, Adam, its direction's norm, its encoder packed again. Panels run side by side.</summary>
 internal sealed class LatentStep(SaeParameters parameters, PackedEncoder encoder, LatentLists lists, float[] batch, float[] residuals, int firstAuxiliary)
 {
     // A dead latent that no loss reaches has its bias raised, and its threshold lowered, until one does; Adam makes whole steps of any slope.

@@ -57,7 +57,7 @@ internal sealed class TrainingTexts(IReadOnlyList<string> paths, Backbone backbo
                 // Not by the encoder, which refuses what is longer than the context: here it is cut.
                 TextInput plain => (backbone.Tokenizer ?? throw new SparseRMException("the model folder has no tokenizer (tokenizer.json or tokenizer.model); give ids instead")).Encode(plain.Text),
                 DialogueInput dialogue => backbone.Encoder.Encode(dialogue.Messages, dialogue.Arguments).Ids.ToArray(),
-                _ => throw new InvalidOperationException($"{text.GetType()} is no text"),
+                _ => throw new InvalidOperationException($"{text.GetType()} is not text"),
             };
         }
         catch (SparseRMException error) when (error is not DataFormatException)

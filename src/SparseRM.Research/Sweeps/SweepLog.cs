@@ -50,7 +50,7 @@ public sealed class CsvSweepLog : ISweepLog
         (_lines, _study) = (lines, study);
         for (int i = 0; i < lines.Lines.Count; i++)
         {
-            var (own, run) = Parse(lines.Lines[i]) ?? throw lines.Refused(i + 2, "is no run of a sweep; mend the line, or remove it");
+            var (own, run) = Parse(lines.Lines[i]) ?? throw lines.Refused(i + 2, "is not a run of a sweep; fix the line, or remove it");
             if (own != study)
                 throw lines.Refused(i + 2, $"is of the study {own}, this one is {study}: data, template or training differ; name another output, or remove the file");
             _known[run.Setting] = run;

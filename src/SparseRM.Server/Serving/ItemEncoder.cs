@@ -17,7 +17,7 @@ internal sealed class ItemEncoder(Backbone backbone)
     public int Context => backbone.Config.NCtx;
 
     /// <summary>The ids of an item.</summary>
-    /// <exception cref="Fault">It is no text, or too long.</exception>
+    /// <exception cref="Fault">It is not text, or too long.</exception>
     /// <exception cref="Errors.SparseRMException">Template or tokenizer refuse it.</exception>
     public EncodedItem Encode(ScoreItem item, ScoreWork work)
     {

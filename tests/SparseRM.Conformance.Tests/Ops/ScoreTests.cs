@@ -72,7 +72,7 @@ public class ScoreTests
         }
     }
 
-    /// <summary>A unit's sum that is no number adds nothing: states so large that v overflows and infinities meet.</summary>
+    /// <summary>A unit's sum that is not a number adds nothing: states so large that v overflows and infinities meet.</summary>
     [Theory, MemberData(nameof(OpCases.For), OpKind.Score, MemberType = typeof(OpCases))]
     public void A_unit_that_is_not_a_number_adds_nothing(OpCase c)
     {

@@ -13,7 +13,7 @@ public sealed partial class ReadmeTests : IDisposable
     public static TheoryData<string, string> Rows()
     {
         var rows = new TheoryData<string, string>();
-        string section = File.ReadAllText(Path.Combine(SharedData.Root, "README.md")).Split("\n## ").Single(part => part.StartsWith("Preference data", StringComparison.Ordinal));
+        string section = File.ReadAllText(Path.Combine(SharedData.Root, "README.md")).Split("\n### ").Single(part => part.StartsWith("Preference data", StringComparison.Ordinal));
         foreach (Match row in Row().Matches(section))
             rows.Add(row.Groups["name"].Value.Trim('`'), string.Join('\n', row.Groups["example"].Value.Split("<br>").Select(line => line[1..^1])));
         return rows;

@@ -25,7 +25,7 @@ public sealed class StreamingTests(FittedReward fitted) : IDisposable
         var test = trainer.ReadStates(World.Pairs("test", 20));
         TensorAssert.SameBits(fitted.Scores, trainer.Scores(fitted.Result.Reward, test));
         if (cached) Assert.Empty(trainer.Warnings);
-        else Assert.Contains("anew", Assert.Single(trainer.Warnings));
+        else Assert.Contains("again", Assert.Single(trainer.Warnings));
     }
 
     [Fact]

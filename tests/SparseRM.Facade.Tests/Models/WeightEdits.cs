@@ -2,7 +2,7 @@ using SparseRM.Weights;
 
 namespace SparseRM.Facade.Tests.Models;
 
-/// <summary>MiniWorld's model written anew in F32, with changed weights or in shards.</summary>
+/// <summary>MiniWorld's model written again in F32, with changed weights or in shards.</summary>
 internal static class WeightEdits
 {
     private const string File = "model.safetensors";

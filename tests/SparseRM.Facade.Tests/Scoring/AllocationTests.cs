@@ -37,7 +37,7 @@ public sealed class AllocationTests(TinyReward tiny)
         return new TokenSequence(ids, mean ? ReadOut.Mean(tokens / 2, tokens) : ReadOut.At(tokens - 1));
     })];
 
-    /// <summary>Bytes that this thread allocates in one call; the least of a few, since the runtime itself allocates when it compiles anew.</summary>
+    /// <summary>Bytes that this thread allocates in one call; the least of a few, since the runtime itself allocates when it compiles again.</summary>
     private static long Allocated(RewardScorer scorer, TokenSequence[] batch, Func<int, object>? more = null)
     {
         long least = long.MaxValue;

@@ -38,7 +38,7 @@ internal sealed class DataRow
     /// <summary>The row with the text that could not be read as one.</summary>
     public DataRow WithUnread(ReadOnlyMemory<byte> text) => new(_path, Line, _unit, Source, Columns, Problem, _twins) { Unread = text };
 
-    /// <summary>Takes a JSON value as a row; a row that is no object, or repeats a field, becomes a bad one.</summary>
+    /// <summary>Takes a JSON value as a row; a row that is not an object, or repeats a field, becomes a bad one.</summary>
     public static DataRow Of(string path, long line, JsonElement value, string unit = "line")
     {
         if (value.ValueKind != JsonValueKind.Object) return Bad(path, line, $"expected a JSON object, found {Kind(value)}", unit);

@@ -1,0 +1,85 @@
+#!/bin/bash
+# Rows a second of a farm of one silo beside plain `score` over the same answers, in turn; then of two silos on a core each beside one.
+#   rate.sh SPARSERM [ROWS] [ROUNDS]      SPARSERM: the published program; run from the repository's root on a machine with nothing else to do
+# Checks that all of them wrote the same bytes; the exit code is 1 where they did not.
+set -euo pipefail
+program=$(realpath "$1")
+rows=${2:-200000}
+rounds=${3:-3}
+world=$PWD/src/SparseRM.Demo/miniworld
+model=(--model "$world/model" --reward "$world/reward.safetensors" --threads 1)
+folder=$(mktemp -d)
+silos=()
+leave() {
+  for silo in "${silos[@]}"; do kill "$silo" 2>/dev/null || true; done
+  wait
+  rm -rf "$folder"
+}
+trap leave EXIT
+cd "$folder"
+
+# Each answer of the demo's pairs with a number behind its prompt, so that no two rows are equal.
+cat "$world"/pairs/*.jsonl | python3 -c '
+import itertools, json, sys
+pairs = [json.loads(line) for line in sys.stdin]
+answers = [(pair["prompt"], pair[side]) for pair in pairs for side in ("chosen", "rejected")]
+for number in range(int(sys.argv[1])):
+    prompt, response = answers[number % len(answers)]
+    print(json.dumps({"prompt": f"{prompt} {number // len(answers)}", "response": response}))
+' "$rows" > answers.jsonl
+
+port=21111
+silo() { # CORE
+  taskset -c "$1" "$program" farm silo "${model[@]}" --port $port >>silo.log 2>&1 &
+  silos+=($!)
+}
+ready() { # SILOS
+  local tries=0
+  until [ "$(grep -c 'silo at port' silo.log || true)" = "$1" ]; do
+    tries=$((tries + 1))
+    if [ $tries -gt 120 ]; then cat silo.log >&2; exit 1; fi
+    sleep 0.5
+  done
+}
+stop() {
+  for one in "${silos[@]}"; do kill -INT "$one"; done
+  wait "${silos[@]}" || true
+  silos=()
+  : >silo.log
+  port=$((port + 10))
+}
+seconds() { # COMMAND...
+  local start=$EPOCHREALTIME
+  "$@" >/dev/null 2>>commands.log
+  awk "BEGIN { printf \"%.2f\", $EPOCHREALTIME - $start }"
+}
+farm() { # NAME
+  seconds "$program" farm submit --input answers.jsonl --output "$1" --port $port
+  cat "$1"/rows-*.jsonl >"$1.jsonl"
+  cmp "$1.jsonl" plain.jsonl >&2
+}
+rate() { awk "BEGIN { printf \"%8.0f\", $rows / $1 }"; }
+
+echo "$rows rows, one thread"
+silo 0
+ready 1
+for round in $(seq "$rounds"); do
+  rm -f plain.jsonl
+  plain=$(seconds taskset -c 0 "$program" score "${model[@]}" --input answers.jsonl --output plain.jsonl)
+  one=$(farm "one-$round")
+  echo "score $(rate "$plain") rows/s   farm $(rate "$one") rows/s   $(awk "BEGIN { printf \"%5.1f\", 100 * $plain / $one }") %"
+done
+stop
+for round in $(seq "$rounds"); do
+  silo 0
+  ready 1
+  one=$(farm "alone-$round")
+  stop
+  silo 0
+  ready 1
+  silo 1
+  ready 2
+  two=$(farm "two-$round")
+  stop
+  echo "one silo $(rate "$one") rows/s   two on a core each $(rate "$two") rows/s   $(awk "BEGIN { printf \"%.2f\", $one / $two }") x"
+done
