@@ -17,8 +17,11 @@ internal sealed class PromptKey(ChatTemplate? template)
     private static readonly (string Name, bool IsPrompt)[] s_fields =
     [
         ("inputs", false), ("prompt", true), ("messages", true), ("conv", true), ("responses_create_params", true), ("queries", true), ("text_1", true), ("data_1", true),
-        ("prompts", true), ("query", true), ("text", false), ("input", false), ("input_ids", false), ("ids", false),
+        ("prompts", true), ("query", false), ("text", false), ("input", false), ("input_ids", false), ("ids", false),
     ];
+
+    // A query beside one of these is what was asked; alone it is OpenRLHF's, prompt and answer in one text.
+    private static readonly string[] s_besideQuery = ["items", "documents", "texts"];
 
     private readonly string? _mark = MarkOf(template);
 
@@ -29,7 +32,8 @@ internal sealed class PromptKey(ChatTemplate? template)
     {
         if (depth == 0) return null;
         foreach (var (name, isPrompt) in s_fields)
-            if (owner.TryGetProperty(name, out var value) && OfValue(value, isPrompt, depth - 1) is { } key) return key;
+            if (owner.TryGetProperty(name, out var value)
+                && OfValue(value, isPrompt || (name == "query" && s_besideQuery.Any(other => owner.TryGetProperty(other, out _))), depth - 1) is { } key) return key;
         return null;
     }
 

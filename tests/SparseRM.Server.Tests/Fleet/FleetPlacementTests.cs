@@ -65,6 +65,20 @@ public class FleetPlacementTests(Rewards rewards)
         Assert.NotEqual(Key("Name a prime.", "7"), Key("Name a square.", "7"));
     }
 
+    /// <summary>OpenRLHF's query is prompt and answer in one text; SGLang's, vLLM's and TEI's is what was asked.</summary>
+    [Fact]
+    public void A_query_alone_is_no_prompt_and_beside_its_items_it_is_one_to_its_end()
+    {
+        var keys = new PromptKey(null);
+        string prompt = new('p', 300);
+        ulong? Key(object body) => keys.Of(JsonSerializer.SerializeToElement(body));
+        Assert.Equal(Key(new { query = (string[])[prompt + "7"] }), Key(new { query = (string[])[prompt + "nine"] }));
+        Assert.Equal(Key(new { query = prompt + "7", labels = 1 }), Key(new { query = prompt + "nine", labels = 1 }));
+        Assert.NotEqual(Key(new { query = prompt + "7", items = (string[])["A"] }), Key(new { query = prompt + "nine", items = (string[])["A"] }));
+        Assert.NotEqual(Key(new { query = prompt + "7", documents = (string[])["A"] }), Key(new { query = prompt + "nine", documents = (string[])["A"] }));
+        Assert.NotEqual(Key(new { query = prompt + "7", texts = (string[])["A"] }), Key(new { query = prompt + "nine", texts = (string[])["A"] }));
+    }
+
     [Fact]
     public void Ids_go_by_their_first_ones_and_a_body_without_a_text_has_no_key()
     {
