@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using SparseRM.Scoring;
+using SparseRM.Server.Serving;
 
 namespace SparseRM.Server.Tests;
 
@@ -47,6 +48,57 @@ public class OperationTests(Rewards rewards)
         Assert.All(await Task.WhenAll(load), count => Assert.True(count > 0));
         Assert.Equal(6, await server.Metric("sparserm_reloads_total", "done"));
         Assert.Equal("ready", (await server.Get("/ready")).Ok.GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task Reloads_at_once_follow_each_other()
+    {
+        await using var server = await rewards.Start();
+        foreach (var answer in await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => server.Post("/admin/reload", ""))))
+            Assert.True(answer.Ok.GetProperty("models")[0].GetProperty("reloaded").GetBoolean());
+        Assert.Equal((4, 0), (await server.Metric("sparserm_reloads_total", "done"), await server.Metric("sparserm_reloads_total", "failed")));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_reload_that_breaks_off_lets_go_what_it_read_and_bars_no_other(bool isCancelled)
+    {
+        using var registry = new RewardRegistry(new ServerOptions { Backbone = Rewards.Backbone, Rewards = [new("true", rewards.True)] });
+        await registry.OpenAsync(default);
+        using var cancel = new CancellationTokenSource();
+        ServedReward? fresh = null;
+        Task Ready(ServedReward reward)
+        {
+            fresh = reward;
+            if (!isCancelled) throw new InvalidOperationException("no means");
+            cancel.Cancel();
+            return Task.CompletedTask;
+        }
+        var reload = registry.PrepareAsync("one", null, Ready, cancel.Token);
+        if (isCancelled) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reload);
+        else Assert.Contains("no means", Assert.Single(await reload).Problem);
+        Assert.False(fresh!.TryUse(), "what was read is still held");
+        registry.End("one");
+        Assert.Null(Assert.Single(await registry.ReloadAsync(null, default).WaitAsync(TimeSpan.FromSeconds(30))).Problem);
+    }
+
+    [Fact]
+    public async Task A_reload_that_is_between_its_halves_makes_others_wait_and_keeps_what_it_read()
+    {
+        using var registry = new RewardRegistry(new ServerOptions { Backbone = Rewards.Backbone, Rewards = [new("true", rewards.True)] });
+        await registry.OpenAsync(default);
+        string fingerprint = Assert.Single(await registry.PrepareAsync("one", null, null, default)).Fingerprint;
+        var other = registry.ReloadAsync(null, default);
+        await Task.Delay(200);
+        Assert.False(other.IsCompleted);
+        int version = registry.Version;
+        Assert.Null(registry.Commit("one", "true", fingerprint).Problem);
+        // Asked again, since the answer was lost.
+        Assert.Null(registry.Commit("one", "true", fingerprint).Problem);
+        Assert.Equal(version + 1, registry.Version);
+        registry.End("one");
+        Assert.Null(Assert.Single(await other.WaitAsync(TimeSpan.FromSeconds(30))).Problem);
     }
 
     [Theory]

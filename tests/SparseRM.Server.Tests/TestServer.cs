@@ -13,7 +13,7 @@ internal sealed class TestServer : IAsyncDisposable
     private TestServer(RewardServer server)
     {
         Server = server;
-        Client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 512 }) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
+        Client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 512, MaxResponseHeadersLength = 1 << 16 }) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public RewardServer Server { get; }

@@ -4,8 +4,9 @@ namespace SparseRM.Server.Fleet;
 internal sealed class FleetMember(FleetPeer peer) : IDisposable
 {
     private readonly CancellationTokenSource _gone = new();
+    private readonly Lock _lock = new();
     private FleetReport? _report;
-    private int _inFlight;
+    private int _inFlight, _isPolled, _asked, _heard;
 
     /// <summary>Who it is.</summary>
     public FleetPeer Peer => peer;
@@ -14,11 +15,7 @@ internal sealed class FleetMember(FleetPeer peer) : IDisposable
     public ulong Place { get; } = FleetPlacement.Hash(peer.Id);
 
     /// <summary>What it last said of itself; null where it does not answer.</summary>
-    public FleetReport? Report
-    {
-        get => Volatile.Read(ref _report);
-        set => Volatile.Write(ref _report, value);
-    }
+    public FleetReport? Report => Volatile.Read(ref _report);
 
     /// <summary>Why it gets no requests, where that was told already.</summary>
     public string? Told { get; set; }
@@ -35,10 +32,37 @@ internal sealed class FleetMember(FleetPeer peer) : IDisposable
     /// <summary>It answered, or failed to.</summary>
     public void Ended() => Interlocked.Decrement(ref _inFlight);
 
+    /// <summary>Begins a turn of asking it again and again; false where the last turn still waits for it.</summary>
+    public bool TryBeginPoll() => Interlocked.Exchange(ref _isPolled, 1) == 0;
+
+    /// <summary>Ends the turn.</summary>
+    public void EndPoll() => Volatile.Write(ref _isPolled, 0);
+
+    /// <summary>It is asked how it is doing.</summary>
+    /// <returns>The question's number.</returns>
+    public int Ask() => Interlocked.Increment(ref _asked);
+
+    /// <summary>It answered a question, or did not (null). What it says to an older question than the last one it answered does not count.</summary>
+    public void Hear(int question, FleetReport? report)
+    {
+        lock (_lock)
+        {
+            if (question < _heard || _gone.IsCancellationRequested) return;
+            _heard = question;
+            Volatile.Write(ref _report, report);
+        }
+    }
+
+    /// <summary>It does not answer.</summary>
+    public void Failed()
+    {
+        lock (_lock) Volatile.Write(ref _report, null);
+    }
+
     /// <summary>The membership no longer has it.</summary>
     public void Dispose()
     {
-        Report = null;
+        Failed();
         // Whoever still waits has the token of this source, which must not be disposed under it.
         _gone.Cancel();
     }

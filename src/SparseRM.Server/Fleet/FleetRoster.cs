@@ -14,7 +14,8 @@ internal sealed class FleetRoster(FleetPeer own, Func<IReadOnlyList<FleetPeer>> 
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(300);
     private readonly CancellationTokenSource _stop = new();
-    private readonly SemaphoreSlim _turn = new(1);
+    private readonly Lock _lock = new();
+    private string? _told;
     private Dictionary<string, FleetMember> _members = new(StringComparer.Ordinal);
     private FleetMember[] _fit = [];
 
@@ -30,59 +31,91 @@ internal sealed class FleetRoster(FleetPeer own, Func<IReadOnlyList<FleetPeer>> 
     {
         await RefreshAsync(cancel).ConfigureAwait(false);
         foreach (var member in All)
-            if (Problem(member) is { } problem) throw new SparseRMException(ErrorKind.Mismatch, $"this server cannot join the fleet: {problem}; start it with the same model, rewards and kernels");
+            if (Problem(member) is { } problem) throw new SparseRMException(ErrorKind.Mismatch, $"this server cannot join the fleet: {problem}; start it with the same model, rewards, kernels and limits");
         _ = PollAsync();
     }
 
-    /// <summary>Asks all members now.</summary>
-    public async Task RefreshAsync(CancellationToken cancel)
-    {
-        await _turn.WaitAsync(cancel).ConfigureAwait(false);
-        try
-        {
-            var members = new Dictionary<string, FleetMember>(StringComparer.Ordinal);
-            foreach (var peer in live())
-                if (peer.Id != own.Id) members[peer.Id] = _members.GetValueOrDefault(peer.Id) ?? new FleetMember(peer);
-            foreach (var gone in _members.Values.Where(member => !members.ContainsKey(member.Peer.Id))) gone.Dispose();
-            Volatile.Write(ref _members, members);
-            await Task.WhenAll(members.Values.Select(member => AskAsync(member, cancel))).ConfigureAwait(false);
-            Volatile.Write(ref _fit, [.. members.Values.Where(member => member.Report is not null && Problem(member) is null)]);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
+    /// <summary>Asks all members now, and waits until each has answered or had its time.</summary>
+    public Task RefreshAsync(CancellationToken cancel) => Task.WhenAll(Meet().Select(member => AskAsync(member, cancel)));
 
     /// <summary>A member did not answer: it gets nothing more until it does.</summary>
     public void Failed(FleetMember member)
     {
-        member.Report = null;
-        Volatile.Write(ref _fit, [.. Fit.Where(other => other != member)]);
+        member.Failed();
+        Choose();
     }
 
     /// <inheritdoc/>
     public void Dispose() => _stop.Cancel();
 
+    /// <summary>Takes over who is alive: whoever waits for one that is not any more is told first.</summary>
+    private IReadOnlyList<FleetMember> Meet()
+    {
+        lock (_lock)
+        {
+            var peers = live().Where(peer => peer.Id != own.Id).ToDictionary(peer => peer.Id, StringComparer.Ordinal);
+            foreach (var member in _members.Values.Where(member => !peers.ContainsKey(member.Peer.Id))) member.Dispose();
+            var members = peers.Values.ToDictionary(peer => peer.Id, peer => _members.GetValueOrDefault(peer.Id) ?? new FleetMember(peer), StringComparer.Ordinal);
+            Volatile.Write(ref _members, members);
+            Choose();
+            return [.. members.Values];
+        }
+    }
+
+    private void Choose()
+    {
+        lock (_lock) Volatile.Write(ref _fit, [.. _members.Values.Where(member => member.Report is not null && Problem(member) is null)]);
+    }
+
     private async Task PollAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Delay(s_poll, _stop.Token).ConfigureAwait(false);
+                // Each on its own: one that sleeps keeps none of the others waiting.
+                foreach (var member in Meet())
+                    if (member.TryBeginPoll()) _ = PollAsync(member);
+                _told = null;
+            }
+            catch (Exception error)
+            {
+                Tell(error);
+            }
+        }
+    }
+
+    private async Task PollAsync(FleetMember member)
     {
         try
         {
-            while (true)
-            {
-                await Task.Delay(s_poll, _stop.Token).ConfigureAwait(false);
-                await RefreshAsync(_stop.Token).ConfigureAwait(false);
-            }
+            await AskAsync(member, _stop.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException)
+        catch (Exception error)
         {
-            // The fleet goes on without this one.
+            Tell(error);
         }
+        finally
+        {
+            member.EndPoll();
+        }
+    }
+
+    // Once, not some times a second; and the fleet goes on without one that stops.
+    private void Tell(Exception error)
+    {
+        if (_stop.IsCancellationRequested || error.Message == _told) return;
+        _told = error.Message;
+        ServerLog.Warning(log, $"the members of the fleet could not be read ({error.Message.TrimEnd('.')}); those that were known stay, and they are read again");
     }
 
     private async Task AskAsync(FleetMember member, CancellationToken cancel)
     {
-        member.Report = await calls.ReportAsync(member.Peer, cancel).ConfigureAwait(false);
+        int question = member.Ask();
+        member.Hear(question, await calls.ReportAsync(member, cancel).ConfigureAwait(false));
+        Choose();
+        if (member.Gone.IsCancellationRequested) return;
         string? problem = member.Report is null ? $"the member at {member.Peer.Address} does not answer" : Problem(member);
         if (problem is not null && problem != member.Told) ServerLog.Warning(log, $"{problem}; it gets no requests from here");
         member.Told = problem;

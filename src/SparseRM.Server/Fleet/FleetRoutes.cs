@@ -8,18 +8,18 @@ namespace SparseRM.Server.Fleet;
 internal static class FleetRoutes
 {
     /// <summary>Paths of the routes.</summary>
-    public const string Member = "/fleet/member", Prepare = "/fleet/prepare", Commit = "/fleet/commit", Abort = "/fleet/abort";
+    public const string Member = "/fleet/member", Prepare = "/fleet/prepare", Commit = "/fleet/commit", End = "/fleet/end";
 
     /// <summary>The routes.</summary>
     public static IReadOnlyList<WireRoute> All =>
     [
         Route("GET", Member, MemberAsync),
-        Route("POST", Prepare, async call =>
-            await OperationRoutes.WriteAsync(call, await call.Parts.Registry.PrepareAsync(Model(call), CancellationToken.None).ConfigureAwait(false), 200).ConfigureAwait(false)),
-        Route("POST", Commit, call => OperationRoutes.WriteAsync(call, [call.Parts.Told(call.Parts.Registry.Commit(Model(call)!, call.Http.Request.Query["fingerprint"].ToString()))], 200)),
-        Route("POST", Abort, call =>
+        Route("POST", Prepare, PrepareAsync),
+        Route("POST", Commit, call =>
+            OperationRoutes.WriteAsync(call, [call.Parts.Told(call.Parts.Registry.Commit(Asked(call, "reload"), Asked(call, "model"), Asked(call, "fingerprint")))], 200)),
+        Route("POST", End, call =>
         {
-            call.Parts.Registry.Abort(Model(call)!);
+            call.Parts.Registry.End(Asked(call, "reload"));
             return OperationRoutes.WriteAsync(call, [], 200);
         }),
     ];
@@ -30,7 +30,15 @@ internal static class FleetRoutes
 
     private static WireRoute Route(string method, string path, Func<WireCall, Task> handle) => new(method, path, "fleet", ErrorShapes.Own, handle) { HasBody = false, IsOfFleet = true };
 
-    private static string? Model(WireCall call) => call.Http.Request.Query["model"];
+    private static string Asked(WireCall call, string name) => call.Http.Request.Query[name].ToString();
+
+    // Where the asking member is gone, or has waited long enough, nothing stays prepared.
+    private static async Task PrepareAsync(WireCall call)
+    {
+        call.Waits();
+        var results = await ServerFleet.PrepareAsync(call.Parts, Asked(call, "reload"), call.Http.Request.Query["model"], call.Cancel).ConfigureAwait(false);
+        await OperationRoutes.WriteAsync(call, results, 200, "prepared").ConfigureAwait(false);
+    }
 
     private static Task MemberAsync(WireCall call) => call.WriteAsync(json =>
     {

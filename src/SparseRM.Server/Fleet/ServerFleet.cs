@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
@@ -13,8 +15,10 @@ internal sealed class ServerFleet : IDisposable
     private readonly FleetCalls _calls = new();
     private readonly FleetRoster _roster;
     private readonly byte[] _tokenHash;
+    private readonly FleetPeer _own;
     private readonly ulong _place;
     private readonly PromptKey _prompts;
+    private KeptIdentity? _kept;
     private long _forwarded, _retried, _passed;
 
     /// <param name="parts">The server.</param>
@@ -22,7 +26,7 @@ internal sealed class ServerFleet : IDisposable
     /// <param name="live">All that the membership takes for alive.</param>
     public ServerFleet(ServerParts parts, FleetPeer own, Func<IReadOnlyList<FleetPeer>> live)
     {
-        _parts = parts;
+        (_parts, _own) = (parts, own);
         _roster = new FleetRoster(own, live, _calls, () => Identity, parts.Log);
         _tokenHash = SHA256.HashData(Encoding.UTF8.GetBytes(own.Token));
         _place = FleetPlacement.Hash(own.Id);
@@ -32,7 +36,18 @@ internal sealed class ServerFleet : IDisposable
     }
 
     /// <summary>What decides the answers here, now.</summary>
-    public FleetIdentity Identity => FleetIdentity.Of(_parts.Registry, _parts.Options.Rerank);
+    public FleetIdentity Identity
+    {
+        get
+        {
+            // Read before what it is of: where a reload comes between, the next request makes it anew.
+            int version = _parts.Registry.Version;
+            if (Volatile.Read(ref _kept) is { } kept && kept.Version == version) return kept.Identity;
+            var identity = FleetIdentity.Of(_parts.Registry, _parts.Options);
+            Volatile.Write(ref _kept, new KeptIdentity(version, identity));
+            return identity;
+        }
+    }
 
     /// <summary>How this member is known in names that it gives away.</summary>
     public string Mark => $"{_place:x16}";
@@ -54,37 +69,70 @@ internal sealed class ServerFleet : IDisposable
     /// <summary>Whether a member's request is to be answered by the means that are here now.</summary>
     public bool HasMeansOf(HttpRequest request) => (string?)request.Headers[FleetCalls.MeansHeader] == Identity.Hash;
 
-    /// <summary>Has a request answered by the member that it belongs to.</summary>
-    /// <returns>False where that is this one.</returns>
-    public async Task<bool> TryAnswerAsync(WireCall call)
+    /// <summary>What a member's request has taken there already.</summary>
+    public static TimeSpan ElapsedOf(HttpRequest request) =>
+        long.TryParse((string?)request.Headers[FleetCalls.ElapsedHeader], NumberStyles.None, CultureInfo.InvariantCulture, out long milliseconds) && milliseconds < int.MaxValue
+            ? TimeSpan.FromMilliseconds(milliseconds) : TimeSpan.Zero;
+
+    /// <summary>Has a request answered by the member that it belongs to, or where that one cannot, by the next one in its order.</summary>
+    /// <param name="call">The request.</param>
+    /// <param name="here">Answers it as this member.</param>
+    /// <exception cref="Fault">This one refused it; since it was full, only where the members behind it in the order do not answer either.</exception>
+    public async Task AnswerAsync(WireCall call, Func<WireCall, Task> here)
     {
         var others = _roster.Fit;
-        if (others.Count == 0 || _prompts.Of(call.Body) is not { } prompt) return false;
+        if (others.Count == 0 || _prompts.Of(call.Body) is not { } prompt)
+        {
+            await here(call).ConfigureAwait(false);
+            return;
+        }
         string means = Identity.Hash;
+        ExceptionDispatchInfo? full = null;
         foreach (int i in FleetPlacement.Order(prompt, [OwnLoad, .. others.Select(member => member.Load)]))
         {
-            // This one is always among them, so nothing is lost where all others die.
-            if (i == 0) return false;
-            if (await TryAsync(others[i - 1], call, means).ConfigureAwait(false)) return true;
+            if (i > 0)
+            {
+                if (await TryAsync(others[i - 1], call, means).ConfigureAwait(false)) return;
+                continue;
+            }
+            try
+            {
+                // This one is always in the order, so nothing is lost where all others die.
+                await here(call).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception error) when (Fault.Of(error).Kind == FaultKind.Full && !call.Http.Response.HasStarted)
+            {
+                full = ExceptionDispatchInfo.Capture(error);
+            }
         }
-        return false;
+        full!.Throw();
     }
 
-    /// <summary>Has a request answered by a member that it names, of which it wants what only that one has.</summary>
+    /// <summary>Has a request answered by a member that it names, of which it wants what only that one has, whatever its means are by now.</summary>
     /// <param name="call">The request.</param>
     /// <param name="mark">The member's <see cref="Mark"/>.</param>
-    /// <returns>False where that is this one, or no member that answers.</returns>
-    public async Task<bool> TryAnswerAtAsync(WireCall call, string mark) =>
-        _roster.All.FirstOrDefault(member => $"{member.Place:x16}" == mark) is { } owner && await TryAsync(owner, call, Identity.Hash).ConfigureAwait(false);
+    /// <returns>False where that is this one, or no member any more.</returns>
+    /// <exception cref="Fault">It is a member, and did not answer.</exception>
+    public async Task<bool> TryAnswerAtAsync(WireCall call, string mark)
+    {
+        if (_roster.All.FirstOrDefault(member => $"{member.Place:x16}" == mark) is not { } owner) return false;
+        return await TryAsync(owner, call, null).ConfigureAwait(false)
+            ? true : throw new Fault(FaultKind.Unavailable, "the member of the fleet that has this does not answer now; ask again");
+    }
 
     /// <summary>Reads reward files again at all members, or at none: see <see cref="FleetReload"/>.</summary>
     public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel)
     {
         await _roster.RefreshAsync(cancel).ConfigureAwait(false);
-        var results = await FleetReload.RunAsync(_parts, _calls, [.. _roster.All.Select(member => member.Peer)], name, cancel).ConfigureAwait(false);
+        var results = await new FleetReload(_parts, _calls, _own.Id, _roster.All).RunAsync(name, cancel).ConfigureAwait(false);
         await _roster.RefreshAsync(cancel).ConfigureAwait(false);
         return results;
     }
+
+    /// <summary>The first half of a reload at a member: its means are computed beside the requests, not in the first one that asks for them.</summary>
+    public static Task<IReadOnlyList<ReloadResult>> PrepareAsync(ServerParts parts, string reload, string? name, CancellationToken cancel) =>
+        parts.Registry.PrepareAsync(reload, name, reward => Task.Run(() => reward.Means, cancel), cancel);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -93,24 +141,24 @@ internal sealed class ServerFleet : IDisposable
         _calls.Dispose();
     }
 
-    private FleetLoad OwnLoad => FleetRoutes.Queue(_parts) is var (waiting, room) ? new(_place, waiting, waiting >= room) : default;
-
-    private async Task<bool> TryAsync(FleetMember member, WireCall call, string means)
+    private FleetLoad OwnLoad
     {
+        get
+        {
+            var (waiting, room) = FleetRoutes.Queue(_parts);
+            return new(_place, waiting, waiting >= room);
+        }
+    }
+
+    private async Task<bool> TryAsync(FleetMember member, WireCall call, string? means)
+    {
+        FleetAnswer? answer;
         member.Sent();
         try
         {
-            if (await _calls.ForwardAsync(member, call, means).ConfigureAwait(false) is not { } answer)
-            {
-                Interlocked.Increment(ref _passed);
-                return false;
-            }
-            Interlocked.Increment(ref _forwarded);
-            if (answer.RetryAfter is { } seconds) call.Http.Response.Headers.RetryAfter = seconds;
-            await call.WriteAsync(answer.Body, answer.Type ?? "application/json", answer.Status).ConfigureAwait(false);
-            return true;
+            answer = await _calls.ForwardAsync(member, call, means).ConfigureAwait(false);
         }
-        catch (Exception error) when (!call.Cancel.IsCancellationRequested && !call.Http.Response.HasStarted && error is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception error) when (!call.Cancel.IsCancellationRequested && error is HttpRequestException or IOException or OperationCanceledException)
         {
             // It died, or the way to it did. A score depends on its text alone, so to ask again elsewhere is safe.
             _roster.Failed(member);
@@ -121,5 +169,16 @@ internal sealed class ServerFleet : IDisposable
         {
             member.Ended();
         }
+        if (answer is null)
+        {
+            Interlocked.Increment(ref _passed);
+            return false;
+        }
+        Interlocked.Increment(ref _forwarded);
+        foreach (var (name, value) in answer.Headers) call.Http.Response.Headers[name] = value;
+        await call.WriteAsync(answer.Body, answer.Type ?? "application/json", answer.Status).ConfigureAwait(false);
+        return true;
     }
+
+    private sealed record KeptIdentity(int Version, FleetIdentity Identity);
 }

@@ -53,6 +53,7 @@ internal sealed class RequestPipeline(ServerParts parts)
     {
         bool isFromMember = parts.Fleet?.IsFromMember(http.Request) ?? false;
         call.MayPass = isFromMember;
+        if (isFromMember) call.WasElsewhere(ServerFleet.ElapsedOf(http.Request));
         if (route.IsOfFleet && !isFromMember) throw new Fault(FaultKind.NoRoute, $"{http.Request.Method} {http.Request.Path} is not served; /openapi.json lists what is");
         if (!route.IsOpen && !isFromMember && !HasKey(http.Request)) throw new Fault(FaultKind.Unauthorized, "the API key is missing or wrong; send it as a bearer token or as X-API-Key");
         if (_isLocal && !route.IsOpen && !isFromMember && !IsThisMachine(http.Request.Host.Host))
@@ -69,21 +70,19 @@ internal sealed class RequestPipeline(ServerParts parts)
         Bound(body.RootElement, 3);
         if (parts.Options.LogTexts) ServerLog.Body(parts.Log, route.Method, route.Path, body.RootElement.GetRawText());
         call.Waits();
-        if (parts.Fleet is { } fleet && await IsAnsweredElsewhere(fleet, route, call, isFromMember).ConfigureAwait(false)) return;
-        await route.Handle(call).ConfigureAwait(false);
+        await (parts.Fleet is { } fleet && !isFromMember ? AnswerInFleetAsync(fleet, route, call) : AnswerHereAsync(route, call, isFromMember)).ConfigureAwait(false);
     }
 
-    /// <summary>Whether another member of the fleet answered, or is to be asked.</summary>
-    private static async Task<bool> IsAnsweredElsewhere(ServerFleet fleet, WireRoute route, WireCall call, bool isFromMember)
+    /// <summary>Answers a client of this member: here, or at the member that has the request's prompt or result.</summary>
+    private static async Task AnswerInFleetAsync(ServerFleet fleet, WireRoute route, WireCall call)
     {
-        if (isFromMember)
-        {
-            if (fleet.HasMeansOf(call.Http.Request)) return false;
-            throw new Fault(FaultKind.Unavailable, "this member of the fleet answers by other means than the one that asks; ask another one");
-        }
-        if (route.OwnerOf is { } owner) return owner(call) is { } mark && await fleet.TryAnswerAtAsync(call, mark).ConfigureAwait(false);
-        return await fleet.TryAnswerAsync(call).ConfigureAwait(false);
+        if (route.OwnerOf is not { } owner) await fleet.AnswerAsync(call, route.Handle).ConfigureAwait(false);
+        else if (owner(call) is not { } mark || !await fleet.TryAnswerAtAsync(call, mark).ConfigureAwait(false)) await route.Handle(call).ConfigureAwait(false);
     }
+
+    /// <summary>Answers a client of a server that is alone, or a member that has chosen this one. What only one member has is the same by whatever means it answers now.</summary>
+    private Task AnswerHereAsync(WireRoute route, WireCall call, bool isFromMember) => !isFromMember || route.OwnerOf is not null || parts.Fleet!.HasMeansOf(call.Http.Request)
+        ? route.Handle(call) : throw new Fault(FaultKind.Unavailable, "this member of the fleet answers by other means than the one that asks; ask another one");
 
     /// <summary>The body, which must be there within the time that a request may take.</summary>
     private async Task<JsonDocument> ReadAsync(HttpContext http, WireRoute route)

@@ -31,7 +31,7 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     public CancellationToken Cancel => http.RequestAborted;
 
     /// <summary>When its headers were there: what it may take counts from then on.</summary>
-    public long Arrived { get; } = Stopwatch.GetTimestamp();
+    public long Arrived { get; private set; } = Stopwatch.GetTimestamp();
 
     /// <summary>Whether a member of the fleet asks, which asks the next one where this one is full, stops or has other means.</summary>
     public bool MayPass { get; set; }
@@ -50,6 +50,10 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
         Request.RefuseMedia("");
         return work with { Model = Request.TextOrNull("model") };
     }
+
+    /// <summary>It was at another member before: its time goes on from there.</summary>
+    /// <param name="elapsed">What it has taken.</param>
+    public void WasElsewhere(TimeSpan elapsed) => Arrived -= (long)(elapsed.TotalSeconds * Stopwatch.Frequency);
 
     /// <summary>The request was read: its answer is being computed from now on.</summary>
     public void Waits()

@@ -9,15 +9,16 @@ internal sealed class RewardRegistry : IDisposable
     private readonly BackboneOptions _options;
     private readonly IReadOnlyList<NamedReward> _named;
     private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
-    private readonly ServedReward?[] _served, _prepared;
+    private readonly ServedReward?[] _served;
+    private readonly PreparedRewards _prepared;
     private readonly string?[] _faults;
-    private readonly SemaphoreSlim _reloading = new(1);
+    private int _version;
 
     /// <summary>Takes the names; nothing is read yet.</summary>
     public RewardRegistry(ServerOptions options)
     {
         (_options, _named) = (options.Backbone, options.Rewards);
-        (_served, _prepared, _faults) = (new ServedReward?[_named.Count], new ServedReward?[_named.Count], new string?[_named.Count]);
+        (_served, _prepared, _faults) = (new ServedReward?[_named.Count], new PreparedRewards(_named.Count), new string?[_named.Count]);
         for (int i = 0; i < _named.Count; i++) _byName[_named[i].Name] = i;
         // Clients of one model know it by the model's name.
         _byName.TryAdd(options.Backbone.Model, 0);
@@ -26,6 +27,9 @@ internal sealed class RewardRegistry : IDisposable
 
     /// <summary>All that are served, in the order of the options.</summary>
     public IReadOnlyList<ServedReward> All => [.. _served.OfType<ServedReward>()];
+
+    /// <summary>How often a reward model took another one's place.</summary>
+    public int Version => Volatile.Read(ref _version);
 
     /// <summary>Why a reward model's known answers were wrong when last asked; empty where all are right.</summary>
     public IReadOnlyList<string> Faults => [.. _faults.OfType<string>()];
@@ -51,54 +55,71 @@ internal sealed class RewardRegistry : IDisposable
         }
     }
 
-    /// <summary>Reads reward files again. Each new one is checked before it takes the old one's place; where that fails, the old one stays.</summary>
+    /// <summary>Reads reward files again. Each new one is checked before it takes the old one's place; where that fails, the old one stays. One reload waits for another.</summary>
     /// <param name="name">Which; null for all.</param>
     /// <param name="cancel">Gives up what is not done.</param>
     /// <returns>What became of each.</returns>
-    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel) =>
-        [.. (await PrepareAsync(name, cancel).ConfigureAwait(false)).Select(result => result.Problem is null ? Commit(result.Name, result.Fingerprint) : result)];
-
-    /// <summary>The first half of a reload: reads and checks files beside those that are served.</summary>
-    /// <param name="name">Which; null for all.</param>
-    /// <param name="cancel">Gives up what is not done.</param>
-    /// <returns>For each the new file's fingerprint, or why the old one stays.</returns>
-    public async Task<IReadOnlyList<ReloadResult>> PrepareAsync(string? name, CancellationToken cancel)
+    public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel)
     {
-        if (name is not null && !_byName.ContainsKey(name)) throw new Fault(FaultKind.NoModel, $"the model `{name}` does not exist", "model");
-        await _reloading.WaitAsync(cancel).ConfigureAwait(false);
+        string reload = Guid.NewGuid().ToString("N");
         try
         {
-            var results = new List<ReloadResult>();
-            for (int i = 0; i < _named.Count; i++)
-                if (name is null || _byName[name] == i) results.Add(await PrepareAsync(i, cancel).ConfigureAwait(false));
-            return results;
+            var prepared = await PrepareAsync(reload, name, null, cancel).ConfigureAwait(false);
+            return [.. prepared.Select(result => result.Problem is null ? Commit(reload, result.Name, result.Fingerprint) : result)];
         }
         finally
         {
-            _reloading.Release();
+            End(reload);
         }
     }
 
-    /// <summary>The second half: what was prepared takes the old one's place. Requests that run keep theirs.</summary>
+    /// <summary>The first half of a reload: waits until no other one is between its halves, then reads and checks files beside those that are served.</summary>
+    /// <param name="reload">Its own name, by which its second half comes, and <see cref="End"/> after that.</param>
+    /// <param name="name">Which; null for all.</param>
+    /// <param name="ready">What else must be done before a reward model is served; null for nothing.</param>
+    /// <param name="cancel">Gives up what is not done.</param>
+    /// <returns>For each the new file's fingerprint, or why the old one stays.</returns>
+    public async Task<IReadOnlyList<ReloadResult>> PrepareAsync(string reload, string? name, Func<ServedReward, Task>? ready, CancellationToken cancel)
+    {
+        var names = NamesOf(name);
+        await _prepared.BeginAsync(reload, cancel).ConfigureAwait(false);
+        try
+        {
+            var results = new List<ReloadResult>();
+            foreach (string one in names) results.Add(await PrepareAsync(_byName[one], ready, cancel).ConfigureAwait(false));
+            _prepared.Read();
+            return results;
+        }
+        catch
+        {
+            End(reload);
+            throw;
+        }
+    }
+
+    /// <summary>The second half: what was prepared takes the old one's place. Requests that run keep theirs. Done once, it may be asked for again.</summary>
+    /// <param name="reload">The reload.</param>
     /// <param name="name">Which.</param>
     /// <param name="fingerprint">What was prepared.</param>
-    public ReloadResult Commit(string name, string fingerprint)
+    public ReloadResult Commit(string reload, string name, string fingerprint)
     {
         int index = _byName[name];
-        if (Interlocked.Exchange(ref _prepared[index], null) is not { } fresh) return new ReloadResult(name, FingerprintOf(name), "another reload came between; reload again");
-        if (fresh.Fingerprint != fingerprint)
-        {
-            fresh.Release();
-            return new ReloadResult(name, FingerprintOf(name), "another reload came between; reload again");
-        }
+        if (_prepared.Take(reload, index, fingerprint) is not { } fresh)
+            return new ReloadResult(name, FingerprintOf(name), FingerprintOf(name) == fingerprint ? null : "another reload came between; reload again");
         var old = Interlocked.Exchange(ref _served[index], fresh);
+        Interlocked.Increment(ref _version);
         _faults[index] = null;
         old?.Release();
         return new ReloadResult(_named[index].Name, fresh.Fingerprint, null);
     }
 
-    /// <summary>The other second half: what was prepared is let go.</summary>
-    public void Abort(string name) => Interlocked.Exchange(ref _prepared[_byName[name]], null)?.Release();
+    /// <summary>Ends a reload: what it prepared and did not commit is let go, and the next one has its turn.</summary>
+    public void End(string reload) => _prepared.End(reload);
+
+    /// <summary>The own name of one, or the names of all.</summary>
+    /// <exception cref="Fault">There is none of that name.</exception>
+    public IReadOnlyList<string> NamesOf(string? name) => name is null ? [.. _named.Select(named => named.Name)]
+        : _byName.TryGetValue(name, out int index) ? [_named[index].Name] : throw new Fault(FaultKind.NoModel, $"the model `{name}` does not exist", "model");
 
     /// <summary>The file that is served under a name.</summary>
     public string FingerprintOf(string name) => _served[_byName[name]]?.Fingerprint ?? "";
@@ -125,19 +146,27 @@ internal sealed class RewardRegistry : IDisposable
     /// <summary>Gives up all.</summary>
     public void Dispose()
     {
-        foreach (var rewards in (ServedReward?[][])[_served, _prepared])
-            for (int i = 0; i < rewards.Length; i++) Interlocked.Exchange(ref rewards[i], null)?.Release();
+        for (int i = 0; i < _served.Length; i++) Interlocked.Exchange(ref _served[i], null)?.Release();
+        _prepared.Dispose();
     }
 
-    private async Task<ReloadResult> PrepareAsync(int index, CancellationToken cancel)
+    private async Task<ReloadResult> PrepareAsync(int index, Func<ServedReward, Task>? ready, CancellationToken cancel)
     {
         var named = _named[index];
         try
         {
             var fresh = await ServedReward.OpenAsync(named, _options, cancel).ConfigureAwait(false);
-            // Beside the requests, not in the first one that asks for it.
-            await Task.Run(() => fresh.Means, cancel).ConfigureAwait(false);
-            Interlocked.Exchange(ref _prepared[index], fresh)?.Release();
+            try
+            {
+                if (ready is not null) await ready(fresh).ConfigureAwait(false);
+                cancel.ThrowIfCancellationRequested();
+            }
+            catch
+            {
+                fresh.Release();
+                throw;
+            }
+            _prepared.Keep(index, fresh);
             return new ReloadResult(named.Name, fresh.Fingerprint, null);
         }
         catch (Exception error) when (error is not OperationCanceledException)

@@ -53,7 +53,11 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
     public static Fault Over(TimeSpan allowed) => new(FaultKind.Deadline,
         $"no result within {allowed.TotalMilliseconds.ToString("0.###", CultureInfo.InvariantCulture)} ms, the time that was allowed; allow more, or send less at once");
 
-    private static TimeSpan Remaining(TimeSpan allowed, long arrived)
+    /// <summary>What is left of a request's time.</summary>
+    /// <param name="allowed">All of it.</param>
+    /// <param name="arrived">Timestamp of the request's arrival.</param>
+    /// <exception cref="Fault">Nothing is left.</exception>
+    public static TimeSpan Remaining(TimeSpan allowed, long arrived)
     {
         var left = allowed - Stopwatch.GetElapsedTime(arrived);
         return left > TimeSpan.Zero ? left : throw Over(allowed);

@@ -51,7 +51,11 @@ internal static class OperationRoutes
     }
 
     /// <summary>Writes what a reload did, or a step of one.</summary>
-    public static Task WriteAsync(WireCall call, IReadOnlyList<ReloadResult> results, int status) => call.WriteAsync(json =>
+    /// <param name="call">Who asked.</param>
+    /// <param name="results">What became of each reward model.</param>
+    /// <param name="status">HTTP status.</param>
+    /// <param name="done">What those are that have no problem.</param>
+    public static Task WriteAsync(WireCall call, IReadOnlyList<ReloadResult> results, int status, string done = "reloaded") => call.WriteAsync(json =>
     {
         json.WriteStartObject();
         json.WriteStartArray("models");
@@ -60,7 +64,7 @@ internal static class OperationRoutes
             json.WriteStartObject();
             json.WriteString("model", result.Name);
             json.WriteString("fingerprint", result.Fingerprint);
-            json.WriteBoolean("reloaded", result.Problem is null);
+            json.WriteBoolean(done, result.Problem is null);
             if (result.Problem is { } problem) json.WriteString("problem", problem);
             json.WriteEndObject();
         }
