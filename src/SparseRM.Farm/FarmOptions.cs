@@ -18,7 +18,7 @@ public sealed record FarmOptions
     /// <summary>Whether nothing but the first silo's memory keeps anything.</summary>
     internal bool IsInMemory => Postgres is null && Redis is null;
 
-    /// <summary>Port of the first silo of a farm on one machine; its gateway has the next one. Further silos, and every silo of a farm with PostgreSQL, take free ports.</summary>
+    /// <summary>Port of the first silo of a farm on one machine; its gateway has the next one. Further silos, and every silo of a farm with PostgreSQL or Redis, take free ports.</summary>
     public int Port { get; init; } = 11111;
 
     /// <summary>The address under which other machines reach this one.</summary>

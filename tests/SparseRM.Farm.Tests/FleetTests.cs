@@ -149,6 +149,14 @@ public sealed class FleetTests : IDisposable
         Assert.True(await Sum("sparserm_fleet_forwarded_total") > 0);
     }
 
+    [Fact]
+    public void A_port_beside_a_database_is_refused()
+    {
+        var (code, error) = FleetProcess.Refused("--cluster-port", $"{TestFarm.FreePort()}", "--redis", "127.0.0.1:1", "--reward", SharedData.MiniWorld("reward.safetensors"));
+        Assert.NotEqual(0, code);
+        Assert.Contains("--cluster-port says where those of one machine find each other, and with --redis they do in the database", error);
+    }
+
     /// <summary>A member that sleeps answers nothing; who waits for it is answered elsewhere once the membership gives it up.</summary>
     [Fact(Explicit = true)]
     public async Task A_member_that_sleeps_costs_its_requests_a_wait_and_no_score()

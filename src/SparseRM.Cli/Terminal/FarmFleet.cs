@@ -24,7 +24,7 @@ internal static class FarmFleet
     public static IReadOnlyList<Option> All { get; } = [s_cluster, s_port, FarmSettings.Postgres, FarmSettings.Redis, FarmSettings.Address, FarmSettings.Lease];
 
     /// <summary>Refuses what no fleet can have.</summary>
-    /// <exception cref="UsageException">An option that goes with --cluster stands alone, or others cannot reach this server.</exception>
+    /// <exception cref="UsageException">An option that goes with --cluster stands alone, --cluster-port stands beside a database, or others cannot reach this server.</exception>
     public static void Check(ParseResult args, IPEndPoint listen)
     {
         if (!args.GetValue(s_cluster))
@@ -33,7 +33,7 @@ internal static class FarmFleet
                 if (args.Has(option)) throw new UsageException($"{option.Name} says how the servers of a fleet find each other; add --cluster, or leave it out");
             return;
         }
-        var address = IPAddress.Parse(args.Farm().Address);
+        var address = IPAddress.Parse(args.Farm(s_port).Address);
         if (IPAddress.IsLoopback(listen.Address) != IPAddress.IsLoopback(address) && !listen.Address.Equals(IPAddress.Any) && !listen.Address.Equals(IPAddress.IPv6Any))
             throw new UsageException($"--listen: the others are told --address {address}, where {listen.Address} is not reached; give both an address of this machine that the others reach");
     }
@@ -43,7 +43,7 @@ internal static class FarmFleet
     public static async Task<IAsyncDisposable?> JoinAsync(ParseResult args, RewardServer server, Action<ILoggingBuilder> logging, CancellationToken cancel)
     {
         if (!args.GetValue(s_cluster)) return null;
-        var options = args.Farm() with { Port = args.GetValue(s_port) ?? DefaultPort };
+        var options = args.Farm(s_port) with { Port = args.GetValue(s_port) ?? DefaultPort };
         var reached = new UriBuilder(server.Address) { Host = options.Address }.Uri;
         var silo = await FleetSilo.StartAsync(options, reached, builder =>
         {

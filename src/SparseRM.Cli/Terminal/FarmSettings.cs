@@ -40,12 +40,20 @@ internal static class FarmSettings
     public static IReadOnlyList<Option> Client { get; } = [Postgres, Redis, Port];
 
     /// <summary>What the user said.</summary>
-    /// <exception cref="UsageException">Two are named that would keep the farm's state.</exception>
-    public static FarmOptions Farm(this ParseResult args)
+    /// <param name="args">The command line.</param>
+    /// <param name="port">By which option the machines of a farm without a database find each other; null for <see cref="Port"/>.</param>
+    /// <exception cref="UsageException">Two are named that would keep the farm's state, or a port beside one of them, which would not be used.</exception>
+    public static FarmOptions Farm(this ParseResult args, Option<int?>? port = null)
     {
+        port ??= Port;
         string? postgres = args.GetValue(Postgres), redis = args.GetValue(Redis);
         if (postgres is null && redis is null) (postgres, redis) = (OfEnvironment(Variable), OfEnvironment(RedisVariable));
         if (postgres is not null && redis is not null) throw new UsageException("both PostgreSQL and Redis are named, and one of them keeps a farm's members and jobs; name one");
+        if (args.Has(port) && (postgres ?? redis) is not null)
+        {
+            string keeper = postgres is not null ? args.Has(Postgres) ? Postgres.Name : Variable : args.Has(Redis) ? Redis.Name : RedisVariable;
+            throw new UsageException($"{port.Name} says where those of one machine find each other, and with {keeper} they do in the database, at whatever port is free; leave one of the two out");
+        }
         return Farm(args, postgres, redis);
     }
 
