@@ -9,9 +9,15 @@ internal sealed class FileSliceStream(string path, long offset, long length) : S
     private readonly SafeFileHandle _file = InputFile.Open(path);
     private long _position;
 
-    /// <summary>The bytes of a tensor.</summary>
+    /// <summary>The bytes of a tensor that lies raw in its file.</summary>
     /// <exception cref="ModelFormatException">The file is another than the one in which it was found.</exception>
-    public FileSliceStream(WeightSlice slice) : this(slice.Path, slice.FileOffset, slice.ByteLength)
+    public FileSliceStream(WeightSlice slice) : this(slice, slice.FileOffset, slice.ByteLength)
+    {
+    }
+
+    /// <summary>A run of bytes of a tensor's file.</summary>
+    /// <exception cref="ModelFormatException">As above.</exception>
+    public FileSliceStream(WeightSlice slice, long offset, long length) : this(slice.Path, offset, length)
     {
         try
         {

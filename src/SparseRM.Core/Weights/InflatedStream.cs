@@ -4,13 +4,27 @@ using SparseRM.Errors;
 namespace SparseRM.Weights;
 
 /// <summary>The bytes of a deflated zip member; its declared size and CRC-32 are checked when the last byte is read.</summary>
-internal sealed class InflatedStream(string path, ZipMember member) : Stream
+/// <param name="path">The zip file.</param>
+/// <param name="member">Where it lies in that.</param>
+/// <param name="deflated">The bytes as they lie there.</param>
+internal sealed class InflatedStream(string path, ZipMember member, FileSliceStream deflated) : Stream
 {
     private static readonly uint[] s_table = MakeTable();
 
-    private readonly DeflateStream _inner = new(new FileSliceStream(path, member.DataOffset, member.CompressedSize), CompressionMode.Decompress);
+    private readonly DeflateStream _inner = new(deflated, CompressionMode.Decompress);
     private long _position;
     private uint _crc = uint.MaxValue;
+
+    /// <summary>Of a file that is only read now.</summary>
+    public InflatedStream(string path, ZipMember member) : this(path, member, new FileSliceStream(path, member.DataOffset, member.CompressedSize))
+    {
+    }
+
+    /// <summary>Of a tensor's file.</summary>
+    /// <exception cref="ModelFormatException">The file is another than the one in which the tensor was found.</exception>
+    public InflatedStream(WeightSlice slice, ZipMember member) : this(slice.Path, member, new FileSliceStream(slice, member.DataOffset, member.CompressedSize))
+    {
+    }
 
     public override bool CanRead => true;
     public override bool CanSeek => false;

@@ -59,20 +59,27 @@ public sealed class NpzFile : IWeightSource
             throw new ModelFormatException(Path, $"array \"{name}\" is in fortran order and has {header.Shape.Length} dimensions; save it as numpy.ascontiguousarray gives it");
         _taken.Add(name);
         long[] shape = transposed ? [header.Shape[1], header.Shape[0]] : header.Shape;
-        string path = Path;
         return new WeightMatrix(member.Deflated
-            ? new WeightSlice(path, name, header.DType, shape, () => OpenArray(path, member, header))
-            : new WeightSlice(path, name, header.DType, shape, member.DataOffset + header.Length, _version), transposed);
+            ? new WeightSlice(Path, name, header.DType, shape, _version, slice => OpenArray(slice, member, header))
+            : new WeightSlice(Path, name, header.DType, shape, member.DataOffset + header.Length, _version), transposed);
     }
 
     private static Stream OpenMember(string path, ZipMember member)
         => member.Deflated ? new InflatedStream(path, member) : new FileSliceStream(path, member.DataOffset, member.Size);
 
-    private static Stream OpenArray(string path, ZipMember member, NpyHeader header)
+    private static InflatedStream OpenArray(WeightSlice slice, ZipMember member, NpyHeader header)
     {
-        var stream = OpenMember(path, member);
-        stream.ReadExactly(new byte[header.Length]);
-        return stream;
+        var stream = new InflatedStream(slice, member);
+        try
+        {
+            stream.ReadExactly(new byte[header.Length]);
+            return stream;
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
     }
 
     private static void CheckSize(string path, ZipMember member, NpyHeader header)

@@ -7,7 +7,7 @@ namespace SparseRM.Weights;
 /// <summary>Where a tensor lies in a file: a description, not data. Backends map it or read it.</summary>
 public sealed class WeightSlice
 {
-    private readonly Func<Stream>? _open;
+    private readonly Func<WeightSlice, Stream>? _open;
     private readonly FileVersion? _version;
 
     /// <summary>A tensor whose bytes lie raw in a file.</summary>
@@ -22,7 +22,11 @@ public sealed class WeightSlice
 
     /// <summary>A tensor that is not raw in its file (a deflated member): <paramref name="open"/> gives its bytes in order.</summary>
     public WeightSlice(string path, string name, DType dtype, IReadOnlyList<long> shape, Func<Stream> open)
-        : this(path, name, dtype, shape) => (FileOffset, _open) = (-1, open);
+        : this(path, name, dtype, shape) => (FileOffset, _open) = (-1, _ => open());
+
+    /// <summary>A tensor that is not raw in its file, of which no other version is read: <paramref name="open"/> is given the slice, and opens the file by its <see cref="RequireSame"/>.</summary>
+    internal WeightSlice(string path, string name, DType dtype, IReadOnlyList<long> shape, FileVersion version, Func<WeightSlice, Stream> open)
+        : this(path, name, dtype, shape) => (FileOffset, _version, _open) = (-1, version, open);
 
     private WeightSlice(string path, string name, DType dtype, IReadOnlyList<long> shape)
     {
@@ -53,7 +57,7 @@ public sealed class WeightSlice
 
     /// <summary>The tensor's bytes from the first to the last; the caller disposes the stream.</summary>
     /// <exception cref="ModelFormatException">The file cannot be opened, or is another than the one in which the tensor was found.</exception>
-    public Stream OpenRead() => _open is not null ? _open() : new FileSliceStream(this);
+    public Stream OpenRead() => _open is not null ? _open(this) : new FileSliceStream(this);
 
     /// <summary>A part of it that is raw in the same file.</summary>
     /// <param name="shape">Its dimensions.</param>
