@@ -105,8 +105,7 @@ public sealed class PartFolder
     public void Publish(PartDraft draft)
     {
         RequireNoOverlap(draft.Manifest.Rows);
-        KeepCard();
-        Guard(() => Place(draft, Path, ""));
+        PlaceUnderCard(draft, Path, "");
     }
 
     /// <summary>Removes a part, its manifest first.</summary>
@@ -122,8 +121,7 @@ public sealed class PartFolder
     /// <exception cref="SparseRMException">The folder cannot be written.</exception>
     public void Stage(PartDraft draft, string lease)
     {
-        KeepCard();
-        Guard(() => Place(draft, StagingFolder.Of(Path), "." + lease));
+        PlaceUnderCard(draft, StagingFolder.Of(Path), "." + lease);
     }
 
     /// <summary>Removes what a lease staged and nobody will publish.</summary>
@@ -190,11 +188,46 @@ public sealed class PartFolder
         return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
-    /// <summary>Makes the card where there is none, or insists that another's says the same.</summary>
-    private void KeepCard()
+    /// <summary>Gives a draft its name beside the card. Where it gets no place, a card that was made for it goes again: it would keep others out of an empty folder.</summary>
+    private void PlaceUnderCard(PartDraft draft, string folder, string ending)
     {
-        if (AtomicFile.WriteNew(PartCard.PathIn(Path), _card.WriteTo)) FolderSync.Flush(Path);
+        bool isNew = KeepCard();
+        try
+        {
+            Guard(() => Place(draft, folder, ending));
+        }
+        catch
+        {
+            if (isNew) TakeBack(DataOf(folder, draft.Manifest.Rows, ending));
+            throw;
+        }
+        KeepCard(); // whoever made it may have failed since, and taken it away
+    }
+
+    /// <summary>Removes the card, and data that got no manifest, unless there is a part, published or staged.</summary>
+    private void TakeBack(string data)
+    {
+        try
+        {
+            string[] folders = [Path, StagingFolder.Of(Path)];
+            if (folders.Any(folder => Directory.Exists(folder) && Directory.EnumerateFiles(folder, "rows-*" + ManifestEnding).Any())) return;
+            File.Delete(PartCard.PathIn(Path));
+            if (File.Exists(data)) File.Delete(data);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The first error is the one to report.
+        }
+    }
+
+    /// <summary>Makes the card where there is none, or insists that another's says the same.</summary>
+    /// <returns>Whether this call made it.</returns>
+    private bool KeepCard()
+    {
+        bool isNew = AtomicFile.WriteNew(PartCard.PathIn(Path), _card.WriteTo);
+        if (isNew) FolderSync.Flush(Path);
         RequireSame(PartCard.Read(Path) ?? throw new SparseRMException($"{PartCard.PathIn(Path)}: is gone; begin again, or choose another folder"));
+        return isNew;
     }
 
     private void RequireSame(PartCard card)

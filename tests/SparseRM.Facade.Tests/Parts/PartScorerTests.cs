@@ -174,6 +174,41 @@ public sealed class PartScorerTests(FittedReward reward) : IDisposable
         Assert.Equal([new(0, 20)], PartFolder.Parts(first.Path));
     }
 
+    [Theory]
+    [InlineData("rows-000000000000-000000000020.jsonl", null)]
+    [InlineData("rows-000000000000-000000000020.manifest.json", null)]
+    [InlineData(".staging/rows-000000000000-000000000020.7.jsonl", "7")]
+    [InlineData(".staging/rows-000000000000-000000000020.7.manifest.json", "7")]
+    public void A_part_that_gets_no_place_leaves_no_card_that_keeps_others_out(string taken, string? lease)
+    {
+        using var scorer = reward.Open();
+        using var other = reward.Open(World.Backbone with { Variants = new Dictionary<OpKind, string> { [OpKind.MatMul] = "scalar" } });
+        var input = RowFile.Open(Input());
+        var folder = Open(scorer, "out", input, RowFormat.JsonLines);
+        string obstacle = _folder.File("out", taken); // a folder has the name of the data, or of the manifest
+        void Fails(RowRange rows)
+        {
+            using var draft = new PartScorer(scorer, new ScoreOptions()).Score(input, rows, folder);
+            Directory.CreateDirectory(obstacle);
+            Refused("cannot be", () =>
+            {
+                if (lease is null) folder.Publish(draft);
+                else folder.Stage(draft, lease);
+            });
+            Directory.Delete(obstacle);
+        }
+        Fails(new(0, 20));
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+        Assert.False(Score(other, "out", new(20, 40)).WasThere);
+        Assert.Equal([new(20, 40)], PartFolder.Parts(folder.Path));
+        // A card that has a part stays, whoever fails.
+        Directory.Delete(folder.Path, recursive: true);
+        Directory.CreateDirectory(folder.Path);
+        Score(scorer, "out", new(20, 40));
+        Fails(new(0, 20));
+        Refused("variants matmul=", () => Score(other, "out", new(40, 60)));
+    }
+
     [Fact]
     public void What_a_lost_lease_staged_is_gone()
     {
