@@ -50,6 +50,24 @@ public sealed class ResearchTests(FittedReward reward) : IDisposable
     }
 
     [Fact]
+    public void A_sweep_that_finds_no_room_keeps_whole_lines_and_goes_on_from_them()
+    {
+        Assert.SkipUnless(File.Exists("/bin/sh"), "needs sh for ulimit");
+        string[] Command(string output) => ["sweep", "--model", FittedReward.Model, "--sae", FittedReward.Sae, "--data", Some(FittedReward.Train, 20), "--k", "1,2,4,8", "--loss", "margin,bce",
+            "--seeds", "3", "--hidden-units", "8", "--epochs", "1", "--no-cache", "--output", _folder.File(output)];
+        Cli.Run(new CliInput { FileBlocks = 4 }, Command("full.csv")).Failed(1, "full.csv", "cannot be written (the file would be larger than is allowed there)", "the same command goes on from it");
+        string kept = File.ReadAllText(_folder.File("full.csv"));
+        Assert.InRange(kept.Length, 1500, 2048);
+        Assert.EndsWith("\n", kept);
+        Cli.Run(Command("full.csv")).Succeeded();
+        Cli.Run(Command("whole.csv")).Succeeded();
+        string whole = File.ReadAllText(_folder.File("whole.csv"));
+        Assert.StartsWith(kept, whole);
+        Assert.Equal(25, whole.Count(c => c == '\n'));
+        Assert.Equal(whole, File.ReadAllText(_folder.File("full.csv")));
+    }
+
+    [Fact]
     public void Evaluate_puts_outside_scores_beside_its_own()
     {
         string test = Some(FittedReward.Test, 10), scores = _folder.File("scores.jsonl");

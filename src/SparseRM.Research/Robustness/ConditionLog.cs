@@ -59,7 +59,9 @@ public sealed class ConditionLog : IDisposable
     /// <summary>Keeps a fit, unless it is known.</summary>
     internal void Add(ConditionRun run)
     {
-        if (_known.TryAdd(run.Key, run)) _lines?.Add(Line(run));
+        if (_known.ContainsKey(run.Key)) return;
+        _lines?.Add(Line(run));
+        _known.Add(run.Key, run);
     }
 
     private static string Line(ConditionRun run)

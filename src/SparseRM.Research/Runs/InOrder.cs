@@ -8,14 +8,24 @@ internal sealed class InOrder<T>(int count, Action<T> take) where T : class
     private readonly T?[] _done = new T?[count];
     private readonly Lock _gate = new();
     private int _taken;
+    private bool _isOver;
 
-    /// <summary>A result.</summary>
+    /// <summary>A result. Once one could not be taken, none is: what comes after it would stand in its place.</summary>
     public void Put(int number, T result)
     {
         lock (_gate)
         {
+            if (_isOver) return;
             _done[number] = result;
-            for (; _taken < _done.Length && _done[_taken] is { } next; _taken++) take(next);
+            try
+            {
+                for (; _taken < _done.Length && _done[_taken] is { } next; _taken++) take(next);
+            }
+            catch
+            {
+                _isOver = true;
+                throw;
+            }
         }
     }
 }
