@@ -24,7 +24,7 @@ internal static unsafe partial class Exports
             using var trainer = RewardTrainer.Open(reading, call.Progress, call.Token);
             HeapBudget.Require(4L * sizeof(float) * data.Items.Count * trainer.Backbone.DModel, "the states of the pairs");
             foreach (string note in trainer.Notes) Library.Log(1, note);
-            var fit = trainer.Fit(trainer.ReadStates(data, call.Progress, call.Token), fitting, null, call.Progress, call.Token);
+            var fit = trainer.Fit(trainer.ReadStates(data, fitting.UsesSae, call.Progress, call.Token), fitting, null, call.Progress, call.Token);
             foreach (string warning in trainer.Warnings.Concat(fit.Warnings)) Library.Log(1, warning);
             RewardModelFile.Save(output, fit.Reward);
             if (result is not null) *result = ResultOf(fit, data);

@@ -49,7 +49,7 @@ public static class MiniWorldDemo
             Training = new HeadTrainingOptions { Seed = options.Seed, Threads = options.Threads },
         };
         using var trainer = RewardTrainer.Open(model, progress, cancel);
-        PreferenceStates States(string part) => trainer.ReadStates(PreferenceFile.Read(Pairs(options.Task, part)), progress, cancel);
+        PreferenceStates States(string part) => trainer.ReadStates(PreferenceFile.Read(Pairs(options.Task, part)), withLatents: true, progress, cancel);
         var (train, test, shift) = (States("train"), States("test"), States("shift"));
 
         var fitted = trainer.Fit(train, fit, null, progress, cancel);

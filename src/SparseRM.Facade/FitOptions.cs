@@ -61,6 +61,9 @@ public sealed record FitOptions
 
     /// <summary>Uses only the first pairs of the data; null for all.</summary>
     public int? Pairs { get; init; }
+
+    /// <summary>Whether directions or gates are chosen among an SAE's latents.</summary>
+    internal bool UsesSae => Input is HeadInputKind.Projection or HeadInputKind.Activations;
 }
 
 /// <summary>A fitted reward model and what a user should see of the fit.</summary>

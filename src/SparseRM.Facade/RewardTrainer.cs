@@ -14,7 +14,7 @@ namespace SparseRM;
 /// <summary>Fits reward models: states, latents' frequencies, directions, head. Open one, fit as often as you like. Not thread-safe.</summary>
 /// <example><code>
 /// using var trainer = RewardTrainer.Open(new TrainerOptions { Backbone = new BackboneOptions { Model = "google/gemma-2-2b-it" }, Sae = "layer_12/width_16k/average_l0_82" });
-/// var states = trainer.ReadStates(PreferenceFile.Read("pairs.jsonl"));
+/// var states = trainer.ReadStates(PreferenceFile.Read("pairs.jsonl"), withLatents: true);
 /// var fitted = trainer.Fit(states, new FitOptions { K = 64 });
 /// RewardModelFile.Save("reward.safetensors", fitted.Reward);
 /// </code></example>
@@ -80,11 +80,21 @@ public sealed class RewardTrainer : IDisposable
     public IReadOnlyList<string> Warnings => [.. new[] { _cache?.WriteProblem, _repeats }.OfType<string>()];
 
     /// <summary>The states of a preference set: read at once where they are kept, else at each pass over them.</summary>
-    public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
+    public PreferenceStates ReadStates(PreferenceSet data, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default) =>
+        ReadStates(data, withLatents: false, progress, cancel);
+
+    /// <summary>The same for callers that need the latents, too: states are encoded while they are still where they were computed.</summary>
+    /// <param name="data">The pairs.</param>
+    /// <param name="withLatents">Whether the SAE, where there is one, encodes them; a fit that needs latents encodes what is missing, with the same bits.</param>
+    /// <param name="progress">Told of the completions done.</param>
+    /// <param name="cancel">Checked between micro-batches.</param>
+    /// <exception cref="SparseRMException">A text or a weight cannot be read, or a state is not finite.</exception>
+    public PreferenceStates ReadStates(PreferenceSet data, bool withLatents, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
-        var states = _encoding.Open(seen =>
-            PreferenceStates.Open(Backbone, Layer, _options.Position, data, _cached, _options.KeptStateBytes, seen, progress, cancel));
+        PreferenceStates Read(BlockReader? seen) =>
+            PreferenceStates.Open(Backbone, Layer, _options.Position, data, _cached, _options.KeptStateBytes, seen, progress, cancel);
+        var states = withLatents ? _encoding.Open(Read) : Read(null);
         if (!states.AreKept && _cache is null)
         {
             _repeats = $"the hidden states of {states.Count} answers take more than the {_options.KeptStateBytes >> 20} MiB that are kept in memory, "
@@ -93,8 +103,15 @@ public sealed class RewardTrainer : IDisposable
         return states;
     }
 
+    /// <summary>The active latents of every completion whose state is in memory, by row, and their activations.</summary>
+    internal (int[] Ids, float[] Values)[] Latents(PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+        return _encoding.Latents(states, progress, cancel);
+    }
+
     /// <summary>Fits on all pairs of the states (or the first <see cref="FitOptions.Pairs"/>).</summary>
-    /// <param name="states">From <see cref="ReadStates"/>.</param>
+    /// <param name="states">From <c>ReadStates</c>.</param>
     /// <param name="options">Input, K, loss and training.</param>
     /// <param name="items">The items to fit on, or null for all.</param>
     /// <param name="progress">Told of encoding and of epochs.</param>
@@ -139,7 +156,7 @@ public sealed class RewardTrainer : IDisposable
 
     /// <summary>The scores that a fitted reward model gives to completions, by row; NaN for those that are not asked for.</summary>
     /// <param name="reward">From <see cref="Fit"/>.</param>
-    /// <param name="states">From <see cref="ReadStates"/>.</param>
+    /// <param name="states">From <c>ReadStates</c>.</param>
     /// <param name="rows">The rows to score, or null for all.</param>
     /// <param name="cancel">Checked between blocks.</param>
     public float[] Scores(RewardModel reward, PreferenceStates states, IReadOnlyList<int>? rows = null, CancellationToken cancel = default)
@@ -198,11 +215,10 @@ public sealed class RewardTrainer : IDisposable
 
     private RewardModelMetadata Metadata(PreferenceStates states, int pairs, FitOptions options, TrainedEnsemble trained)
     {
-        bool usesSae = options.Input is HeadInputKind.Projection or HeadInputKind.Activations;
         return new RewardModelMetadata
         {
             Identity = Backbone.Identity(Layer, _options.Position), TemplateSource = Backbone.Template?.Source ?? "", DType = Backbone.Compute.ComputeName(),
-            SaeId = usesSae ? _sae?.Id : null, GatingMode = usesSae ? _sae?.GatingMode : null, Loss = PreferenceLoss.Name(options.Training.Loss),
+            SaeId = options.UsesSae ? _sae?.Id : null, GatingMode = options.UsesSae ? _sae?.GatingMode : null, Loss = PreferenceLoss.Name(options.Training.Loss),
             Margin = options.Training.Margin, K = options.Input == HeadInputKind.Dense ? null : options.K, Seed = options.Training.Seed,
             DataHash = states.Data.DataHash, Pairs = pairs, HeldOutPairs = trained.Heads[0].HeldOutPairs, HeldOutAccuracy = trained.HeldOutAccuracy,
             Bootstrap = options.Bootstrap && options.Heads > 1,

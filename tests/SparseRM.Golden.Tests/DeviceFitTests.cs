@@ -31,11 +31,14 @@ public sealed class DeviceFitTests
         {
             without.ReadStates(data);
             trainer.ReadStates(data);
+            trainer.ReadStates(data, withLatents: true);
         }
         int plain = Uploads(() => without.ReadStates(data));
         Assert.True(plain > 0);
+        // Nobody asked for latents.
+        Assert.Equal(plain, Uploads(() => trainer.ReadStates(data)));
         // One more: where on the device each row's latents go before they are brought to the host.
-        Assert.Equal(plain + 1, Uploads(() => states = trainer.ReadStates(data)));
+        Assert.Equal(plain + 1, Uploads(() => states = trainer.ReadStates(data, withLatents: true)));
         // Counting, and the heads' inputs.
         Assert.Equal(0, Uploads(() => FitUpToTheHead(trainer, states!)));
         Assert.Equal("", MockDriver.Violations());

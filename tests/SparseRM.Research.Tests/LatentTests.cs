@@ -12,6 +12,8 @@ public sealed class LatentTests(World world) : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    private static string TopKSae => SharedData.MiniWorld("saes", "saelens-topk-layer-4");
+
     private static Explanations None => Explanations.Read(null, null, null);
 
     private LatentReport Study(PreferenceSet data, LatentOptions options, Explanations? explanations = null) => LatentStudy.Run(
@@ -41,6 +43,40 @@ public sealed class LatentTests(World world) : IDisposable
         Assert.All(report.Latents, facts => Assert.Equal(facts.Contexts.OrderByDescending(context => context.Activation), facts.Contexts));
         Assert.All(right.Contexts, context => Assert.True(context.IsChosen));
         Assert.Equal(System.Text.Json.JsonSerializer.Serialize(report), System.Text.Json.JsonSerializer.Serialize(Study(data, options)));
+    }
+
+    [Fact]
+    public void A_study_takes_the_latents_of_the_trainer_which_encodes_once()
+    {
+        using var sae = TemporaryFolder.CopyOf(TopKSae);
+        using var trainer = RewardTrainer.Open(new TrainerOptions { Backbone = World.Backbone, Sae = sae.Path });
+        PreferenceSet data = World.Pairs("train", 20), others = World.Pairs("test", 10);
+        trainer.ReadStates(others, withLatents: true);
+        // Its encoder is loaded: a second one would find no file.
+        foreach (string file in Directory.GetFiles(sae.Path)) File.Delete(file);
+        var answers = AnswerSet.ReadWithLatents(trainer, data, null, default);
+        var expected = LatentRows.Of(world.Trainer.Backbone, SaeFormatCatalog.Open(TopKSae), answers.States);
+        Assert.Equal(40, answers.Count);
+        var (found, same) = (new float[expected.DSae], new float[expected.DSae]);
+        int[] all = [.. Enumerable.Range(0, expected.DSae)];
+        for (int row = 0; row < answers.Count; row++)
+        {
+            answers.Latents!.Gather(row, all, found);
+            expected.Gather(row, all, same);
+            Assert.Contains(found, value => value != 0);
+            TensorAssert.SameBits(same, found);
+        }
+    }
+
+    [Fact]
+    public void Where_nobody_asks_for_latents_none_is_encoded()
+    {
+        using var sae = TemporaryFolder.CopyOf(TopKSae);
+        using var trainer = RewardTrainer.Open(new TrainerOptions { Backbone = World.Backbone, Sae = sae.Path });
+        foreach (string file in Directory.GetFiles(sae.Path)) File.Delete(file);
+        var states = trainer.ReadStates(World.Pairs("train", 10));
+        Assert.Equal(states.Count, AnswerSet.Read(trainer, World.Pairs("train", 10), null, default).Count);
+        World.Refuses(() => trainer.ReadStates(World.Pairs("train", 10), withLatents: true), "is missing");
     }
 
     [Fact]

@@ -89,7 +89,7 @@ internal sealed class EvaluateCommand : CliCommand
         foreach (string note in trainer.Notes) Session.Note(note);
         data = DataSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
         long before = trainer.Backbone.Encoder.CutInputs;
-        var states = DataSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
+        var states = DataSettings.Advised(args, () => trainer.ReadStates(data, options.UsesSae, meter, Session.Cancel));
         long cut = trainer.Backbone.Encoder.CutInputs - before;
         Session.TellOfData(trainer.Backbone, data, cut);
         foreach (string warning in trainer.Warnings) Session.Warn(warning);

@@ -68,7 +68,7 @@ internal sealed class FitCommand : CliCommand
             Session.SayBackend(args, trainer.Backbone.Description);
             if (chosen is null) data = DataSettings.LeaveOutBad(args, data, trainer.Backbone, reading.Position, Session);
             long before = trainer.Backbone.Encoder.CutInputs;
-            var states = chosen?.States ?? DataSettings.Advised(args, () => trainer.ReadStates(data, meter, Session.Cancel));
+            var states = chosen?.States ?? DataSettings.Advised(args, () => trainer.ReadStates(data, options.UsesSae, meter, Session.Cancel));
             Session.TellOfData(trainer.Backbone, data, trainer.Backbone.Encoder.CutInputs - before);
             var fitted = trainer.Fit(states, options, null, meter, Session.Cancel);
             if (args.GetValue(_calibrate)) fitted = fitted with { Reward = fitted.Reward.With(RewardCalibration.Of(trainer, states, options, fitted.Reward, meter, Session.Cancel)) };

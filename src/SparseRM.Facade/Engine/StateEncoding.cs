@@ -107,6 +107,10 @@ internal sealed class StateEncoding(Backbone backbone, SparseAutoencoder? sae) :
     /// <inheritdoc/>
     public void Dispose() => backbone.Engine.Use(() => _encoder?.Dispose());
 
+    /// <summary>The active latents of every completion whose state is in memory, by row: encoded once and kept.</summary>
+    public (int[] Ids, float[] Values)[] Latents(PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel) =>
+        Array.ConvertAll(Encoded(states, progress, cancel), latents => latents!.Value);
+
     /// <summary>Hands over the active latents of some completions: those of states in memory are encoded once and kept, too.</summary>
     private void ReadLatents(
         PreferenceStates states, IReadOnlyList<int> rows, SaeEncoder.RowReader read, IProgress<WorkProgress>? progress, CancellationToken cancel)
@@ -116,16 +120,23 @@ internal sealed class StateEncoding(Backbone backbone, SparseAutoencoder? sae) :
             Encode(states, rows, read, progress, cancel);
             return;
         }
-        var latents = LatentsOf(states);
-        int[] missing = [.. Enumerable.Range(0, states.Count).Where(row => latents[row] is null)];
-        new StageProgress(progress, Stage, states.Count).Report(states.Count - missing.Length);
-        cancel.ThrowIfCancellationRequested();
-        Encode(states, missing, (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
+        var latents = Encoded(states, progress, cancel);
         foreach (int row in rows)
         {
             var (ids, values) = latents[row]!.Value;
             read(row, ids, values);
         }
+    }
+
+    /// <summary>The latents of states in memory, none of them missing.</summary>
+    private (int[] Ids, float[] Values)?[] Encoded(PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel)
+    {
+        var latents = LatentsOf(states);
+        int[] missing = [.. Enumerable.Range(0, states.Count).Where(row => latents[row] is null)];
+        new StageProgress(progress, Stage, states.Count).Report(states.Count - missing.Length);
+        cancel.ThrowIfCancellationRequested();
+        Encode(states, missing, (row, ids, values) => latents[row] = (ids.ToArray(), values.ToArray()), progress, cancel);
+        return latents;
     }
 
     private void Encode(

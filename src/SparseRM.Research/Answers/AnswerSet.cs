@@ -42,8 +42,9 @@ internal sealed class AnswerSet
     /// <summary>The same with the latents of the trainer's SAE.</summary>
     public static AnswerSet ReadWithLatents(RewardTrainer trainer, PreferenceSet data, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var answers = Read(trainer, data, progress, cancel);
-        answers.Latents = LatentRows.Of(trainer.Backbone, trainer.Sae!, answers.States, cancel);
+        var states = trainer.ReadStates(data, withLatents: true, progress, cancel);
+        var answers = new AnswerSet(states, cancel);
+        answers.Latents = states.AreKept ? LatentRows.Of(trainer, states, progress, cancel) : LatentRows.Of(trainer.Backbone, trainer.Sae!, answers.States, cancel);
         return answers;
     }
 

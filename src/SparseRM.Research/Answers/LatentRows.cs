@@ -7,13 +7,16 @@ namespace SparseRM.Research.Answers;
 internal sealed class LatentRows
 {
     private const int BlockRows = 512;
-    private readonly int[][] _ids;
-    private readonly float[][] _activations;
+    private readonly (int[] Ids, float[] Activations)[] _rows;
 
-    private LatentRows(int dSae, int[][] ids, float[][] activations) => (DSae, _ids, _activations) = (dSae, ids, activations);
+    private LatentRows(int dSae, (int[], float[])[] rows) => (DSae, _rows) = (dSae, rows);
 
     /// <summary>Number of latents of the SAE.</summary>
     public int DSae { get; }
+
+    /// <summary>Those that a trainer has of states that are in memory.</summary>
+    public static LatentRows Of(RewardTrainer trainer, PreferenceStates states, IProgress<WorkProgress>? progress, CancellationToken cancel) =>
+        new(trainer.Sae!.DSae, trainer.Latents(states, progress, cancel));
 
     /// <summary>Encodes states where the model runs.</summary>
     /// <param name="backbone">Has the backend.</param>
@@ -22,21 +25,19 @@ internal sealed class LatentRows
     /// <param name="cancel">Checked between blocks.</param>
     public static LatentRows Of(Backbone backbone, SparseAutoencoder sae, ReadOnlyMemory<float> states, CancellationToken cancel = default)
     {
-        int rows = states.Length / sae.DIn;
-        var ids = new int[rows][];
-        var activations = new float[rows][];
+        var rows = new (int[], float[])[states.Length / sae.DIn];
         backbone.Engine.Use(() =>
         {
             using var encoder = new SaeEncoder(backbone.Backend, sae);
-            for (int start = 0; start < rows; start += BlockRows)
+            for (int start = 0; start < rows.Length; start += BlockRows)
             {
                 cancel.ThrowIfCancellationRequested();
-                int first = start, count = Math.Min(BlockRows, rows - start);
+                int first = start, count = Math.Min(BlockRows, rows.Length - start);
                 encoder.Encode(states.Span.Slice(first * sae.DIn, count * sae.DIn), (row, latents, values) =>
-                    (ids[first + row], activations[first + row]) = (latents.ToArray(), values.ToArray()));
+                    rows[first + row] = (latents.ToArray(), values.ToArray()));
             }
         });
-        return new LatentRows(sae.DSae, ids, activations);
+        return new LatentRows(sae.DSae, rows);
     }
 
     /// <summary>How often each latent is active on either side of some pairs.</summary>
@@ -45,14 +46,14 @@ internal sealed class LatentRows
         var frequency = new LatentFrequency(DSae);
         foreach (var pair in pairs)
         {
-            frequency.Add(true, _ids[pair.Chosen]);
-            frequency.Add(false, _ids[pair.Rejected]);
+            frequency.Add(true, _rows[pair.Chosen].Ids);
+            frequency.Add(false, _rows[pair.Rejected].Ids);
         }
         return frequency;
     }
 
     /// <summary>The active latents of a row.</summary>
-    public ReadOnlySpan<int> Active(int row) => _ids[row];
+    public ReadOnlySpan<int> Active(int row) => _rows[row].Ids;
 
     /// <summary>The activations of some latents in a row, 0 for those that are not active.</summary>
     /// <param name="row">The state.</param>
@@ -62,8 +63,8 @@ internal sealed class LatentRows
     {
         for (int j = 0; j < latents.Length; j++)
         {
-            int at = Array.IndexOf(_ids[row], latents[j]);
-            target[j] = at < 0 ? 0 : _activations[row][at];
+            int at = Array.IndexOf(_rows[row].Ids, latents[j]);
+            target[j] = at < 0 ? 0 : _rows[row].Activations[at];
         }
     }
 }
