@@ -18,8 +18,9 @@ public class PublicSurfaceTests
         string surface = Load(assembly).GeneratePublicApi(s_options).ReplaceLineEndings("\n").TrimEnd() + "\n";
         if (Environment.GetEnvironmentVariable("SPARSERM_APPROVE") == "1")
         {
+            Assert.True(string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")), "SPARSERM_APPROVE=1 is set where CI is: what a change adds is approved by its author, who commits the lists");
             File.WriteAllText(path, surface);
-            return;
+            Assert.Skip($"{path} was written");
         }
         string[] approved = File.ReadAllLines(path), found = surface.TrimEnd().Split('\n');
         string Difference(string sign, IEnumerable<string> lines) => string.Concat(lines.Take(20).Select(line => $"\n{sign} {line.Trim()}"));
