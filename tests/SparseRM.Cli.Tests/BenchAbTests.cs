@@ -24,6 +24,7 @@ public sealed class BenchAbTests
         string table = Cli.Run(["bench", "ab", build, "scalar", .. s_small]).Succeeded();
         Assert.Contains("verdict: slower", table);
         Assert.Contains($"{build} (", table);
+        Assert.Matches(@"(?m)^B takes (\d\.\d{3}|\d\d\.\d\d|\d{3}\.\d) times A's time \([\d.]+ to ", table);
         Assert.Contains("with 99% confidence", table.Replace(" %", "%"));
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using SparseRM.Backends;
 using SparseRM.Benchmarking.Ab;
@@ -80,11 +81,15 @@ internal sealed class BenchAbCommand : CliCommand
         Session.Out.WriteLine($"{shape.Op.Name()} {shape.Name}, {compute.ComputeName()}, {comparison.Rounds} rounds in {result.Options.Placements} pairs of processes");
         Session.Tables.Write(table);
         Session.Out.WriteLine(FormattableString.Invariant(
-            $"B takes {comparison.Ratio:F4} of the time of A ({low:F4} to {high:F4} with {comparison.Confidence:P0} confidence); bits {(result.SameBits ? "the same" : "differ")}"));
+            $"B takes {Times(comparison.Ratio)} times A's time ({Times(low)} to {Times(high)} with {comparison.Confidence:P0} confidence); bits {(result.SameBits ? "the same" : "differ")}"));
         Session.Out.WriteLine($"verdict: {Word(comparison.Verdict)}");
 
         string Rate(double seconds) => BenchReports.Number(shape.Flops(shape.Rows) / seconds / 1e9);
     }
+
+    // Four significant digits.
+    private static string Times(double ratio) =>
+        ratio.ToString(ratio switch { >= 1000 => "F0", >= 100 => "F1", >= 10 => "F2", >= 1 => "F3", >= 0.1 => "F4", _ => "F5" }, CultureInfo.InvariantCulture);
 
     private static string Label(Side side, string variant) => side.Text == variant ? variant : $"{side.Text} ({variant})";
 

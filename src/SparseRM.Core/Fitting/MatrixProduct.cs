@@ -29,7 +29,8 @@ internal static class MatrixProduct
     /// <summary>c[i, j] = sum_k a[i, k] * b[j, k]; a [rows, depth], b [columns, depth], c [rows, columns], all row after row and padded.</summary>
     public static void TimesTransposed(double[] a, double[] b, double[] c, int rows, int columns, int depth, ParallelOptions parallel)
     {
-        Check(a, b.Length - ((long)columns * depth), c, rows, columns, depth);
+        Check(a, c, rows, columns, depth);
+        if (b.Length < (long)columns * depth) throw new ArgumentException($"b has {b.Length} values; [{columns}, {depth}] needs {(long)columns * depth}");
         if (Avx512F.IsSupported) WideProduct.Run(a, new WideProduct.Columns(b, depth), c, rows, columns, depth, Threads(rows, columns, depth, parallel));
         else Narrow(a, b, c, rows, columns, depth, parallel);
     }
@@ -37,7 +38,13 @@ internal static class MatrixProduct
     /// <summary>c[i, j] = sum_k a[i, k] * b[which[k], j]; a [rows, depth], c [rows, columns]; behind the last of <paramref name="which"/> b counts as 0.</summary>
     public static void TimesRows(double[] a, double[] b, ReadOnlyMemory<int> which, double[] c, int rows, int columns, int depth, ParallelOptions parallel)
     {
-        Check(a, depth - which.Length, c, rows, columns, depth);
+        Check(a, c, rows, columns, depth);
+        if (which.Length > depth) throw new ArgumentException($"{which.Length} rows of b are named; the depth is {depth}");
+        foreach (int row in which.Span)
+        {
+            if (row < 0 || (row + 1L) * columns > b.Length)
+                throw new ArgumentException($"row {row} of b is named; its {b.Length} values are {b.Length / Math.Max(1, columns)} rows of {columns}");
+        }
         if (Avx512F.IsSupported)
         {
             WideProduct.Run(a, new WideProduct.Columns(b, columns, which), c, rows, columns, depth, Threads(rows, columns, depth, parallel));
@@ -54,10 +61,12 @@ internal static class MatrixProduct
         Narrow(a, s_columns, c, rows, columns, depth, parallel);
     }
 
-    private static void Check(double[] a, long spareOfB, double[] c, int rows, int columns, int depth)
+    private static void Check(double[] a, double[] c, int rows, int columns, int depth)
     {
-        if (rows % Unit != 0 || columns % Unit != 0 || depth % Unit != 0 || a.Length < (long)rows * depth || spareOfB < 0 || c.Length < (long)rows * columns)
-            throw new ArgumentException($"a [{rows}, {depth}] times b of {columns} columns: not padded, or an array is too short");
+        if (rows % Unit != 0 || columns % Unit != 0 || depth % Unit != 0)
+            throw new ArgumentException($"{rows} rows, {columns} columns and a depth of {depth} are not all padded to multiples of {Unit}");
+        if (a.Length < (long)rows * depth) throw new ArgumentException($"a has {a.Length} values; [{rows}, {depth}] needs {(long)rows * depth}");
+        if (c.Length < (long)rows * columns) throw new ArgumentException($"c has {c.Length} values; [{rows}, {columns}] needs {(long)rows * columns}");
     }
 
     private static ParallelOptions? Threads(int rows, int columns, int depth, ParallelOptions parallel) =>

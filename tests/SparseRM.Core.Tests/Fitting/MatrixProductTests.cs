@@ -32,6 +32,27 @@ public class MatrixProductTests
         double[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextGaussian())];
     }
 
+    [Theory]
+    [InlineData(3, 4, 4, 12, 16, 12, "3 rows, 4 columns and a depth of 4 are not all padded to multiples of 4")]
+    [InlineData(4, 4, 8, 31, 32, 16, "a has 31 values; [4, 8] needs 32")]
+    [InlineData(4, 4, 8, 32, 31, 16, "b has 31 values; [4, 8] needs 32")]
+    [InlineData(4, 8, 4, 16, 32, 31, "c has 31 values; [4, 8] needs 32")]
+    public void An_array_that_does_not_fit_is_named(int rows, int columns, int depth, int a, int b, int c, string said)
+    {
+        var error = Assert.Throws<ArgumentException>(() => MatrixProduct.TimesTransposed(new double[a], new double[b], new double[c], rows, columns, depth, new ParallelOptions()));
+        Assert.Equal(said, error.Message);
+    }
+
+    [Theory]
+    [InlineData(new[] { 0, 1, 2, 3, 0 }, "5 rows of b are named; the depth is 4")]
+    [InlineData(new[] { 0, 4 }, "row 4 of b is named; its 16 values are 4 rows of 4")]
+    [InlineData(new[] { -1 }, "row -1 of b is named; its 16 values are 4 rows of 4")]
+    public void Rows_that_b_does_not_have_are_named(int[] which, string said)
+    {
+        var error = Assert.Throws<ArgumentException>(() => MatrixProduct.TimesRows(new double[16], new double[16], which, new double[16], 4, 4, 4, new ParallelOptions()));
+        Assert.Equal(said, error.Message);
+    }
+
     /// <summary>Runs of 512, each in four lanes of fused multiply-adds that are added pairwise.</summary>
     private static double Expected(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
     {
