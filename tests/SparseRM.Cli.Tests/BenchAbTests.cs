@@ -66,6 +66,28 @@ public sealed class BenchAbTests
         Assert.StartsWith("| op | shape |", Cli.Run([.. asked, "--format", "markdown"]).Succeeded());
     }
 
+    [Fact]
+    public void Rows_that_find_no_room_are_one_sentence_and_those_before_them_are_kept()
+    {
+        Assert.SkipUnless(File.Exists("/bin/sh"), "needs sh for ulimit");
+        using var folder = new TemporaryFolder();
+        string rows = folder.File("rows.jsonl");
+        string[] Asked(string axis) => ["bench", "ops", "--backend", "cpu", "--axes", $"matmul:rows={axis};inputs=40;outputs=70", "--dtype", "f32", "--variant", "matmul=scalar", "--quick", "--resume", rows];
+        Cli.Run(Asked("1")).Succeeded();
+        string kept = File.ReadAllText(rows);
+        // Room for what is there, and for the beginning of a row.
+        var full = new CliInput { FileBlocks = (kept.Length + 511) / 512 };
+        var stopped = Cli.Run(full, Asked("1,2"));
+        Assert.Equal((1, ""), (stopped.Code, stopped.Out));
+        Assert.Contains($"error: {rows}: cannot be written (the file would be larger than is allowed there); the rows that are there are kept, and the same command goes on from them", stopped.Error);
+        Assert.StartsWith(kept, File.ReadAllText(rows));
+        var again = Cli.Run(Asked("1,2"));
+        again.Succeeded();
+        Assert.Contains("has 1 rows already", again.Error);
+        Assert.StartsWith(kept, File.ReadAllText(rows));
+        Assert.Equal(3, File.ReadAllLines(rows).Length);
+    }
+
     /// <summary>The fields of flashinfer_bench/data/trace.py and workload.py: those that it wants, and none that it does not know.</summary>
     private static void IsTrace(JsonElement trace)
     {

@@ -1,7 +1,9 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using SparseRM.Errors;
 using SparseRM.Tensors;
+using SparseRM.Weights;
 
 namespace SparseRM.Benchmarking.Ops;
 
@@ -51,7 +53,8 @@ public sealed class OpJournal
             // A line that an interruption cut is timed again.
             for (; number < lines.Length && lines[number].EndsWith('}'); number++)
                 if (JsonSerializer.Deserialize(lines[number], JournalJson.Default.JournalRow) is { Seconds.Length: > 0 } row) journal._rows[(row.Shape, row.Compute, row.Variant)] = row;
-            File.WriteAllLines(path, lines[..number]);
+            // Whole, or as it was: rows that were timed are not lost where the disk is full.
+            AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(lines[..number].Select(line => line + "\n")))));
         }
         catch (JsonException error)
         {
@@ -65,9 +68,21 @@ public sealed class OpJournal
         ? new OpTiming(shape, compute, variant, row.Rows, new Timings(row.Seconds), row.Peak, row.Memory, row.Nearest) { Error = row.Error } : null;
 
     /// <summary>Adds a row to the file, at once.</summary>
-    public void Add(OpTiming timing) => File.AppendAllText(_path, JsonSerializer.Serialize(
-        new JournalRow(timing.Shape.Name, timing.Compute, timing.Variant, timing.Rows, [.. timing.Seconds.All], timing.Error, timing.Peak, timing.Memory, timing.Nearest),
-        JournalJson.Default.JournalRow) + "\n");
+    /// <exception cref="SparseRMException">It cannot be written.</exception>
+    public void Add(OpTiming timing)
+    {
+        var row = new JournalRow(timing.Shape.Name, timing.Compute, timing.Variant, timing.Rows, [.. timing.Seconds.All], timing.Error, timing.Peak, timing.Memory, timing.Nearest);
+        try
+        {
+            File.AppendAllText(_path, JsonSerializer.Serialize(row, JournalJson.Default.JournalRow) + "\n");
+        }
+        // The last is what .NET makes of a limit on the size of files.
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
+        {
+            string problem = error is ArgumentOutOfRangeException ? "the file would be larger than is allowed there" : error.Message.TrimEnd('.');
+            throw new SparseRMException($"{_path}: cannot be written ({problem}); the rows that are there are kept, and the same command goes on from them", error);
+        }
+    }
 
     private static string Difference(JournalHead found, JournalHead now) =>
         found.Backend != now.Backend ? $"it ran on \"{found.Backend}\", this is \"{now.Backend}\""
