@@ -183,7 +183,7 @@ public sealed class RewardServer : IAsyncDisposable
         {
             await app.StartAsync(cancel).ConfigureAwait(false);
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
         {
             throw new SparseRMException($"{options.Listen} cannot be listened at: {error.Message.TrimEnd('.')}; give another address or port");
         }

@@ -183,8 +183,25 @@ internal sealed class TestFarm : IDisposable
     /// <summary>A port that nobody has.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            // Below those that the system gives to connections, which could take it meanwhile; the next one is the clients'.
+            int port = 20_000 + (2 * Random.Shared.Next(6_000));
+            if (IsFree(port) && IsFree(port + 1)) return port;
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }

@@ -73,7 +73,7 @@ public sealed class RobustnessTests(World world)
         Assert.NotEqual(table.Rows, Run(stopped).Rows);
         World.Refuses(() => Run(whole, seed: 2), "whole.jsonl, line 1", "study of robustness", "name another output");
         File.AppendAllText(whole, "{}\n");
-        World.Refuses(() => Run(whole), $"whole.jsonl, line {lines.Length + 1}", "no fit of a study");
+        World.Refuses(() => Run(whole), $"whole.jsonl, line {lines.Length + 1}", "not a fit of a study");
     }
 
     [Fact]

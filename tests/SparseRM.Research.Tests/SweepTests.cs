@@ -73,7 +73,7 @@ public sealed class SweepTests(World world) : IDisposable
         foreach (string bad in (string[])["x,y,last,4", "x,y,last,4,,dense,,0,16,margin,1,50,40,0.75,0.6,0.8,0.7,3", "x,y,first,4,,dense,,0,16,margin,1,30,40,0.75,0.6,0.8,0.7,3"])
         {
             File.WriteAllText(path, CsvSweepLog.Header + "\n" + bad + "\n");
-            World.Refuses(() => Logged(s_options, path), "line 2", "no run of a sweep");
+            World.Refuses(() => Logged(s_options, path), "line 2", "not a run of a sweep");
             Assert.Equal(CsvSweepLog.Header + "\n" + bad + "\n", File.ReadAllText(path));
         }
     }

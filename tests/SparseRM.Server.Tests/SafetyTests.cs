@@ -71,6 +71,14 @@ public class SafetyTests(Rewards rewards)
     }
 
     [Fact]
+    public async Task An_address_of_another_machine_is_told_as_one()
+    {
+        var error = await Assert.ThrowsAsync<SparseRMException>(() => rewards.Start(options =>
+            options with { Listen = new System.Net.IPEndPoint(System.Net.IPAddress.Parse("203.0.113.1"), 0), Insecure = true }));
+        Assert.Contains("cannot be listened at", error.Message);
+    }
+
+    [Fact]
     public async Task Large_bodies_are_refused_without_being_read()
     {
         using var socket = rewards.Server.Connect();

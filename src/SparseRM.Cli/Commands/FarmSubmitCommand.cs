@@ -32,6 +32,8 @@ internal sealed class FarmSubmitCommand : CliCommand
     private async Task RunAsync(ParseResult args)
     {
         string output = args.GetRequiredValue(_output);
+        // Workers would wait for a folder that cannot be, as for a full disk.
+        PartFolder.RequirePlace(output);
         var input = RowFile.Open(args.GetRequiredValue(_input), Directory.Exists(output) ? output : null);
         if (input.Format == RowFormat.GzipJsonLines)
             Session.Note($"{input.Path} is packed: every shard unpacks it from its beginning; gunzip it first where there are many shards");

@@ -31,6 +31,15 @@ public sealed class PartFolder
     /// <summary>What computes the scores here.</summary>
     public ScoringFingerprint Fingerprint => _card.Fingerprint;
 
+    /// <summary>Refuses a path where no folder can be.</summary>
+    /// <exception cref="SparseRMException">It is a file, or the folder above it does not exist.</exception>
+    public static void RequirePlace(string path)
+    {
+        if (File.Exists(path)) throw new SparseRMException($"{path}: is a file; name a folder for the parts");
+        if (!Directory.Exists(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))))
+            throw new SparseRMException($"{path}: cannot be made: the folder above it does not exist");
+    }
+
     /// <summary>Opens a folder for one input and one way to compute, and makes it where its parent is there.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="input">What is scored.</param>
@@ -39,10 +48,9 @@ public sealed class PartFolder
     /// <exception cref="SparseRMException">The folder has parts of another input, or by other means; or it cannot be written.</exception>
     public static PartFolder Open(string path, RowFile input, RowFormat format, ScoringFingerprint fingerprint)
     {
+        RequirePlace(path);
         try
         {
-            if (File.Exists(path)) throw new SparseRMException($"{path}: is a file; name a folder for the parts");
-            if (!Directory.Exists(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)))) throw new SparseRMException($"{path}: cannot be made: the folder above it does not exist");
             Directory.CreateDirectory(path);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

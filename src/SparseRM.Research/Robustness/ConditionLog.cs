@@ -28,7 +28,7 @@ public sealed class ConditionLog : IDisposable
         _lines = lines;
         for (int i = 0; i < (lines?.Lines.Count ?? 0); i++)
         {
-            var run = Parse(lines!.Lines[i]) ?? throw lines.Refused(i + 2, "is no fit of a study of robustness; mend the line, or remove it");
+            var run = Parse(lines!.Lines[i]) ?? throw lines.Refused(i + 2, "is not a fit of a study of robustness; fix the line, or remove it");
             _known[run.Key] = run;
         }
         lines?.Mend();

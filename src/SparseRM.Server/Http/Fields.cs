@@ -46,7 +46,7 @@ internal static class Fields
     {
         if (!owner.Has(name, out var value)) return null;
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= least) return number;
-        throw Not(value, name, least == int.MinValue ? "a whole number" : $"a whole number from {least} on");
+        throw Not(value, name, $"a whole number from {least} to {int.MaxValue}");
     }
 
     /// <summary>One of a few words, or null where the member is absent.</summary>

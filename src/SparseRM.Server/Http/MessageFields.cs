@@ -28,6 +28,13 @@ internal static class MessageFields
     public static List<Message> Prompt(this JsonElement value, string field) =>
         value.ValueKind == JsonValueKind.String ? [new Message("user", value.Text(field))] : value.Messages(field, "a string or a list of messages");
 
+    /// <summary>Arguments of the template. Another template among them is refused: templates come from the model's owner only.</summary>
+    public static JsonFields TemplateArguments(this JsonElement value, string field)
+    {
+        value.Object(field).Refuse(field, "templates come from the model's owner only; leave it out", "chat_template");
+        return new JsonFields(value);
+    }
+
     /// <summary>A text, or the text parts of a list joined; other parts are refused, since only text is scored.</summary>
     public static string Content(this JsonElement value, string field)
     {

@@ -17,6 +17,10 @@ internal static class OpenRlhfWire
         ScoreItem[] items = query.ValueKind == System.Text.Json.JsonValueKind.String
             ? [new TextItem("query", query.Text("query"))]
             : [.. query.List("query", "a list of strings").EnumerateArray().Select((text, i) => new TextItem($"query[{i}]", text.Text($"query[{i}]")))];
+        // Lists that its clients send beside the texts, one entry each: others would give a reward to the wrong sample.
+        foreach (string name in (ReadOnlySpan<string>)["prompts", "labels"])
+            if (call.Request.Has(name, out var beside) && beside.ValueKind == System.Text.Json.JsonValueKind.Array && beside.GetArrayLength() is var count && count != items.Length)
+                throw new Fault(FaultKind.Field, $"{name} has {count} entries and query {items.Length}; give one for each text, or leave it out", name);
         var answer = await call.ScoreAsync(new ScoreWork(items)).ConfigureAwait(false);
         float[] scores = answer.Scores;
         await call.WriteAsync(json =>

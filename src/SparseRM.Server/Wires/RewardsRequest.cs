@@ -58,7 +58,8 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
     {
         if (!request.Has("explain", out var value) || value.ValueKind == JsonValueKind.False) return null;
         if (value.ValueKind == JsonValueKind.True) return (8, 5);
-        value.Object("explain").Only("explain", "directions", "tokens");
+        if (value.ValueKind != JsonValueKind.Object) throw Fields.Not(value, "explain", "true, false or an object");
+        value.Only("explain", "directions", "tokens");
         return (value.Whole("directions", 1) ?? 8, value.Whole("tokens", 1) ?? 5);
     }
 
@@ -86,7 +87,7 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
         string given = Given(input, field, "one of prompt, messages, text and ids", "prompt", "messages", "text", "ids");
         foreach (string name in s_besides[given])
             if (input.Has(name)) throw new Fault(FaultKind.Field, $"{At(name)} does not go with {given}, and would be passed over; leave one of them out", At(name));
-        var arguments = input.Has("template_arguments", out var passed) ? new JsonFields(passed.Object(At("template_arguments"))) : null;
+        var arguments = input.Has("template_arguments", out var passed) ? passed.TemplateArguments(At("template_arguments")) : null;
         var value = input.GetProperty(given);
         switch (given)
         {

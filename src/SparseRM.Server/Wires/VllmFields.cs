@@ -83,7 +83,7 @@ internal static class VllmFields
         request.Refuse("", "the template gets what chat_template_kwargs has; give it there", "tools", "functions", "documents");
         foreach (string name in (ReadOnlySpan<string>)["add_generation_prompt", "continue_final_message"])
             if (request.Bool(name) == true) throw Refused(name, "a reward reads a finished answer; leave it out");
-        var arguments = request.Has("chat_template_kwargs", out var given) ? new JsonFields(given.Object("chat_template_kwargs")) : null;
+        var arguments = request.Has("chat_template_kwargs", out var given) ? given.TemplateArguments("chat_template_kwargs") : null;
         return new DialogueItem("messages", messages.Messages("messages"), arguments);
     }
 

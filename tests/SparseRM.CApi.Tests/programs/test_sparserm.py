@@ -68,6 +68,17 @@ class Scores(unittest.TestCase):
         self.assertRaises(TypeError, lambda: SparseRM(MODEL, REWARD, thread=2))
         self.assertRaises(UnicodeEncodeError, lambda: self.reward.score("\ud800", "a"))
 
+    def test_what_nobody_said_has_no_score(self):
+        asked = [{"role": "user", "content": PROMPT}]
+        self.fails("data", "message 1 has no content", lambda: self.reward.score_batch([[*asked, {"role": "assistant", "content": None}]]))
+        function = sparserm.trl.reward(MODEL, REWARD)
+        self.addCleanup(function.close)
+        self.assertRaisesRegex(ValueError, "completion 0 does not end with a message of the assistant", function, prompts=[asked], completions=[[]])
+        self.assertRaisesRegex(ValueError, "completion 1 does not end", function, prompts=[asked] * 2, completions=["a", asked])
+        self.assertRaisesRegex(TypeError, "completion 0 is NoneType", function, prompts=[asked], completions=[None])
+        self.assertRaisesRegex(ValueError, "1 prompts and 2 completions", function, prompts=[asked], completions=["a", "b"])
+        self.assertRaises(SparseRMError, function, prompts=[asked], completions=[[{"role": "assistant", "content": None}]])
+
     def test_messages_carry_every_field(self):
         tool = [*DIALOGUE[:1], {"role": "assistant", "content": None, "tool_calls": [{"name": "f"}]}, *DIALOGUE[1:]]
         value = self.reward.score_batch([tool], errors="return")[0]

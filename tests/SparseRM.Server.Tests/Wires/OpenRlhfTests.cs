@@ -28,6 +28,8 @@ public class OpenRlhfTests(Rewards rewards)
 
     [Theory]
     [InlineData("""{"prompts": ["a"]}""", 400, "query is missing")]
+    [InlineData("""{"query": ["a", "b"], "prompts": ["a"], "labels": [null, null]}""", 400, "prompts has 1 entries and query 2; give one for each text, or leave it out")]
+    [InlineData("""{"query": ["a", "b"], "prompts": ["a", "b"], "labels": [null]}""", 400, "labels has 1 entries and query 2")]
     [InlineData("""{"query": [1]}""", 400, "query[0] is 1, expected a string")]
     [InlineData("""{"query": ["\ud800"]}""", 400, "query[0] is not text: it holds half of a surrogate pair, or bytes that are not UTF-8")]
     [InlineData("""{"query": [""", 400, "the body is not valid JSON")]

@@ -70,7 +70,9 @@ public class VllmTests(Rewards rewards)
     [InlineData("""{"input": []}""", "input", "input is an empty list; give at least one input")]
     [InlineData("""{"input": ["x", 3]}""", "input[1]", "input[1] is 3, expected a string or a list of token ids")]
     [InlineData("""{"input": "x", "use_activation": false, "activation": true}""", "activation", "activation contradicts another name of use_activation; give one of them")]
-    [InlineData("""{"input": "x", "truncate_prompt_tokens": -2}""", "truncate_prompt_tokens", "truncate_prompt_tokens is -2, expected a whole number from -1 on")]
+    [InlineData("""{"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"chat_template": "y"}}""", "chat_template_kwargs.chat_template",
+        "chat_template_kwargs.chat_template cannot be obeyed: templates come from the model's owner only; leave it out")]
+    [InlineData("""{"input": "x", "truncate_prompt_tokens": -2}""", "truncate_prompt_tokens", "truncate_prompt_tokens is -2, expected a whole number from -1 to 2147483647")]
     [InlineData("""{"input": "x", "padding": "max_length"}""", "padding", "padding cannot be obeyed")]
     [InlineData("""{"messages": [{"role": "user", "content": "x"}], "chat_template": "{{ x }}"}""", "chat_template", "Chat template is passed with request")]
     [InlineData("""{"messages": [{"role": "user", "content": "x"}], "add_generation_prompt": true}""", "add_generation_prompt", "add_generation_prompt cannot be obeyed")]
