@@ -42,7 +42,7 @@ ready() { # SILOS
   done
 }
 stop() {
-  for one in "${silos[@]}"; do kill -INT "$one"; done
+  for one in "${silos[@]}"; do kill "$one"; done
   wait "${silos[@]}" || true
   silos=()
   : >silo.log
