@@ -1,5 +1,5 @@
 #!/bin/bash
-# Rows a second of a farm of one silo beside plain `score` over the same answers, in turn; then of two silos on a core each beside one.
+# Rows a second of a farm of one silo beside plain `score` over the same answers, in turn.
 #   rate.sh SPARSERM [ROWS] [ROUNDS]      SPARSERM: the published program; run from the repository's root on a machine with nothing else to do
 # Checks that all of them wrote the same bytes; the exit code is 1 where they did not.
 set -euo pipefail
@@ -41,13 +41,6 @@ ready() { # SILOS
     sleep 0.5
   done
 }
-stop() {
-  for one in "${silos[@]}"; do kill "$one"; done
-  wait "${silos[@]}" || true
-  silos=()
-  : >silo.log
-  port=$((port + 10))
-}
 seconds() { # COMMAND...
   local start=$EPOCHREALTIME
   "$@" >/dev/null 2>>commands.log
@@ -68,18 +61,4 @@ for round in $(seq "$rounds"); do
   plain=$(seconds taskset -c 0 "$program" score "${model[@]}" --input answers.jsonl --output plain.jsonl)
   one=$(farm "one-$round")
   echo "score $(rate "$plain") rows/s   farm $(rate "$one") rows/s   $(awk "BEGIN { printf \"%5.1f\", 100 * $plain / $one }") %"
-done
-stop
-for round in $(seq "$rounds"); do
-  silo 0
-  ready 1
-  one=$(farm "alone-$round")
-  stop
-  silo 0
-  ready 1
-  silo 1
-  ready 2
-  two=$(farm "two-$round")
-  stop
-  echo "one silo $(rate "$one") rows/s   two on a core each $(rate "$two") rows/s   $(awk "BEGIN { printf \"%.2f\", $one / $two }") x"
 done
