@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
@@ -27,10 +28,12 @@ public sealed class RewardServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly ServerParts _parts;
+    private readonly IDisposable _unread;
     private readonly IDisposable? _traces;
     private bool _stopped;
 
-    private RewardServer(WebApplication app, ServerParts parts, IDisposable? traces) => (_app, _parts, _traces) = (app, parts, traces);
+    private RewardServer(WebApplication app, ServerParts parts, IDisposable? traces) =>
+        (_app, _parts, _unread, _traces) = (app, parts, UnreadRequests.Watch(app.Services.GetRequiredService<DiagnosticListener>(), parts), traces);
 
     /// <summary>Opens the models, checks their known answers, and listens.</summary>
     /// <param name="options">What is served, and to whom.</param>
@@ -95,6 +98,7 @@ public sealed class RewardServer : IAsyncDisposable
         await _app.StopAsync().ConfigureAwait(false);
         _parts.IsStopping = true;
         _parts.Dispose();
+        _unread.Dispose();
         _traces?.Dispose();
     }
 
@@ -128,7 +132,7 @@ public sealed class RewardServer : IAsyncDisposable
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = options.Limits.BodyBytes;
         kestrel.Limits.MaxRequestHeadersTotalSize = options.Limits.HeaderBytes;
-        kestrel.Limits.MaxRequestHeaderCount = 100;
+        kestrel.Limits.MaxRequestHeaderCount = ServerLimits.HeaderCount;
         kestrel.Limits.RequestHeadersTimeout = options.Limits.Headers;
         // An answer is written at once and whole; the next request begins when the system has taken it over.
         kestrel.Limits.MaxResponseBufferSize = 0;

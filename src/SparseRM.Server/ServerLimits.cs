@@ -18,6 +18,9 @@ public sealed record ServerLimits
     /// <summary>Bytes of all headers of a request.</summary>
     public int HeaderBytes { get; init; } = 32 << 10;
 
+    /// <summary>Headers of a request.</summary>
+    internal const int HeaderCount = 100;
+
     /// <summary>How long a client may take over its headers; its body must come at 240 bytes a second.</summary>
     public TimeSpan Headers { get; init; } = TimeSpan.FromSeconds(15);
 

@@ -74,6 +74,9 @@ public sealed class BenchTests
     [InlineData("ops --shape gpt", "'gpt' is not one of gemma2_2b_mlp_up_512tok")]
     [InlineData("ops --op attention --shape miniworld_mlp_up_25tok", "it has gemma2_2b_attention_512tok")]
     [InlineData("compare one.json", "compare")]
+    [InlineData("serve --seconds 1e300", "--seconds: '1e300' is not a number above 0, up to 86400")]
+    [InlineData("serve --minutes 1e300", "--minutes: '1e300' is not a number above 0, up to 1440")]
+    [InlineData("ab A B --limit 1e300", "--limit: '1e300' is not a number above 0, up to 86400")]
     public void Bad_usage_is_one_sentence(string args, string problem) => Cli.Run(["bench", .. args.Split(' ')]).Failed(2, problem);
 
     [Fact]

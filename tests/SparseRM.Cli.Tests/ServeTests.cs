@@ -75,6 +75,12 @@ public sealed class ServeTests
         Assert.Equal(0, served.WaitForExit());
     }
 
+    [Theory]
+    [InlineData("--deadline 1e300", "--deadline: '1e300' is not a number above 0, up to 86400")]
+    [InlineData("--max-body-mib 2000", "--max-body-mib: '2000' is not a whole number from 1 to 1024")]
+    [InlineData("--prefix-cache-mib 2000000000", "--prefix-cache-mib: '2000000000' is not a whole number from 0 to ")]
+    public void Bounds_that_no_machine_can_keep_are_refused(string args, string problem) => Cli.Run(["serve", "--demo", .. args.Split(' ')]).Failed(2, problem);
+
     [Fact]
     public async Task Deadlines_run_on_when_the_clock_jumps()
     {

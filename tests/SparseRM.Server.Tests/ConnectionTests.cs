@@ -89,7 +89,7 @@ public class ConnectionTests(Rewards rewards)
     private static byte[] Request(string version, string body) => Encoding.ASCII.GetBytes($"POST /v1/rewards HTTP/{version}\r\nHost: localhost\r\nContent-Length: {body.Length}\r\n\r\n{body}");
 
     /// <summary>All answers until the server closes, interim ones too.</summary>
-    private static List<(int Status, string Body)> ReadAll(Socket socket)
+    internal static List<(int Status, string Body)> ReadAll(Socket socket)
     {
         using var all = new MemoryStream();
         byte[] buffer = new byte[1 << 16];

@@ -104,6 +104,7 @@ public class OperationTests(Rewards rewards)
     [Theory]
     [InlineData("half")]
     [InlineData("gone")]
+    [InlineData("a folder")]
     [InlineData("poisoned probe")]
     [InlineData("another model's")]
     public async Task A_reload_that_fails_keeps_the_old_one(string how)
@@ -121,13 +122,17 @@ public class OperationTests(Rewards rewards)
             case "gone":
                 File.Delete(path);
                 break;
+            case "a folder":
+                File.Delete(path);
+                Directory.CreateDirectory(path);
+                break;
             default:
                 RewardModelFile.Save(path, Changed(how));
                 break;
         }
         var model = (await server.Post("/admin/reload", "")).Refused(409).GetProperty("models")[0];
         Assert.False(model.GetProperty("reloaded").GetBoolean());
-        Assert.Contains(how == "poisoned probe" ? "known answer" : "r.safetensors", model.GetProperty("problem").GetString(), StringComparison.Ordinal);
+        Assert.Contains(how switch { "poisoned probe" => "known answer", "a folder" => "r.safetensors: is a folder, expected a reward file", _ => "r.safetensors" }, model.GetProperty("problem").GetString(), StringComparison.Ordinal);
         JsonAssert.Score(before, (await server.Post("/v1/rewards", Body)).Ok.GetProperty("results")[0].GetProperty("score"));
         Assert.Equal("ready", (await server.Get("/ready")).Ok.GetProperty("status").GetString());
         Assert.False(await server.Server.ReloadAsync());

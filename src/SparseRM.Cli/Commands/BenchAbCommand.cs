@@ -23,8 +23,8 @@ internal sealed class BenchAbCommand : CliCommand
     private readonly Option<double?> _margin = Choices.Number("--margin", "differences up to so many percent say nothing (default: 1)");
     private readonly Option<double?> _spread = Choices.Number("--spread", "stop where half the interval of the rounds' ratio is at most so many percent (default: 0.2)");
     private readonly Option<int?> _rounds = Choices.Whole("--rounds", "rounds at most (default: 200)");
-    private readonly Option<double?> _seconds = Choices.Number("--seconds", "seconds at most, beside the start of the processes (default: 20)");
-    private readonly Option<double?> _limit = Choices.Number("--limit", "seconds after which a side that does not answer counts as hung (default: 120)");
+    private readonly Option<double?> _seconds = Choices.Number("--seconds", "seconds at most, beside the start of the processes (default: 20)", most: 86_400);
+    private readonly Option<double?> _limit = Choices.Number("--limit", "seconds after which a side that does not answer counts as hung (default: 120)", most: 86_400);
     private readonly Option<bool> _cold = new("--cold") { Description = "empty the caches before each call" };
 
     public BenchAbCommand(Session session) : base("ab", "Compare two kernels, or two builds, in turn: faster, slower, same or undecided", session,

@@ -10,10 +10,10 @@ namespace SparseRM.Cli.Commands;
 internal sealed class BenchServeCommand : CliCommand
 {
     private readonly Option<int?> _clients = Choices.Whole("--clients", "clients at once (default: 64)");
-    private readonly Option<double?> _seconds = Choices.Number("--seconds", "how long each load lasts (default: 5)");
+    private readonly Option<double?> _seconds = Choices.Number("--seconds", "how long each load lasts (default: 5)", most: 86_400);
 
     private readonly Option<double?> _minutes = Choices.Number("--minutes",
-        "instead, one load of so many minutes, with clients that are slow, cut or half-closed among the others: what was lost or wrong, and the server's memory");
+        "instead, one load of so many minutes, with clients that are slow, cut or half-closed among the others: what was lost or wrong, and the server's memory", most: 1440);
 
     public BenchServeCommand(Session session) : base("serve", "Measure the server of the demo under load from another process, beside the library", session,
         new Example("sparserm bench serve", "about half a minute"),

@@ -8,7 +8,7 @@ namespace SparseRM.Cli.Commands;
 internal sealed class KernelsCheckCommand : CliCommand
 {
     private readonly Argument<string> _kernel = new("FILE") { Description = "a shared library with the functions of native/include/srm_kernel.h, or PTX with its manifest beside it (kernels/README.md)" };
-    private readonly Option<double?> _limit = Choices.Number("--limit", $"seconds that a product may take before the kernel counts as hung (default: {KernelCheck.DefaultLimit})");
+    private readonly Option<double?> _limit = Choices.Number("--limit", $"seconds that a product may take before the kernel counts as hung (default: {KernelCheck.DefaultLimit})", most: 86_400);
     private readonly Option<bool> _here = new("--here") { Description = "in this process", Hidden = true };
 
     public KernelsCheckCommand(Session session) : base("check", "Compare a kernel of your own with the reference, in a process of its own", session,

@@ -14,6 +14,7 @@ namespace SparseRM.Cli.Commands;
 /// <summary><c>sparserm serve</c>: rewards over HTTP, in the forms that RL trainers speak.</summary>
 internal sealed class ServeCommand : CliCommand
 {
+    private const double Day = 86_400;
     private static readonly ServerLimits s_limits = new();
     private readonly Option<string> _model = Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID");
 
@@ -34,9 +35,11 @@ internal sealed class ServeCommand : CliCommand
     private readonly Option<int?> _requests = Choices.Whole("--max-queue-requests", $"requests that may wait (default: {new QueueOptions().MaxRequests})");
     private readonly Option<int?> _tokens = Choices.Whole("--max-queue-tokens", $"tokens that may wait (default: {new QueueOptions().MaxTokens})");
     private readonly Option<int?> _items = Choices.Whole("--max-items", $"inputs of a request (default: {s_limits.Items})");
-    private readonly Option<int?> _body = Choices.Whole("--max-body-mib", $"MiB of a request (default: {s_limits.BodyBytes >> 20})");
-    private readonly Option<double?> _deadline = Choices.Number("--deadline", $"seconds that a request may take (default: {s_limits.Deadline.TotalSeconds})");
-    private readonly Option<int?> _cache = Choices.Whole("--prefix-cache-mib", $"MiB of keys and values kept of earlier texts (default: {BackboneOptions.DefaultPrefixCacheBytes >> 20})", least: 0);
+    private readonly Option<int?> _body = Choices.Whole("--max-body-mib", $"MiB of a request (default: {s_limits.BodyBytes >> 20})", most: 1024);
+    private readonly Option<double?> _deadline = Choices.Number("--deadline", $"seconds that a request may take (default: {s_limits.Deadline.TotalSeconds})", most: Day);
+    private readonly Option<int?> _cache = Choices.Whole("--prefix-cache-mib", $"MiB of keys and values kept of earlier texts (default: {BackboneOptions.DefaultPrefixCacheBytes >> 20})", least: 0,
+        most: (int)Math.Min(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20, int.MaxValue));
+
     private readonly Option<int?> _keep = Choices.Whole("--keep", "scored texts that the page may open again, in memory only (default: none; with --demo 20)", least: 0);
     private readonly Option<string> _traces = Choices.Text("--traces",
         "an OpenTelemetry collector to send traces to, such as http://127.0.0.1:4318 (default: the environment's OTEL_EXPORTER_OTLP_ENDPOINT; none)", "URL");
@@ -155,7 +158,7 @@ internal sealed class ServeCommand : CliCommand
             {
                 Items = args.GetValue(_items) ?? s_limits.Items,
                 BodyBytes = args.GetValue(_body) is { } body ? (long)body << 20 : s_limits.BodyBytes,
-                Deadline = args.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(Math.Min(seconds, 86400)) : s_limits.Deadline,
+                Deadline = args.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : s_limits.Deadline,
             },
         };
     }

@@ -81,16 +81,23 @@ internal static class Choices
     };
 
     /// <summary>A finite number above 0, or from 0 on.</summary>
-    public static Option<double?> Number(string name, string description, bool orZero = false) => new(name)
+    public static Option<double?> Number(string name, string description, bool orZero = false, double most = double.MaxValue) => new(name)
     {
         Description = description,
         HelpName = "X",
         CustomParser = result =>
         {
             if (double.TryParse(Word(result), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
-                && (orZero ? value >= 0 : value > 0))
+                && (orZero ? value >= 0 : value > 0) && value <= most)
                 return value;
-            result.AddError($"{name}: '{Word(result)}' is not a number {(orZero ? "from 0 on" : "above 0")}");
+            string range = (orZero, most < double.MaxValue) switch
+            {
+                (true, true) => string.Create(CultureInfo.InvariantCulture, $"from 0 to {most}"),
+                (true, false) => "from 0 on",
+                (false, true) => string.Create(CultureInfo.InvariantCulture, $"above 0, up to {most}"),
+                _ => "above 0",
+            };
+            result.AddError($"{name}: '{Word(result)}' is not a number {range}");
             return null;
         },
     };

@@ -14,6 +14,7 @@ internal static partial class Wording
         ("explain with the aggregate mean", "add --aggregate mean"),
         ("give that SAE too", "give that SAE with --sae"),
         ("leave the layer to the SAE", "leave --layer out"),
+        ("or score it by ranges of rows", "or score it in parts with --rows"),
         ("or a smaller perplexity", "or a smaller --perplexity"),
         ("say which to use.", "say which with --aggregate."),
         ("allow a cache to have them computed once", "leave --no-cache out to have them computed once"),

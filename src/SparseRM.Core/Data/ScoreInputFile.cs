@@ -37,7 +37,10 @@ public static class ScoreInputFile
     {
         using DataSource source = DataSource.OpenStream(path);
         bool any = false;
-        foreach (ScoreInput line in Of(JsonLines.Read(source.Path, source.Rewind()), path, options))
+        var bytes = new PeekedStream(source.Rewind());
+        // No more of "PAR1" than the shortest line has, since a line of a pipe is not to wait for the next.
+        if (bytes.StartsWith("PAR"u8)) throw new DataFormatException(path, 0, "is parquet, expected lines of JSON; write it as those, or score it by ranges of rows");
+        foreach (ScoreInput line in Of(JsonLines.Read(source.Path, bytes), path, options))
         {
             any = true;
             yield return line;

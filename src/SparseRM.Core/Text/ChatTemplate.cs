@@ -145,11 +145,21 @@ public sealed class ChatTemplate
     {
         foreach (var (name, value) in input.Members(arguments.Value, TextSpan.Argument, "the template's arguments"))
         {
-            if (name == "messages") throw new SparseRMException("the template's arguments hold 'messages', which are the dialogue itself; leave them out");
+            if (NotAnArgument(name) is { } why) throw new SparseRMException($"the template's arguments hold '{name}', {why}; leave it out");
             variables[name] = value;
             _arguments.Give(name);
         }
     }
+
+    // Each of these would make another text of the dialogue than the one that rewards were fitted on, or be passed over.
+    private static string? NotAnArgument(string name) => name switch
+    {
+        "messages" => "which is the dialogue itself",
+        "chat_template" => "and templates come from the model's owner only",
+        "bos_token" or "eos_token" or "pad_token" or "unk_token" => "which is the tokenizer's",
+        "add_generation_prompt" or "continue_final_message" => "which is for a prompt that a model goes on with, and here an answer is read to its end",
+        _ => null,
+    };
 
     // The role is written by the template as its own text, where a mark would be a token: so it must be a word.
     private JinjaDict ToValue(Message message, int index, JinjaInput input)

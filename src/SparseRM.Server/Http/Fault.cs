@@ -52,7 +52,10 @@ internal sealed class Fault(FaultKind kind, string message, string? field = null
     public FaultKind Kind => kind;
 
     /// <summary>The field at fault, such as <c>input[3]</c>, or null.</summary>
-    public string? Field { get; } = field;
+    public string? Field { get; } = field is { Length: > 0 } ? field : null;
+
+    /// <summary>Whether the message may hold words of the request's body, which logs are to be without.</summary>
+    public bool MayQuote => Kind is FaultKind.Malformed or FaultKind.Field or FaultKind.Empty or FaultKind.Text or FaultKind.NoModel or FaultKind.NoResult;
 
     /// <summary>Its name in answers and metrics.</summary>
     public string Word => Kind switch

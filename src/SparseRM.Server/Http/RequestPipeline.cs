@@ -131,7 +131,7 @@ internal sealed class RequestPipeline(ServerParts parts)
     {
         parts.Metrics.Failed(fault.Word);
         if (fault.Kind == FaultKind.Internal) ServerLog.Failed(parts.Log, error, http.Request.Method, http.Request.Path);
-        else ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, parts.Options.LogTexts ? fault.Message : fault.Field ?? "");
+        else ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, parts.Options.LogTexts || !fault.MayQuote ? fault.Message : fault.Field ?? "in the body");
         if (http.Response.HasStarted)
         {
             // Half an answer must not look like a whole one.

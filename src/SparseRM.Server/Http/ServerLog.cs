@@ -34,4 +34,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(10, LogLevel.Warning, "{Problem}")]
     public static partial void Warning(ILogger log, string problem);
+
+    [LoggerMessage(11, LogLevel.Warning, "a request reached no route, {Status}: {Problem}")]
+    public static partial void Unread(ILogger log, int status, string problem);
 }

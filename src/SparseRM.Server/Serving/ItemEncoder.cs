@@ -26,7 +26,7 @@ internal sealed class ItemEncoder(Backbone backbone)
         int limit = Math.Min(work.MaxTokens ?? Context, Context), count = encoded.Ids.Length;
         if (count <= limit) return new EncodedItem(encoded, bos);
         if (work.Truncation == Truncation.Refuse)
-            throw new Fault(FaultKind.TooLong, $"{item.Field} has {count} tokens, {(limit < Context ? $"max_tokens allows {limit}" : $"the model takes {Context}")}; shorten it, or ask for truncation", item.Field);
+            throw new Fault(FaultKind.TooLong, $"{(item as DialogueItem)?.Whole ?? item.Field} has {count} tokens, {(limit < Context ? $"max_tokens allows {limit}" : $"the model takes {Context}")}; shorten it, or ask for truncation", item.Field);
         return new EncodedItem(Encode(item, new InputEncoder(backbone.Tokenizer, backbone.Template, work.Truncation, limit, backbone.Config.DVocab), ref bos), bos);
     }
 

@@ -15,9 +15,12 @@ internal sealed record IdsItem(string Field, int[] Ids, (int Start, int End)? An
 /// <summary>A dialogue, rendered by the model's own template; marks in its contents are text.</summary>
 internal sealed record DialogueItem(string Field, IReadOnlyList<Message> Messages, JsonFields? Arguments = null) : ScoreItem(Field)
 {
+    /// <summary>What is read: the field is only the last part of it where the prompt has a field of its own.</summary>
+    public string Whole { get; private init; } = Field;
+
     /// <summary>An answer to a prompt.</summary>
     public static DialogueItem Of(string field, IReadOnlyList<Message> prompt, string answer, JsonFields? arguments = null) =>
-        new(field, [.. prompt, new Message("assistant", answer)], arguments);
+        new(field, [.. prompt, new Message("assistant", answer)], arguments) { Whole = $"{field} with its prompt" };
 }
 
 /// <summary>An input that its wire could not read; its neighbours are scored nonetheless where the wire can say so.</summary>

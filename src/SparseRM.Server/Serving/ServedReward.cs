@@ -105,7 +105,7 @@ internal sealed class ServedReward
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new Errors.ModelFormatException(path, $"the reward file cannot be read ({error.Message.TrimEnd('.')})", error);
+            throw new Errors.ModelFormatException(path, Directory.Exists(path) ? "is a folder, expected a reward file" : $"the reward file cannot be read ({error.Message.TrimEnd('.')})", error);
         }
     }
 

@@ -133,6 +133,14 @@ public sealed class ScoreInputTests : IDisposable
     }
 
     [Fact]
+    public void Parquet_is_not_told_as_a_line_that_can_be_mended()
+    {
+        string path = _folder.File("in.jsonl", "PAR1\u0015\u0004\nPAR1");
+        var error = Assert.Throws<DataFormatException>(() => ScoreInputFile.Read(path, new ScoreInputOptions { KeepBad = true }).ToList());
+        Assert.Equal($"{path}: is parquet, expected lines of JSON; write it as those, or score it by ranges of rows", error.Message);
+    }
+
+    [Fact]
     public void Refuses_an_empty_and_a_missing_file()
     {
         Assert.EndsWith("holds no lines", Assert.Throws<DataFormatException>(() => ScoreInputFile.Read(_folder.File("e", "\n")).Count()).Message);

@@ -96,7 +96,7 @@ public class ChatTemplateTests
 
     [Fact]
     public void The_templates_own_refusal_reaches_the_caller() =>
-        Assert.Equal("gemma: the chat template refuses the dialogue: System role not supported",
+        Assert.Equal("the chat template 'gemma' refuses the dialogue: System role not supported",
             Assert.Throws<SparseRMException>(() => ChatTemplate.Named("gemma", new()).Render([new("system", "a")])).Message);
 
     [Theory]

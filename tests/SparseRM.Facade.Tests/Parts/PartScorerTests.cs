@@ -249,7 +249,18 @@ public sealed class PartScorerTests(FittedReward reward) : IDisposable
         Assert.Equal(lines.TrimEnd('\n').Split('\n'), group.Column(4).LogicalReader<string>().ReadAll(Rows));
         Assert.Equal(s_bad.Select(row => (long)row), group.Column(1).LogicalReader<float?>().ReadAll(Rows).Select((score, row) => (score, row: (long)row))
             .Where(pair => pair.score is null && pair.row % 10 != 1).Select(pair => pair.row));
-        Assert.Equal(2, group.Column(2).LogicalReader<float?[]>().ReadAll(Rows)[11].Length);
+        // Row by row what the lines say: one score, several of which some may be absent, or why there is none.
+        var single = group.Column(1).LogicalReader<float?>().ReadAll(Rows);
+        var several = group.Column(2).LogicalReader<float?[]?>().ReadAll(Rows);
+        var errors = group.Column(3).LogicalReader<string?>().ReadAll(Rows);
+        Assert.Equal(Enumerable.Range(0, Rows).Select(row => (long)row), group.Column(0).LogicalReader<long>().ReadAll(Rows));
+        foreach (var (line, row) in lines.TrimEnd('\n').Split('\n').Select((line, row) => (System.Text.Json.JsonElement.Parse(line), row)))
+        {
+            Assert.Equal(line.TryGetProperty("score", out var one) && one.ValueKind == System.Text.Json.JsonValueKind.Number ? one.GetSingle() : null, single[row]);
+            Assert.Equal(line.TryGetProperty("scores", out var many) ? [.. many.EnumerateArray().Select(score => score.ValueKind == System.Text.Json.JsonValueKind.Null ? (float?)null : score.GetSingle())] : null, several[row]);
+            Assert.Equal(line.TryGetProperty("error", out var error) ? error.GetString() : null, errors[row]);
+        }
+        Assert.Equal(2, several[11]!.Length);
     }
 
     [Fact]

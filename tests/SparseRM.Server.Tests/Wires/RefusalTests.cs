@@ -54,6 +54,26 @@ public class RefusalTests(Rewards rewards)
     public async Task A_limit_that_was_asked_for_is_named() =>
         await Refused("/v1/rewards", """{"prompt": "Q", "response": "A", "max_tokens": 2}""", 413, "tokens, max_tokens allows 2; shorten it, or ask for truncation");
 
+    [Fact]
+    public async Task A_dialogue_that_is_too_long_is_not_told_as_its_answer() =>
+        await Refused("/v1/rewards", $$"""{"prompt": "{{string.Concat(Enumerable.Repeat("one ", 600))}}", "response": "A"}""", 413, "response with its prompt has");
+
+    [Theory]
+    [InlineData("bos_token", "\"x\"", "which is the tokenizer's")]
+    [InlineData("add_generation_prompt", "true", "which is for a prompt that a model goes on with, and here an answer is read to its end")]
+    [InlineData("continue_final_message", "true", "which is for a prompt that a model goes on with, and here an answer is read to its end")]
+    [InlineData("messages", "[]", "which is the dialogue itself")]
+    public async Task Template_arguments_that_are_not_the_client_s(string name, string value, string why)
+    {
+        string argument = $"{{ \"{name}\": {value} }}";
+        await Refused("/v1/rewards", $$"""{"prompt": "Q", "response": "A", "template_arguments": {{argument}} }""", 422, $"the template's arguments hold '{name}', {why}");
+        await Refused("/classify", $$"""{"messages": {{Both}}, "chat_template_kwargs": {{argument}} }""", 400, $"the template's arguments hold '{name}', {why}");
+    }
+
+    [Fact]
+    public async Task A_refusal_of_the_request_as_a_whole_names_no_field() =>
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, (await rewards.Server.Post("/v1/rewards", "{}")).Refused(422).GetProperty("error").GetProperty("field").ValueKind);
+
     [Theory]
     [InlineData("Human", "Assistant")]
     [InlineData("human", "gpt")]

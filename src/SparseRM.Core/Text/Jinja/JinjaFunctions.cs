@@ -14,7 +14,7 @@ internal static class JinjaFunctions
     public static JinjaScope Scope(string template, object? day) => new(null, values: new Dictionary<string, object?>
     {
         ["raise_exception"] = (JinjaFunction)(a => throw new SparseRMException(
-            $"{template}: the chat template refuses the dialogue: {JinjaEvaluator.Shown(JinjaPrint.Print(a.Take("message"), a.Budget).Text)}")),
+            $"the chat template '{template}' refuses the dialogue: {JinjaEvaluator.Shown(JinjaPrint.Print(a.Take("message"), a.Budget).Text)}")),
         ["strftime_now"] = Checked(a => PythonDate.Format(a.Text("format").Text, day, a.Budget)),
         ["range"] = Checked(Range),
         ["namespace"] = (JinjaFunction)MakeNamespace,

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace SparseRM.Server.Http;
+
+/// <summary>
+/// Counts and logs requests that end before any route hears of them, since they are no HTTP or have more headers than are read. The HTTP server answers them by itself, with a
+/// status alone.
+/// </summary>
+internal sealed class UnreadRequests : IObserver<KeyValuePair<string, object?>>
+{
+    private const string Event = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
+    private readonly ServerParts _parts;
+
+    private UnreadRequests(ServerParts parts) => _parts = parts;
+
+    /// <summary>Begins to watch; disposing ends it.</summary>
+    public static IDisposable Watch(DiagnosticListener events, ServerParts parts) => events.Subscribe(new UnreadRequests(parts), name => name == Event);
+
+    /// <inheritdoc/>
+    public void OnNext(KeyValuePair<string, object?> value)
+    {
+        if (value.Value is not IFeatureCollection features || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException error) return;
+        // What a route has begun to read, it tells itself.
+        if (features.Get<IEndpointFeature>()?.Endpoint is not null) return;
+        _parts.Metrics.Failed(new Fault(FaultKind.Malformed, "").Word);
+        ServerLog.Unread(_parts.Log, error.StatusCode, Problem(error));
+    }
+
+    private string Problem(BadHttpRequestException error) => error.StatusCode switch
+    {
+        408 => $"its headers took longer than {_parts.Options.Limits.Headers.TotalSeconds} s",
+        431 => $"it has more headers than {_parts.Options.Limits.HeaderBytes} bytes or {ServerLimits.HeaderCount} lines",
+        // The runtime leaves out what was sent, and keeps the quotes around it.
+        _ => error.Message.Replace(": ''", "", StringComparison.Ordinal).TrimEnd('.'),
+    };
+
+    /// <inheritdoc/>
+    public void OnCompleted()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void OnError(Exception error)
+    {
+    }
+}
