@@ -16,6 +16,7 @@ internal sealed class BpeModel
     private int _keptCount;
 
     private readonly Lazy<Dictionary<long, (int Rank, int Id)>> _merges;
+    private readonly Lazy<bool> _wordsAreApart;
     private readonly int _longestPiece;
 
     /// <summary>Takes the vocabulary and its merges, which are made when they are first asked for.</summary>
@@ -25,6 +26,7 @@ internal sealed class BpeModel
         _longestPiece = vocabulary.Keys.Select(piece => piece.Length).DefaultIfEmpty(0).Max();
         _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         _keptLookup = _kept.GetAlternateLookup<ReadOnlySpan<char>>();
+        _wordsAreApart = new(() => !IdsAreRanks && vocabulary.All(entry => EndOfWord(entry.Key, 0) == entry.Key.Length || Special!.Contains(entry.Value)));
         _pieceOfId = new(() =>
         {
             var pieces = new Dictionary<int, string>(vocabulary.Count);
@@ -78,12 +80,13 @@ internal sealed class BpeModel
             Add(whole, aligned, start, end, tokens);
             return;
         }
-        if (!_keptLookup.TryGetValue(piece, out var parts))
+        bool afterUnknown = false;
+        // Where no token has a blank behind another character, nothing merges across the beginning of a word: words merge alone, and come again and again.
+        for (int at = start, next; at < end; at = next)
         {
-            parts = Parts(piece);
-            if (piece.Length <= KeptLength && Interlocked.Increment(ref _keptCount) <= KeptPieces) _kept.TryAdd(piece.ToString(), parts);
+            next = _wordsAreApart.Value ? EndOfWord(text.AsSpan(0, end), at) : end;
+            AddParts(KeptParts(text.AsSpan(at, next - at)), aligned, at, tokens, ref afterUnknown);
         }
-        AddParts(parts, aligned, start, tokens);
     }
 
     /// <summary>Id of a piece that is a token as a whole, or null where it is none or is merged all the same.</summary>
@@ -106,9 +109,29 @@ internal sealed class BpeModel
         return parts;
     }
 
-    private void AddParts((int Id, int End)[] parts, AlignedText aligned, int offset, List<TokenRange> tokens)
+    // The first blank from here on that follows another character, or the text's end.
+    private static int EndOfWord(ReadOnlySpan<char> text, int start)
     {
-        bool afterUnknown = false;
+        for (int at = start + 1; at < text.Length; at++)
+        {
+            int blank = text[at..].IndexOf(TokenizerPipeline.Blank);
+            if (blank < 0) break;
+            at += blank;
+            if (text[at - 1] != TokenizerPipeline.Blank) return at;
+        }
+        return text.Length;
+    }
+
+    private (int Id, int End)[] KeptParts(ReadOnlySpan<char> word)
+    {
+        if (_keptLookup.TryGetValue(word, out var parts)) return parts;
+        parts = Parts(word);
+        if (word.Length <= KeptLength && Interlocked.Increment(ref _keptCount) <= KeptPieces) _kept.TryAdd(word.ToString(), parts);
+        return parts;
+    }
+
+    private void AddParts((int Id, int End)[] parts, AlignedText aligned, int offset, List<TokenRange> tokens, ref bool afterUnknown)
+    {
         int start = offset;
         foreach (var (id, length) in parts)
         {
