@@ -91,7 +91,7 @@ public sealed class ServeTests
         File.WriteAllText(clock, "+0");
         using var served = Served.Start(new CliInput
         {
-            Environment = { ["LD_PRELOAD"] = faker, ["FAKETIME_TIMESTAMP_FILE"] = clock, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1" },
+            Environment = { ["LD_PRELOAD"] = faker, ["FAKETIME_TIMESTAMP_FILE"] = clock, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["NO_FAKE_STAT"] = "1" }, // files keep their times when a clock jumps
         }, "serve", "--demo", "--listen", "127.0.0.1:0", "--deadline", "60");
         string responses = JsonSerializer.Serialize(Enumerable.Range(0, 300).Select(i => $"{i} the cat and the dog and the cat and the dog"));
         foreach (string jump in (string[])["+3000d", "-3000d", "+0"])
