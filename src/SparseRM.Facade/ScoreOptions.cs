@@ -20,7 +20,7 @@ public enum PerToken
 /// <example><code>var results = scorer.ScoreAll(inputs, new ScoreOptions { Doubt = true, Explain = 5 });</code></example>
 public sealed record ScoreOptions
 {
-    /// <summary>Before whom it goes. The texts of interactive calls are kept in the prefix cache.</summary>
+    /// <summary>Its priority. The texts of interactive calls are kept in the prefix cache.</summary>
     public Priority Priority { get; init; } = Priority.Interactive;
 
     /// <summary>How long an asynchronous call may take; null for as long as it takes.</summary>

@@ -46,21 +46,24 @@ public sealed class RewardServer : IAsyncDisposable
         // What fails until it listens is thrown as a sentence; the host's own account of it would be a page of stack.
         bool listens = false;
         var app = Build(options, logging, () => listens);
+        IDisposable? traces = null;
         var parts = new ServerParts(options, app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("SparseRM.Server"));
         try
         {
             Map(app, parts);
             await parts.Registry.OpenAsync(cancel).ConfigureAwait(false);
+            traces = options.Traces is { } collector ? TraceExport.To(collector) : null;
             await Listen(app, options, cancel).ConfigureAwait(false);
             listens = true;
         }
         catch
         {
+            traces?.Dispose();
             parts.Dispose();
             await app.DisposeAsync().ConfigureAwait(false);
             throw;
         }
-        var server = new RewardServer(app, parts, options.Traces is { } collector ? TraceExport.To(collector) : null);
+        var server = new RewardServer(app, parts, traces);
         ServerLog.Listening(parts.Log, server.Address.ToString(), string.Join(", ", options.Rewards.Select(reward => reward.Name)));
         return server;
     }
@@ -95,6 +98,12 @@ public sealed class RewardServer : IAsyncDisposable
         if (_stopped) return;
         _stopped = true;
         ServerLog.Stopping(_parts.Log, _parts.Metrics.Running);
+        if (_parts.Pending.Unfetched > 0)
+        {
+            // A result that was promised can be fetched here alone.
+            _parts.IsStopping = true;
+            await _parts.Pending.FetchedAsync(_parts.Options.Limits.Drain).ConfigureAwait(false);
+        }
         await _app.StopAsync().ConfigureAwait(false);
         _parts.IsStopping = true;
         _parts.Dispose();
@@ -189,7 +198,7 @@ public sealed class RewardServer : IAsyncDisposable
         }
         catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
         {
-            throw new SparseRMException($"{options.Listen} cannot be listened at: {error.Message.TrimEnd('.')}; give another address or port");
+            throw new SparseRMException($"{options.Listen} cannot be listened on: {error.Message.TrimEnd('.')}; give another address or port");
         }
     }
 

@@ -6,7 +6,7 @@ public sealed record ServerLimits
     /// <summary>Bytes of a body; a larger one is refused without being read.</summary>
     public long BodyBytes { get; init; } = 16L << 20;
 
-    /// <summary>Texts of a request.</summary>
+    /// <summary>Inputs of a request.</summary>
     public int Items { get; init; } = 4096;
 
     /// <summary>Texts of a request that are explained: an explanation reads the states of all tokens.</summary>

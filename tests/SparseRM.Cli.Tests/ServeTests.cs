@@ -32,7 +32,7 @@ public sealed class ServeTests
         using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         taken.Start();
         var result = Cli.Run("serve", "--demo", "--listen", $"{taken.LocalEndpoint}");
-        result.Failed(1, $"{taken.LocalEndpoint} cannot be listened at");
+        result.Failed(1, $"{taken.LocalEndpoint} cannot be listened on");
         Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
@@ -79,7 +79,7 @@ public sealed class ServeTests
     [InlineData("--deadline 1e300", "--deadline: '1e300' is not a number above 0, up to 86400")]
     [InlineData("--max-body-mib 2000", "--max-body-mib: '2000' is not a whole number from 1 to 1024")]
     [InlineData("--prefix-cache-mib 2000000000", "--prefix-cache-mib: '2000000000' is not a whole number from 0 to ")]
-    public void Bounds_that_no_machine_can_keep_are_refused(string args, string problem) => Cli.Run(["serve", "--demo", .. args.Split(' ')]).Failed(2, problem);
+    public void Limits_that_are_out_of_range_are_refused(string args, string problem) => Cli.Run(["serve", "--demo", .. args.Split(' ')]).Failed(2, problem);
 
     [Fact]
     public async Task Deadlines_run_on_when_the_clock_jumps()

@@ -162,11 +162,36 @@ public class OperationTests(Rewards rewards)
     }
 
     [Fact]
+    public async Task A_result_that_was_promised_can_be_fetched_while_the_server_stops()
+    {
+        await using var server = await rewards.Start();
+        string id = (await server.Post("/roll/submit", """{"prompt": [{"role": "user", "content": "Q"}], "response": "A"}""")).Ok.GetProperty("reward_request_id").GetString()!;
+        var stop = server.Server.StopAsync();
+        while ((await server.Get("/ready")).Status == System.Net.HttpStatusCode.OK) await Task.Delay(5);
+        Assert.Equal("stopping", (await server.Get("/ready")).Refused(503).GetProperty("status").GetString());
+        Assert.Contains("about to stop", (await server.Post("/v1/rewards", Body)).Refused(503).GetRawText(), StringComparison.Ordinal);
+        JsonElement result;
+        do result = (await server.Get("/roll/result", $$"""{"reward_request_id": "{{id}}"}""")).Ok;
+        while (result.GetProperty("errcode").GetInt32() == 1);
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"), result.GetProperty("reward_score"));
+        await stop.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task A_failure_is_counted_once()
+    {
+        await using var server = await rewards.Start();
+        string tooLong = JsonSerializer.Serialize(string.Concat(Enumerable.Repeat("word ", 2 * rewards.Scorer.Backbone.Config.NCtx)));
+        (await server.Post("/classify", $$"""{"input": {{tooLong}}}""")).Refused(400);
+        Assert.Equal(1, await server.Metric("sparserm_failures_total", "too_long"));
+    }
+
+    [Fact]
     public async Task An_address_that_is_taken_is_said_in_a_sentence()
     {
         var error = await Assert.ThrowsAsync<SparseRM.Errors.SparseRMException>(() =>
             rewards.Start(options => options with { Listen = new IPEndPoint(IPAddress.Loopback, rewards.Server.Server.Address.Port) }));
-        Assert.Contains("cannot be listened at", error.Message);
+        Assert.Contains("cannot be listened on", error.Message);
     }
 
     [Fact]

@@ -51,6 +51,27 @@ public class PageTests(Rewards rewards)
     }
 
     [Fact]
+    public async Task The_last_scores_are_opened_as_they_were_posted()
+    {
+        await using var server = await rewards.Start(options => options with { Keep = 10 });
+        const string Turns = """[{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}, {"role": "user", "content": "R"}, {"role": "assistant", "content": "B"}]""";
+        string text = rewards.Rendered("Name a prime.", "7");
+        float ofTurns = (await server.Post("/v1/rewards", $$"""{"messages": {{Turns}}}""")).Ok.GetProperty("results")[0].GetProperty("score").GetSingle();
+        await server.Post("/get_reward", $$"""{"query": [{{JsonSerializer.Serialize(text)}}]}""");
+        await using var browser = await Browser.Open();
+        await browser.Call("Page.navigate", new() { ["url"] = server.Server.Address.ToString() });
+        await browser.Until("document.querySelectorAll('#recent option').length === 3");
+        foreach (var (newest, score) in ((int, float)[])[(0, rewards.Scorer.Score("Name a prime.", "7")), (2, ofTurns)])
+        {
+            await browser.Evaluate($"document.getElementById('recent').value = '{newest}'; document.getElementById('recent').dispatchEvent(new Event('change'))");
+            await browser.Until($"document.querySelectorAll('#results article').length === 1 && document.querySelector('.score')?.textContent === '{Shown(score)}' && !document.getElementById('score').disabled");
+        }
+        // What is scored is kept in its turn.
+        Assert.Equal(5, (await browser.Evaluate("document.querySelectorAll('#recent option').length")).GetInt32());
+        Assert.Empty(browser.Complaints);
+    }
+
+    [Fact]
     public async Task A_failure_is_said_and_leaves_no_score()
     {
         await using var browser = await Browser.Open();

@@ -41,6 +41,23 @@ public class SafetyTests(Rewards rewards)
     }
 
     [Theory]
+    [InlineData("http://evil.example", 403)]
+    [InlineData("null", 403)]
+    [InlineData("http://localhost:3000", 200)]
+    [InlineData("http://127.0.0.1:8000", 200)]
+    public async Task Without_a_key_only_this_machine_s_pages_are_served(string origin, int status)
+    {
+        foreach (string path in (string[])["/v1/rewards", "/admin/reload"])
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(Good) };
+            request.Headers.Add("Origin", origin);
+            var answer = await rewards.Server.Send(request);
+            Assert.Equal(status, (int)answer.Status);
+            if (status == 403) Assert.Contains($"the request comes from a web page of '{origin}'", answer.Text, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
     [InlineData("localhost:1", 200)]
     [InlineData("127.0.0.1", 200)]
     [InlineData("[::1]:8000", 200)]
@@ -75,7 +92,7 @@ public class SafetyTests(Rewards rewards)
     {
         var error = await Assert.ThrowsAsync<SparseRMException>(() => rewards.Start(options =>
             options with { Listen = new System.Net.IPEndPoint(System.Net.IPAddress.Parse("203.0.113.1"), 0), Insecure = true }));
-        Assert.Contains("cannot be listened at", error.Message);
+        Assert.Contains("cannot be listened on", error.Message);
     }
 
     [Fact]
@@ -116,6 +133,21 @@ public class SafetyTests(Rewards rewards)
         request.Content.Headers.ContentEncoding.Add(encoding);
         var refused = (await rewards.Server.Send(request)).Refused(415);
         Assert.Equal($"the body is encoded as '{encoding}' (Content-Encoding), and this server takes plain JSON only; send it without", refused.GetProperty("error").GetProperty("message").GetString());
+    }
+
+    [Fact]
+    public async Task Lists_within_lists_are_counted_together()
+    {
+        string responses = System.Text.Json.JsonSerializer.Serialize(Enumerable.Repeat("A", 3000)), input = $$"""{"prompt": "Q", "responses": {{responses}}}""";
+        var refused = (await rewards.Server.Post("/v1/rewards", $$"""{"inputs": [{{input}}, {{input}}]}""")).Refused(413).GetProperty("error");
+        Assert.Equal("too_many", refused.GetProperty("kind").GetString());
+    }
+
+    [Fact]
+    public async Task A_name_that_is_no_text_is_the_client_s_fault()
+    {
+        foreach (string path in (string[])["/v1/rewards", "/classify", "/get_reward", "/predict"])
+            Assert.InRange((int)(await rewards.Server.Post(path, """{"\ud800prompt": 1, "input": "x", "query": ["x"], "inputs": "x"}""")).Status, 200, 499);
     }
 
     [Fact]

@@ -26,9 +26,9 @@ public class WorkTests(Rewards rewards)
     public void A_result_that_has_no_place_is_not_begun()
     {
         var pending = new PendingResults(1);
-        var running = new TaskCompletionSource<ScoreAnswer>();
+        var running = new TaskCompletionSource<PendingScore>();
         int begun = 0;
-        Task<ScoreAnswer> Begin()
+        Task<PendingScore> Begin()
         {
             begun++;
             return running.Task;

@@ -83,7 +83,7 @@ internal sealed class ServeCommand : CliCommand
             using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
-                _ = server.ReloadAsync();
+                _ = ReloadAsync(server);
             });
             var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var registration = Session.Cancel.Register(stop.SetResult);
@@ -93,6 +93,18 @@ internal sealed class ServeCommand : CliCommand
             if (fleet is not null) await fleet.DisposeAsync();
 #endif
             await server.StopAsync();
+        }
+    }
+
+    private async Task ReloadAsync(RewardServer server)
+    {
+        try
+        {
+            await server.ReloadAsync();
+        }
+        catch (Exception error)
+        {
+            Say($"nothing was reloaded: {error.Message}");
         }
     }
 
@@ -113,7 +125,7 @@ internal sealed class ServeCommand : CliCommand
     {
         logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
         if (args.GetValue(_logFormat) == "json")
-            logging.AddJsonConsole(console => (console.UseUtcTimestamp, console.TimestampFormat) = (true, "O"));
+            logging.AddJsonConsole(console => (console.UseUtcTimestamp, console.TimestampFormat, console.JsonWriterOptions) = (true, "O", new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
         else
             logging.AddSimpleConsole(console => (console.SingleLine, console.UseUtcTimestamp, console.TimestampFormat) = (true, true, "HH:mm:ss "));
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);

@@ -26,7 +26,7 @@ internal static class FarmPage
         catch (IOException error)
         {
             await app.DisposeAsync();
-            throw new SparseRMException($"--metrics: {address} cannot be listened at: {error.Message.TrimEnd('.')}; give another address or port", error);
+            throw new SparseRMException($"--metrics: {address} cannot be listened on: {error.Message.TrimEnd('.')}; give another address or port", error);
         }
     }
 

@@ -39,7 +39,7 @@ public static class ScoreInputFile
         bool any = false;
         var bytes = new PeekedStream(source.Rewind());
         // No more of "PAR1" than the shortest line has, since a line of a pipe is not to wait for the next.
-        if (bytes.StartsWith("PAR"u8)) throw new DataFormatException(path, 0, "is parquet, expected lines of JSON; write it as those, or score it by ranges of rows");
+        if (bytes.StartsWith("PAR"u8)) throw new DataFormatException(path, 0, "is parquet, expected JSON Lines; convert it, or score it by ranges of rows");
         foreach (ScoreInput line in Of(JsonLines.Read(source.Path, bytes), path, options))
         {
             any = true;

@@ -23,6 +23,7 @@ public sealed class ChatTemplate
     public static readonly IReadOnlyList<string> Names = ["gemma", "gemma3", "llama3", "llama3_1", "qwen2_5", "qwen3", "chatml", "none"];
 
     private const int LargestSource = 1 << 20;
+    private const string AddGenerationPrompt = "add_generation_prompt", ContinueFinalMessage = "continue_final_message";
     private readonly string _origin;
     private readonly List<Statement> _statements;
     private readonly SpecialTokenNames _tokens;
@@ -39,7 +40,7 @@ public sealed class ChatTemplate
                 throw new ModelFormatException(origin, $"character {i} of the chat template is half of a surrogate pair; copy the template again from where it came from");
         (Name, Source, _tokens, _origin) = (name, source, tokens, origin);
         _statements = JinjaParser.Parse(origin, source);
-        _functions = JinjaFunctions.Scope(origin, null);
+        _functions = JinjaFunctions.Scope(Name, null);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)));
     }
 
@@ -127,7 +128,7 @@ public sealed class ChatTemplate
         var variables = new Dictionary<string, object?>
         {
             ["messages"] = new JinjaList([.. messages.Select((message, index) => ToValue(message, index, input))]),
-            ["add_generation_prompt"] = addGenerationPrompt,
+            [AddGenerationPrompt] = addGenerationPrompt,
             ["tools"] = null,
             ["documents"] = null,
         };
@@ -135,7 +136,7 @@ public sealed class ChatTemplate
             ("pad_token", _tokens.Pad), ("unk_token", _tokens.Unk)])
             if (token is not null) variables[name] = TracedText.Of(token);
         if (arguments is not null) AddArguments(arguments, variables, input);
-        var functions = variables.TryGetValue("date_string", out object? day) ? JinjaFunctions.Scope(_origin, day) : _functions;
+        var functions = variables.TryGetValue("date_string", out object? day) ? JinjaFunctions.Scope(Name, day) : _functions;
         var text = JinjaEvaluator.Render(_origin, _statements, new JinjaScope(functions, arguments is null ? null : _arguments.Read, variables),
             new JinjaBudget(input.Characters, input.Values, cancellationToken));
         return new RenderedDialogue(text.Text, text.Spans(), messages.Count - 1);
@@ -145,6 +146,8 @@ public sealed class ChatTemplate
     {
         foreach (var (name, value) in input.Members(arguments.Value, TextSpan.Argument, "the template's arguments"))
         {
+            // Said to be off is what is done anyway.
+            if (value is false && name is AddGenerationPrompt or ContinueFinalMessage) continue;
             if (NotAnArgument(name) is { } why) throw new SparseRMException($"the template's arguments hold '{name}', {why}; leave it out");
             variables[name] = value;
             _arguments.Give(name);
@@ -152,13 +155,13 @@ public sealed class ChatTemplate
     }
 
     // Each of these would make another text of the dialogue than the one that rewards were fitted on, or be passed over.
-    private static string? NotAnArgument(string name) => name switch
+    private string? NotAnArgument(string name) => name switch
     {
         "messages" => "which is the dialogue itself",
         "chat_template" => "and templates come from the model's owner only",
         "bos_token" or "eos_token" or "pad_token" or "unk_token" => "which is the tokenizer's",
-        "add_generation_prompt" or "continue_final_message" => "which is for a prompt that a model goes on with, and here an answer is read to its end",
-        _ => null,
+        AddGenerationPrompt or ContinueFinalMessage => "which continues a prompt, and a reward reads a finished answer",
+        _ => _functions.Get(name) is null ? null : "which is a function of templates",
     };
 
     // The role is written by the template as its own text, where a mark would be a token: so it must be a word.

@@ -25,7 +25,7 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     /// <summary>Sequences that wait.</summary>
     public int Waiting => sequences.Length - Taken;
 
-    /// <summary>Before whom it goes.</summary>
+    /// <summary>Its priority.</summary>
     public Priority Priority { get; init; }
 
     /// <summary>Whether its texts' keys and values are kept for those that begin alike.</summary>

@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using ParquetSharp;
 using SparseRM.Data;
@@ -9,6 +11,8 @@ namespace SparseRM.Parts;
 /// <summary>What a part's file holds, whatever packed it: two files of equal content have an equal hash.</summary>
 internal static class PartContent
 {
+    private const int Batch = 1024;
+
     /// <summary>SHA-256 of the lines of jsonl, packed or not; of parquet, of every value of every row.</summary>
     /// <exception cref="IOException">The file is gone or cannot be read.</exception>
     /// <exception cref="InvalidDataException">It is not in this format.</exception>
@@ -21,9 +25,11 @@ internal static class PartContent
         return Convert.ToHexStringLower(SHA256.HashData(lines));
     }
 
+    // Of each column the levels and the values, whatever row groups and pages they lie in.
     private static string OfTable(Stream file)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hashes = new IncrementalHash[3 * ParquetPartWriter.Columns];
+        for (int i = 0; i < hashes.Length; i++) hashes[i] = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         try
         {
             using var table = new ParquetFileReader(file, leaveOpen: true);
@@ -31,50 +37,54 @@ internal static class PartContent
             for (int i = 0; i < table.FileMetaData.NumRowGroups; i++)
             {
                 using var group = table.RowGroup(i);
-                int rows = checked((int)group.MetaData.NumRows);
-                long[] numbers = Column<long>(group, 0, rows);
-                float?[] score = Column<float?>(group, 1, rows);
-                float?[]?[] scores = Column<float?[]?>(group, 2, rows);
-                string?[] errors = Column<string?>(group, 3, rows), lines = Column<string?>(group, 4, rows);
-                for (int row = 0; row < rows; row++)
-                {
-                    Add(hash, numbers[row]);
-                    Add(hash, score[row]);
-                    Add(hash, scores[row]?.Length ?? -1);
-                    foreach (float? one in scores[row] ?? []) Add(hash, one);
-                    Add(hash, errors[row]);
-                    Add(hash, lines[row]);
-                }
+                Add<long>(group, 0, hashes, MemoryMarshal.AsBytes);
+                Add<float>(group, 1, hashes, MemoryMarshal.AsBytes);
+                Add<float>(group, 2, hashes, MemoryMarshal.AsBytes);
+                Add<ByteArray>(group, 3, hashes, Bytes);
+                Add<ByteArray>(group, 4, hashes, Bytes);
             }
+            return Convert.ToHexStringLower(SHA256.HashData([.. hashes.SelectMany(hash => hash.GetHashAndReset())]));
         }
         catch (Exception error) when (error is ParquetException or InvalidCastException or OverflowException)
         {
             throw new InvalidDataException(error.Message, error);
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        finally
+        {
+            foreach (var hash in hashes) hash.Dispose();
+        }
     }
 
-    private static T[] Column<T>(RowGroupReader group, int column, int rows)
+    private static void Add<T>(RowGroupReader group, int index, IncrementalHash[] hashes, Func<ReadOnlySpan<T>, ReadOnlySpan<byte>> bytes)
+        where T : unmanaged
     {
-        using var reader = group.Column(column);
-        using var values = reader.LogicalReader<T>();
-        return values.ReadAll(rows);
+        using var column = (ColumnReader<T>)group.Column(index);
+        var definitions = new short[Batch];
+        var repetitions = new short[Batch];
+        var values = new T[Batch];
+        bool isOptional = column.ColumnDescriptor.MaxDefinitionLevel > 0, isList = column.ColumnDescriptor.MaxRepetitionLevel > 0;
+        while (column.HasNext)
+        {
+            int levels = checked((int)column.ReadBatch(Batch, isOptional ? definitions : default, isList ? repetitions : default, values, out long count));
+            if (isOptional) hashes[3 * index].AppendData(MemoryMarshal.AsBytes(definitions.AsSpan(0, levels)));
+            if (isList) hashes[3 * index + 1].AppendData(MemoryMarshal.AsBytes(repetitions.AsSpan(0, levels)));
+            hashes[3 * index + 2].AppendData(bytes(values.AsSpan(0, (int)count)));
+        }
     }
 
-    private static void Add(IncrementalHash hash, long value)
+    // Each with its length, so that no two lists of texts have the same bytes.
+    private static ReadOnlySpan<byte> Bytes(ReadOnlySpan<ByteArray> texts)
     {
-        Span<byte> bytes = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
-        hash.AppendData(bytes);
-    }
-
-    // No float's bits are this number.
-    private static void Add(IncrementalHash hash, float? value) => Add(hash, value is { } score ? BitConverter.SingleToUInt32Bits(score) : -1L);
-
-    private static void Add(IncrementalHash hash, string? value)
-    {
-        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(value ?? "");
-        Add(hash, value is null ? -1L : bytes.Length);
-        hash.AppendData(bytes);
+        var all = new ArrayBufferWriter<byte>();
+        foreach (var text in texts)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(all.GetSpan(sizeof(int)), text.Length);
+            all.Advance(sizeof(int));
+            if (text.Length == 0) continue;
+            byte[] copy = new byte[text.Length];
+            Marshal.Copy(text.Pointer, copy, 0, copy.Length);
+            all.Write(copy);
+        }
+        return all.WrittenSpan;
     }
 }

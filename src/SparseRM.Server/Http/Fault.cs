@@ -46,7 +46,7 @@ internal enum FaultKind
 }
 
 /// <summary>A request, or one of its inputs, has no score; the message is one sentence.</summary>
-internal sealed class Fault(FaultKind kind, string message, string? field = null) : Exception(message)
+internal sealed class Fault(FaultKind kind, string message, string? field = null, Exception? cause = null) : Exception(PlainText.Escape(message), cause)
 {
     /// <summary>What sort of failure.</summary>
     public FaultKind Kind => kind;
@@ -54,8 +54,17 @@ internal sealed class Fault(FaultKind kind, string message, string? field = null
     /// <summary>The field at fault, such as <c>input[3]</c>, or null.</summary>
     public string? Field { get; } = field is { Length: > 0 } ? field : null;
 
+    /// <summary>Whether the message has no word of the request's, though others of its kind may.</summary>
+    public bool IsPlain { get; init; }
+
     /// <summary>Whether the message may hold words of the request's body, which logs are to be without.</summary>
-    public bool MayQuote => Kind is FaultKind.Malformed or FaultKind.Field or FaultKind.Empty or FaultKind.Text or FaultKind.NoModel or FaultKind.NoResult;
+    public bool MayQuote => !IsPlain && Kind is FaultKind.Malformed or FaultKind.Field or FaultKind.Empty or FaultKind.Text or FaultKind.NoModel or FaultKind.NoResult;
+
+    /// <summary>Whether the field's name is the client's own word, which logs are to be without.</summary>
+    public bool IsFieldQuoted { get; init; }
+
+    /// <summary>Whether it was counted, and logged where it is the server's own, as that of one input.</summary>
+    public bool IsCounted { get; set; }
 
     /// <summary>Its name in answers and metrics.</summary>
     public string Word => Kind switch
@@ -70,7 +79,7 @@ internal sealed class Fault(FaultKind kind, string message, string? field = null
         _ => Kind.ToString().ToLowerInvariant(),
     };
 
-    /// <summary>Any exception as what a client is told. What is not the client's doing is told without its inside.</summary>
+    /// <summary>Any exception as what a client is told. What is not the client's doing is told without its inside, which goes to the log.</summary>
     /// <param name="error">The exception.</param>
     /// <param name="field">The input at fault, where it is one.</param>
     public static Fault Of(Exception error, string? field = null) => error switch
@@ -79,17 +88,23 @@ internal sealed class Fault(FaultKind kind, string message, string? field = null
         AggregateException { InnerExceptions: [var only] } => Of(only, field),
         Microsoft.AspNetCore.Http.BadHttpRequestException bad => MalformedBody.Of(bad),
         System.Text.Json.JsonException json => MalformedBody.Of(json),
-        _ => Of(SparseRMException.KindOf(error), error.Message, field),
+        // The reader's word for a name that is compared with others.
+        InvalidOperationException { Message: var message } when message.Contains("JSON text", StringComparison.Ordinal) =>
+            new Fault(FaultKind.Malformed, "a field's name is not text: it holds half of a surrogate pair, or bytes that are not UTF-8", cause: error),
+        SparseRMException { Kind: ErrorKind.Usage or ErrorKind.Data } => new Fault(FaultKind.Text, error.Message, field, error),
+        _ => Of(SparseRMException.KindOf(error), error, field),
     };
 
-    private static Fault Of(ErrorKind kind, string message, string? field) => kind switch
+    /// <summary>What a template or tokenizer made of one input, such as more work than a dialogue may cost: the client's doing, too.</summary>
+    public static Fault OfEncoding(Exception error, string field) => error is ModelFormatException ? new Fault(FaultKind.Text, error.Message, field, error) : Of(error, field);
+
+    private static Fault Of(ErrorKind kind, Exception error, string? field) => kind switch
     {
-        ErrorKind.Full => new Fault(FaultKind.Full, message),
-        ErrorKind.Deadline => new Fault(FaultKind.Deadline, message),
-        ErrorKind.Closed => new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later"),
-        ErrorKind.Usage or ErrorKind.Data => new Fault(FaultKind.Text, message, field),
-        ErrorKind.Numeric => new Fault(FaultKind.Numeric, message, field),
-        ErrorKind.Device => new Fault(FaultKind.Internal, "the machine that computes the scores failed; see the server's log", field),
-        _ => new Fault(FaultKind.Internal, "the server failed to score this; see its log", field),
+        ErrorKind.Full => new Fault(FaultKind.Full, error.Message, cause: error),
+        ErrorKind.Deadline => new Fault(FaultKind.Deadline, error.Message, cause: error),
+        ErrorKind.Closed => new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later", cause: error),
+        ErrorKind.Numeric => new Fault(FaultKind.Numeric, error.Message, field, error),
+        ErrorKind.Device => new Fault(FaultKind.Internal, "the machine that computes the scores failed; see the server's log", field, error),
+        _ => new Fault(FaultKind.Internal, "the server failed to score this; see its log", field, error),
     };
 }

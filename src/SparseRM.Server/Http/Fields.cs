@@ -14,7 +14,7 @@ internal static class Fields
 
     /// <summary>A member that must be there.</summary>
     public static JsonElement Need(this JsonElement owner, string name) =>
-        owner.Has(name, out var value) ? value : throw new Fault(FaultKind.Field, owner.TryGetProperty(name, out _) ? $"{name} is null, expected a value" : $"{name} is missing", name);
+        owner.Has(name, out var value) ? value : throw new Fault(FaultKind.Field, owner.TryGetProperty(name, out _) ? $"{name} is null, expected a value" : $"{name} is missing", name) { IsPlain = true };
 
     /// <summary>A string. JSON may spell half of a surrogate pair, which is no text.</summary>
     public static string Text(this JsonElement value, string field)
@@ -89,7 +89,7 @@ internal static class Fields
             foreach (string name in names) known |= member.NameEquals(name);
             if (known) continue;
             throw new Fault(FaultKind.Field,
-                $"{(field.Length == 0 ? "the request" : field)} has an unknown field '{member.Name}'; known are {string.Join(", ", names)}", member.Name);
+                $"{(field.Length == 0 ? "the request" : field)} has an unknown field '{member.Name}'; known are {string.Join(", ", names)}", field.Length == 0 ? member.Name : $"{field}.{member.Name}") { IsFieldQuoted = true };
         }
     }
 
@@ -130,7 +130,7 @@ internal static class Fields
     }
 
     /// <summary>The refusal of a value of another kind.</summary>
-    public static Fault Not(JsonElement value, string field, string expected) => new(FaultKind.Field, $"{field} is {Shown(value)}, expected {expected}", field);
+    public static Fault Not(JsonElement value, string field, string expected) => new(FaultKind.Field, $"{field} is {Shown(value)}, expected {expected}", field) { IsPlain = true };
 
     /// <summary>A value as refusals show it.</summary>
     public static string Shown(JsonElement value) => value.ValueKind switch

@@ -25,9 +25,9 @@ internal static partial class MalformedBody
         string message = error.Message;
         if (message.Contains("any JSON tokens", StringComparison.Ordinal)) return Refused("the body is empty, expected a JSON object");
         if (message.StartsWith("Duplicate propert", StringComparison.Ordinal))
-            return Refused($"field{(Quoted().Match(message) is { Success: true } name ? $" '{name.Groups[1].Value}'" : "")} stands twice in one object; give it once");
+            return Refused($"field{(Quoted().Match(message) is { Success: true } name ? $" '{name.Groups[1].Value}'" : "")} appears twice in one object; give it once");
         if (message.Contains("maximum configured depth", StringComparison.Ordinal))
-            return Refused($"the body is nested deeper than {Digits().Match(message).Value} levels{Place(error)}; send it flatter");
+            return Refused($"the body is nested deeper than {Digits().Match(message).Value} levels{Place(error)}; nest it less");
         if (message.Contains("reached end of data", StringComparison.Ordinal) || message.Contains("Expected depth to be zero", StringComparison.Ordinal))
             return Refused("the body is not valid JSON: it ends before what it began is closed; send all of it");
         string? expected = s_expected.FirstOrDefault(kind => message.Contains(kind.Part, StringComparison.OrdinalIgnoreCase)).Expected;
@@ -39,8 +39,11 @@ internal static partial class MalformedBody
     public static Fault Of(BadHttpRequestException error) => error.StatusCode switch
     {
         408 => Refused("the body comes too slowly; send at least 240 bytes a second"),
-        _ => Refused("the body does not come as its headers say (Content-Length, or chunks that end); send all of it"),
+        _ => Broken(error),
     };
+
+    /// <summary>The refusal of a body whose length or chunks are not what they are said to be.</summary>
+    public static Fault Broken(IOException error) => new(FaultKind.Malformed, "the body does not come as its headers say (Content-Length, or chunks that end); send all of it", cause: error) { IsPlain = true };
 
     private static Fault Refused(string message) => new(FaultKind.Malformed, message);
 

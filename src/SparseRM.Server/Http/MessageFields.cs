@@ -68,7 +68,7 @@ internal static class MessageFields
         item.RefuseMedia(field);
         bool hasContent = item.Has("content", out var content);
         var fields = Others(item);
-        if (!hasContent && fields is null) throw new Fault(FaultKind.Field, $"{field}.content is missing", field);
+        if (!hasContent && fields is null) throw new Fault(FaultKind.Field, $"{field}.content is {(item.TryGetProperty("content", out _) ? "null, expected a text" : "missing")}", field) { IsPlain = true };
         return new Message(Role(role), hasContent ? content.Content($"{field}.content") : null) { Fields = fields };
     }
 

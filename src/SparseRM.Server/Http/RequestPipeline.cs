@@ -58,6 +58,8 @@ internal sealed class RequestPipeline(ServerParts parts)
         if (!route.IsOpen && !isFromMember && !HasKey(http.Request)) throw new Fault(FaultKind.Unauthorized, "the API key is missing or wrong; send it as a bearer token or as X-API-Key");
         if (_isLocal && !route.IsOpen && !isFromMember && !IsThisMachine(http.Request.Host.Host))
             throw new Fault(FaultKind.Forbidden, $"the request is for the host '{http.Request.Host.Host}', and without an API key only localhost, 127.0.0.1 and [::1] are served; use one of those, or set a key");
+        if (_isLocal && !route.IsOpen && !isFromMember && !IsOfThisMachine(http.Request.Headers.Origin))
+            throw new Fault(FaultKind.Forbidden, $"the request comes from a web page of '{http.Request.Headers.Origin}', and without an API key only pages of this machine are served; set a key");
         if (parts.IsStopping && !route.WhileStopping) throw new Fault(FaultKind.Unavailable, "the server is about to stop; ask another one, or again later");
         if (!route.HasBody)
         {
@@ -104,6 +106,11 @@ internal sealed class RequestPipeline(ServerParts parts)
             http.Response.Headers.Connection = "close";
             throw ScoringCore.Over(parts.Options.Limits.Deadline);
         }
+        // The size of a chunk that no number holds comes as this.
+        catch (IOException error) when (error is not BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
+        {
+            throw MalformedBody.Broken(error);
+        }
         catch (BadHttpRequestException error) when (error.StatusCode == 413)
         {
             throw new Fault(FaultKind.TooLarge, $"the body is larger than the {parts.Options.Limits.BodyBytes} bytes that this server takes; send less at once");
@@ -129,9 +136,9 @@ internal sealed class RequestPipeline(ServerParts parts)
     /// <returns>The status that the client saw.</returns>
     private async Task<int> RefuseAsync(HttpContext http, WireCall call, Exception error, Fault fault)
     {
-        parts.Metrics.Failed(fault.Word);
-        if (fault.Kind == FaultKind.Internal) ServerLog.Failed(parts.Log, error, http.Request.Method, http.Request.Path);
-        else ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, parts.Options.LogTexts || !fault.MayQuote ? fault.Message : fault.Field ?? "in the body");
+        if (!fault.IsCounted) parts.Metrics.Failed(fault.Word);
+        if (fault.Kind == FaultKind.Internal && !fault.IsCounted) ServerLog.Failed(parts.Log, fault.InnerException ?? error, http.Request.Method, http.Request.Path);
+        else ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, parts.Options.LogTexts || !fault.MayQuote ? fault.Message : fault.IsFieldQuoted ? "an unknown field" : fault.Field ?? "in the body");
         if (http.Response.HasStarted)
         {
             // Half an answer must not look like a whole one.
@@ -154,6 +161,9 @@ internal sealed class RequestPipeline(ServerParts parts)
     /// <summary>A name of another host that leads here is a web page's way around its browser's walls (DNS rebinding).</summary>
     private static bool IsThisMachine(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    /// <summary>A page of another site may post here without being able to read the answer; programs that are no browser name no origin.</summary>
+    private static bool IsOfThisMachine(string? origin) => string.IsNullOrEmpty(origin) || (Uri.TryCreate(origin, UriKind.Absolute, out var page) && IsThisMachine(page.Host));
 
     /// <summary>Compared by hash, in constant time: neither its length nor its beginning can be guessed from times.</summary>
     private bool HasKey(HttpRequest request)

@@ -35,6 +35,9 @@ internal static partial class ServerLog
     [LoggerMessage(10, LogLevel.Warning, "{Problem}")]
     public static partial void Warning(ILogger log, string problem);
 
+    [LoggerMessage(12, LogLevel.Error, "{Field} failed")]
+    public static partial void InputFailed(ILogger log, Exception error, string field);
+
     [LoggerMessage(11, LogLevel.Warning, "a request reached no route, {Status}: {Problem}")]
     public static partial void Unread(ILogger log, int status, string problem);
 }

@@ -26,7 +26,7 @@ internal sealed class ServerParts(ServerOptions options, ILogger log) : IDisposa
     public PendingResults Pending { get; } = new(options.Limits.PendingResults);
 
     /// <summary>The scorer.</summary>
-    public ScoringCore Core => field ??= new ScoringCore(Registry, options, Metrics, Recent);
+    public ScoringCore Core => field ??= new ScoringCore(Registry, options, Metrics, Recent, log);
 
     /// <summary>Whether the server was told to stop: requests that were accepted are answered, others refused.</summary>
     public bool IsStopping { get; set; }

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace SparseRM.Server.Http;
 
 /// <summary>
-/// Counts and logs requests that end before any route hears of them, since they are no HTTP or have more headers than are read. The HTTP server answers them by itself, with a
-/// status alone.
+/// Counts and logs requests that end before any route hears of them: they are not HTTP, their headers are too slow or too many, or a field that HTTP needs is missing. The HTTP
+/// server answers them by itself, with a status alone.
 /// </summary>
 internal sealed class UnreadRequests : IObserver<KeyValuePair<string, object?>>
 {
@@ -22,9 +22,9 @@ internal sealed class UnreadRequests : IObserver<KeyValuePair<string, object?>>
     public void OnNext(KeyValuePair<string, object?> value)
     {
         if (value.Value is not IFeatureCollection features || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException error) return;
-        // What a route has begun to read, it tells itself.
+        // A request that has a route is the route's to tell of.
         if (features.Get<IEndpointFeature>()?.Endpoint is not null) return;
-        _parts.Metrics.Failed(new Fault(FaultKind.Malformed, "").Word);
+        _parts.Metrics.Failed(new Fault(error.StatusCode == 408 ? FaultKind.Deadline : FaultKind.Malformed, "").Word);
         ServerLog.Unread(_parts.Log, error.StatusCode, Problem(error));
     }
 
@@ -32,8 +32,8 @@ internal sealed class UnreadRequests : IObserver<KeyValuePair<string, object?>>
     {
         408 => $"its headers took longer than {_parts.Options.Limits.Headers.TotalSeconds} s",
         431 => $"it has more headers than {_parts.Options.Limits.HeaderBytes} bytes or {ServerLimits.HeaderCount} lines",
-        // The runtime leaves out what was sent, and keeps the quotes around it.
-        _ => error.Message.Replace(": ''", "", StringComparison.Ordinal).TrimEnd('.'),
+        // Behind this the runtime may quote what was sent.
+        _ => error.Message.Split(": '")[0].TrimEnd('.'),
     };
 
     /// <inheritdoc/>

@@ -33,28 +33,38 @@ async function loadModels() {
   $("model").replaceChildren(...answer.data.map(model => make("option", { value: model.id }, model.id)));
   $("model").disabled = answer.data.length < 2;
   showFacts();
-  const recent = await ask("/v1/recent");
+  const recent = await loadRecent();
   if (recent.example && !$("prompt").value) {
     $("prompt").value = recent.example.prompt;
     $("first").value = recent.example.first;
     $("second").value = recent.example.second;
   }
   const first = Boolean(recent.example) && !$("results").firstChild && $("first").value === recent.example.first;
-  $("recent-label").hidden = !recent.keeps;
-  const dialogues = recent.scores.filter(score => score.messages?.length > 1);
-  $("recent").replaceChildren(make("option", { value: "" }, "open one…"),
-    ...dialogues.map((score, i) => make("option", { value: i }, `${signed(score.score)}  ${score.messages.at(-1).content.slice(0, 50)}`)));
-  $("recent").onchange = () => open(dialogues[$("recent").value]);
   if (first) await submit();
 }
 
+/** Fills the list of the last scores, with the score that each had. */
+async function loadRecent() {
+  const recent = await ask("/v1/recent");
+  $("recent-label").hidden = !recent.keeps;
+  const label = score => score.text ?? score.messages.at(-1).content ?? "";
+  $("recent").replaceChildren(make("option", { value: "" }, "open one…"),
+    ...recent.scores.map((score, i) => make("option", { value: i }, `${signed(score.score)}  ${label(score).slice(0, 50)}`)));
+  $("recent").onchange = () => open(recent.scores[$("recent").value]);
+  return recent;
+}
+
+/** Scores again just what was scored; the fields take it where they can hold it. */
 function open(score) {
   if (!score) return;
-  $("prompt").value = score.messages.slice(0, -1).map(message => message.content).join("\n\n");
-  $("first").value = score.messages.at(-1).content;
+  const [prompt, answer] = score.messages ?? [];
+  const fits = score.messages?.length === 2 && prompt.role === "user" && typeof prompt.content === "string" && typeof answer.content === "string";
+  $("prompt").value = fits ? prompt.content : "";
+  $("first").value = fits ? answer.content : "";
   $("second").value = "";
   if (state.models.some(model => model.id === score.model)) $("model").value = score.model;
-  submit();
+  showFacts();
+  return run(score.text === undefined ? { messages: score.messages } : { text: score.text });
 }
 
 function showFacts() {
@@ -63,16 +73,22 @@ function showFacts() {
 }
 
 async function submit() {
-  say(null);
   const answers = [$("first").value, $("second").value].filter((text, i) => i === 0 || text !== "");
   if (!$("prompt").value || !answers[0]) return say("give a prompt and an answer");
+  await run({ prompt: $("prompt").value, responses: answers });
+}
+
+async function run(input) {
+  if ($("score").disabled) return;
+  say(null);
   $("score").disabled = true;
   try {
     const answer = await ask("/v1/rewards", {
-      model: $("model").value || undefined, inputs: [{ prompt: $("prompt").value, responses: answers }],
+      model: $("model").value || undefined, inputs: [input],
       doubt: true, novelty: true, components: true, explain: { directions: 8, tokens: 100000 },
     });
-    show(answer.results[0].results);
+    show(answer.results[0].results ?? [answer.results[0]]);
+    await loadRecent();
   } catch (problem) {
     $("results").replaceChildren();
     $("legend").hidden = true;

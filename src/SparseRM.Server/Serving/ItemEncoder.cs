@@ -21,6 +21,8 @@ internal sealed class ItemEncoder(Backbone backbone)
     /// <exception cref="Errors.SparseRMException">Template or tokenizer refuse it.</exception>
     public EncodedItem Encode(ScoreItem item, ScoreWork work)
     {
+        if (work.Truncation != Truncation.Refuse && work.MaxTokens > Context)
+            throw new Fault(FaultKind.Field, $"truncation to {work.MaxTokens} tokens is asked for, and the model takes {Context}; ask for no more, or leave the number out") { IsPlain = true };
         var bos = BosAction.Kept;
         var encoded = Encode(item, _encoder, ref bos);
         int limit = Math.Min(work.MaxTokens ?? Context, Context), count = encoded.Ids.Length;
@@ -34,6 +36,9 @@ internal sealed class ItemEncoder(Backbone backbone)
     {
         switch (item)
         {
+            case TextItem { Text.Length: 0 }:
+                // A template writes its marks around an empty answer, too; this is a text that was lost.
+                throw new Fault(FaultKind.Empty, $"{item.Field} is empty, expected a text that a template rendered", item.Field) { IsPlain = true };
             case TextItem text:
                 bos = BosOf(text.Text);
                 return encoder.EncodeText(text.Text);
@@ -50,6 +55,8 @@ internal sealed class ItemEncoder(Backbone backbone)
     private EncodedInput EncodeIds(IdsItem item, InputEncoder encoder, ref BosAction bos)
     {
         var ids = item.Ids;
+        if (item.Answer is var (first, end) && (first < 0 || first >= end || end > ids.Length))
+            throw new Fault(FaultKind.Field, $"the answer of {item.Field} is said to be tokens {first} to {end} (one past the last) of {ids.Length}; give 0 <= start < end <= {ids.Length}", item.Field.EndsWith("ids", StringComparison.Ordinal) ? item.Field[..^3] + "answer" : item.Field) { IsPlain = true };
         if (backbone.Tokenizer is { UsesBos: true, BosId: { } mark } && ids.Length > 0)
         {
             int leading = 0;

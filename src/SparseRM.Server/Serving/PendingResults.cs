@@ -8,11 +8,12 @@ internal sealed class PendingResults(int capacity)
 {
     private readonly Dictionary<string, PendingResult> _results = new(StringComparer.Ordinal);
     private readonly Queue<string> _order = new();
+    private static readonly TimeSpan s_recent = TimeSpan.FromMinutes(2);
 
     /// <summary>Begins a result and keeps it; where there is no place for it, it is not begun.</summary>
     /// <param name="begin">Begins it, without waiting for it.</param>
     /// <exception cref="Fault">All that are kept are still on their way.</exception>
-    public PendingResult Add(Func<Task<ScoreAnswer>> begin)
+    public PendingResult Add(Func<Task<PendingScore>> begin)
     {
         lock (_results)
         {
@@ -30,6 +31,22 @@ internal sealed class PendingResults(int capacity)
         }
     }
 
+    /// <summary>Results that clients are likely to come for: those of the last two minutes that nobody has fetched.</summary>
+    public int Unfetched
+    {
+        get
+        {
+            lock (_results) return _results.Values.Count(result => !result.IsFetched && Stopwatch.GetElapsedTime(result.Began) < s_recent);
+        }
+    }
+
+    /// <summary>Waits until clients have fetched their results, or the time is over.</summary>
+    public async Task FetchedAsync(TimeSpan limit)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (Unfetched > 0 && Stopwatch.GetElapsedTime(began) < limit) await Task.Delay(50).ConfigureAwait(false);
+    }
+
     /// <summary>The result of an id.</summary>
     /// <exception cref="Fault">There is none.</exception>
     public PendingResult Find(string id)
@@ -45,9 +62,15 @@ internal sealed class PendingResults(int capacity)
 /// <summary>A result that is fetched later.</summary>
 /// <param name="Id">What the client calls it.</param>
 /// <param name="Start">When it was submitted.</param>
-/// <param name="Score">The scores, when they are there.</param>
-internal sealed record PendingResult(string Id, DateTimeOffset Start, Task<ScoreAnswer> Score)
+/// <param name="Score">The score, when it is there.</param>
+internal sealed record PendingResult(string Id, DateTimeOffset Start, Task<PendingScore> Score)
 {
+    /// <summary>Whether the client has asked for it since it was there.</summary>
+    public bool IsFetched { get; set; }
+
+    /// <summary>Timestamp of its beginning.</summary>
+    public long Began { get; } = Stopwatch.GetTimestamp();
+
     /// <summary>When it was done: its start and what passed since, so that it is never before its start, wherever the clock jumps.</summary>
     public Task<DateTimeOffset> End { get; } = EndOf(Start, Score);
 
@@ -57,3 +80,6 @@ internal sealed record PendingResult(string Id, DateTimeOffset Start, Task<Score
         return score.ContinueWith(_ => start + Stopwatch.GetElapsedTime(began), TaskScheduler.Default);
     }
 }
+
+/// <summary>What is kept of a score until it is fetched: no text.</summary>
+internal readonly record struct PendingScore(float Score, int Tokens, string Model);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using SparseRM.Errors;
 using SparseRM.Server.Http;
 
@@ -12,6 +13,8 @@ internal sealed class RewardRegistry : IDisposable
     private readonly ServedReward?[] _served;
     private readonly PreparedRewards _prepared;
     private readonly string?[] _faults;
+    private Task _probe = Task.CompletedTask;
+    private long _probed;
     private int _version;
 
     /// <summary>Takes the names; nothing is read yet.</summary>
@@ -124,23 +127,39 @@ internal sealed class RewardRegistry : IDisposable
     /// <summary>The file that is served under a name.</summary>
     public string FingerprintOf(string name) => _served[_byName[name]]?.Fingerprint ?? "";
 
-    /// <summary>Scores all known answers again.</summary>
-    public async Task ProbeAsync(CancellationToken cancel)
+    /// <summary>Scores all known answers again, unless that was done within the last second: whoever asks meanwhile shares it.</summary>
+    public Task ProbeAsync(CancellationToken cancel)
     {
+        lock (_faults)
+        {
+            if (_probe.IsCompleted && Stopwatch.GetElapsedTime(_probed) > TimeSpan.FromSeconds(1)) (_probed, _probe) = (Stopwatch.GetTimestamp(), ProbeAllAsync());
+            return _probe.WaitAsync(cancel);
+        }
+    }
+
+    private async Task ProbeAllAsync()
+    {
+        await Task.Yield();
         for (int i = 0; i < _named.Count; i++)
         {
             using var use = new RewardUse(this, _named[i].Name);
             try
             {
-                await use.Reward.Probe(cancel).ConfigureAwait(false);
-                _faults[i] = null;
+                await use.Reward.Probe(CancellationToken.None).ConfigureAwait(false);
+                Found(i, use.Reward, null);
             }
             // That the queue is full says nothing of the answers.
             catch (SparseRMException error) when (error.Kind is not (ErrorKind.Full or ErrorKind.Deadline))
             {
-                _faults[i] = error.Message;
+                Found(i, use.Reward, error.Message);
             }
         }
+    }
+
+    // What was found of a reward model says nothing of the one that has taken its place.
+    private void Found(int index, ServedReward reward, string? fault)
+    {
+        if (ReferenceEquals(Volatile.Read(ref _served[index]), reward)) _faults[index] = fault;
     }
 
     /// <summary>Gives up all.</summary>

@@ -24,7 +24,7 @@ internal sealed record ScoreWork(IReadOnlyList<ScoreItem> Items)
     /// <summary>Whether it is wanted how unusual an input is.</summary>
     public bool Novelty { get; init; }
 
-    /// <summary>Before whom it goes.</summary>
+    /// <summary>Its priority.</summary>
     public Priority Priority { get; init; } = Priority.Interactive;
 
     /// <summary>How long it may take; null for the server's own bound.</summary>

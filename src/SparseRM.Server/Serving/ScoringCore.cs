@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using SparseRM.Models;
 using SparseRM.Server.Http;
 
 namespace SparseRM.Server.Serving;
 
 /// <summary>The one way from inputs to scores, for all wires.</summary>
-internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options, ServerMetrics metrics, RecentScores recent)
+internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options, ServerMetrics metrics, RecentScores recent, ILogger log)
 {
     /// <summary>Scores what a request asks for. An input that fails has its own error; the others have their scores.</summary>
     /// <param name="work">The inputs.</param>
@@ -33,7 +34,7 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
             }
             catch (Exception error)
             {
-                answers[i] = ScoredItem.Failed(work.Items[i], Fault.Of(error, work.Items[i].Field));
+                answers[i] = ScoredItem.Failed(work.Items[i], Fault.OfEncoding(error, work.Items[i].Field));
             }
         }
         var results = await RunAsync(use.Reward, [.. running.Select(i => encoded[i].Input)], work, allowed, arrived, cancel).ConfigureAwait(false);
@@ -42,7 +43,14 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
             int i = running[next];
             answers[i] = ScoredItem.Of(work.Items[i], encoded[i], results[next], use.Reward.Scorer.Backbone.Tokenizer);
         }
-        foreach (var answer in answers) metrics.Scored(answer);
+        foreach (var answer in answers)
+        {
+            metrics.Scored(answer);
+            if (answer.Fault is not { } fault) continue;
+            fault.IsCounted = true;
+            // The client is told no more than that there is something to read here.
+            if (fault.Kind == FaultKind.Internal) ServerLog.InputFailed(log, fault.InnerException ?? fault, answer.Item.Field);
+        }
         use.Reward.Drift.Offer(use.Reward, answers);
         recent.Add(use.Reward, answers);
         return new ScoreAnswer(use.Reward, answers);

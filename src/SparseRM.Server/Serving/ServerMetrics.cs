@@ -101,7 +101,7 @@ internal sealed class ServerMetrics
 
     private void WriteLatencies(MetricsText text)
     {
-        text.Of("sparserm_request_seconds", "histogram", "From the first byte of a request to the last of its answer.");
+        text.Of("sparserm_request_seconds", "histogram", "From the headers of a request to the last byte of its answer.");
         foreach (var (wire, histogram) in _seconds.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             long total = 0;

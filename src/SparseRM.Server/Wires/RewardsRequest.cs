@@ -22,16 +22,26 @@ internal sealed record RewardsRequest(ScoreWork Work, IReadOnlyList<int?> Counts
         ["model", "inputs", "components", "per_token", "doubt", "novelty", "explain", "truncation", "max_tokens", "priority", "deadline_ms"];
 
     /// <summary>Reads a request. An input that cannot be read has its own error.</summary>
+    /// <param name="request">The body.</param>
+    /// <param name="limit">Texts that it may have.</param>
     /// <exception cref="Fault">The request as a whole cannot be read.</exception>
-    public static RewardsRequest Read(JsonElement request)
+    public static RewardsRequest Read(JsonElement request, int limit)
     {
         bool isList = request.Has("inputs", out var inputs);
+        if (inputs.ValueKind == JsonValueKind.Null) throw Fields.Not(inputs, "inputs", "a list");
+        if (isList && s_inputFields.FirstOrDefault(name => request.Has(name)) is { } besides)
+            throw new Fault(FaultKind.Field, $"inputs and {besides} are both given; give one input as fields of the request, or several in inputs", besides);
         request.Only("", isList ? s_options : [.. s_options, .. s_inputFields]);
         var items = new List<ScoreItem>();
         var counts = new List<int?>();
         if (!isList) counts.Add(ReadInput(request, "", items));
         else
-            foreach (var input in inputs.List("inputs").EnumerateArray()) counts.Add(ReadInput(input, $"inputs[{counts.Count}]", items));
+            foreach (var input in inputs.List("inputs").EnumerateArray())
+            {
+                counts.Add(ReadInput(input, $"inputs[{counts.Count}]", items));
+                // Lists within lists may have more than either may.
+                if (items.Count > limit) throw new Fault(FaultKind.TooMany, $"the request has more than the {limit} inputs that this server takes; send them in parts");
+            }
         return new RewardsRequest(Options(request, items), counts, request.Bool("components") ?? false);
     }
 

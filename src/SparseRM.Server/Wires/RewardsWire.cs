@@ -12,7 +12,7 @@ internal static class RewardsWire
 
     private static async Task AnswerAsync(WireCall call)
     {
-        var request = RewardsRequest.Read(call.Request);
+        var request = RewardsRequest.Read(call.Request, call.Parts.Options.Limits.Items);
         var answer = await call.ScoreAsync(request.Work).ConfigureAwait(false);
         // Where nothing has a score, a client that looks at the status alone must see a failure.
         if (answer.Items.Count > 0 && answer.Items.All(item => item.Fault is not null)) throw answer.Items[0].Fault!;

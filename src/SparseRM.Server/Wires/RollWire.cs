@@ -23,14 +23,19 @@ internal static class RollWire
         var request = call.Request;
         double? seconds = null;
         if (request.Has("timeout", out var timeout))
-            seconds = timeout.ValueKind == JsonValueKind.Number ? timeout.GetDouble() : throw Fields.Not(timeout, "timeout", "a number of seconds");
+            seconds = timeout.ValueKind == JsonValueKind.Number && timeout.GetDouble() > 0 ? timeout.GetDouble() : throw Fields.Not(timeout, "timeout", "a number of seconds above 0");
         var work = call.Named(new ScoreWork([SlimeWire.Item(request)])
         {
             Priority = Priority.Bulk,
-            Deadline = seconds is > 0 and < 1e6 ? TimeSpan.FromSeconds(seconds.Value) : null,
+            Deadline = seconds is < 1e6 ? TimeSpan.FromSeconds(seconds.Value) : null,
         });
+        RefuseFull(call, work);
         // It is scored whether or not this connection stays, and by another thread than the one that answers now.
-        var pending = call.Parts.Pending.Add(() => Task.Run(() => call.Parts.Core.ScoreAsync(work, call.Arrived, CancellationToken.None)));
+        var pending = call.Parts.Pending.Add(() => Task.Run(async () =>
+        {
+            var answer = await call.Parts.Core.ScoreAsync(work, call.Arrived, CancellationToken.None).ConfigureAwait(false);
+            return new PendingScore(answer.Items[0].Score, answer.Items[0].Tokens, answer.Reward.Name);
+        }));
         return call.WriteAsync(json =>
         {
             json.WriteStartObject();
@@ -54,19 +59,19 @@ internal static class RollWire
             }).ConfigureAwait(false);
             return;
         }
-        var answer = await pending.Score.ConfigureAwait(false);
+        pending.IsFetched = true;
+        var (score, tokens, model) = await pending.Score.ConfigureAwait(false);
         var end = await pending.End.ConfigureAwait(false);
-        float score = answer.Items[0].Score;
         await call.WriteAsync(json =>
         {
             json.WriteStartObject();
             json.WriteNumber("errcode", 0);
             json.WriteNumber("reward_score", score);
             json.WriteStartObject("dimention_reward_score");
-            json.WriteStartObject(answer.Reward.Name);
+            json.WriteStartObject(model);
             json.WriteStartObject("debug_info");
             json.WriteNumber("score", score);
-            json.WriteNumber("tokens", answer.Items[0].Tokens);
+            json.WriteNumber("tokens", tokens);
             json.WriteEndObject();
             json.WriteEndObject();
             json.WriteEndObject();
@@ -74,6 +79,14 @@ internal static class RollWire
             json.WriteString("end_time", Iso(end));
             json.WriteEndObject();
         }).ConfigureAwait(false);
+    }
+
+    // Its client tries a submit again, and takes a result that failed for a reward of 0.
+    private static void RefuseFull(WireCall call, ScoreWork work)
+    {
+        using var use = new RewardUse(call.Parts.Registry, work.Model);
+        int most = call.Parts.Options.Backbone.Queue.MaxRequests;
+        if (use.Reward.Scorer.Backbone.Counts.WaitingRequests >= most) throw new Fault(FaultKind.Full, $"{most} requests wait already; try again later");
     }
 
     private static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffff", CultureInfo.InvariantCulture);

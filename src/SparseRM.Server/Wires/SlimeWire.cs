@@ -27,6 +27,6 @@ internal static class SlimeWire
         string response = request.Need("response").Text("response");
         if (prompt.ValueKind == JsonValueKind.String) return new TextItem("prompt", prompt.Text("prompt") + response);
         request.Refuse("", NoTools, "tools", "functions");
-        return DialogueItem.Of("prompt", prompt.Messages("prompt", "a string or a list of messages"), response);
+        return DialogueItem.Of("response", prompt.Messages("prompt", "a string or a list of messages"), response);
     }
 }

@@ -20,7 +20,7 @@ internal static class TeiWire
         string[] texts = [.. request.Need("texts").List("texts").EnumerateArray().Select((text, i) => text.Text($"texts[{i}]"))];
         if (texts.Length == 0) throw new Fault(FaultKind.Empty, "`texts` cannot be empty", "texts");
         bool raw = request.Bool("raw_scores") ?? false, withText = request.Bool("return_text") ?? false;
-        var items = texts.Select((text, i) => DialogueItem.Of($"texts[{i}]", [new Message("user", query)], text));
+        var items = texts.Select((text, i) => DialogueItem.Of($"texts[{i}]", [new Message("user", query)], text, prior: "query"));
         float[] scores = (await call.ScoreAsync(Work(request, [.. items])).ConfigureAwait(false)).Scores;
         await call.WriteAsync(json =>
         {
@@ -72,7 +72,7 @@ internal static class TeiWire
     private static ScoreItem Sequence(JsonElement value, string field) => value.List(field).GetArrayLength() switch
     {
         1 => new TextItem(field, value[0].Text(field)),
-        2 => DialogueItem.Of(field, [new Message("user", value[0].Text($"{field}[0]"))], value[1].Text($"{field}[1]")),
+        2 => DialogueItem.Of(field, [new Message("user", value[0].Text($"{field}[0]"))], value[1].Text($"{field}[1]"), prior: null),
         var count => throw new Fault(FaultKind.Field, $"{field} has {count} texts, expected 1 or 2 (a list of texts is sent as a list of lists)", field),
     };
 

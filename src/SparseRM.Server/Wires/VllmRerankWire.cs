@@ -49,6 +49,6 @@ internal static class VllmRerankWire
         string query = VllmFields.ScoreText(request.Need("query"), "query");
         string[] documents = VllmFields.ScoreTexts(request.Need("documents"), "documents");
         if (documents.Length == 0) throw new Fault(FaultKind.Empty, "documents is an empty list; give at least one", "documents");
-        return (VllmFields.Work(request, [.. documents.Select((text, i) => DialogueItem.Of($"documents[{i}]", [new Message("user", query)], text))]), documents);
+        return (VllmFields.Work(request, [.. documents.Select((text, i) => DialogueItem.Of($"documents[{i}]", [new Message("user", query)], text, prior: "query"))]), documents);
     }
 }

@@ -47,7 +47,7 @@ internal static class VllmScoreWire
             if (prompts.Length == 0) throw new Fault(FaultKind.Empty, $"At least one {first} element must be given", first);
             if (answers.Length == 0) throw new Fault(FaultKind.Empty, $"At least one {second} element must be given", second);
             if (prompts.Length > 1 && prompts.Length != answers.Length) throw new Fault(FaultKind.Field, "Input lengths must be either 1:1, 1:N or N:N", first);
-            return [.. answers.Select((text, i) => DialogueItem.Of($"{second}[{i}]", [new Message("user", prompts[prompts.Length == 1 ? 0 : i])], text))];
+            return [.. answers.Select((text, i) => DialogueItem.Of($"{second}[{i}]", [new Message("user", prompts[prompts.Length == 1 ? 0 : i])], text, prior: "query"))];
         }
         throw new Fault(FaultKind.Field, "give queries with documents or items, or text_1 with text_2, or data_1 with data_2");
     }

@@ -133,11 +133,11 @@ public sealed class ScoreInputTests : IDisposable
     }
 
     [Fact]
-    public void Parquet_is_not_told_as_a_line_that_can_be_mended()
+    public void Parquet_is_not_reported_as_a_bad_line()
     {
         string path = _folder.File("in.jsonl", "PAR1\u0015\u0004\nPAR1");
         var error = Assert.Throws<DataFormatException>(() => ScoreInputFile.Read(path, new ScoreInputOptions { KeepBad = true }).ToList());
-        Assert.Equal($"{path}: is parquet, expected lines of JSON; write it as those, or score it by ranges of rows", error.Message);
+        Assert.Equal($"{path}: is parquet, expected JSON Lines; convert it, or score it by ranges of rows", error.Message);
     }
 
     [Fact]

@@ -59,10 +59,50 @@ public class RefusalTests(Rewards rewards)
         await Refused("/v1/rewards", $$"""{"prompt": "{{string.Concat(Enumerable.Repeat("one ", 600))}}", "response": "A"}""", 413, "response with its prompt has");
 
     [Theory]
+    [InlineData("/slime", """{"prompt": [{"role": "user", "content": "LONG"}], "response": "A"}""", 400, "response with its prompt has")]
+    [InlineData("/predict", """{"inputs": [["LONG", "A"]]}""", 413, "inputs[0] has")]
+    [InlineData("/rerank", """{"query": "LONG", "documents": ["A"]}""", 400, "documents[0] with its query has")]
+    [InlineData("/rerank", """{"query": "LONG", "texts": ["A"]}""", 413, "texts[0] with its query has")]
+    public async Task What_is_too_long_is_named_as_its_wire_does(string path, string body, int status, string message) =>
+        await Refused(path, body.Replace("LONG", string.Concat(Enumerable.Repeat("one ", 600)), StringComparison.Ordinal), status, message);
+
+    [Fact]
+    public async Task Arguments_that_say_what_is_done_anyway_are_no_fault()
+    {
+        const string Off = """{"add_generation_prompt": false, "continue_final_message": false}""";
+        JsonAssert.Score(rewards.Scorer.Score("Q", "A"),
+            (await rewards.Server.Post("/v1/rewards", $$"""{"prompt": "Q", "response": "A", "template_arguments": {{Off}}}""")).Ok.GetProperty("results")[0].GetProperty("score"));
+    }
+
+    [Theory]
+    [InlineData("/v1/rewards", """{"text": ""}""", 422)]
+    [InlineData("/classify", """{"input": ""}""", 400)]
+    [InlineData("/get_reward", """{"query": [""]}""", 400)]
+    [InlineData("/predict", """{"inputs": ""}""", 400)]
+    public async Task A_rendered_text_that_is_empty_was_lost(string path, string body, int status) => await Refused(path, body, status, "is empty, expected a text that a template rendered");
+
+    [Fact]
+    public async Task Truncation_to_more_than_the_model_takes_is_refused() =>
+        await Refused("/classify", """{"input": "x", "truncate_prompt_tokens": 1000000000}""", 400, "truncation to 1000000000 tokens is asked for, and the model takes");
+
+    [Theory]
+    [InlineData("""{"inputs": null}""", "inputs is null, expected a list")]
+    [InlineData("""{"inputs": [], "prompt": "Q"}""", "inputs and prompt are both given")]
+    [InlineData("""{"messages": [{"role": "user", "content": null}]}""", "messages[0].content is null, expected a text")]
+    [InlineData("""{"inputs": [{"prompt": "Q", "response": "A", "model": "x"}]}""", "inputs[0].model")]
+    public async Task What_is_wrong_is_named_where_it_stands(string body, string message) => await Refused("/v1/rewards", body, 422, message);
+
+    [Fact]
+    public async Task An_answer_s_place_is_refused_in_the_client_s_own_numbers() =>
+        await Refused("/v1/rewards", """{"ids": [5, 6], "answer": [1, 3]}""", 422, "tokens 1 to 3 (one past the last) of 2");
+
+    [Theory]
     [InlineData("bos_token", "\"x\"", "which is the tokenizer's")]
-    [InlineData("add_generation_prompt", "true", "which is for a prompt that a model goes on with, and here an answer is read to its end")]
-    [InlineData("continue_final_message", "true", "which is for a prompt that a model goes on with, and here an answer is read to its end")]
+    [InlineData("add_generation_prompt", "true", "which continues a prompt, and a reward reads a finished answer")]
+    [InlineData("continue_final_message", "true", "which continues a prompt, and a reward reads a finished answer")]
     [InlineData("messages", "[]", "which is the dialogue itself")]
+    [InlineData("raise_exception", "1", "which is a function of templates")]
+    [InlineData("range", "null", "which is a function of templates")]
     public async Task Template_arguments_that_are_not_the_client_s(string name, string value, string why)
     {
         string argument = $"{{ \"{name}\": {value} }}";
@@ -98,7 +138,7 @@ public class RefusalTests(Rewards rewards)
     [InlineData("""{"prompt": "Q"} x""", "the body is not valid JSON at line 1, byte 17: found 'x', expected nothing after the object")]
     [InlineData("{\"prompt\": \"a\nb\"}", "the body is not valid JSON at line 1, byte 14: found '0x0A', expected text without control characters, these being escaped")]
     [InlineData("""{"prompt": "\x"}""", "expected an escape such as")]
-    [InlineData("""{"prompt": "Q", "prompt": "R", "response": "A"}""", "field 'prompt' stands twice in one object; give it once")]
+    [InlineData("""{"prompt": "Q", "prompt": "R", "response": "A"}""", "field 'prompt' appears twice in one object; give it once")]
     public async Task Bodies_that_are_not_JSON(string body, string message)
     {
         var error = (await rewards.Server.Post("/v1/rewards", body)).Refused(400).GetProperty("error");

@@ -111,8 +111,8 @@ public class RewardsTests(Rewards rewards)
     [InlineData("""{"prompt": 5, "response": "A"}""", 422, "field", "prompt is 5, expected a string or a list of messages")]
     [InlineData("""{"messages": "Q"}""", 422, "field", "messages is a string, expected a list of messages")]
     [InlineData("""{"prompt": "Q", "text": "x"}""", 422, "field", "the request needs one of prompt, messages, text and ids, but has prompt and text")]
-    [InlineData("""{"prompt": "Q", "response": "A", "prompt": "R"}""", 400, "malformed", "field 'prompt' stands twice in one object; give it once")]
-    [InlineData("""{"ids": [2, 3], "answer": [1, 5]}""", 422, "text", "the answer is said to be tokens 1 to 5")]
+    [InlineData("""{"prompt": "Q", "response": "A", "prompt": "R"}""", 400, "malformed", "field 'prompt' appears twice in one object; give it once")]
+    [InlineData("""{"ids": [2, 3], "answer": [1, 5]}""", 422, "field", "the answer of ids is said to be tokens 1 to 5")]
     [InlineData("""{"prompt": "Q", "response": "A", "truncation": "middle"}""", 422, "field", "truncation is 'middle', expected one of left, right")]
     [InlineData("""{"model": "nobody", "prompt": "Q", "response": "A"}""", 404, "no_model", "the model `nobody` does not exist; known are true, safe")]
     public async Task Refusals_are_one_sentence_with_kind_and_field(string body, int status, string kind, string message)

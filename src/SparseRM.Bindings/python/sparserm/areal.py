@@ -6,6 +6,7 @@ The server is the environment's SPARSERM_URL, its reward model SPARSERM_MODEL. A
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any, Optional, Sequence
 
@@ -13,6 +14,7 @@ from sparserm.server import RewardServer, ServerError
 
 TIMEOUT = 12.0
 
+_log = logging.getLogger(__name__)
 _servers: list[RewardServer] = []
 
 
@@ -20,16 +22,19 @@ def reward_fn(
     prompt: Any, completions: Any, prompt_ids: Optional[Sequence[int]] = None, completion_ids: Optional[Sequence[int]] = None, **_: Any
 ) -> float:
     """The score of a completion: of its ids where they are given, which are those that the policy wrote, else of the texts."""
-    if not _servers:
-        _servers.append(RewardServer(model=os.environ.get("SPARSERM_MODEL"), timeout=TIMEOUT))
+    try:
+        if not _servers:
+            _servers.append(RewardServer(model=os.environ.get("SPARSERM_MODEL"), timeout=TIMEOUT))
+        return _servers[0].score_all([_given(prompt, completions, prompt_ids, completion_ids)])[0]
+    except (ServerError, TypeError, ValueError) as error:
+        _log.warning("no reward: %s", error)
+        return float("nan")
+
+
+def _given(prompt: Any, completions: Any, prompt_ids: Optional[Sequence[int]], completion_ids: Optional[Sequence[int]]) -> dict[str, Any]:
     if prompt_ids and completion_ids:
         ids = [*map(int, prompt_ids), *map(int, completion_ids)]
-        given: dict[str, Any] = {"ids": ids, "answer": [len(prompt_ids), len(ids)]}
-    elif isinstance(prompt, str):
-        given = {"text": prompt + completions}
-    else:
-        given = {"prompt": list(prompt), "response": completions}
-    try:
-        return _servers[0].score_all([given])[0]
-    except ServerError:
-        return float("nan")
+        return {"ids": ids, "answer": [len(prompt_ids), len(ids)]}
+    if not isinstance(completions, str):
+        raise TypeError(f"the completion is {type(completions).__name__}, expected a text")
+    return {"text": prompt + completions} if isinstance(prompt, str) else {"prompt": list(prompt), "response": completions}

@@ -52,7 +52,10 @@ class RewardServer:
         self.url = (url or os.environ.get("SPARSERM_URL") or _DEFAULT_URL).rstrip("/")
         self.model = model
         self.timeout = timeout
-        self._key = api_key if api_key is not None else os.environ.get("SPARSERM_API_KEY")
+        if not 0 < timeout <= 86_400:
+            raise ValueError(f"timeout is {timeout}, expected seconds above 0, up to 86400")
+        # Files and shells end a key with a newline, which no header can have.
+        self._key = (api_key if api_key is not None else os.environ.get("SPARSERM_API_KEY") or "").strip()
         self._parts = urllib.parse.urlsplit(self.url)
         if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
             raise ValueError(f"{self.url} is not the URL of a server, such as {_DEFAULT_URL}")
@@ -127,7 +130,11 @@ class RewardServer:
             headers["X-API-Key"] = self._key
         connection = self._connection(left)
         try:
-            connection.request("POST", self._parts.path + path, text.encode(), headers)
+            try:
+                connection.request("POST", self._parts.path + path, text.encode(), headers)
+            except (BrokenPipeError, ConnectionResetError):
+                # A server that takes no more of a body has said why.
+                connection.sock.settimeout(min(left, 5.0))
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using SparseRM.Errors;
@@ -8,12 +7,10 @@ namespace SparseRM.Text.Bpe;
 /// <summary>A vocabulary with merges: pairs of ids, the lowest rank first, the leftmost among equals.</summary>
 internal sealed class BpeModel
 {
-    private const int ShortPiece = 64, KeptLength = 32, KeptPieces = 1 << 15;
+    private const int ShortPiece = 64;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly Lazy<Dictionary<int, string>> _pieceOfId;
-    private readonly ConcurrentDictionary<string, (int Id, int End)[]> _kept = new();
-    private readonly ConcurrentDictionary<string, (int Id, int End)[]>.AlternateLookup<ReadOnlySpan<char>> _keptLookup;
-    private int _keptCount;
+    private readonly PieceCache<(int Id, int End)[]> _kept = new();
 
     private readonly Lazy<Dictionary<long, (int Rank, int Id)>> _merges;
     private readonly Lazy<bool> _wordsAreApart;
@@ -25,8 +22,7 @@ internal sealed class BpeModel
         (Vocabulary, _merges) = (vocabulary, merges);
         _longestPiece = vocabulary.Keys.Select(piece => piece.Length).DefaultIfEmpty(0).Max();
         _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        _keptLookup = _kept.GetAlternateLookup<ReadOnlySpan<char>>();
-        _wordsAreApart = new(() => !IdsAreRanks && vocabulary.All(entry => EndOfWord(entry.Key, 0) == entry.Key.Length || Special!.Contains(entry.Value)));
+        _wordsAreApart = new(() => !IdsAreRanks && vocabulary.Keys.All(piece => EndOfWord(piece, 0) == piece.Length));
         _pieceOfId = new(() =>
         {
             var pieces = new Dictionary<int, string>(vocabulary.Count);
@@ -59,6 +55,9 @@ internal sealed class BpeModel
     /// <summary>Ids of special tokens: no text becomes one of them by merging or as a whole piece.</summary>
     public required HashSet<int> Special { get; init; }
 
+    /// <summary>Whether words merge alone: where no token has a blank behind another character, nothing merges across the beginning of a word.</summary>
+    public bool WordsAreApart => _wordsAreApart.Value;
+
     /// <summary>An empty table of merges. Its hash mixes both ids: that of <see cref="long"/> is their XOR, by which the many pairs that make one long piece
     /// collide.</summary>
     public static Dictionary<long, (int Rank, int Id)> NewMerges(int capacity = 0) => new(capacity, PairComparer.Instance);
@@ -81,10 +80,9 @@ internal sealed class BpeModel
             return;
         }
         bool afterUnknown = false;
-        // Where no token has a blank behind another character, nothing merges across the beginning of a word: words merge alone, and come again and again.
         for (int at = start, next; at < end; at = next)
         {
-            next = _wordsAreApart.Value ? EndOfWord(text.AsSpan(0, end), at) : end;
+            next = WordsAreApart ? EndOfWord(text.AsSpan(0, end), at) : end;
             AddParts(KeptParts(text.AsSpan(at, next - at)), aligned, at, tokens, ref afterUnknown);
         }
     }
@@ -124,9 +122,9 @@ internal sealed class BpeModel
 
     private (int Id, int End)[] KeptParts(ReadOnlySpan<char> word)
     {
-        if (_keptLookup.TryGetValue(word, out var parts)) return parts;
-        parts = Parts(word);
-        if (word.Length <= KeptLength && Interlocked.Increment(ref _keptCount) <= KeptPieces) _kept.TryAdd(word.ToString(), parts);
+        if (_kept.Find(word) is { } kept) return kept;
+        var parts = Parts(word);
+        _kept.Keep(word, parts);
         return parts;
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Microsoft.ML.Tokenizers;
@@ -10,18 +9,15 @@ namespace SparseRM.Text.Bpe;
 /// ones take <see cref="PairMerger"/> over the same vocabulary.</remarks>
 internal sealed class RankEncoder
 {
-    private const int LongPiece = 64, KeptLength = 32, KeptPieces = 1 << 15;
+    private const int LongPiece = 64;
     private readonly BpeModel _model;
     private readonly TiktokenTokenizer _tiktoken;
     private readonly List<int> _idOfRank;
-    private readonly ConcurrentDictionary<string, TokenRange[]> _kept = new();
-    private readonly ConcurrentDictionary<string, TokenRange[]>.AlternateLookup<ReadOnlySpan<char>> _keptLookup;
-    private int _keptCount;
+    private readonly PieceCache<TokenRange[]> _kept = new();
 
     private RankEncoder(BpeModel model, List<int> idOfRank)
     {
         (_model, _idOfRank) = (model, idOfRank);
-        _keptLookup = _kept.GetAlternateLookup<ReadOnlySpan<char>>();
         var lines = new StringBuilder(idOfRank.Count * 20).Append(CultureInfo.InvariantCulture, $"Capacity: {idOfRank.Count}\n");
         for (int rank = 0; rank < idOfRank.Count; rank++)
             lines.Append(Convert.ToBase64String(ByteAlphabet.TryDecode(model.PieceOf(idOfRank[rank])!)!)).Append(' ').Append(rank).Append('\n');
@@ -40,11 +36,8 @@ internal sealed class RankEncoder
     public void Encode(AlignedText aligned, int start, int end, List<TokenRange> tokens)
     {
         var piece = aligned.Text.AsSpan(start, end - start);
-        if (!_keptLookup.TryGetValue(piece, out var parts))
-        {
-            parts = Parts(piece);
-            if (piece.Length <= KeptLength && Interlocked.Increment(ref _keptCount) <= KeptPieces) _kept.TryAdd(piece.ToString(), parts);
-        }
+        var parts = _kept.Find(piece);
+        if (parts is null) _kept.Keep(piece, parts = Parts(piece));
         foreach (var (id, from, to) in parts)
         {
             var origin = aligned.Origin(start + from, start + to);
