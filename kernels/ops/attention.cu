@@ -3,17 +3,25 @@
 
 using namespace srm;
 
+namespace {
+
+constexpr int kKeyStride = kWarp + 1;  // so that lanes that read a column find it in different banks
+
+}  // namespace
+
 // One warp a query and head, four queries a block; grid = (tiles, heads). Keys come in blocks of 32 that begin at
 // multiples of 32 of the key's index in its sequence, one key a lane; the softmax is carried along from block to block.
-// dynamic shared memory: 4 warps * 2 d_head floats.
+// A warp brings 32 columns of its 32 keys at a time to shared memory, so that they are read in rows.
+// dynamic shared memory: 4 warps * (2 d_head + 32 * 33) floats.
 template <typename T>
 SRM_DEVICE void attention_query_per_warp(const float* q, int q_stride, const float* k, int k_stride, const float* v,
                                          int v_stride, const int* positions, const AttentionSegment* segments,
                                          const AttentionTile* tiles, int heads, int kv_heads, int d_head, float scale,
                                          float softcap, int window, T* y, int y_stride) {
   SRM_DYNAMIC_SHARED(float, shared);
-  float* query = shared + warp_index() * 2 * d_head;
+  float* query = shared + warp_index() * (2 * d_head + kWarp * kKeyStride);
   float* mixed = query + d_head;
+  float* keys = mixed + d_head;
   AttentionTile tile = tiles[blockIdx.x];
   AttentionSegment segment = segments[tile.segment];
   int head = static_cast<int>(blockIdx.y), offset = head / (heads / kv_heads) * d_head;
@@ -32,13 +40,19 @@ SRM_DEVICE void attention_query_per_warp(const float* q, int q_stride, const flo
   for (int block = first / kWarp * kWarp; block <= position; block += kWarp) {
     int key = block + lane();
     bool visible = is_visible(key, position, window);
-    float score = -3.4e38f;
-    if (visible) {
-      const float* keys = k + static_cast<i64>(key_row(segment, key)) * k_stride + offset;
-      float sum = 0.0f;
-      for (int i = 0; i < d_head; i++) sum = fma_(query[i], keys[i], sum);
-      score = capped(sum * scale, softcap);
+    float sum = 0.0f;
+    for (int start = 0; start < d_head; start += kWarp) {
+      const int columns = min_(kWarp, d_head - start);
+      sync_warp();  // the last columns have been read by all
+      for (int j = 0; j < kWarp; j++)
+        if (lane() < columns && is_visible(block + j, position, window))
+          keys[j * kKeyStride + lane()] =
+              k[static_cast<i64>(key_row(segment, block + j)) * k_stride + offset + start + lane()];
+      sync_warp();
+      if (visible)
+        for (int i = 0; i < columns; i++) sum = fma_(query[start + i], keys[lane() * kKeyStride + i], sum);
     }
+    float score = visible ? capped(sum * scale, softcap) : -3.4e38f;
     float higher = max_(highest, warp_max(score));
     float weight = visible ? exp_(score - higher) : 0.0f;
     float kept = exp_(highest - higher);

@@ -2,6 +2,7 @@
 // latents. products: f32 rows [rows, d_sae]; pre = products * scale + bias, rounded after each. Lists: counts [rows];
 // latents and activations [rows, capacity]. One block of 256 threads a row.
 #include "srm_cuda/sae_gate.cuh"
+#include "srm_cuda/sae_parts.cuh"
 #include "srm_cuda/select.cuh"
 
 using namespace srm;
@@ -69,15 +70,30 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 SRM_KERNEL(sae_encode_tiled_gate)
 
-// Brings the rows' lists together: row i's begin at starts[i].
+// starts[i] = counts[0] + .. + counts[i - 1] for i up to rows. One warp.
+extern "C" __global__ void __launch_bounds__(32) sae_encode_tiled_starts(const int* counts, int rows, int* starts) {
+  int before = 0;
+  for (int first = 0; first < rows; first += kWarp) {
+    const int i = first + lane();
+    int sum = i < rows ? counts[i] : 0;
+    for (int distance = 1; distance < kWarp; distance *= 2) {
+      const int other = shfl(sum, lane() - distance);
+      if (lane() >= distance) sum += other;
+    }
+    if (i < rows) starts[i + 1] = before + sum;
+    before += shfl(sum, kWarp - 1);
+  }
+  if (lane() == 0) starts[0] = 0;
+}
+SRM_KERNEL(sae_encode_tiled_starts)
+
+// Brings the rows' lists together: row i's begin at starts[i]. Entries from `room` on are left out.
 extern "C" __global__ void __launch_bounds__(256)
     sae_encode_tiled_concatenate(const int* starts, const int* latents, const float* activations, int capacity,
-                                 int* all_latents, float* all_activations) {
+                                 int room, SaeEntry* entries) {
   i64 from = static_cast<i64>(blockIdx.x) * capacity;
-  int to = starts[blockIdx.x], count = starts[blockIdx.x + 1] - to;
-  for (int i = static_cast<int>(threadIdx.x); i < count; i += 256) {
-    all_latents[to + i] = latents[from + i];
-    all_activations[to + i] = activations[from + i];
-  }
+  int to = starts[blockIdx.x], count = min_(starts[blockIdx.x + 1], room) - to;
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += 256)
+    entries[to + i] = {latents[from + i], activations[from + i]};
 }
 SRM_KERNEL(sae_encode_tiled_concatenate)

@@ -3,7 +3,7 @@
 // latents); the pool has room for rows * latents entries, so it cannot overflow whatever is active.
 //
 //   each chunk:  pool_count = 0; sae_encode_mma_sync_bf16
-//   lists:       sae_encode_mma_sync_count, starts by the host, sae_encode_mma_sync_gather
+//   lists:       sae_encode_mma_sync_count, sae_encode_tiled_starts, sae_encode_mma_sync_gather
 //   TopK:        sae_encode_mma_sync_topk, which keeps each row's best so far and says what the next chunk must exceed;
 //                after the last chunk its lists [rows, k] are brought together by sae_encode_tiled_concatenate
 //
@@ -118,18 +118,17 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 SRM_KERNEL(sae_encode_mma_sync_count)
 
-// Brings the chunk's entries of a row together from starts[row] on, latents rising. One block of 256 threads a row.
+// Brings the chunk's entries of a row together from starts[row] on, latents rising; those from `room` on are left out.
+// One block of 256 threads a row.
 extern "C" __global__ void __launch_bounds__(256)
-    sae_encode_mma_sync_gather(const SaeEntry* pool, const SaePart* parts, int panels, const int* starts, int* latents,
-                               float* activations) {
+    sae_encode_mma_sync_gather(const SaeEntry* pool, const SaePart* parts, int panels, const int* starts, int room,
+                               SaeEntry* entries) {
   int to = starts[blockIdx.x];
   for_each_entry(parts + static_cast<i64>(blockIdx.x) * panels, panels, pool, [&](bool holds, SaeEntry entry) {
     int total;
     const int at = to + rank_in_block(holds, total);
     to += total;
-    if (!holds) return;
-    latents[at] = entry.latent;
-    activations[at] = entry.activation;
+    if (holds && at < room) entries[at] = entry;
   });
 }
 SRM_KERNEL(sae_encode_mma_sync_gather)

@@ -74,7 +74,7 @@ public sealed partial class IlgpuBackend : Backend
     /// <inheritdoc/>
     public override string Description => _device.IsCpu
         ? $"{Name}: ILGPU's CPU accelerator, {_device.Accelerator.NumMultiprocessors} threads; for tests of the kernels, which have never run on a GPU"
-        : $"{Name}: {_device.Accelerator.Name}, {_device.Accelerator.MemorySize >> 20} MiB; these kernels have never been seen to run on a GPU";
+        : $"{Name}: {_device.Accelerator.Name}{_device.By}, {_device.Accelerator.MemorySize >> 20} MiB; these kernels have never been seen to run on a GPU";
 
     /// <inheritdoc/>
     public override DeviceBuffer Allocate(long length) => new IlgpuBuffer(_device, length);

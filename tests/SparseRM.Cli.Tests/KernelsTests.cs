@@ -24,6 +24,10 @@ public sealed class KernelsTests
         Assert.False(backends["cuda:0"].GetProperty("available").GetBoolean());
         Assert.StartsWith("cuda:0: there is no NVIDIA driver: /nowhere/libcuda.so.1", Text(backends["cuda:0"], "note"));
         Assert.True(backends["cpu"].GetProperty("available").GetBoolean() && backends["ilgpu:cpu"].GetProperty("available").GetBoolean());
+        var seen = json.GetProperty("kernels").EnumerateArray().First(row => Text(row, "backend") == "cuda:0" && Text(row, "variant") == "mma_sync");
+        Assert.Equal("emulated", Text(seen, "evidence"));
+        Assert.StartsWith("cuda:0: Mock 0", Text(seen, "seen_on"));
+        Assert.True(seen.TryGetProperty("seen_date", out _) && seen.TryGetProperty("seen_commit", out _));
         var groups = Rows(json).GroupBy(row => (row.Backend, row.Op)).ToArray();
         Assert.Equal(backends.Count, groups.GroupBy(group => group.Key.Op).Select(ops => ops.Count()).Distinct().Single());
         Assert.All(groups, group =>
@@ -43,8 +47,11 @@ public sealed class KernelsTests
         string[] lines = Cli.Run(s_noDriver, "kernels", "--op", "matmul").Succeeded().Split('\n');
         Assert.Contains(lines, line => line.StartsWith("cpu: "));
         Assert.Contains(lines, line => line.StartsWith("not here: cuda:0: there is no NVIDIA driver: /nowhere/libcuda.so.1"));
-        Assert.Contains(lines, line => Words(line) is ["matmul", "cuda:0", "mma_sync", "no", "emulated"]);
-        Assert.All(lines.Where(line => line.StartsWith("  matmul")), line => Assert.InRange(Words(line).Length, 5, 8));
+        Assert.Contains(lines, line => Words(line) is ["matmul", "cuda:0", "mma_sync", "no", "emulated", ['[', .., ']']]);
+        Assert.Contains(lines, line => Words(line) is ["matmul", "ilgpu:cuda:0", "mma_sync", "no", "none"]);
+        // On what, and since this is noted when and from which commit.
+        Assert.Contains(lines, line => line.StartsWith("[1] hardware: cpu: ", StringComparison.Ordinal));
+        Assert.All(lines.Where(line => line.StartsWith("  matmul")), line => Assert.InRange(Words(line).Length, 5, 9));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Reflection;
 using SparseRM.Backends;
 using SparseRM.Interop;
@@ -52,16 +53,18 @@ public sealed class EvidenceFile : IDisposable
     {
         TestedBackends.Cpu => description.Contains($"{variant} (emulated)") ? Evidence.Emulated : Evidence.Hardware,
         TestedBackends.Cuda => MockDriver.IsInstalled ? Evidence.Emulated : Evidence.Hardware,
-        _ => Evidence.Emulated,
+        TestedBackends.IlgpuCpu => Evidence.Emulated,
+        _ => description.Contains("a processor, by ") ? Evidence.Driver : Evidence.Hardware,
     };
 
     private static IEnumerable<EvidenceRow> Seen()
     {
+        string today = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         foreach (var kernels in RecordsEvidenceAttribute.Passed.Where(kernel => kernel.Value).GroupBy(kernel => kernel.Key.Backend, kernel => kernel.Key))
         {
             using var backend = TestedBackends.Open(kernels.Key, 1);
             foreach (var (name, op, variant) in kernels)
-                yield return new(KernelEvidence.Family(name), op.Name(), variant, Level(name, variant, backend.Description), backend.Description);
+                yield return new(KernelEvidence.Kind(name), op.Name(), variant, Level(name, variant, backend.Description), backend.Description, today, KernelEvidence.Commit);
         }
     }
 }

@@ -68,6 +68,13 @@ internal sealed class HotScenario : IDisposable
             case "top_k":
                 Encode(new SaeActivation.TopK(3));
                 break;
+            // More active latents than are expected of a row before any was seen: 64 and a quarter.
+            case "crowded":
+                Encode(new SaeActivation.Relu(), "mma_sync", 100, 50);
+                break;
+            case "crowded_tiled":
+                Encode(new SaeActivation.Relu(), "tiled", 100, 50);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(part), part, "is no part");
         }
@@ -97,6 +104,12 @@ internal sealed class HotScenario : IDisposable
         Own(vector.Buffer);
         _backend.Add(vector, vector, Filled(1, 6));
         _backend.Select(OpKind.MatMul, "tiled");
+        // Beside one in f32 a part in bf16 is widened.
+        var mixed = Own(_backend.LoadMatrix(
+            [new(_files.Write(Random(35), DType.F32, 7, 5)), new(_files.Write(Random(35), DType.BF16, 5, 7), IsTransposed: true)], DType.F32));
+        var widened = Marked(3, 5, DType.F32);
+        _backend.Pack(Filled(3, 5), widened);
+        _backend.MatMul(widened, new Product(mixed, null, Filled(3, 14)));
         foreach (var compute in new[] { DType.F32, DType.BF16 })
         {
             foreach (var type in new[] { DType.F32, DType.BF16, DType.F16 })
@@ -116,20 +129,20 @@ internal sealed class HotScenario : IDisposable
         _backend.MatMul(Packed(rows, inputs), new Product(Load(outputs, inputs), Filled(1, outputs), Filled(rows, outputs, outputs + 3)));
     }
 
-    private void Encode(SaeActivation activation)
+    private void Encode(SaeActivation activation, string variant = "mma_sync", int dSae = DSae, float bias = 0)
     {
         const int dIn = 9;  // one more than a copy has, so that one less is seen
-        var weights = _files.Write(Random(DSae * dIn), DType.F32, DSae, dIn);
+        var weights = _files.Write(Random(dSae * dIn), DType.F32, dSae, dIn);
         var sae = new SparseAutoencoder
         {
-            DIn = dIn, DSae = DSae, Layer = 0, HookName = null, WEnc = weights, EncoderIsTransposed = true,
-            EncoderScale = Random(DSae, 1.5f),
+            DIn = dIn, DSae = dSae, Layer = 0, HookName = null, WEnc = weights, EncoderIsTransposed = true,
+            EncoderScale = Random(dSae, 1.5f),
             // The first and the last latent are always active, also among the best: chunks that begin or end elsewhere are seen.
-            BEnc = [40, .. Random(DSae - 2, 1), 40], WDec = weights, DecoderIsTransposed = false, DecoderScale = null,
+            BEnc = [40, .. Random(dSae - 2, 1 + bias), 40], WDec = weights, DecoderIsTransposed = false, DecoderScale = null,
             BDec = new float[dIn], InputNorm = SaeInputNorm.None, Activation = activation, Format = "test", GatingMode = null, Id = "test",
             Notes = [],
         };
-        _backend.Select(OpKind.SaeEncode, "mma_sync");
+        _backend.Select(OpKind.SaeEncode, variant);
         using var encoder = new SaeEncoder(_backend, sae, DType.BF16);
         var latents = new SparseLatents();
         _backend.SaeEncode(Filled(3, dIn), encoder.Weights, latents);

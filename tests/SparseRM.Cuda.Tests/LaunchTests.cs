@@ -12,8 +12,8 @@ public sealed class LaunchTests
     public static TheoryData<string> Kernels => [
         "add_row_per_block", "gather_rows_row_per_block", "mean_rows_row_per_block", "rms_norm_row_per_warp", "add_rms_norm_row_per_block_f32",
         "rope_row_per_block", "gated_activation_row_per_block_f32", "embed_row_per_block_f32", "pack_row_per_block_f32", "matmul_tiled_f32",
-        "gated_matmul_tiled_f32", "attention_query_per_warp_f32", "load_weights_row_per_block_f32_to_f32", "sae_encode_tiled_gate",
-        "sae_encode_tiled_concatenate", "rope_attention_rope_pack_bf16", "count_active_row_per_block_lists", "count_active_row_per_block_parts",
+        "gated_matmul_tiled_f32", "attention_query_per_warp_f32", "load_weights_row_per_block_f32_to_f32",
+        "sae_encode_tiled_gate", "sae_encode_tiled_starts", "rope_attention_rope_pack_bf16", "count_active_row_per_block_lists", "count_active_row_per_block_parts",
         "score_row_per_block"];
 
     [Theory, MemberData(nameof(Kernels))]
@@ -31,13 +31,16 @@ public sealed class LaunchTests
         { "matmul_mma_sync_bf16", "mma_sync" }, { "gated_matmul_mma_sync_bf16", "mma_sync" }, { "matmul_skinny_bf16", "skinny" },
         { "matmul_wgmma_tma_bf16", "wgmma_tma" }, { "gated_matmul_wgmma_tma_bf16", "wgmma_tma" }, { "attention_flash_64_bf16", "flash" },
         { "sae_encode_mma_sync_bf16", "jump_relu" }, { "sae_encode_mma_sync_bf16", "gated" }, { "sae_encode_mma_sync_bf16", "top_k" },
-        { "sae_encode_mma_sync_count", "jump_relu" }, { "sae_encode_mma_sync_gather", "jump_relu" },
+        { "sae_encode_mma_sync_count", "jump_relu" }, { "sae_encode_mma_sync_gather", "crowded" }, { "sae_encode_tiled_concatenate", "crowded_tiled" },
         { "sae_encode_mma_sync_topk", "top_k" },
         { "embed_row_per_block_bf16", "rows" }, { "embed_row_per_block_f16", "rows" }, { "pack_row_per_block_bf16", "rows" },
         { "add_rms_norm_row_per_warp_bf16", "rows" }, { "add_rms_norm_row_per_block_bf16", "rows" },
         { "gated_activation_row_per_block_bf16", "rows" }, { "load_weights_row_per_block_bf16_to_f32", "weights" },
         { "load_weights_row_per_block_f16_to_f32", "weights" }, { "load_weights_row_per_block_f32_to_bf16", "weights" },
         { "load_weights_row_per_block_bf16_to_bf16", "weights" }, { "load_weights_row_per_block_f16_to_bf16", "weights" },
+        { "load_weights_transposed_tile_f32_to_f32", "weights" }, { "load_weights_transposed_tile_bf16_to_f32", "weights" },
+        { "load_weights_transposed_tile_f16_to_f32", "weights" }, { "load_weights_transposed_tile_f32_to_bf16", "weights" },
+        { "load_weights_transposed_tile_bf16_to_bf16", "weights" }, { "load_weights_transposed_tile_f16_to_bf16", "weights" },
     };
 
     [Theory, MemberData(nameof(HotKernels))]
@@ -98,7 +101,7 @@ public sealed class LaunchTests
         "matmul_wgmma_tma_bf16" => parameter < 4,
         "gated_matmul_wgmma_tma_bf16" => parameter < 5,
         "attention_flash_64_bf16" => parameter == 11,
-        "load_weights_row_per_block_bf16_to_f32" => parameter == 5,
+        "load_weights_row_per_block_bf16_to_f32" => parameter == 4,
         _ => false,
     };
 }

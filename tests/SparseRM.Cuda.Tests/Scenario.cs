@@ -92,7 +92,6 @@ internal static class Scenario
         backend.GatedMatMul(x, Load(4), Load(4), GatedActivationKind.Silu, Operand(3, 4));
         backend.Attention(
             Filled(3, 8), Filled(3, 4), Filled(3, 4), [0, 1, 2], [new(0, 3, 0, 0, 0, 3)], new AttentionOptions(2, 1, 4, 1, 2, 0), Operand(3, 8));
-        Repeat(backend, a, Marked(2, 4));
         RotateAndPack(backend, Filled(3, 64), Filled(3, 64), Filled(3, 64), Filled(3, 64), new(Marked(3, 65).Buffer, 3, 64, DType.BF16));
         var (reward, other) = (TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random), TestRewards.Of(HeadInputKind.Random, 5, 2, 3, Random));
         using (var resident = new ResidentHeads(backend, reward.Input, [reward.Head, other.Head])) backend.Score(Filled(3, 5), resident.Weights, Marked(3, 2));
@@ -105,18 +104,6 @@ internal static class Scenario
         var counts = Marked(2, 9);
         backend.CountActive(Filled(3, 4), encoder.Weights, [1, 0, 0, 2, 3, 1], counts);
         Count(backend, files, Filled(3, 4), counts);
-    }
-
-    /// <summary>A pass that goes to the device as a graph in the end.</summary>
-    private static void Repeat(Backend backend, Tensor x, Tensor y)
-    {
-        for (int i = 0; i < 4; i++)
-        {
-            backend.BeginPass(new PassShape(2, 2, 1, 0));
-            backend.GatherRows(x, [i % 3, 1], y);
-            backend.Add(y, y, y);
-            backend.EndPass();
-        }
     }
 
     private static void RotateAndPack(Backend backend, Tensor q, Tensor k, Tensor v, Tensor cosSin, Operand y)

@@ -15,10 +15,12 @@ public static class GoldenBackends
     public static readonly TheoryData<string> Rows = [.. Names];
 
     /// <summary><c>cuda:0</c> is the mock driver of tests/mock_cuda, which runs the kernels on the processor.</summary>
-    public static Backend Open(string name) => name == IlgpuCpu ? IlgpuBackend.Open(name) : BackendCatalog.Open(name);
+    public static Backend Open(string name) => IsOfIlgpu(name) ? IlgpuBackend.Open(name) : BackendCatalog.Open(name);
 
     /// <summary>Emulated devices are slow: they are shown one in five.</summary>
-    public static T[] Some<T>(string name, T[] all) => name == IlgpuCpu || (name == Cuda && MockDriver.IsInstalled) ? [.. all.Where((_, i) => i % 5 == 0)] : all;
+    public static T[] Some<T>(string name, T[] all) => IsOfIlgpu(name) || (name == Cuda && MockDriver.IsInstalled) ? [.. all.Where((_, i) => i % 5 == 0)] : all;
+
+    private static bool IsOfIlgpu(string name) => name.StartsWith("ilgpu:", StringComparison.Ordinal);
 
     /// <summary>Float64 sums, or float32 ones: relative 2-norm against a float32 golden.</summary>
     public static double Bound(string name) => name == "reference" ? 5e-6 : 2e-5;

@@ -44,12 +44,12 @@ SRM_MOCK int srm_mock_count(const char* name) {
   return state().calls.count(name) ? state().calls[name] : state().launches[name];
 }
 
-// Users of the context + blocks + streams + events + modules + graphs + objects of cuBLASLt.
+// Users of the context + blocks + streams + events + modules + objects of cuBLASLt.
 SRM_MOCK int srm_mock_alive() {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   mock::State& s = state();
   return s.context_users + static_cast<int>(s.blocks.size() + s.streams.size() + s.events.size() + s.modules.size() +
-                                            s.graphs.size() + s.library_objects.size());
+                                            s.library_objects.size());
 }
 
 // Copies the notes about wrong calls, one a line, and forgets them.

@@ -195,7 +195,6 @@ SRM_MOCK CUresult cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigne
     launch->parameters.emplace_back(value, value + function->entry.parameters[i]);
   }
   tamper(*launch);
-  auto& work = on->second->capture != nullptr ? *on->second->capture : on->second->work;
-  work.push_back([launch] { run(*launch); });
+  on->second->work.push_back([launch] { run(*launch); });
   return kSuccess;
 }

@@ -29,18 +29,9 @@ bool is_sticky(CUresult result) {
          result == 710 || (result >= 714 && result <= kLaunchFailed) || result == 999;
 }
 
-// What a program may call while its launches are captured.
-bool may_be_captured(const std::string& function) {
-  for (const char* allowed : {"cuLaunchKernel", "cuStreamEndCapture", "cuCtxSetCurrent", "GetError"})
-    if (function.find(allowed) != std::string::npos) return true;
-  return false;
-}
-
-thread_local bool is_capturing;  // captures of other threads are none of this one's business
 }  // namespace
 
 void set_current(bool is_current) { has_context = is_current; }
-void set_capturing(bool captures) { is_capturing = captures; }
 
 void violation(const char* format, ...) {
   char text[512];
@@ -70,10 +61,6 @@ CUresult enter(const char* function, bool needs_context) {
   if (s.context_users == 0 || !has_context) {
     violation("%s without a current context", function);
     return kInvalidContext;
-  }
-  if (is_capturing && !may_be_captured(function)) {
-    violation("%s while launches are captured", function);
-    return kCaptureUnsupported;
   }
   return kSuccess;
 }
@@ -130,7 +117,6 @@ void free_everything() {
   if (is_leak && !s.blocks.empty()) violation("%zu blocks are alive when the context goes", s.blocks.size());
   if (is_leak && !s.streams.empty()) violation("%zu streams are alive when the context goes", s.streams.size());
   if (is_leak && !s.events.empty()) violation("%zu events are alive when the context goes", s.events.size());
-  if (is_leak && !s.graphs.empty()) violation("%zu graphs are alive when the context goes", s.graphs.size());
   if (is_leak && !s.modules.empty()) violation("%zu modules are alive when the context goes", s.modules.size());
   if (is_leak && !s.library_objects.empty())
     violation("%zu objects of cuBLASLt are alive when the context goes", s.library_objects.size());
@@ -138,12 +124,10 @@ void free_everything() {
   for (auto& [handle, stream] : s.streams) delete stream;
   for (auto& [handle, event] : s.events) delete event;
   for (auto& [handle, module] : s.modules) delete module;
-  for (auto& [handle, graph] : s.graphs) delete graph;
   s.blocks.clear();
   s.streams.clear();
   s.events.clear();
   s.modules.clear();
-  s.graphs.clear();
   s.device_bytes = 0;
   s.lost = kSuccess;
 }

@@ -19,7 +19,7 @@ inline constexpr CUresult kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNo
                           kDeviceUnavailable = 46, kNoDevice = 100, kInvalidDevice = 101, kInvalidImage = 200,
                           kInvalidContext = 201, kNoBinaryForGpu = 209, kInvalidPtx = 218, kUnsupportedPtx = 222,
                           kInvalidHandle = 400, kNotFound = 500, kNotReady = 600, kIllegalAddress = 700,
-                          kLaunchOutOfResources = 701, kLaunchFailed = 719, kCaptureUnsupported = 900;
+                          kLaunchOutOfResources = 701, kLaunchFailed = 719;
 
 #define SRM_MOCK extern "C" __attribute__((visibility("default")))
 
@@ -39,15 +39,8 @@ struct Block {
 using Work = std::vector<std::function<void()>>;
 
 struct Stream {
-  Work work;                // carried out when somebody waits, as late as a device may
-  Work* capture = nullptr;  // where launches go instead while they are captured
-  uint64_t done = 0;        // pieces of work carried out: a made-up clock that ticks once a piece
-};
-
-// Captured launches; an executable one is told apart so that each is destroyed as what it is.
-struct Graph {
-  Work work;
-  bool is_executable;
+  Work work;          // carried out when somebody waits, as late as a device may
+  uint64_t done = 0;  // pieces of work carried out: a made-up clock that ticks once a piece
 };
 
 struct Event {
@@ -108,7 +101,6 @@ struct State {
   std::map<void*, Stream*> streams;
   std::map<void*, Event*> events;
   std::map<void*, Module*> modules;
-  std::map<void*, Graph*> graphs;
   std::set<void*> library_objects;  // of cublaslt_objects.cpp
   std::map<std::string, int> calls, launches;
   std::string violations;

@@ -20,6 +20,19 @@ SRM_DEVICE int rank_in_block(bool holds, int& total) {
   return before;
 }
 
+// The sum of the values of this thread and of those after it.
+SRM_DEVICE int sum_from_here(int value) {
+  __shared__ int sums[8];
+  for (int distance = 1; distance < kWarp; distance *= 2) {
+    const int other = shfl(value, lane() + distance);
+    if (lane() + distance < kWarp) value += other;
+  }
+  if (lane() == 0) sums[warp_index()] = value;
+  sync_block();
+  for (int i = warp_index() + 1; i < 8; i++) value += sums[i];
+  return value;
+}
+
 // The k-th greatest of some positive values (0 where there are fewer), by four passes over their bits, eight at a time;
 // `ties`: how many that equal it belong to the k greatest. Bits of positive floats are in the order of the floats.
 // for_each(visit) calls visit(value) for this thread's share of the values; values of 0 or less do not count.
@@ -37,12 +50,14 @@ SRM_DEVICE float kth_greatest(int k, int& ties, ForEach for_each) {
       bool same = shift == 24 || bits >> (shift + 8) == prefix >> (shift + 8);
       if (value > 0.0f && same) add_atomically(&histogram[bits >> shift & 255u], 1);
     });
+    if (threadIdx.x == 0) chosen[0] = -1;
     sync_block();
-    if (threadIdx.x == 0) {
-      int bin = 255;
-      while (bin >= 0 && histogram[bin] < left) left -= histogram[bin--];
-      chosen[0] = bin;
-      chosen[1] = left;
+    // The bin in which the k-th lies: with it there are enough, in those above it alone too few. For k = 0 it is the
+    // last one, that of NaN, which nothing equals or exceeds.
+    const int own = histogram[threadIdx.x], from_here = sum_from_here(own);
+    if (from_here >= left && (from_here - own < left || threadIdx.x == 255)) {
+      chosen[0] = static_cast<int>(threadIdx.x);
+      chosen[1] = left - (from_here - own);
     }
     sync_block();
     if (chosen[0] < 0) return ties = 0, 0.0f;  // fewer than k: only in the first pass

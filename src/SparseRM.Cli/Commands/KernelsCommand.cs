@@ -38,7 +38,13 @@ internal sealed class KernelsCommand : CliCommand
 
     private readonly record struct Row(string Backend, OpKind Op, KernelVariant Variant);
 
-    private static string Word(Row row) => KernelEvidence.Of(row.Backend, row.Op, row.Variant.Name).ToString().ToLowerInvariant();
+    private static EvidenceRow Seen(Row row) => KernelEvidence.Of(row.Backend, row.Op, row.Variant.Name);
+
+    private static string Word(EvidenceRow seen) => seen.Evidence.ToString().ToLowerInvariant();
+
+    /// <summary>On what, when and from which commit.</summary>
+    private static string Note(EvidenceRow seen) =>
+        string.Join(", ", new[] { seen.On, seen.Date, seen.Commit.Length > 0 ? $"commit {seen.Commit}" : "" }.Where(part => part.Length > 0));
 
     private static IEnumerable<Row> Rows(BackendKernels[] found, OpKind? wanted) =>
         from backend in found
@@ -49,13 +55,23 @@ internal sealed class KernelsCommand : CliCommand
 
     private void WriteTable(BackendKernels[] found, IEnumerable<Row> rows)
     {
+        var notes = new List<(string Word, string Note)>();
         var table = Tables.Of("Op", "Backend", "Variant", "Runs here", "In use", "Seen on");
         foreach (var row in rows)
         {
             string use = row.Variant.Selected ? "yes" : !row.Variant.BatchInvariant ? "only to compare" : row.Variant.Proven ? "" : "only by name";
-            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", use, Word(row));
+            var seen = Seen(row);
+            string note = Note(seen);
+            int number = notes.IndexOf((Word(seen), note)) + 1;
+            if (number == 0 && note.Length > 0)
+            {
+                notes.Add((Word(seen), note));
+                number = notes.Count;
+            }
+            table.Row(row.Op.Name(), row.Backend, row.Variant.Name, row.Variant.Supported ? "yes" : "no", use, number == 0 ? Word(seen) : $"{Word(seen)} [{number}]");
         }
         Session.Tables.Write(table);
+        for (int i = 0; i < notes.Count; i++) Session.Out.WriteLine($"[{i + 1}] {notes[i].Word}: {notes[i].Note}");
         foreach (var (backend, _) in found) Session.Out.WriteLine(backend.Available ? backend.Note : $"not here: {backend.Note}");
     }
 
@@ -72,9 +88,10 @@ internal sealed class KernelsCommand : CliCommand
         foreach (var row in rows)
         {
             var (name, supported, selected, proven, batchInvariant) = row.Variant;
+            var seen = Seen(row);
             BenchReports.WriteObject(json, new Report().Add("op", row.Op.Name()).Add("backend", row.Backend).Add("variant", name)
                 .Add("supported", supported).Add("selected", selected).Add("only_by_name", !proven || !batchInvariant)
-                .Add("batch_invariant", batchInvariant).Add("evidence", Word(row)));
+                .Add("batch_invariant", batchInvariant).Add("evidence", Word(seen)).Add("seen_on", seen.On).Add("seen_date", seen.Date).Add("seen_commit", seen.Commit));
         }
         json.WriteEndArray();
     });

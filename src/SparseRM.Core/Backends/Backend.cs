@@ -195,18 +195,6 @@ public abstract class Backend : IDisposable
         (_hostScore ??= new HostScore()).Run(this, z, weights, scores);
     }
 
-    /// <summary>Says that the ops up to <see cref="EndPass"/> are one forward pass of this shape.</summary>
-    /// <remarks>
-    /// A hint: passes of one shape mostly consist of the same launches, which a device may then take as one; so it may hold them back until the end.
-    /// </remarks>
-    public virtual void BeginPass(PassShape shape) { }
-
-    /// <summary>Ends the pass: what it asked for is queued.</summary>
-    public virtual void EndPass() { }
-
-    /// <summary>Ends a pass that an error broke off: what was held back is never done.</summary>
-    public virtual void AbandonPass() { }
-
     /// <summary>The ways in which this backend can compute an op, slowest first; one entry named <c>scalar</c> where there is no choice.</summary>
     public virtual IReadOnlyList<KernelVariant> Variants(OpKind op) => [new("scalar", true, true)];
 

@@ -52,17 +52,7 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
         if (batch.MaxLength > _config.NCtx)
             throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
 
-        _backend.BeginPass(new PassShape(batch.TokenCount, batch.ReadCount, batch.Segments.Length, layers[^1]));
-        try
-        {
-            RunBlocks(batch, layers, states, hook);
-            _backend.EndPass();
-        }
-        catch
-        {
-            _backend.AbandonPass();
-            throw;
-        }
+        RunBlocks(batch, layers, states, hook);
     }
 
     /// <summary>Frees the activations; the model lives on.</summary>

@@ -58,6 +58,10 @@ internal sealed class IlgpuDevice : IDisposable
     public bool HasTensorCores =>
         Accelerator is CudaAccelerator { Architecture: { } architecture } && architecture >= CudaArchitecture.SM_80;
 
+    /// <summary>Whose device it is, where OpenCL says so, and whether it is a processor: then a driver runs the kernels, and no GPU.</summary>
+    public string By => Accelerator is not CLAccelerator cl ? ""
+        : $"{(cl.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_CPU) ? ", a processor" : "")}, by {cl.PlatformName} {cl.PlatformVersion}";
+
     /// <summary>Lanes in a group, unless a kernel wants its own number.</summary>
     public int Lanes => _lanes;
 

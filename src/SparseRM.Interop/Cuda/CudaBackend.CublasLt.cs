@@ -12,7 +12,6 @@ public sealed partial class CudaBackend
     /// <remarks>All of the stream's work that is no <see cref="Launch"/>, copy or fill comes through here.</remarks>
     internal void QueueCublasLt(CudaOperand x, CudaMatrix w, CudaRows? bias, CudaRows y)
     {
-        _device.BreakPass();
         _cublasLtProducts ??= new CublasLtProducts(_device, _arena, _cublasLt.Value.Library!);
         _cublasLtProducts.Queue(x, w, bias, y);
     }

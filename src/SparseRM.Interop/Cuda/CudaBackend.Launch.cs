@@ -36,7 +36,7 @@ public sealed partial class CudaBackend
     {
         if (grid.X == 0 || grid.Y == 0) return;
         nint function = _modules.Function(op, variant, ending, shared);
-        _passes.Launch(new CudaLaunch(function, grid, variant.Threads, shared, arguments), op, variant.Name);
+        _device.Launch(new CudaLaunch(function, grid, variant.Threads, shared), op, variant.Name, arguments);
     }
 
     /// <summary>Queues a copy to the device through pinned memory; <paramref name="from"/> may change when this returns.</summary>

@@ -7,7 +7,7 @@ namespace SparseRM.Interop.Cuda;
 /// <summary>A CUDA device, through the driver alone: <c>cuda</c> or <c>cuda:N</c>.</summary>
 /// <remarks>
 /// <para>All work runs in one stream, so ops are done in their order and memory can be reused while work that read it is queued. Activations stay on
-/// the device; what waits is what <see cref="Backend"/> says, and <see cref="BeginPass"/> for the pass before the last one.</para>
+/// the device; what waits is what <see cref="Backend"/> says, and <see cref="CudaIndices"/> where the device is far behind.</para>
 /// <para>Written against <see cref="Backend"/> in C#, not behind the C ABI of the CPU kernels: one layer less.</para>
 /// <para>An error that loses the context (an illegal address) is said once with the driver's words, and every later call is refused.</para>
 /// </remarks>
@@ -26,7 +26,6 @@ public sealed partial class CudaBackend : Backend
     private readonly CudaArena _arena;
     private readonly CudaModules _modules;
     private readonly CudaIndices _indices;
-    private readonly CudaPasses _passes;
     private readonly Dictionary<OpKind, CudaVariant> _selected = [], _computed = [];
     private readonly Lock _gate = new();
     private CudaStaging? _staging;
@@ -38,8 +37,6 @@ public sealed partial class CudaBackend : Backend
         _arena = new CudaArena(device);
         _modules = new CudaModules(device);
         _indices = new CudaIndices(device, _arena);
-        _passes = new CudaPasses(device);
-        device.PassBreaks = _passes.Break;
         _cublasLt = new Lazy<CublasLtSearch>(() => CublasLt.Search(device.Name));
         foreach (var op in Enum.GetValues<OpKind>()) _selected[op] = CudaVariants.Of(op).Last(variant => !variant.IsByNameOnly && IsSupported(variant));
     }
@@ -98,7 +95,10 @@ public sealed partial class CudaBackend : Backend
         RequireLength(nameof(Upload), source.Length, destination);
         var to = Rows(destination);
         fixed (float* from = source)
-            foreach (var run in to.Runs) Staging.Upload((byte*)from + run.DenseOffset, to.Pointer + run.Offset, run.Bytes);
+        {
+            if (to.IsDense) Staging.Upload((byte*)from, to.Pointer, to.Bytes);
+            else for (int row = 0; row < to.Rows; row++) Staging.Upload((byte*)from + (long)row * to.RowBytes, to.Row(row), to.RowBytes);
+        }
     }
 
     /// <inheritdoc/>
@@ -108,31 +108,12 @@ public sealed partial class CudaBackend : Backend
         RequireLength(nameof(Download), destination.Length, source);
         var from = Rows(source);
         fixed (float* to = destination)
-            foreach (var run in from.Runs) Staging.Download(from.Pointer + run.Offset, (byte*)to + run.DenseOffset, run.Bytes);
+        {
+            if (from.IsDense) Staging.Download(from.Pointer, (byte*)to, from.Bytes);
+            else if (from.Columns > 0) Staging.DownloadRows(from.Pointer, from.RowStride * (long)sizeof(float), from.RowBytes, from.Rows, (byte*)to);
+        }
         // An empty tensor too reports what went wrong before it.
         _device.Synchronize();
-    }
-
-    /// <inheritdoc/>
-    /// <remarks>A shape that comes back is launched as a CUDA graph: see <see cref="CudaPasses"/>.</remarks>
-    public override void BeginPass(PassShape shape)
-    {
-        using var call = Enter();
-        _passes.Begin(shape);
-        _indices.Turn();
-    }
-
-    /// <inheritdoc/>
-    public override void EndPass()
-    {
-        using var call = Enter();
-        _passes.End();
-    }
-
-    /// <inheritdoc/>
-    public override void AbandonPass()
-    {
-        lock (_gate) _passes.Drop();
     }
 
     /// <inheritdoc/>
@@ -179,7 +160,6 @@ public sealed partial class CudaBackend : Backend
             if (_isDisposed) return;
             _isDisposed = true;
             _device.Settle();  // queued work reads pinned memory and runs code of the modules
-            _passes.Dispose();
             _indices.Dispose();
             _staging?.Dispose();
             _loader?.Dispose();

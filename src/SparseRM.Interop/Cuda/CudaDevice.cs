@@ -91,18 +91,8 @@ internal sealed unsafe partial class CudaDevice : IDisposable
         if (result != CudaResult.Success) Fail(result, call);
     }
 
-    /// <summary>Told before anything but a launch is queued or waited for; see <see cref="CudaPasses"/>.</summary>
-    public Action? PassBreaks { get; set; }
-
-    /// <summary>Queues what a pass holds back: something follows that must come after it.</summary>
-    public void BreakPass() => PassBreaks?.Invoke();
-
     /// <summary>Waits for all queued work.</summary>
-    public void Synchronize()
-    {
-        BreakPass();
-        Check(Driver.Synchronize(Stream), "cuStreamSynchronize");
-    }
+    public void Synchronize() => Check(Driver.Synchronize(Stream), "cuStreamSynchronize");
 
     /// <summary>Device memory, or null where there is not enough.</summary>
     public DeviceMemory? TryAllocate(long bytes)
@@ -132,17 +122,9 @@ internal sealed unsafe partial class CudaDevice : IDisposable
         return new EventHandle(Context, mark);
     }
 
-    public void Record(EventHandle mark)
-    {
-        BreakPass();
-        Check(Driver.RecordEvent(mark.Value, Stream), "cuEventRecord");
-    }
+    public void Record(EventHandle mark) => Check(Driver.RecordEvent(mark.Value, Stream), "cuEventRecord");
 
-    public void Wait(EventHandle mark)
-    {
-        BreakPass();
-        Check(Driver.WaitForEvent(mark.Value), "cuEventSynchronize");
-    }
+    public void Wait(EventHandle mark) => Check(Driver.WaitForEvent(mark.Value), "cuEventSynchronize");
 
     /// <summary>Between two timed marks that the device has passed.</summary>
     public double Seconds(EventHandle start, EventHandle end)
@@ -152,26 +134,11 @@ internal sealed unsafe partial class CudaDevice : IDisposable
         return milliseconds / 1e3;
     }
 
-    public void CopyToDevice(nint to, void* pinned, long bytes)
-    {
-        BreakPass();
-        CopyAhead(to, pinned, bytes);
-    }
+    public void CopyToDevice(nint to, void* pinned, long bytes) => Check(Driver.CopyToDevice(to, pinned, (nuint)bytes, Stream), "cuMemcpyHtoDAsync");
 
-    /// <summary>As <see cref="CopyToDevice"/>, where no launch of the pass so far reads or writes <paramref name="to"/>: may overtake them.</summary>
-    public void CopyAhead(nint to, void* pinned, long bytes) => Check(Driver.CopyToDevice(to, pinned, (nuint)bytes, Stream), "cuMemcpyHtoDAsync");
+    public void CopyToHost(void* pinned, nint from, long bytes) => Check(Driver.CopyToHost(pinned, from, (nuint)bytes, Stream), "cuMemcpyDtoHAsync");
 
-    public void CopyToHost(void* pinned, nint from, long bytes)
-    {
-        BreakPass();
-        Check(Driver.CopyToHost(pinned, from, (nuint)bytes, Stream), "cuMemcpyDtoHAsync");
-    }
-
-    public void Fill(nint to, byte value, long bytes)
-    {
-        BreakPass();
-        Check(Driver.Fill(to, value, (nuint)bytes, Stream), "cuMemsetD8Async");
-    }
+    public void Fill(nint to, byte value, long bytes) => Check(Driver.Fill(to, value, (nuint)bytes, Stream), "cuMemsetD8Async");
 
     /// <summary>A number that the driver gives of the device (CUdevice_attribute); 0 for one that it does not know.</summary>
     public int Attribute(int attribute)

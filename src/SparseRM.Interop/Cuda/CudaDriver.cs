@@ -44,11 +44,6 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged[Cdecl]<nint*, uint, CudaResult> CreateStream, CreateEvent;
     public readonly delegate* unmanaged[Cdecl]<nint, CudaResult> DestroyStream, Synchronize, DestroyEvent, WaitForEvent;
     public readonly delegate* unmanaged[Cdecl]<nint, nint, CudaResult> RecordEvent;
-    public readonly delegate* unmanaged[Cdecl]<nint, int, CudaResult> BeginCapture;
-    public readonly delegate* unmanaged[Cdecl]<nint, nint*, CudaResult> EndCapture;
-    public readonly delegate* unmanaged[Cdecl]<nint*, nint, ulong, CudaResult> InstantiateGraph;
-    public readonly delegate* unmanaged[Cdecl]<nint, nint, CudaResult> LaunchGraph;
-    public readonly delegate* unmanaged[Cdecl]<nint, CudaResult> DestroyGraph, DestroyExecutableGraph;
     public readonly delegate* unmanaged[Cdecl]<float*, nint, nint, CudaResult> ElapsedTime;
 
     public readonly delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult> EncodeTensorMap;
@@ -89,12 +84,6 @@ internal sealed unsafe class CudaDriver
         DestroyEvent = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuEventDestroy_v2");
         RecordEvent = (delegate* unmanaged[Cdecl]<nint, nint, CudaResult>)Find("cuEventRecord");
         WaitForEvent = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuEventSynchronize");
-        BeginCapture = (delegate* unmanaged[Cdecl]<nint, int, CudaResult>)Find("cuStreamBeginCapture_v2");
-        EndCapture = (delegate* unmanaged[Cdecl]<nint, nint*, CudaResult>)Find("cuStreamEndCapture");
-        InstantiateGraph = (delegate* unmanaged[Cdecl]<nint*, nint, ulong, CudaResult>)Find("cuGraphInstantiateWithFlags");
-        LaunchGraph = (delegate* unmanaged[Cdecl]<nint, nint, CudaResult>)Find("cuGraphLaunch");
-        DestroyGraph = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuGraphDestroy");
-        DestroyExecutableGraph = (delegate* unmanaged[Cdecl]<nint, CudaResult>)Find("cuGraphExecDestroy");
         ElapsedTime = (delegate* unmanaged[Cdecl]<float*, nint, nint, CudaResult>)Find("cuEventElapsedTime");
         EncodeTensorMap = (delegate* unmanaged[Cdecl]<void*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult>)
             Find("cuTensorMapEncodeTiled");

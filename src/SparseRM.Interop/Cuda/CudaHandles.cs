@@ -80,9 +80,3 @@ internal sealed unsafe class EventHandle(ContextHandle context, nint mark) : Con
 {
     protected override CudaResult Free(CudaDriver driver, nint value) => driver.DestroyEvent(value);
 }
-
-/// <summary>Launches that go to the device as one. Destroyed while it runs, it is freed when it has ended.</summary>
-internal sealed unsafe class GraphHandle(ContextHandle context, nint graph) : ContextResource(context, graph)
-{
-    protected override CudaResult Free(CudaDriver driver, nint value) => driver.DestroyExecutableGraph(value);
-}

@@ -1,11 +1,12 @@
+using System.Runtime.InteropServices;
+
 namespace SparseRM.Interop.Cuda;
 
-/// <summary>Brings ids, positions and segments to the device through pinned memory; waits only for what was brought two turns ago.</summary>
+/// <summary>Brings ids, positions and segments to the device through pinned memory; waits only for what was brought a whole area ago.</summary>
 /// <remarks>
 /// Two pinned halves, filled in turn, so that the host writes one while copies out of the other are under way. On the device one area is enough: what
-/// is written there again is queued behind the work that reads what was there. So a pass that begins with <see cref="Turn()"/> finds each of its arrays
-/// where the last pass of the same lengths had it. What equals something that was brought since the last turn is not brought again: positions and
-/// segments come back in every block.
+/// is written there again is queued behind the work that reads what was there. What equals something that was brought just before is not brought
+/// again: positions and segments come back in every block.
 /// </remarks>
 internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : IDisposable
 {
@@ -13,6 +14,9 @@ internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : I
 
     /// <summary>Arrays that one op brings at most.</summary>
     private const int MostArrays = 8;
+
+    /// <summary>Arrays among which an equal one is looked for, the last first: those of a block, and of the op before it.</summary>
+    private const int MostCompared = 2 * MostArrays;
 
     private readonly Half[] _halves = [new(), new()];
     private readonly List<(int Start, int Length)> _brought = [];
@@ -26,19 +30,19 @@ internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : I
         if (_area is null || _used + bytes > _halves[_current].Capacity) Turn(bytes);
     }
 
-    /// <summary>Begins the area again.</summary>
-    public void Turn() => Turn(LeastCapacity);
-
     /// <summary>Where the device finds a copy of the values, for work that is queued before the next <see cref="Reserve"/>.</summary>
     public nint Bring<T>(ReadOnlySpan<T> values) where T : unmanaged
     {
-        var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
+        var bytes = MemoryMarshal.AsBytes(values);
         var half = _halves[_current];
-        foreach (var (start, length) in _brought)
+        for (int i = _brought.Count - 1; i >= Math.Max(0, _brought.Count - MostCompared); i--)
+        {
+            var (start, length) = _brought[i];
             if (bytes.SequenceEqual(new ReadOnlySpan<byte>(half.Host + start, length))) return _area!.Pointer + start;
+        }
         int at = _used;
         bytes.CopyTo(new Span<byte>(half.Host + at, bytes.Length));
-        device.CopyAhead(_area!.Pointer + at, half.Host + at, bytes.Length);
+        device.CopyToDevice(_area!.Pointer + at, half.Host + at, bytes.Length);
         _brought.Add((at, bytes.Length));
         _used = (at + bytes.Length + Alignment - 1) / Alignment * Alignment;
         return _area.Pointer + at;
@@ -57,9 +61,9 @@ internal sealed unsafe class CudaIndices(CudaDevice device, CudaArena arena) : I
         _area?.Dispose();
     }
 
+    /// <summary>Begins the area again, in the other half.</summary>
     private void Turn(int bytes)
     {
-        device.BreakPass();  // work that reads what is overwritten must be queued
         if (_halves[_current].Left is { } left) device.Record(left);
         _current = 1 - _current;
         var half = _halves[_current];

@@ -12,7 +12,10 @@ internal sealed unsafe class CudaLoader(CudaBackend backend) : IDisposable
     private const long PieceBytes = 16 << 20;
 
     private const ulong NoneBad = ulong.MaxValue;
-    private static readonly CudaVariant s_variant = new("row_per_block", "load_weights", 256);
+    /// <summary>Rows and columns of what a block of the transposing kernel turns.</summary>
+    private const int Turned = 32;
+
+    private static readonly CudaVariant s_rows = new("row_per_block", "load_weights", 256), s_tiles = new("transposed_tile", "load_weights", 256);
     private readonly Slot[] _slots = [new(), new()];
 
     /// <summary>Loads rows [rowCount, rowLength] to <paramref name="to"/>: row r, column c to r * stride + c, or c * stride + r if transposed.</summary>
@@ -35,8 +38,15 @@ internal sealed unsafe class CudaLoader(CudaBackend backend) : IDisposable
                 source.Read(slot.Host, rows * rowBytes);
                 backend.Device.CopyToDevice(slot.Pointer, slot.Host, rows * rowBytes);
                 backend.Device.Fill(slot.FlagPointer, 0xFF, sizeof(ulong));
-                backend.Launch("load_weights", s_variant, ending, new Grid((int)rows), 0,
-                    slot.Pointer, rowLength, (int)first, isTransposed ? 1 : 0, to, stride, slot.FlagPointer);
+                if (isTransposed)
+                {
+                    backend.Launch("load_weights", s_tiles, ending, new Grid(Grid.Tiles((int)rows, Turned), Grid.Tiles(rowLength, Turned)), 0,
+                        slot.Pointer, (int)rows, rowLength, (int)first, to, stride, slot.FlagPointer);
+                }
+                else
+                {
+                    backend.Launch("load_weights", s_rows, ending, new Grid((int)rows), 0, slot.Pointer, rowLength, (int)first, to, stride, slot.FlagPointer);
+                }
                 backend.Device.CopyToHost(slot.Flag, slot.FlagPointer, sizeof(ulong));
                 backend.Device.Record(slot.Taken!);
                 slot.FirstElement = first * rowLength;

@@ -19,19 +19,15 @@ internal readonly record struct CudaRows(nint Pointer, int Rows, int Columns, in
         return new CudaRows(buffer.Pointer + (nint)(tensor.Offset * sizeof(float)), tensor.Rows, tensor.Columns, tensor.RowStride);
     }
 
-    /// <summary>The pieces without gaps: the whole, or one a row.</summary>
-    public IEnumerable<(long DenseOffset, nint Offset, long Bytes)> Runs
-    {
-        get
-        {
-            long row = (long)Columns * sizeof(float);
-            if (row == 0 || Rows == 0) yield break;
-            if (RowStride == Columns || Rows == 1)
-            {
-                yield return (0, 0, Rows * row);
-                yield break;
-            }
-            for (int i = 0; i < Rows; i++) yield return (i * row, (nint)((long)i * RowStride * sizeof(float)), row);
-        }
-    }
+    /// <summary>Whether no gaps lie between the rows.</summary>
+    public bool IsDense => RowStride == Columns || Rows <= 1;
+
+    /// <summary>Bytes of a row, without the gap behind it.</summary>
+    public int RowBytes => checked(Columns * sizeof(float));
+
+    /// <summary>Where a row lies.</summary>
+    public nint Row(int row) => Pointer + (nint)((long)row * RowStride * sizeof(float));
+
+    /// <summary>Bytes of all rows.</summary>
+    public long Bytes => (long)Rows * RowBytes;
 }

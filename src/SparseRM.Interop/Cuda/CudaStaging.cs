@@ -67,6 +67,25 @@ internal sealed unsafe class CudaStaging : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Download"/>, of rows that lie <paramref name="stride"/> bytes apart, to one place without gaps: one wait for as many as a block holds.</summary>
+    public void DownloadRows(nint from, long stride, int rowBytes, int rows, byte* to)
+    {
+        int most = _bytes / rowBytes;
+        if (most == 0)
+        {
+            for (int row = 0; row < rows; row++) Download(from + (nint)(row * stride), to + (long)row * rowBytes, rowBytes);
+            return;
+        }
+        for (int first = 0; first < rows; first += most)
+        {
+            int count = Math.Min(most, rows - first);
+            var block = (byte*)Take();
+            for (int i = 0; i < count; i++) _device.CopyToHost(block + (long)i * rowBytes, from + (nint)((first + i) * stride), rowBytes);
+            _device.Synchronize();
+            Buffer.MemoryCopy(block, to + (long)first * rowBytes, (long)count * rowBytes, (long)count * rowBytes);
+        }
+    }
+
     /// <summary>Waits for all that is queued, then copies.</summary>
     public void Download(nint from, byte* to, long bytes)
     {

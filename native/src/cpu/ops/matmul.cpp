@@ -15,8 +15,7 @@ constexpr std::array kMatMulVariants = {
     Variant<MatMulKernel>{"scalar", Cpu::kAny, {scalar::multiply, nullptr, nullptr, scalar::multiply_int8}},
 #if defined(__x86_64__)
     Variant<MatMulKernel>{"avx2", Cpu::kAvx2, {avx2::multiply, nullptr, nullptr, avx2::multiply_int8}},
-    Variant<MatMulKernel>{
-        "avx_vnni", Cpu::kAvxVnni, {avx2::multiply, nullptr, nullptr, avx_vnni::multiply_int8}, false},
+    Variant<MatMulKernel>{"avx_vnni", Cpu::kAvxVnni, {avx2::multiply, nullptr, nullptr, avx_vnni::multiply_int8}},
     Variant<MatMulKernel>{"avx512", Cpu::kAvx512, {avx512::multiply, nullptr, nullptr, avx512::multiply_int8}},
     Variant<MatMulKernel>{
         "avx512_vnni", Cpu::kAvx512Vnni, {avx512::multiply, nullptr, nullptr, avx512_vnni::multiply_int8}},

@@ -82,7 +82,7 @@ internal static class CudaAttention
 
     public static readonly CudaVariant[] Variants =
     [
-        new("query_per_warp", "attention", 128) { TileRows = 4, Shared = dHead => 4 * 2 * dHead * sizeof(float) },
+        new("query_per_warp", "attention", 128) { TileRows = 4, Shared = dHead => 4 * (2 * dHead + 32 * 33) * sizeof(float) },
         new("flash", "attention_flash", 128)
         {
             TileRows = 64,

@@ -9,7 +9,7 @@ internal sealed partial class CudaSaeEncode
     private const int PoolEntries = 1 << 22;
 
     private const int EntryBytes = 2 * sizeof(int), Panel = 32;
-    internal static readonly CudaVariant PartKernels = new("mma_sync", "sae_encode_mma_sync", 256);
+    internal static readonly CudaVariant StartKernel = new("tiled", "sae_encode", 32), PartKernels = new("mma_sync", "sae_encode_mma_sync", 256);
     private CudaBlock? _pool, _parts, _best;
 
     private int FusedTileRows(int k) => Math.Clamp(PoolEntries / Math.Max(k, 1), 1, 512);

@@ -1,16 +1,23 @@
-using System.Runtime.InteropServices;
 using SparseRM.Backends;
 
 namespace SparseRM.Interop.Cuda.Ops;
 
 /// <summary>The active latents of a tile's rows on their way to the host: one list a row for each chunk of latents, chunks in order.</summary>
-/// <remarks>Waits twice for each chunk: for how much is to be brought, and for that.</remarks>
+/// <remarks>
+/// Waits once for each chunk: where the lists begin comes with as many entries as there may well be. Where there are more, they are asked for and
+/// waited for again.
+/// </remarks>
 internal sealed class CudaSaeLists(CudaBackend backend) : ICudaSaeSink
 {
     private const string Op = "sae_encode";
-    private int[] _counts = [], _starts = [], _latents = [], _brought = [];
-    private float[] _activations = [];
-    private int _rows, _chunks, _end, _row;
+
+    /// <summary>Entries of a row that are expected before any was seen.</summary>
+    private const int FirstGuess = 64;
+
+    // A chunk after the other: where each row's entries begin and where they end; then the entries, a latent and the bits of its activation each.
+    private int[] _words = [];
+    private readonly List<int> _chunks = [];
+    private int _rows, _end, _row, _perRow = FirstGuess;
     private SparseLatents _target = new();
     private SparseLatents.Filler? _fillRow;
 
@@ -21,22 +28,21 @@ internal sealed class CudaSaeLists(CudaBackend backend) : ICudaSaeSink
         return this;
     }
 
-    public void Begin(int first, int rows) => (_rows, _chunks, _end) = (rows, 0, 0);
+    public void Begin(int first, int rows)
+    {
+        (_rows, _end) = (rows, 0);
+        _chunks.Clear();
+    }
 
     public void TakeParts(nint pool, nint parts, int panels, nint scratch)
     {
         backend.Launch(Op, CudaSaeEncode.PartKernels, "count", new Grid(_rows), 0, parts, panels, scratch);
-        nint begins = Starts(scratch, out int total);
-        Bring(total, (ids, values) =>
-            backend.Launch(Op, CudaSaeEncode.PartKernels, "gather", new Grid(_rows), 0, pool, parts, panels, begins, ids, values));
+        Bring(scratch, (starts, room, entries) =>
+            backend.Launch(Op, CudaSaeEncode.PartKernels, "gather", new Grid(_rows), 0, pool, parts, panels, starts, room, entries));
     }
 
-    public void TakeLists(nint lengths, nint latents, nint activations, int capacity)
-    {
-        nint begins = Starts(lengths, out int total);
-        Bring(total, (ids, values) =>
-            backend.Launch(Op, CudaSaeEncode.Variants[0], "concatenate", new Grid(_rows), 0, begins, latents, activations, capacity, ids, values));
-    }
+    public void TakeLists(nint lengths, nint latents, nint activations, int capacity) => Bring(lengths, (starts, room, entries) =>
+        backend.Launch(Op, CudaSaeEncode.Variants[0], "concatenate", new Grid(_rows), 0, starts, latents, activations, capacity, room, entries));
 
     /// <summary>Adds the tile's rows.</summary>
     public void End()
@@ -45,63 +51,52 @@ internal sealed class CudaSaeLists(CudaBackend backend) : ICudaSaeSink
         for (_row = 0; _row < _rows; _row++)
         {
             int count = 0;
-            for (int chunk = 0; chunk < _chunks; chunk++) count += Part(chunk).Count;
+            for (int chunk = 0; chunk < _chunks.Count; chunk++) count += Part(chunk).Length / 2;
             _target.AddRow(count, _fillRow);
         }
     }
 
-    /// <summary>Waits for the rows' counts of the next chunk: where the device finds where each row's list begins, and how many entries there are.</summary>
-    private nint Starts(nint counts, out int total)
+    /// <summary>Words before a chunk's entries: starts, and what aligns the entries to eight bytes.</summary>
+    private int Head => (_rows + 2) / 2 * 2;
+
+    /// <summary>Brings the lists of a chunk; <paramref name="gather"/> queues what writes as many entries as there is room for.</summary>
+    private void Bring(nint counts, Action<nint, int, nint> gather)
     {
-        int from = _chunks++ * (_rows + 1);
-        Array.Resize(ref _counts, Math.Max(_counts.Length, _rows));
-        Array.Resize(ref _starts, Math.Max(_starts.Length, from + _rows + 1));
-        backend.Download(counts, _counts.AsSpan(0, _rows));
-        var starts = _starts.AsSpan(from, _rows + 1);
-        starts[0] = 0;
-        for (int i = 0; i < _rows; i++) starts[i + 1] = checked(starts[i] + _counts[i]);
-        total = starts[_rows];
-        return backend.Indices.BringAlone(starts);
+        int room = checked(_rows * (_perRow + _perRow / 4)), total = Bring(counts, room, gather);
+        if (total > room) Bring(counts, total, gather);
+        _perRow = Math.Max(FirstGuess, (total + _rows - 1) / _rows);
+        _chunks.Add(_end);
+        _end += checked(Head + 2 * total);
     }
 
-    /// <summary>Brings the chunk's lists; <paramref name="gather"/> queues what writes them from its arguments on: ids and activations.</summary>
-    private void Bring(int total, Action<nint, nint> gather)
+    private int Bring(nint counts, int room, Action<nint, int, nint> gather)
     {
-        if (total == 0) return;
-        using var packed = backend.Arena.Allocate(2L * total * sizeof(int));
-        nint activations = packed.Pointer + (nint)((long)total * sizeof(int));
-        gather(packed.Pointer, activations);
-        if (_latents.Length < _end + total)
-        {
-            int length = Math.Max(_end + total, 2 * _latents.Length);
-            Array.Resize(ref _latents, length);
-            Array.Resize(ref _activations, length);
-        }
-        if (_brought.Length < 2 * total) _brought = new int[Math.Max(2 * total, 2 * _brought.Length)];
-        var brought = _brought.AsSpan(0, 2 * total);
-        backend.Download(packed.Pointer, brought);
-        brought[..total].CopyTo(_latents.AsSpan(_end));
-        MemoryMarshal.Cast<int, float>(brought[total..]).CopyTo(_activations.AsSpan(_end));
-        _end += total;
+        long wanted = Head + 2L * room;
+        using var packed = backend.Arena.Allocate(wanted * sizeof(int));
+        int words = checked((int)wanted);
+        if (_words.Length < _end + words) Array.Resize(ref _words, Math.Max(_end + words, 2 * _words.Length));
+        backend.Launch(Op, CudaSaeEncode.StartKernel, "starts", new Grid(1), 0, counts, _rows, packed.Pointer);
+        gather(packed.Pointer, room, packed.Pointer + Head * sizeof(int));
+        backend.Download(packed.Pointer, _words.AsSpan(_end, words));
+        return _words[_end + _rows];
     }
 
     private int FillRow(Span<int> indices, Span<float> values)
     {
-        int before = 0, filled = 0;
-        for (int chunk = 0; chunk < _chunks; chunk++)
+        int filled = 0;
+        for (int chunk = 0; chunk < _chunks.Count; chunk++)
         {
-            var (start, count, all) = Part(chunk);
-            _latents.AsSpan(before + start, count).CopyTo(indices[filled..]);
-            _activations.AsSpan(before + start, count).CopyTo(values[filled..]);
-            before += all;
-            filled += count;
+            var part = Part(chunk);
+            for (int i = 0; i < part.Length; i += 2, filled++)
+                (indices[filled], values[filled]) = (part[i], BitConverter.Int32BitsToSingle(part[i + 1]));
         }
         return filled;
     }
 
-    private (int Start, int Count, int All) Part(int chunk)
+    /// <summary>The row's entries of a chunk.</summary>
+    private ReadOnlySpan<int> Part(int chunk)
     {
-        var starts = _starts.AsSpan(chunk * (_rows + 1), _rows + 1);
-        return (starts[_row], starts[_row + 1] - starts[_row], starts[_rows]);
+        int at = _chunks[chunk], start = _words[at + _row], end = _words[at + _row + 1];
+        return _words.AsSpan(at + Head + 2 * start, 2 * (end - start));
     }
 }
