@@ -62,8 +62,11 @@ public readonly record struct PreferenceLoss(PreferenceLossKind Kind, double Mar
 
     private static double Softplus(double x) => Math.Max(x, 0) + Log1PlusExp(-Math.Abs(x));
 
-    /// <summary>log(1 + e^x) for x at most 0; below -37 the sum would round to 1, so e^x itself is the answer.</summary>
-    private static double Log1PlusExp(double x) => x < -37 ? Math.Exp(x) : Math.Log(1 + Math.Exp(x));
+    // -53 ln 2: from here down 1 + e^x rounds to 1.
+    private const double RoundsToOne = -36.7368005696771;
+
+    /// <summary>log(1 + e^x) for x at most 0; where the sum would round to 1, e^x itself is the answer.</summary>
+    private static double Log1PlusExp(double x) => x <= RoundsToOne ? Math.Exp(x) : Math.Log(1 + Math.Exp(x));
 
     private static double Sigmoid(double x)
     {

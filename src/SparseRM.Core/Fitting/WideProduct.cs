@@ -97,8 +97,8 @@ internal static class WideProduct
                 {
                     width = WidthOf(vectors - v);
                     nint first = ((nint)i * Depth) + Start, at = (nint)v * Vector * Length;
-                    if (width == 3) WideTile.Of3(A, first, steps, Packed, at, partial, tile, Length);
-                    else WideTile.Of2(A, first, steps, Packed, at, partial, tile, Length);
+                    if (width == 3) WideTile.Sum<WideTile.Three>(A, first, steps, Packed, at, partial, tile, Length);
+                    else WideTile.Sum<WideTile.Two>(A, first, steps, Packed, at, partial, tile, Length);
                     Keep(tile, i, v * Vector, rows, Math.Min(width * Vector, Count - (v * Vector)), width * Vector);
                 }
             }
@@ -108,10 +108,12 @@ internal static class WideProduct
         {
             for (int r = 0; r < rows; r++)
             {
-                var from = tile.Slice(r * width, count);
-                var to = C.AsSpan(((i + r) * Columns) + Column + j, count);
-                for (int x = 0; x < count; x += Lanes)
-                    ((Start == 0 ? Vector256<double>.Zero : Vector256.Create((ReadOnlySpan<double>)to.Slice(x, Lanes))) + Vector256.Create(from.Slice(x, Lanes))).CopyTo(to.Slice(x, Lanes));
+                ref double from = ref MemoryMarshal.GetReference(tile.Slice(r * width, count)), to = ref MemoryMarshal.GetReference(C.AsSpan(((i + r) * Columns) + Column + j, count));
+                nuint x = 0, whole = (nuint)(count / Vector * Vector);
+                // Where nothing was there before, 0 is added all the same: it makes -0 of a sum a 0.
+                for (; x < whole; x += Vector)
+                    ((Start == 0 ? Vector512<double>.Zero : Vector512.LoadUnsafe(ref to, x)) + Vector512.LoadUnsafe(ref from, x)).StoreUnsafe(ref to, x);
+                if (x < (nuint)count) ((Start == 0 ? Vector256<double>.Zero : Vector256.LoadUnsafe(ref to, x)) + Vector256.LoadUnsafe(ref from, x)).StoreUnsafe(ref to, x);
             }
         }
     }

@@ -50,7 +50,7 @@ internal static class Fp8Weights
         public override bool CanSeek => false;
         public override bool CanWrite => false;
         public override long Length => weight.ElementCount * sizeof(float);
-        public override long Position { get => _row * _wide.Length - (_wide.Length - _at); set => throw new NotSupportedException(); }
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
         public override int Read(Span<byte> buffer)
         {

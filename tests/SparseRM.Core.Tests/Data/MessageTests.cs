@@ -26,6 +26,8 @@ public sealed class MessageTests : IDisposable
     [InlineData(""" "[{\"type\":\"circle\",\"r\":1}]" """, "[{\"type\":\"circle\",\"r\":1}]")]
     [InlineData(""" "{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}" """, "{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}")]
     [InlineData(""" "[{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}]" """, "[{\"from\":\"alice\",\"to\":\"bob\",\"value\":\"5\"}]")]
+    [InlineData(""" "[{\"type\":\"image_url\",\"r\":1}]" """, "[{\"type\":\"image_url\",\"r\":1}]")]
+    [InlineData(""" "[{\"type\":\"circle\",\"image_url\":1}]" """, "[{\"type\":\"circle\",\"image_url\":1}]")]
     [InlineData(""" "[1, 2, 3]" """, "[1, 2, 3]")]
     [InlineData(""" "Human: and then?" """, "Human: and then?")]
     public void Reads_an_answer_in_every_form(string chosen, string content)

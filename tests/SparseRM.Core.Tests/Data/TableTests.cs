@@ -18,6 +18,8 @@ public sealed class TableTests : IDisposable
     [InlineData("a.tsv", "prompt\tchosen\trejected\nq\ta\tb\n", "q a b")]
     [InlineData("a.csv", ",prompt,chosen,rejected\n0,q,a,b\n1,r,c,d\n", "q a b|r c d")]
     [InlineData("a.csv", "\"\";\"prompt\";\"chosen\";\"rejected\"\n0;q;\"a;\"\"x\"\"\";b\n", "q a;\"x\" b")]
+    [InlineData("a.csv", "prompt,chosen,rejected,x\ty\tz\tw\nq,a,b,c\n", "q a b")]
+    [InlineData("a.csv", "prompt,chosen,rejected,x;y;z;w\nq,a,b,c\n", "q a b")]
     [InlineData("a.csv", "prompt , chosen,rejected\nq,a,b\n", "q a b")]
     [InlineData("a.csv", "\"a;b;c;d\",prompt,chosen,rejected\n1,q,a,b\n", "q a b")]
     [InlineData("a.csv", "prompt,completion,label\nq,a,1.0\nq,b,0.0\n", "q a b")]

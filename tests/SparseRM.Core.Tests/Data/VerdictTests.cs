@@ -33,6 +33,8 @@ public sealed class VerdictTests : IDisposable
     [InlineData("""{"chosen":"\n\nHuman: q\n\nAssistant: a","rejected":"\n\nHuman: q\n\nAssistant: b","score_chosen":1,"score_rejected":2.5}""", "'score_chosen' is below 'score_rejected'")]
     [InlineData("""{"question":"q","response_A":"a","response_B":"b","label":"A>B","winner":"model_b"}""", "'winner' prefers another answer than 'label'")]
     [InlineData("""{"prompt":"q","response1":"a","response2":"b","overall_preference":-2,"preference_strength":1}""", "'preference_strength' prefers another answer than 'overall_preference'")]
+    [InlineData("""{"prompt":"q","response_1":"a","response_2":"b","preference_strength":-2,"winner":"model_b"}""", "'winner' prefers another answer than 'preference_strength'")]
+    [InlineData("""{"prompt":"q","response_1":"b","response_2":"a","preference_strength":2,"winner":"model_a"}""", "'winner' prefers another answer than 'preference_strength'")]
     public void A_second_verdict_that_contradicts_is_refused_and_may_be_skipped(string line, string problem)
     {
         string path = _folder.File("a.jsonl", line);

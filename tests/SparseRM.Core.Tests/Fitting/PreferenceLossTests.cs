@@ -15,6 +15,19 @@ public sealed class PreferenceLossTests
     public void Has_its_value(PreferenceLossKind kind, double chosen, double rejected, double expected)
         => Assert.Equal(expected, new PreferenceLoss(kind).Value(chosen, rejected), 1e-12);
 
+    [Fact]
+    public void The_loss_of_a_pair_far_apart_never_vanishes()
+    {
+        var loss = new PreferenceLoss(PreferenceLossKind.BradleyTerry);
+        Assert.Equal(Math.Exp(-36.7368005696771), loss.Value(36.7368005696771, 0));
+        for (double gap = 35; gap < 40; gap += 1.0 / 64)
+        {
+            // The sum 1 + e^-gap is rounded to half a unit in the last place of 1.
+            Assert.InRange(loss.Value(gap, 0), double.Epsilon, Math.Exp(-gap) + Math.Pow(2, -53));
+            Assert.True(loss.Value(gap, 0) <= loss.Value(gap - (1.0 / 64), 0), $"{gap}");
+        }
+    }
+
     [Theory]
     [InlineData(PreferenceLossKind.Margin)]
     [InlineData(PreferenceLossKind.BradleyTerry)]

@@ -60,6 +60,15 @@ public sealed class PrefixSharingTests
     }
 
     [Fact]
+    public void Of_cuts_that_cost_the_same_the_latest_is_taken()
+    {
+        // Cut before the second: 1 shared token is computed twice and 16 of the batch are used; before the third: 2 and 32, as dear (16 unused ones are one computed twice).
+        TokenSequence[] sorted = [Last([1, .. new int[15]]), Last([1, 2, .. new int[15]]), Last([1, 2, .. Enumerable.Range(1, 60)])];
+        Assert.Equal(2, BatchPlan.Size(sorted, 60));
+        Assert.Equal(3, BatchPlan.Size(sorted, 1000));
+    }
+
+    [Fact]
     public void Batches_end_between_the_groups()
     {
         // Three groups of 460 tokens in batches of 1,000: the third is not begun in the first batch.

@@ -54,6 +54,8 @@ public sealed class RopeTests : IDisposable
     [InlineData("""{"rope_type":"yarn","factor":4,"attention_factor":0.75,"beta_fast":16,"beta_slow":2,"truncate":false}""", 4, 512, 16, 2, false, 0.75, 2048)]
     [InlineData("""{"rope_type":"yarn","factor":40,"mscale":0.707,"mscale_all_dim":1.0,"beta_fast":0}""", 40, 512, 32, 1, true, 0.9210423553163399, 20480)]
     [InlineData("""{"rope_type":"yarn","factor":4,"mscale":1.0,"mscale_all_dim":0}""", 4, 512, 32, 1, true, 1.138629436111989, 2048)]
+    [InlineData("""{"rope_type":"yarn","factor":4,"mscale":0.5}""", 4, 512, 32, 1, true, 1.138629436111989, 2048)]
+    [InlineData("""{"rope_type":"yarn","factor":4,"mscale_all_dim":0.5}""", 4, 512, 32, 1, true, 1.138629436111989, 2048)]
     [InlineData("""{"rope_type":"yarn","factor":1.0}""", 1, 512, 32, 1, true, 1, 512)]
     public void Yarn_s_fields_and_what_they_are_when_left_out(string json, double factor, int original, double fast, double slow, bool truncate, double attention, int context)
     {
@@ -103,6 +105,24 @@ public sealed class RopeTests : IDisposable
         float[] table = Table(new(500000, new("default")), 128, 8192);
         Assert.Equal(cos, table[8191 * 128 + i], 1e-6);
         Assert.Equal(sin, table[8191 * 128 + 64 + i], 1e-6);
+    }
+
+    [Fact]
+    public void The_first_position_is_not_turned_and_the_next_ones_by_their_angles()
+    {
+        var config = new RopeConfig(10000, new("yarn", 4, OriginalContext: 256) { AttentionFactor = 0.5 });
+        float[] table = Table(config, 16, 3), frequencies = RopeTable.Frequencies(config, 16);
+        for (int position = 0; position < 3; position++)
+        {
+            for (int i = 0; i < 8; i++)
+            {
+                float angle = position * frequencies[i];
+                Assert.Equal((float)Math.Cos(angle) * 0.5f, table[(position * 16) + i]);
+                Assert.Equal((float)Math.Sin(angle) * 0.5f, table[(position * 16) + 8 + i]);
+            }
+        }
+        Assert.All(table[..8], cos => Assert.Equal(0.5f, cos));
+        Assert.All(table[8..16], sin => Assert.Equal(0, sin));
     }
 
     [Fact]

@@ -103,10 +103,14 @@ public sealed class SaeGoldenTests
     private static void Compare(SparseAutoencoder sae, string goldenPath, double bound)
     {
         var golden = SafetensorsFile.Open(goldenPath);
-        var (acts, recon) = new PlainSae(sae).Run(golden.Take("x").ReadSingles());
+        float[] x = golden.Take("x").ReadSingles();
+        var (acts, recon) = new PlainSae(sae).Run(x);
         Assert.InRange(Distance(acts, golden.Take("feature_acts").ReadSingles()), 0, bound);
         // The second golden of Llama Scope has activations only.
         if (golden.Contains("recon")) Assert.InRange(Distance(recon, golden.Take("recon").ReadSingles()), 0, bound);
+        (int[] Ids, float[] Values)[] rows = [.. acts.Chunk(sae.DSae).Select(row => Enumerable.Range(0, row.Length).Where(j => row[j] != 0).ToArray() is var ids
+            ? (ids, Array.ConvertAll(ids, j => row[j])) : default)];
+        Assert.InRange(Distance(SaeDecoder.Reconstruct(sae, x, rows), recon), 0, Bound);
     }
 
     private static double Distance(float[] actual, float[] expected)

@@ -35,6 +35,26 @@ public class DriftWindowsTests
     }
 
     [Fact]
+    public void The_bound_on_a_shift_grows_with_the_numbers_that_are_watched()
+    {
+        // Values of -1 and 1 in turn, of which the first number's are moved by 3.7 standard errors: above the bound for one number, below that for fifty.
+        Assert.InRange(3.7, Tails.NormalBound(DriftWindows.FalseAlarms), Tails.NormalBound(DriftWindows.FalseAlarms / 50));
+        foreach (int count in new[] { 1, 50 })
+        {
+            var windows = new DriftWindows(Enumerable.Range(0, count).Select(i => $"{i}"), 100);
+            float[] values = new float[count];
+            for (int i = 0; i < 200; i++)
+            {
+                Array.Fill(values, i % 2 == 0 ? -1f : 1f);
+                if (i >= 100) values[0] += 3.7f * MathF.Sqrt(2f / 100);
+                windows.Add(values, null);
+            }
+            Assert.InRange(windows.Report().Shifts[0].Shift, 3.6, 3.75);
+            Assert.Equal(count == 1, windows.Report().IsShifted);
+        }
+    }
+
+    [Fact]
     public void More_unusual_answers_than_chance_gives_alarm()
     {
         var windows = new DriftWindows(["a"], 40);

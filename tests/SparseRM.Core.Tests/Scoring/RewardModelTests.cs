@@ -131,6 +131,26 @@ public sealed class RewardModelTests
         Assert.Equal(ScoreAggregate.Min, RewardModel.Combine([new("a", own), new("b", cautious)], ScoreAggregate.Min).Aggregate);
     }
 
+    [Theory]
+    // 1 - min(1, n * the least tail): two components double the tail, and a sum of tails beyond 1 is no novelty at all.
+    [InlineData(0.25, 0.5, 0)]
+    [InlineData(0.5, 0.25, 0)]
+    [InlineData(0.75, 0, 0.5)]
+    [InlineData(0, 0.75, 0.5)]
+    [InlineData(0.75, 0.875, 0.75)]
+    [InlineData(0, 0, 0)]
+    [InlineData(1, 0, 1)]
+    public void The_novelty_of_two_components_is_that_of_the_rarer_tail_doubled(double helpful, double safe, double expected) =>
+        Assert.Equal(expected, RewardModels.Ensemble().Novelty(new[] { helpful, safe }));
+
+    [Fact]
+    public void Novelty_takes_one_value_a_component()
+    {
+        Assert.Throws<ArgumentException>(() => RewardModels.Ensemble().Novelty(new double[1]));
+        Assert.Throws<ArgumentException>(() => RewardModels.Ensemble().Novelty(new double[3]));
+        Assert.Equal(0.25, new RewardModel([RewardModels.Ensemble().Components[0]]).Novelty(new[] { 0.25 }));
+    }
+
     [Fact]
     public void What_belongs_to_one_head_is_not_taken_from_several()
     {

@@ -44,6 +44,8 @@ public class ChatTemplateTests
     [InlineData("{{ messages }}", "[{'role': 'user', 'content': ' Hi <b> '}, {'role': 'assistant', 'content': 'é😀 yes'}]")]
     [InlineData("{% set l = range(100000) | list %}{{ l | unique | list | length }}", "100000")]
     [InlineData("{{ '{[0]}{[x]}'.format([7], {'x': 8}) }}{{ '0x_1f'|int(0, 16) }}", "7831")]
+    [InlineData("{{ ('word ' * 20) | pprint }}", "('word word word word word word word word word word word word word word word '\n 'word word word word word ')")]
+    [InlineData("{{ ['word ' * 20] | pprint }}", "['word word word word word word word word word word word word word word word '\n 'word word word word word ']")]
     public void Renders_what_jinja_renders(string source, string expected) =>
         Assert.Equal(expected, ChatTemplate.Parse("t", source).Render(s_dialogue).Text);
 

@@ -180,6 +180,32 @@ public class HostileTemplateTests
         });
     }
 
+    /// <summary>Bounds of the work hold only while each character that is looked at is paid for; reading alone, a block of characters a unit, costs an eighth.</summary>
+    [Theory]
+    [InlineData("isupper"), InlineData("islower"), InlineData("istitle"), InlineData("isalpha"), InlineData("isspace"), InlineData("isdigit"), InlineData("isprintable")]
+    public void Each_character_that_is_looked_at_is_paid_for(string method)
+    {
+        string Loop(string use) => "{% set s = '1' * 8000 %}{% for i in range(3000) %}{% set x = " + use + " %}{% endfor %}";
+        Assert.Equal("", ChatTemplate.Parse("t", Loop("s.startswith('2')")).Render(s_dialogue).Text);
+        var refusal = Assert.Throws<ModelFormatException>(() => ChatTemplate.Parse("t", Loop($"s.{method}()")).Render(s_dialogue));
+        Assert.Contains("units of work", refusal.Message);
+    }
+
+    public static TheoryData<string, string, int, int> Lists => new()
+    {
+        // A quarter of a unit for an item that is walked over; 40 bytes for one that is built, and four of them for each list of a slice.
+        { "{% set v = {" + string.Join(',', Enumerable.Range(0, 4000).Select(i => $"{i}:0")) + "}.values() %}", "v|first", 1300, 1600 },
+        { "", "[1]|slice(1000)", 280, 330 },
+    };
+
+    [Theory, MemberData(nameof(Lists))]
+    public void Lists_are_paid_for_by_their_items(string made, string use, int passes, int refused)
+    {
+        string Loop(int times) => made + "{% for i in range(" + times + ") %}{% set x = " + use + " %}{% endfor %}";
+        Assert.Equal("", ChatTemplate.Parse("t", Loop(passes)).Render(s_dialogue).Text);
+        Assert.Throws<ModelFormatException>(() => ChatTemplate.Parse("t", Loop(refused)).Render(s_dialogue));
+    }
+
     private static string Many(string part, int count, string separator = "") => string.Join(separator, Enumerable.Repeat(part, count));
 
     private static string Doubled(string use) =>

@@ -27,6 +27,14 @@ public sealed class NpzFileTests : IDisposable
 
     private static byte[] One(bool deflated = false) => ZipBytes.Of(deflated, ("a.npy", ZipBytes.Npy(Pair, ZipBytes.Floats(1, -2))));
 
+    [Fact]
+    public void A_written_file_says_the_earliest_time_that_a_zip_can()
+    {
+        NpzWriter.Write(_folder.File("w.npz"), [TensorToWrite.Singles("a", new float[] { 1, -2 }, 2)]);
+        using var zip = System.IO.Compression.ZipFile.OpenRead(_folder.File("w.npz"));
+        Assert.Equal(new DateTime(1980, 1, 1), Assert.Single(zip.Entries).LastWriteTime.DateTime);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

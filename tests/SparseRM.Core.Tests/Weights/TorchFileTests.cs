@@ -57,6 +57,29 @@ public sealed class TorchFileTests : IDisposable
     }
 
     [Theory]
+    // The stride of a dimension of one element says nothing, wherever it stands; every other one counts.
+    [InlineData(new long[] { 1, 6 }, new long[] { 99, 1 }, true)]
+    [InlineData(new long[] { 6, 1 }, new long[] { 1, 99 }, true)]
+    [InlineData(new long[] { 2, 1, 3 }, new long[] { 3, 77, 1 }, true)]
+    [InlineData(new long[] { 3, 1, 2 }, new long[] { 1, 77, 3 }, false)]
+    [InlineData(new long[] { 2, 2, 1 }, new long[] { 3, 1, 1 }, false)]
+    [InlineData(new long[] { 1, 2, 2 }, new long[] { 1, 3, 1 }, false)]
+    [InlineData(new long[] { 2, 1, 2 }, new long[] { 1, 1, 1 }, false)]
+    [InlineData(new long[] { 2 }, new long[] { 2 }, false)]
+    [InlineData(new long[] { 2 }, new long[] { 0 }, false)]
+    public void Every_stride_but_that_of_one_element_is_checked(long[] sizes, long[] strides, bool contiguous)
+    {
+        byte[] bytes = PickleBytes.File(Dict().Tensor("w", "0", 6, sizes, strides).Op("u").Stop(), s_six);
+        if (contiguous)
+        {
+            var slice = Opened(bytes).Take("w");
+            Assert.Equal(sizes, slice.Shape);
+            Assert.Equal([1f, 2, 3, 4, 5, 6], slice.ReadSingles());
+        }
+        else Assert.Contains("not contiguous", Refusal(bytes, file => file.Take("w")));
+    }
+
+    [Theory]
     [InlineData(6, 0, new long[] { 7 }, new long[] { 1 })]
     [InlineData(6, 1, new long[] { 6 }, new long[] { 1 })]
     [InlineData(6, -1, new long[] { 1 }, new long[] { 1 })]
