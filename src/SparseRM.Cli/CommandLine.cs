@@ -27,6 +27,7 @@ internal static class CommandLine
             var parsed = Root(session).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             session.Debug = parsed.GetValue(CommonOptions.Debug);
             if (parsed.Action is ParseErrorAction) throw new UsageException(Sentence(parsed));
+            HelpWords.AddTo(parsed.CommandResult.Command);
             int code = parsed.Invoke(new InvocationConfiguration
             {
                 Output = session.Out,

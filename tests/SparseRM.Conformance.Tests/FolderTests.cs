@@ -23,44 +23,17 @@ namespace SparseRM.Conformance
         ];
 
         [Fact]
-        public void Cores_folders_use_only_those_before_them()
-        {
-            var types = typeof(Backend).Assembly.GetTypes();
-            var unknown = types.Select(type => Folder(type, "SparseRM")).Where(folder => folder is not null && s_arrows.All(arrow => arrow.Folder != folder)).Distinct();
-            Assert.True(!unknown.Any(), $"new folders, say here what they may use: {string.Join(", ", unknown)}");
-            Assert.Empty(Backward(types, "SparseRM", s_arrows));
-            // So that a scan which finds nothing does not pass.
-            Assert.NotEmpty(Backward(types, "SparseRM", [.. s_arrows.Select(arrow => (arrow.Folder, Array.Empty<string>()))]));
-        }
+        public void Cores_folders_use_only_those_before_them() => FolderArrows.AssertHeld(typeof(Backend).Assembly.GetTypes(), "SparseRM", s_arrows);
 
         /// <summary>An arrow that only a method's code shows, in a lambda, is found and named.</summary>
         [Fact]
         public void A_backward_arrow_is_found()
         {
             Type[] types = [typeof(Arrows.Left.Base), .. typeof(Arrows.Left.Base).GetNestedTypes(System.Reflection.BindingFlags.NonPublic), typeof(Arrows.Right.Derived)];
-            string[] found = [.. Backward(types, "SparseRM.Conformance.Arrows", [("Left", []), ("Right", ["Left"])])];
+            string[] found = [.. FolderArrows.Backward(types, "SparseRM.Conformance.Arrows", [("Left", []), ("Right", ["Left"])])];
             Assert.Contains("Left.Base -> Right.Derived", found);
             Assert.All(found, arrow => Assert.StartsWith("Left.", arrow));
         }
-
-        private static string[] Backward(Type[] types, string root, (string Folder, string[] Uses)[] arrows)
-        {
-            var allowed = arrows.ToDictionary(arrow => arrow.Folder, arrow => arrow.Uses);
-            var found = new SortedSet<string>(StringComparer.Ordinal);
-            foreach (var type in types)
-            {
-                if (Folder(type, root) is not { } from) continue;
-                foreach (var used in TypeReferences.Of(type).Where(used => used.Assembly == type.Assembly))
-                    if (Folder(used, root) is { } to && to != from && !allowed[from].Contains(to)) found.Add($"{from}.{Outer(type).Name} -> {to}.{Outer(used).Name}");
-            }
-            return [.. found];
-        }
-
-        /// <summary>The part of a namespace behind its root; null for what stands beside the folders.</summary>
-        private static string? Folder(Type type, string root) =>
-            type.Namespace is { } name && name.StartsWith(root + ".", StringComparison.Ordinal) ? name[(root.Length + 1)..].Split('.')[0] : null;
-
-        private static Type Outer(Type type) => type.DeclaringType is { } declaring ? Outer(declaring) : type;
     }
 }
 

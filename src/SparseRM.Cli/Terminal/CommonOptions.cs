@@ -7,7 +7,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Cli.Terminal;
 
-/// <summary>Options that several commands share, each with one meaning; <see cref="HelpWords"/> adds defaults that depend on the command.</summary>
+/// <summary>Options that several commands share, each with one meaning; defaults that depend on the command are added for its help.</summary>
 internal static class CommonOptions
 {
     public static Option<bool> Debug { get; } = new("--debug") { Description = "show where an error arose", Recursive = true };

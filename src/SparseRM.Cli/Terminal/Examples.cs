@@ -42,8 +42,6 @@ internal static class Examples
 
         public override int Invoke(ParseResult parseResult)
         {
-            var command = parseResult.CommandResult.Command;
-            foreach (var option in command.Options) option.Description = HelpWords.Of(option, command);
             var output = parseResult.InvocationConfiguration.Output;
             using var text = new StringWriter();
             parseResult.InvocationConfiguration.Output = text;

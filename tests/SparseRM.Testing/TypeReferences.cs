@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Reflection.Emit;
 
-namespace SparseRM.Conformance;
+namespace SparseRM.Testing;
 
 /// <summary>Which types a type refers to, from its declaration and from the code of its methods: what a compiler resolved, not what files say.</summary>
 public static class TypeReferences

@@ -1,13 +1,18 @@
 using System.CommandLine;
-using SparseRM.Cli.Commands;
+using SparseRM.Cli.Terminal;
 
-namespace SparseRM.Cli.Terminal;
+namespace SparseRM.Cli.Commands;
 
 /// <summary>What an option that several commands share says in the help of one: its use and its default there.</summary>
 internal static class HelpWords
 {
-    /// <summary>The option's description in a command's help.</summary>
-    public static string? Of(Option option, Command command)
+    /// <summary>Gives the options of a command the descriptions that they have in its help.</summary>
+    public static void AddTo(Command command)
+    {
+        foreach (var option in command.Options) option.Description = Of(option, command);
+    }
+
+    private static string? Of(Option option, Command command)
     {
         if (option == CommonOptions.DType) return $"{option.Description} (default: {DType(command)})";
         if (option == FitSettings.Sae)
