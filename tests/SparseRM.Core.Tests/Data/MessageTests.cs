@@ -37,6 +37,16 @@ public sealed class MessageTests : IDisposable
     }
 
     [Fact]
+    public void Of_two_judged_answers_one_alone_that_begins_with_a_user_does_not_bring_the_prompt()
+    {
+        string path = _folder.File("a.jsonl",
+            """{"question":"q","response_A":[{"role":"user","content":"x"},{"role":"assistant","content":"a"}],"response_B":"b","label":"A>B"}""");
+        var item = Assert.Single(PreferenceFile.Read(path).Items);
+        Assert.Equal([("user", "q")], item.Prompt.Select(message => (message.Role, message.Content)));
+        Assert.Equal(["x", "a"], item.Chosen[0].Select(message => message.Content));
+    }
+
+    [Fact]
     public void Numpys_dicts_without_commas_are_messages()
     {
         IReadOnlyList<Message> chosen = Chosen(""" "[{'content': 'q', 'role': 'user'}\n {'content': 'a', 'role': 'assistant'}]" """, """[{"role":"user","content":"q"},{"role":"assistant","content":"b"}]""");

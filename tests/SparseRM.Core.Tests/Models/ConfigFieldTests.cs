@@ -72,6 +72,7 @@ public sealed class ConfigFieldTests : IDisposable
     [InlineData("llama2", "num_local_experts", "8", "num_local_experts")]
     [InlineData("llama2", "residual_multiplier", "0.22", "residual_multiplier")]
     [InlineData("llama2", "partial_rotary_factor", "0.5", "partial_rotary_factor")]
+    [InlineData("llama2", "no_rope_layers", "\"x\"", "no_rope_layers")]
     [InlineData("gemma3", "use_bidirectional_attention", "true", "use_bidirectional_attention")]
     [InlineData("llama2", "quantization_config", """{"quant_method":"gptq","bits":4}""", "\"quantization_config.quant_method\" is \"gptq\"")]
     [InlineData("llama2", "quantization_config", """{"quant_method":"awq"}""", "\"awq\"")]

@@ -145,6 +145,11 @@ public sealed class RopeTests : IDisposable
             {"full_attention":{"rope_theta":1e6,"rope_type":"linear","factor":8.0},"sliding_attention":{"rope_theta":1e4,"rope_type":"default"}}
             """);
         Assert.Equal(old.Ropes, parameters.Ropes);
+        // An older rope_scaling beside the parameters is that of the full attention, or is refused.
+        const string Both = """{"full_attention":{"rope_theta":1e6,"rope_type":"linear","factor":8.0},"sliding_attention":{"rope_theta":1e4,"rope_type":"default"}}""";
+        Assert.Equal(old.Ropes, Read("gemma3", "rope_parameters", Both, null, ("rope_scaling", JsonNode.Parse("""{"rope_type":"linear","factor":8.0}""")!)).Ropes);
+        Assert.Contains("says another scaling", Assert.Throws<ModelFormatException>(
+            () => Read("gemma3", "rope_parameters", Both, null, ("rope_scaling", JsonNode.Parse("""{"rope_type":"default"}""")!))).Message);
     }
 
     [Fact]

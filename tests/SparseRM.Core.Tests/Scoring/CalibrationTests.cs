@@ -39,6 +39,17 @@ public class CalibrationTests
         }
     }
 
+    [Theory]
+    [InlineData(1e-6)]
+    [InlineData(1e6)]
+    public void The_temperature_grows_with_the_margins(double scale)
+    {
+        double[] margins = [3, 2, -1, 0.5, -0.25, 4];
+        double one = CalibrationFit.Temperature(margins), scaled = CalibrationFit.Temperature([.. margins.Select(margin => margin * scale)]);
+        Assert.InRange(one, 0.1, 10);
+        Assert.Equal(1, scaled / (one * scale), 1e-9);
+    }
+
     [Fact]
     public void The_intercept_lies_where_as_many_answers_are_preferred_as_the_logistic_says()
     {

@@ -71,6 +71,7 @@ public class ChatTemplateTests
     [InlineData("{% set messages.x = 1 %}", "not a namespace")]
     [InlineData("{{ 'a'.strip('a', 2) }}", "strip")]
     [InlineData("{{ 'abcdefghijk' | truncate(2) }}", "the end fits in")]
+    [InlineData("{{ 'a b' | wordwrap(0) }}", "wordwrap takes a width above 0")]
     [InlineData("{{ [1] | join(unknown=1) }}", "'unknown'")]
     [InlineData("{{ strftime_now('%Q') }}", "%Q")]
     [InlineData("{% for a, b in [[1]] %}{% endfor %}", "2 names")]

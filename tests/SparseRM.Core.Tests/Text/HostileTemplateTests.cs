@@ -196,6 +196,8 @@ public class HostileTemplateTests
         // A quarter of a unit for an item that is walked over; 40 bytes for one that is built, and four of them for each list of a slice.
         { "{% set v = {" + string.Join(',', Enumerable.Range(0, 4000).Select(i => $"{i}:0")) + "}.values() %}", "v|first", 1300, 1600 },
         { "", "[1]|slice(1000)", 280, 330 },
+        // 64 characters that are compared at once are a unit.
+        { "{% set s = 'a' * 64000 %}", "s.startswith('b')", 1300, 1700 },
     };
 
     [Theory, MemberData(nameof(Lists))]

@@ -19,6 +19,17 @@ public sealed class AtomicFileTests
         Assert.Single(Directory.GetFiles(folder.Path));
     }
 
+    /// <summary>.NET makes an ArgumentOutOfRangeException of "value" of EFBIG; of any other argument it is a fault of ours and stays one.</summary>
+    [Fact]
+    public void A_file_larger_than_is_allowed_is_one_sentence_and_other_faults_stay_what_they_are()
+    {
+        using var folder = new TemporaryFolder();
+        var error = Assert.Throws<SparseRMException>(() => AtomicFile.Write(folder.File("a"), _ => throw new ArgumentOutOfRangeException("value")));
+        Assert.Equal($"{folder.File("a")}: cannot be written (the file would be larger than is allowed there); nothing was left behind, choose another place", error.Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => AtomicFile.Write(folder.File("a"), _ => throw new ArgumentOutOfRangeException("count")));
+        Assert.Empty(Directory.GetFiles(folder.Path));
+    }
+
     [Fact]
     public void Follows_a_link_so_that_its_target_is_replaced()
     {
