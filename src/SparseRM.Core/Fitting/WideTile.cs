@@ -38,7 +38,8 @@ internal static class WideTile
         ref double p = ref MemoryMarshal.GetReference(partial), t = ref MemoryMarshal.GetReference(tile);
         for (int lane = 0; lane < Lanes; lane++)
         {
-            ref double r0 = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(a), first + lane), b = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(packed), at + (lane * quarter * width));
+            ref double r0 = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(a), first + lane);
+            ref double b = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(packed), at + (lane * quarter * width));
             ref double r1 = ref Unsafe.Add(ref r0, steps[1]), r2 = ref Unsafe.Add(ref r0, steps[2]), r3 = ref Unsafe.Add(ref r0, steps[3]), r4 = ref Unsafe.Add(ref r0, steps[4]);
             ref double r5 = ref Unsafe.Add(ref r0, steps[5]), r6 = ref Unsafe.Add(ref r0, steps[6]), r7 = ref Unsafe.Add(ref r0, steps[7]);
             Vector512<double> x0 = default, x1 = default, x2 = default, x3 = default, x4 = default, x5 = default, x6 = default, x7 = default;
