@@ -8,6 +8,12 @@ public sealed record FarmOptions
     /// <summary>Which of those that share a database, or a port, belong together.</summary>
     internal string Cluster { get; init; } = "sparserm";
 
+    /// <summary>The option that sets <see cref="Port"/>, for messages.</summary>
+    internal string PortOption { get; init; } = "--port";
+
+    /// <summary>Where a client looks for silos, for messages.</summary>
+    public string Place => IsInMemory ? $"at port {Port + 1} of this machine" : "that the database knows";
+
     /// <summary>Connection string of a PostgreSQL database that keeps members and jobs; null where <see cref="Redis"/> does, or nothing: one machine, whose first silo keeps them in memory.</summary>
     public string? Postgres { get; init; }
 
@@ -16,7 +22,7 @@ public sealed record FarmOptions
     public string? Redis { get; init; }
 
     /// <summary>Whether nothing but the first silo's memory keeps anything.</summary>
-    internal bool IsInMemory => Postgres is null && Redis is null;
+    public bool IsInMemory => Postgres is null && Redis is null;
 
     /// <summary>Port of the first silo of a farm on one machine; its gateway has the next one. Further silos, and every silo of a farm with PostgreSQL or Redis, take free ports.</summary>
     public int Port { get; init; } = 11111;

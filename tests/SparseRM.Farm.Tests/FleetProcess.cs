@@ -13,9 +13,15 @@ internal sealed class FleetProcess : IDisposable
     private readonly Process _process;
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(100) };
 
-    private FleetProcess(Process process) => _process = process;
+    private FleetProcess(Process process, Task<string> said) => (_process, Said) = (process, said);
+
+    /// <summary>What it says once it serves, until it ends.</summary>
+    public Task<string> Said { get; }
 
     public Process Process => _process;
+
+    /// <summary>Where it serves.</summary>
+    public string Listen => _client.BaseAddress!.Authority;
 
     /// <summary>Starts one and waits until it serves.</summary>
     public static FleetProcess Start(params string[] args)
@@ -26,8 +32,7 @@ internal sealed class FleetProcess : IDisposable
         {
             said.Add(line);
             if (!line.StartsWith("serving ", StringComparison.Ordinal)) continue;
-            _ = process.StandardError.ReadToEndAsync();
-            return new FleetProcess(process) { _client = { BaseAddress = new Uri(line[(line.IndexOf(" at http", StringComparison.Ordinal) + 4)..]) } };
+            return new FleetProcess(process, process.StandardError.ReadToEndAsync()) { _client = { BaseAddress = new Uri(line[(line.IndexOf(" at http", StringComparison.Ordinal) + 4)..]) } };
         }
         throw new InvalidOperationException($"the server ended: {string.Join('\n', said)}");
     }
@@ -93,6 +98,6 @@ internal sealed class FleetProcess : IDisposable
     }
 
     private static Process Run(string[] args) => Process.Start(new ProcessStartInfo("dotnet",
-        ["exec", Path.Combine(AppContext.BaseDirectory, "sparserm.dll"), "serve", "--model", SharedData.MiniWorld("model"), "--listen", "127.0.0.1:0", "--cluster", "--lease", "6", "--threads", "1", .. args])
+        ["exec", Path.Combine(AppContext.BaseDirectory, "sparserm.dll"), "serve", "--model", SharedData.MiniWorld("model"), "--cluster", "--lease", "6", "--threads", "1", .. args.Contains("--listen") ? (string[])[] : ["--listen", "127.0.0.1:0"], .. args])
     { RedirectStandardError = true })!;
 }

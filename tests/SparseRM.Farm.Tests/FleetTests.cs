@@ -98,6 +98,66 @@ public sealed class FleetTests : IDisposable
     }
 
     [Fact]
+    public async Task Redis_keeps_the_members_as_a_database_does()
+    {
+        using var redis = new RedisServer();
+        await Start(redis, 3);
+        await AllScore(_scorer);
+        Assert.True(await Sum("sparserm_fleet_forwarded_total", 3) > 0);
+        TestFarm.Kill(_members[2].Process);
+        await Task.WhenAll(_members[0].Knows(2), _members[1].Knows(2));
+        // Members stay where it is gone for a while, and others find them after that.
+        redis.Restart(TimeSpan.FromSeconds(1));
+        for (int i = 0; i < 9; i++) Assert.Equal(_scorer.Score($"Question {i}?", "A"), (await _members[i % 2].Score($"Question {i}?", "A")).Score);
+        await Start(redis, 1, known: 2);
+        await Task.WhenAll(_members[0].Knows(3), _members[1].Knows(3), _members[3].Knows(3));
+        var (status, text) = await _members[3].Send(HttpMethod.Post, "/admin/reload", "");
+        Assert.True(status == HttpStatusCode.OK, text);
+    }
+
+    [Fact]
+    public async Task Without_a_database_the_others_go_on_when_the_first_dies_and_end_with_a_sentence_where_a_new_first_comes()
+    {
+        int port = TestFarm.FreePort();
+        string[] place = ["--cluster-port", $"{port}", "--reward", SharedData.MiniWorld("reward.safetensors")];
+        _members.Add(FleetProcess.Start(place));
+        _members.Add(FleetProcess.Start(place));
+        foreach (var member in _members) await member.Knows(2);
+        string listen = _members[0].Listen;
+        TestFarm.Kill(_members[0].Process);
+        await _members[1].Knows(1);
+        var (status, text) = await _members[1].Send(HttpMethod.Post, "/admin/reload", "");
+        Assert.True(status == HttpStatusCode.OK, text);
+        Assert.Equal(_scorer.Score("Q", "A"), (await _members[1].Score("Q", "A")).Score);
+
+        // One that serves where the first one did hears nothing of those who knew that one.
+        _members.Add(FleetProcess.Start([.. place, "--listen", listen]));
+        Assert.True(_members[1].Process.WaitForExit(60_000));
+        Assert.Equal(1, _members[1].Process.ExitCode);
+        Assert.Contains($"this member's cluster is gone with the first one, which kept it in memory", await _members[1].Said);
+        Assert.Equal(_scorer.Score("Q", "A"), (await _members[2].Score("Q", "A")).Score);
+        TestFarm.Signal(_members[2].Process, "TERM");
+        Assert.True(_members[2].Process.WaitForExit(60_000));
+        Assert.DoesNotContain("404", await _members[2].Said);
+    }
+
+    [Fact]
+    public async Task A_member_that_joins_and_one_that_leaves_are_no_fault()
+    {
+        using var database = new Database();
+        await Start(database, 2);
+        await Start(database, 1, known: 2);
+        foreach (var member in _members) await member.Knows(3);
+        foreach (var member in Enumerable.Reverse(_members))
+        {
+            TestFarm.Signal(member.Process, "TERM");
+            Assert.True(member.Process.WaitForExit(60_000));
+            Assert.Equal(0, member.Process.ExitCode);
+        }
+        foreach (var member in _members) Assert.DoesNotContain(await member.Said is var said ? said.Split('\n') : [], line => line.Contains("warn"));
+    }
+
+    [Fact]
     public async Task A_reload_reaches_all_members_or_none()
     {
         using var database = new Database();
@@ -172,10 +232,10 @@ public sealed class FleetTests : IDisposable
         Assert.True(await Sum("sparserm_fleet_retried_total", 2) > 0);
     }
 
-    private async Task Start(Database database, int count, int known = 0, Func<int, string>? reward = null)
+    private async Task Start(IStore store, int count, int known = 0, Func<int, string>? reward = null)
     {
         for (int i = 0; i < count; i++)
-            _members.Add(FleetProcess.Start("--postgres", database.Connection, "--reward", reward?.Invoke(i) ?? SharedData.MiniWorld("reward.safetensors")));
+            _members.Add(FleetProcess.Start([.. store.Place, "--reward", reward?.Invoke(i) ?? SharedData.MiniWorld("reward.safetensors")]));
         if (known == 0)
             foreach (var member in _members) await member.Knows(count);
     }

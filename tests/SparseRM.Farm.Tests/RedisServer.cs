@@ -11,7 +11,14 @@ internal sealed class RedisServer : IStore, IDisposable
     private readonly int _port = TestFarm.FreePort();
     private Process _process;
 
-    public RedisServer() => _process = Start();
+    private readonly string[] _more;
+
+    /// <param name="more">Further options of the server.</param>
+    public RedisServer(params string[] more)
+    {
+        _more = more;
+        _process = Start();
+    }
 
     public string[] Place => ["--redis", $"127.0.0.1:{_port}"];
 
@@ -34,7 +41,7 @@ internal sealed class RedisServer : IStore, IDisposable
     private Process Start()
     {
         var start = new ProcessStartInfo(_program,
-            ["--port", $"{_port}", "--bind", "127.0.0.1", "--dir", _folder.Path, "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--logfile", _folder.File("log")]);
+            ["--port", $"{_port}", "--bind", "127.0.0.1", "--dir", _folder.Path, "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--logfile", _folder.File("log"), .. _more]);
         var process = Process.Start(start)!;
         for (var clock = Stopwatch.StartNew(); ; Thread.Sleep(20))
         {

@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using SparseRM.Data;
+using SparseRM.Farm.Clusters;
 
 namespace SparseRM.Farm.Tests;
 
@@ -19,9 +18,10 @@ internal sealed class TestFarm : IDisposable
     /// <param name="store">Where members and jobs are kept; null for the memory of the first silo.</param>
     /// <param name="rows">Rows of the file.</param>
     /// <param name="slow">Rows of a long answer each, which take a core some 0.02 s a row.</param>
-    public TestFarm(IStore? store, int rows, RowRange? slow = null)
+    /// <param name="port">Port of the first silo where there is no store; null for a free one.</param>
+    public TestFarm(IStore? store, int rows, RowRange? slow = null, int? port = null)
     {
-        _place = store?.Place ?? ["--port", $"{FreePort()}"];
+        _place = store?.Place ?? ["--port", $"{port ?? FreePort()}"];
         Rows = rows;
         var pairs = File.ReadLines(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
         File.WriteAllLines(Input, Enumerable.Range(0, rows).Select(i => slow is { } range && i >= range.Start && i < range.End ? Slow(i) : i % 997 == 7 ? "{bad"
@@ -48,9 +48,15 @@ internal sealed class TestFarm : IDisposable
     /// <param name="fileBlocks">Lets no file grow beyond so many blocks of 512 bytes.</param>
     /// <param name="more">Further options.</param>
     /// <param name="on">What its command begins with; nothing for this machine.</param>
-    public Process Silo(int? fileBlocks = null, string[]? more = null, string[]? on = null)
+    public Process Silo(int? fileBlocks = null, string[]? more = null, string[]? on = null) => Ready(Begin(fileBlocks, more, on)).Process;
+
+    /// <summary>Starts a silo.</summary>
+    public Process Begin(int? fileBlocks = null, string[]? more = null, string[]? on = null) => Start(["farm", "silo", .. Model, .. _place, "--threads", "1", .. more ?? [], .. Lease(more)], fileBlocks, on);
+
+    /// <summary>Waits until a silo is a member.</summary>
+    /// <returns>Its line, and what it says after it until it ends.</returns>
+    public (Process Process, string Line, Task<string> After) Ready(Process process)
     {
-        var process = Start(["farm", "silo", .. Model, .. _place, "--lease", "6", "--threads", "1", .. more ?? []], fileBlocks, on);
         var said = new ConcurrentQueue<string>();
         while (process.StandardError.ReadLine() is { } line)
         {
@@ -58,8 +64,7 @@ internal sealed class TestFarm : IDisposable
             if (!line.StartsWith("silo at port", StringComparison.Ordinal)) continue;
             _ports[line.Split(' ')[3].TrimEnd(',')] = process;
             // Read on, so that it never waits for room in the pipe.
-            _ = process.StandardError.ReadToEndAsync();
-            return process;
+            return (process, line, process.StandardError.ReadToEndAsync());
         }
         throw new InvalidOperationException($"the silo ended: {string.Join('\n', said)}");
     }
@@ -75,6 +80,9 @@ internal sealed class TestFarm : IDisposable
 
     /// <summary>A command of the farm that succeeds, and what it says.</summary>
     public JsonElement Farm(params string[] args) => JsonDocument.Parse(Finish(Start(["farm", .. args, .. _place, "--json"]), 0).Out).RootElement;
+
+    /// <summary>A silo that ends by itself.</summary>
+    public (int Code, string Out, string Error) Refused(params string[] more) => Finish(Begin(more: more), null);
 
     public (int Code, string Out, string Error) Try(params string[] args) => Finish(Start(["farm", .. args, .. _place]), null);
 
@@ -145,6 +153,8 @@ internal sealed class TestFarm : IDisposable
     // Each answer begins otherwise, so that no two share what was computed.
     private static string Slow(int row) => JsonSerializer.Serialize(new { prompt = "Q", response = $"{row} " + string.Join(' ', Enumerable.Repeat("the cat and the dog", 80)) });
 
+    private static string[] Lease(string[]? more) => more?.Contains("--lease") == true ? [] : ["--lease", "6"];
+
     private static string[] Model => ["--model", SharedData.MiniWorld("model"), "--reward", SharedData.MiniWorld("reward.safetensors")];
 
     private Process Start(string[] args, int? fileBlocks = null, string[]? on = null)
@@ -187,21 +197,7 @@ internal sealed class TestFarm : IDisposable
         {
             // Below those that the system gives to connections, which could take it meanwhile; the next one is the clients'.
             int port = 20_000 + (2 * Random.Shared.Next(6_000));
-            if (IsFree(port) && IsFree(port + 1)) return port;
-        }
-    }
-
-    private static bool IsFree(int port)
-    {
-        try
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            listener.Start();
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
+            if (SiloPorts.IsFree(port) && SiloPorts.IsFree(port + 1)) return port;
         }
     }
 }

@@ -30,7 +30,7 @@ internal sealed class FarmAuditCommand : CliCommand
     {
         string output = args.GetRequiredValue(_output);
         var input = RowFile.Open(args.GetRequiredValue(_input), output);
-        await using var farm = await FarmClient.ConnectAsync(args.Farm(), Session.Cancel);
+        await using var farm = await FarmJobs.ConnectAsync(args, Session);
         double share = args.Has(_sample) ? args.GetValue(_sample) : DefaultShare;
         string job = await farm.AuditAsync(input, output, share, args.GetValue(_seed) ?? 0, attempts: 3);
         var status = Meter.Run(Session, meter => FarmJobs.WatchAsync(farm, job, Session, meter).GetAwaiter().GetResult());

@@ -22,7 +22,7 @@ internal sealed class FarmCancelCommand : CliCommand
     private async Task RunAsync(ParseResult args)
     {
         string job = args.GetRequiredValue(_job);
-        await using var farm = await FarmClient.ConnectAsync(args.Farm(), Session.Cancel);
+        await using var farm = await FarmJobs.ConnectAsync(args, Session);
         await FarmJobs.StatusAsync(farm, job);
         await farm.CancelAsync(job);
         var status = await FarmJobs.StatusAsync(farm, job);

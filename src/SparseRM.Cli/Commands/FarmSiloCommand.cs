@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.DependencyInjection;
 using SparseRM.Cli.Terminal;
+using SparseRM.Errors;
 using SparseRM.Farm.Clusters;
 using SparseRM.Farm.Workers;
 using SparseRM.Parts;
@@ -42,6 +43,9 @@ internal sealed class FarmSiloCommand : CliCommand
         if (args.GetValue(ScoreSettings.Probability)) throw new UsageException("a silo writes scores alone: leave out --probability");
         bool addEos = args.GetValue(CommonOptions.AddEos);
         var listen = args.GetValue(_metrics) is { } given ? ListenAddress.Parse(_metrics.Name, given) : null;
+        if (args.Has(FarmSettings.Address) && args.Farm().IsInMemory)
+            throw new UsageException($"{FarmSettings.Address.Name} is how other machines reach this one, and they need a database to find each other; add --postgres or --redis, or leave it out");
+        await FarmSilo.CheckAsync(args.Farm(), Session.Cancel);
         using var scorer = Meter.Run(Session, meter =>
             Scorers.Open(args, reward, args.Backbone(defaultType: null), model => ScoreSettings.Check(args, asked, model, reward), meter, Session));
         var fingerprint = ScoringFingerprint.Of(scorer, reward, asked, addEos, Session.Cancel);
@@ -51,7 +55,8 @@ internal sealed class FarmSiloCommand : CliCommand
         Session.Messages.WriteLine($"silo at port {silo.Port}, clients at {silo.Gateway}: {scorer.Backbone.Description}");
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var registration = Session.Cancel.Register(stop.SetResult);
-        await stop.Task;
+        await Task.WhenAny(stop.Task, silo.Lost);
+        if (!stop.Task.IsCompleted) throw new SparseRMException(await silo.Lost);
     }
 
     // The cluster tells of every silo that comes and goes, of which only a worker's troubles are of interest to most.

@@ -21,7 +21,7 @@ internal sealed class FarmStatusCommand : CliCommand
 
     private async Task RunAsync(ParseResult args)
     {
-        await using var farm = await FarmClient.ConnectAsync(args.Farm(), Session.Cancel);
+        await using var farm = await FarmJobs.ConnectAsync(args, Session);
         if (args.GetValue(_job) is { } job)
         {
             var report = FarmJobs.Report(await FarmJobs.StatusAsync(farm, job));

@@ -37,7 +37,7 @@ internal sealed class FarmSubmitCommand : CliCommand
         var input = RowFile.Open(args.GetRequiredValue(_input), Directory.Exists(output) ? output : null);
         if (input.Format == RowFormat.GzipJsonLines)
             Session.Note($"{input.Path} is packed: every shard unpacks it from its beginning; gunzip it first where there are many shards");
-        await using var farm = await FarmClient.ConnectAsync(args.Farm(), Session.Cancel);
+        await using var farm = await FarmJobs.ConnectAsync(args, Session);
         var status = Meter.Run(Session, meter => SubmitAsync(args, farm, input, meter).GetAwaiter().GetResult());
         var counts = status.Counts;
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(FarmJobs.Report(status).WriteTo);

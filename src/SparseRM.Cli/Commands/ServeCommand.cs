@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging.Console;
 using SparseRM.Cli.Terminal;
 using SparseRM.Data;
 using SparseRM.Demo;
+using SparseRM.Errors;
 using SparseRM.Server;
 
 namespace SparseRM.Cli.Commands;
@@ -73,6 +74,9 @@ internal sealed class ServeCommand : CliCommand
     private async Task RunAsync(ParseResult args)
     {
         var options = Asked(args);
+#if !AOT
+        await FarmFleet.CheckAsync(args, Session.Cancel);
+#endif
         var server = await RewardServer.StartAsync(options, logging => Configure(logging, args), Session.Cancel);
         await using (server)
         {
@@ -87,12 +91,17 @@ internal sealed class ServeCommand : CliCommand
             });
             var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var registration = Session.Cancel.Register(stop.SetResult);
+#if AOT
             await stop.Task;
-#if !AOT
+            await server.StopAsync();
+#else
+            var lost = fleet?.Lost ?? Task.Delay(Timeout.Infinite).ContinueWith(_ => "", TaskScheduler.Default);
+            await Task.WhenAny(stop.Task, lost);
             // The others send nothing more here; what they sent is answered.
             if (fleet is not null) await fleet.DisposeAsync();
-#endif
             await server.StopAsync();
+            if (fleet?.Lost is { IsCompleted: true } why) throw new SparseRMException(await why);
+#endif
         }
     }
 

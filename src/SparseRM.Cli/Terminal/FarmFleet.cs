@@ -38,21 +38,25 @@ internal static class FarmFleet
             throw new UsageException($"--listen: the others are told --address {address}, where {listen.Address} is not reached; give both an address of this machine that the others reach");
     }
 
+    /// <summary>Finds out what would keep this server from joining, before its model is read.</summary>
+    /// <exception cref="SparseRM.Errors.SparseRMException">The database cannot be used; the address is not this machine's; a port is another program's.</exception>
+    public static Task CheckAsync(ParseResult args, CancellationToken cancel) => args.GetValue(s_cluster) ? FleetSilo.CheckAsync(Asked(args), cancel) : Task.CompletedTask;
+
     /// <summary>Joins, where that was asked for.</summary>
     /// <returns>The membership, to be left before the server stops; null where there is none.</returns>
-    public static async Task<IAsyncDisposable?> JoinAsync(ParseResult args, RewardServer server, Action<ILoggingBuilder> logging, CancellationToken cancel)
+    public static async Task<FleetSilo?> JoinAsync(ParseResult args, RewardServer server, Action<ILoggingBuilder> logging, CancellationToken cancel)
     {
         if (!args.GetValue(s_cluster)) return null;
-        var options = args.Farm(s_port) with { Port = args.GetValue(s_port) ?? DefaultPort };
-        var reached = new UriBuilder(server.Address) { Host = options.Address }.Uri;
-        var silo = await FleetSilo.StartAsync(options, reached, builder =>
+        var options = Asked(args);
+        var facts = FleetPeer.NewFacts(new UriBuilder(server.Address) { Host = options.Address }.Uri);
+        var silo = await FleetSilo.StartAsync(options, facts, builder =>
         {
             logging(builder);
             builder.AddFilter("Orleans", LogLevel.None);
         }, cancel);
         try
         {
-            await server.JoinAsync(Peer(silo.Own), () => [.. silo.Live.Select(Peer)], cancel);
+            await server.JoinAsync(FleetPeer.Of(silo.Id, facts)!, () => [.. silo.Live.Select(member => FleetPeer.Of(member.Id, member.Facts)).OfType<FleetPeer>()], cancel);
             return silo;
         }
         catch
@@ -62,5 +66,5 @@ internal static class FarmFleet
         }
     }
 
-    private static FleetPeer Peer(FleetServer server) => new(server.Id, server.Address, server.Token);
+    private static FarmOptions Asked(ParseResult args) => args.Farm(s_port) with { Port = args.GetValue(s_port) ?? DefaultPort };
 }

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using SparseRM.Errors;
 using SparseRM.Farm.Clusters;
 using SparseRM.Farm.Jobs;
@@ -7,7 +8,17 @@ namespace SparseRM.Cli.Terminal;
 /// <summary>Watches a job of a farm and tells of it.</summary>
 internal static class FarmJobs
 {
-    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(300), s_patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(300), s_moment = TimeSpan.FromSeconds(1), s_patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>Connects to the farm that the user named; says what it waits for, where that takes more than a moment.</summary>
+    /// <exception cref="SparseRMException">No silo answers, or the database cannot be used.</exception>
+    public static async Task<FarmClient> ConnectAsync(ParseResult args, Session session)
+    {
+        var options = args.Farm();
+        var connected = FarmClient.ConnectAsync(options, session.Cancel);
+        if (await Task.WhenAny(connected, Task.Delay(s_moment, session.Cancel)) != connected) session.Note($"waiting for a silo {options.Place}");
+        return await connected;
+    }
 
     /// <summary>Waits for a job's end; what keeps its workers is told once.</summary>
     /// <exception cref="SparseRMException">The job is not known any more: the silo that kept it in memory is gone.</exception>

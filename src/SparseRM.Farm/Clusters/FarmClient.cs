@@ -15,6 +15,8 @@ namespace SparseRM.Farm.Clusters;
 /// <summary>Whoever submits jobs to a farm and asks how they stand.</summary>
 public sealed class FarmClient : IAsyncDisposable
 {
+    // Who is there answers within moments, of a machine that has much to do within seconds.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
     private readonly IHost _host;
 
     private FarmClient(IHost host) => _host = host;
@@ -27,8 +29,11 @@ public sealed class FarmClient : IAsyncDisposable
     /// <exception cref="SparseRMException">No silo answers.</exception>
     public static async Task<FarmClient> ConnectAsync(FarmOptions options, CancellationToken cancel)
     {
+        string none = $"no silo answers {options.Place}; start one with `sparserm farm silo`, or name the farm as its silos do";
+        // Orleans would try for long, and at another program's port, too.
+        if (options.IsInMemory && !SiloPorts.HasFirst(options)) throw new SparseRMException(none);
         if (options.Postgres is { } connection) await FarmDatabase.PrepareAsync(connection, cancel);
-        if (options.Redis is { } servers) await FarmRedis.PrepareAsync(servers);
+        if (options.Redis is { } servers) await FarmRedis.PrepareAsync(servers, cancel);
         var host = new HostBuilder()
             .ConfigureLogging(logging => logging.SetMinimumLevel(LogLevel.None))
             .UseOrleansClient((_, client) =>
@@ -41,14 +46,14 @@ public sealed class FarmClient : IAsyncDisposable
             .Build();
         try
         {
-            await host.StartAsync(cancel).WaitAsync(TimeSpan.FromSeconds(30), cancel);
+            await host.StartAsync(cancel).WaitAsync(s_patience, cancel);
             return new FarmClient(host);
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            host.Dispose();
-            string place = options.IsInMemory ? $"at port {options.Port + 1} of this machine" : "that the database knows";
-            throw new SparseRMException($"no silo answers {place}; start one with `sparserm farm silo`, or name the farm as its silos do", error);
+            // What still tries to connect keeps nobody waiting.
+            _ = Task.Run(host.Dispose, CancellationToken.None);
+            throw new SparseRMException(none, error);
         }
     }
 

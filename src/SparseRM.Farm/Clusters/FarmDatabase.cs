@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Net.Sockets;
 using Npgsql;
 using SparseRM.Errors;
 
@@ -24,9 +25,11 @@ internal static class FarmDatabase
             await using var command = new NpgsqlCommand(await schema.ReadToEndAsync(cancel), open) { AllResultTypesAreUnknown = true };
             await command.ExecuteNonQueryAsync(cancel);
         }
-        catch (Exception error) when (error is NpgsqlException or ArgumentException or FormatException)
+        catch (Exception error) when (error is NpgsqlException or SocketException or TimeoutException or ArgumentException or FormatException or NotSupportedException)
         {
-            throw new SparseRMException($"the farm's database cannot be used ({error.Message.TrimEnd('.')}); give a connection such as "
+            // The driver says that it failed to connect, and what it wraps says why.
+            string why = error.GetBaseException() is { } cause && !error.Message.Contains(cause.Message, StringComparison.Ordinal) ? $"{error.Message.TrimEnd('.')}: {cause.Message.TrimEnd('.')}" : error.Message.TrimEnd('.');
+            throw new SparseRMException($"the farm's database cannot be used ({why}); give a connection such as "
                 + "'Host=db;Database=farm;Username=farm;Password=...'", error);
         }
     }

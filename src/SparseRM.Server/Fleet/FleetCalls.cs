@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
@@ -47,18 +49,28 @@ internal sealed class FleetCalls : IDisposable
     })
     { Timeout = Timeout.InfiniteTimeSpan };
 
-    /// <summary>How a member is doing; null where it does not say, or says what nobody can read.</summary>
-    public async Task<FleetReport?> ReportAsync(FleetMember member, CancellationToken cancel)
+    /// <summary>How a member is doing.</summary>
+    /// <returns>No report where it does not say, or says what nobody can read; and whether it can never answer again.</returns>
+    /// <param name="member">The member.</param>
+    /// <param name="isNear">Whether it is on this machine, where a refused connection says that its process is gone.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async Task<(FleetReport? Report, bool IsOver)> ReportAsync(FleetMember member, bool isNear, CancellationToken cancel)
     {
         try
         {
             using var json = await AskAsync(member, HttpMethod.Get, FleetRoutes.Member, Patience, cancel).ConfigureAwait(false);
             var root = json.RootElement;
-            return new FleetReport(FleetIdentity.Read(root), root.GetProperty("waiting").GetInt32(), root.GetProperty("room").GetInt32());
+            return (new FleetReport(FleetIdentity.Read(root), root.GetProperty("waiting").GetInt32(), root.GetProperty("room").GetInt32()), false);
+        }
+        catch (HttpRequestException error) when (!cancel.IsCancellationRequested)
+        {
+            // One that answered as itself, and in whose place somebody answers who knows nothing of it, was replaced.
+            return (null, error.StatusCode == HttpStatusCode.NotFound ? member.HasAnswered
+                : isNear && error.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused });
         }
         catch (Exception) when (!cancel.IsCancellationRequested)
         {
-            return null;
+            return (null, false);
         }
     }
 

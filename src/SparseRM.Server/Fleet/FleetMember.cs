@@ -1,8 +1,12 @@
+using System.Diagnostics;
+
 namespace SparseRM.Server.Fleet;
 
 /// <summary>Another member as this one knows it. Thread-safe.</summary>
 internal sealed class FleetMember(FleetPeer peer) : IDisposable
 {
+    private static readonly TimeSpan s_joining = TimeSpan.FromSeconds(15);
+    private readonly long _met = Stopwatch.GetTimestamp();
     private readonly CancellationTokenSource _gone = new();
     private readonly Lock _lock = new();
     private FleetReport? _report;
@@ -16,6 +20,12 @@ internal sealed class FleetMember(FleetPeer peer) : IDisposable
 
     /// <summary>What it last said of itself; null where it does not answer.</summary>
     public FleetReport? Report => Volatile.Read(ref _report);
+
+    /// <summary>Whether it ever said how it is doing.</summary>
+    public bool HasAnswered { get; private set; }
+
+    /// <summary>Whether it may still be about to join: the membership has it before its server answers as a member.</summary>
+    public bool MayJoin => !HasAnswered && Stopwatch.GetElapsedTime(_met) < s_joining;
 
     /// <summary>Why it gets no requests, where that was told already.</summary>
     public string? Told { get; set; }
@@ -49,6 +59,7 @@ internal sealed class FleetMember(FleetPeer peer) : IDisposable
         {
             if (question < _heard || _gone.IsCancellationRequested) return;
             _heard = question;
+            HasAnswered |= report is not null;
             Volatile.Write(ref _report, report);
         }
     }

@@ -19,6 +19,9 @@ internal sealed class FleetRoster(FleetPeer own, Func<IReadOnlyList<FleetPeer>> 
     private Dictionary<string, FleetMember> _members = new(StringComparer.Ordinal);
     private FleetMember[] _fit = [];
 
+    // Names of members that can never answer again, though the membership may not have found that out, or cannot: without a database it is gone with the first member.
+    private readonly HashSet<string> _over = new(StringComparer.Ordinal);
+
     /// <summary>Members beside this one that may get requests.</summary>
     public IReadOnlyList<FleetMember> Fit => Volatile.Read(ref _fit);
 
@@ -53,7 +56,7 @@ internal sealed class FleetRoster(FleetPeer own, Func<IReadOnlyList<FleetPeer>> 
     {
         lock (_lock)
         {
-            var peers = live().Where(peer => peer.Id != own.Id).ToDictionary(peer => peer.Id, StringComparer.Ordinal);
+            var peers = live().Where(peer => peer.Id != own.Id && !_over.Contains(peer.Id)).ToDictionary(peer => peer.Id, StringComparer.Ordinal);
             foreach (var member in _members.Values.Where(member => !peers.ContainsKey(member.Peer.Id))) member.Dispose();
             var members = peers.Values.ToDictionary(peer => peer.Id, peer => _members.GetValueOrDefault(peer.Id) ?? new FleetMember(peer), StringComparer.Ordinal);
             Volatile.Write(ref _members, members);
@@ -113,9 +116,20 @@ internal sealed class FleetRoster(FleetPeer own, Func<IReadOnlyList<FleetPeer>> 
     private async Task AskAsync(FleetMember member, CancellationToken cancel)
     {
         int question = member.Ask();
-        member.Hear(question, await calls.ReportAsync(member, cancel).ConfigureAwait(false));
-        Choose();
+        var (report, isOver) = await calls.ReportAsync(member, member.Peer.Address.Host == own.Address.Host, cancel).ConfigureAwait(false);
+        member.Hear(question, report);
+        // One that has left in order is no fault.
+        if (report is null) Meet();
+        else Choose();
         if (member.Gone.IsCancellationRequested) return;
+        if (isOver)
+        {
+            lock (_lock) _over.Add(member.Peer.Id);
+            ServerLog.Warning(log, $"the member at {member.Peer.Address} is gone: its server is not there any more");
+            Meet();
+            return;
+        }
+        if (member.Report is null && member.MayJoin) return;
         string? problem = member.Report is null ? $"the member at {member.Peer.Address} does not answer" : Problem(member);
         if (problem is not null && problem != member.Told) ServerLog.Warning(log, $"{problem}; it gets no requests from here");
         member.Told = problem;

@@ -39,7 +39,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         {
             var fault = Fault.Of(error);
             RequestTrace.Failed(span, fault);
-            status = await RefuseAsync(http, call, error, fault).ConfigureAwait(false);
+            status = await RefuseAsync(http, call, route, error, fault).ConfigureAwait(false);
         }
         finally
         {
@@ -134,11 +134,14 @@ internal sealed class RequestPipeline(ServerParts parts)
     }
 
     /// <returns>The status that the client saw.</returns>
-    private async Task<int> RefuseAsync(HttpContext http, WireCall call, Exception error, Fault fault)
+    private async Task<int> RefuseAsync(HttpContext http, WireCall call, WireRoute route, Exception error, Fault fault)
     {
-        if (!fault.IsCounted) parts.Metrics.Failed(fault.Word);
+if (!fault.IsCounted) parts.Metrics.Failed(fault.Word);
+        // Members ask one that is not one yet, or not any more, some times a second.
+        bool isOfStranger = route.IsOfFleet && fault.Kind == FaultKind.NoRoute;
+        string problem = parts.Options.LogTexts || !fault.MayQuote ? fault.Message : fault.IsFieldQuoted ? "an unknown field" : fault.Field ?? "in the body";
         if (fault.Kind == FaultKind.Internal && !fault.IsCounted) ServerLog.Failed(parts.Log, fault.InnerException ?? error, http.Request.Method, http.Request.Path);
-        else ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, parts.Options.LogTexts || !fault.MayQuote ? fault.Message : fault.IsFieldQuoted ? "an unknown field" : fault.Field ?? "in the body");
+        else if (!isOfStranger) ServerLog.Refused(parts.Log, http.Request.Method, http.Request.Path, call.Errors.Status(fault), fault.Word, problem);
         if (http.Response.HasStarted)
         {
             // Half an answer must not look like a whole one.
