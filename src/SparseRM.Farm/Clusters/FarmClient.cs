@@ -15,8 +15,8 @@ namespace SparseRM.Farm.Clusters;
 /// <summary>Whoever submits jobs to a farm and asks how they stand.</summary>
 public sealed class FarmClient : IAsyncDisposable
 {
-    // Who is there answers within moments, of a machine that has much to do within seconds.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    // Who is there answers within moments, on a machine that has much to do within seconds.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private readonly IHost _host;
 
     private FarmClient(IHost host) => _host = host;

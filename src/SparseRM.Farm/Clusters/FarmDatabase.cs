@@ -28,7 +28,7 @@ internal static class FarmDatabase
         catch (Exception error) when (error is NpgsqlException or SocketException or TimeoutException or ArgumentException or FormatException or NotSupportedException)
         {
             // The driver says that it failed to connect, and what it wraps says why.
-            string why = error.GetBaseException() is { } cause && !error.Message.Contains(cause.Message, StringComparison.Ordinal) ? $"{error.Message.TrimEnd('.')}: {cause.Message.TrimEnd('.')}" : error.Message.TrimEnd('.');
+            string said = error.Message.TrimEnd('.'), cause = error.GetBaseException().Message.TrimEnd('.'), why = said.Contains(cause, StringComparison.Ordinal) ? said : $"{said}: {cause}";
             throw new SparseRMException($"the farm's database cannot be used ({why}); give a connection such as "
                 + "'Host=db;Database=farm;Username=farm;Password=...'", error);
         }
