@@ -98,6 +98,9 @@ internal sealed class FleetProcess : IDisposable
     }
 
     private static Process Run(string[] args) => Process.Start(new ProcessStartInfo("dotnet",
-        ["exec", Path.Combine(AppContext.BaseDirectory, "sparserm.dll"), "serve", "--model", SharedData.MiniWorld("model"), "--cluster", "--lease", "6", "--threads", "1", .. args.Contains("--listen") ? (string[])[] : ["--listen", "127.0.0.1:0"], .. args])
+        [
+            "exec", Path.Combine(AppContext.BaseDirectory, "sparserm.dll"), "serve", "--model", SharedData.MiniWorld("model"), "--cluster", "--lease", "6", "--threads", "1",
+            .. args.Contains("--listen") ? (string[])[] : ["--listen", "127.0.0.1:0"], .. args,
+        ])
     { RedirectStandardError = true })!;
 }

@@ -51,7 +51,8 @@ internal sealed class TestFarm : IDisposable
     public Process Silo(int? fileBlocks = null, string[]? more = null, string[]? on = null) => Ready(Begin(fileBlocks, more, on)).Process;
 
     /// <summary>Starts a silo.</summary>
-    public Process Begin(int? fileBlocks = null, string[]? more = null, string[]? on = null) => Start(["farm", "silo", .. Model, .. _place, "--threads", "1", .. more ?? [], .. Lease(more)], fileBlocks, on);
+    public Process Begin(int? fileBlocks = null, string[]? more = null, string[]? on = null) =>
+        Start(["farm", "silo", .. Model, .. _place, "--threads", "1", .. more ?? [], .. Lease(more)], fileBlocks, on);
 
     /// <summary>Waits until a silo is a member.</summary>
     /// <returns>Its line, and what it says after it until it ends.</returns>
