@@ -14,7 +14,7 @@ int workers = Argument("--workers", 1000), shards = Argument("--shards", 1_000_0
 string? postgres = Array.IndexOf(args, "--postgres") is >= 0 and var at ? args[at + 1] : null;
 
 var names = new CountedNames();
-await using var silo = await FarmSilo.StartAsync(new FarmOptions { Port = port, Postgres = postgres }, logging => logging.SetMinimumLevel(LogLevel.None),
+await using var silo = await FarmSilo.StartAsync(new FarmOptions { Port = port, Postgres = postgres }, logging => logging.SetMinimumLevel(LogLevel.None), new Dictionary<string, string>(),
     (services, _) => services.AddSingleton<IPartPublisher>(names), CancellationToken.None);
 var grains = silo.Services.GetRequiredService<IGrainFactory>();
 var spec = new JobSpec($"simulation-{Guid.NewGuid():N}", "/input", "/no folder of this name", shards, 1, 3, "jsonl", IsAudit: false);

@@ -134,7 +134,11 @@ internal sealed class ServeCommand : CliCommand
     {
         logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
         if (args.GetValue(_logFormat) == "json")
-            logging.AddJsonConsole(console => (console.UseUtcTimestamp, console.TimestampFormat, console.JsonWriterOptions) = (true, "O", new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+            logging.AddJsonConsole(console =>
+            {
+                (console.UseUtcTimestamp, console.TimestampFormat) = (true, "O");
+                console.JsonWriterOptions = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+            });
         else
             logging.AddSimpleConsole(console => (console.SingleLine, console.UseUtcTimestamp, console.TimestampFormat) = (true, true, "HH:mm:ss "));
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);

@@ -88,8 +88,8 @@ internal static class Fields
             bool known = false;
             foreach (string name in names) known |= member.NameEquals(name);
             if (known) continue;
-            throw new Fault(FaultKind.Field,
-                $"{(field.Length == 0 ? "the request" : field)} has an unknown field '{member.Name}'; known are {string.Join(", ", names)}", field.Length == 0 ? member.Name : $"{field}.{member.Name}") { IsFieldQuoted = true };
+            string problem = $"{(field.Length == 0 ? "the request" : field)} has an unknown field '{member.Name}'; known are {string.Join(", ", names)}";
+            throw new Fault(FaultKind.Field, problem, field.Length == 0 ? member.Name : $"{field}.{member.Name}") { IsFieldQuoted = true };
         }
     }
 

@@ -136,7 +136,7 @@ internal sealed class RequestPipeline(ServerParts parts)
     /// <returns>The status that the client saw.</returns>
     private async Task<int> RefuseAsync(HttpContext http, WireCall call, WireRoute route, Exception error, Fault fault)
     {
-if (!fault.IsCounted) parts.Metrics.Failed(fault.Word);
+        if (!fault.IsCounted) parts.Metrics.Failed(fault.Word);
         // Members ask one that is not one yet, or not any more, some times a second.
         bool isOfStranger = route.IsOfFleet && fault.Kind == FaultKind.NoRoute;
         string problem = parts.Options.LogTexts || !fault.MayQuote ? fault.Message : fault.IsFieldQuoted ? "an unknown field" : fault.Field ?? "in the body";

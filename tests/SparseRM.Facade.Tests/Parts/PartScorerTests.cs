@@ -256,11 +256,14 @@ public sealed class PartScorerTests(FittedReward reward) : IDisposable
         Assert.Equal(Enumerable.Range(0, Rows).Select(row => (long)row), group.Column(0).LogicalReader<long>().ReadAll(Rows));
         foreach (var (line, row) in lines.TrimEnd('\n').Split('\n').Select((line, row) => (System.Text.Json.JsonElement.Parse(line), row)))
         {
-            Assert.Equal(line.TryGetProperty("score", out var one) && one.ValueKind == System.Text.Json.JsonValueKind.Number ? one.GetSingle() : null, single[row]);
-            Assert.Equal(line.TryGetProperty("scores", out var many) ? [.. many.EnumerateArray().Select(score => score.ValueKind == System.Text.Json.JsonValueKind.Null ? (float?)null : score.GetSingle())] : null, several[row]);
+            Assert.Equal(line.TryGetProperty("score", out var one) ? Number(one) : null, single[row]);
+            float?[]? many = line.TryGetProperty("scores", out var list) ? [.. list.EnumerateArray().Select(Number)] : null;
+            Assert.Equal(many, several[row]);
             Assert.Equal(line.TryGetProperty("error", out var error) ? error.GetString() : null, errors[row]);
         }
         Assert.Equal(2, several[11]!.Length);
+
+        static float? Number(System.Text.Json.JsonElement value) => value.ValueKind == System.Text.Json.JsonValueKind.Null ? null : value.GetSingle();
     }
 
     [Fact]
