@@ -18,7 +18,8 @@ public sealed class DeviceFitTests
     public void Kept_states_are_not_sent_to_the_device_to_be_encoded()
     {
         Assert.SkipUnless(CudaBackend.HasKernels && MockDriver.IsInstalled, "it counts the calls of the mock driver");
-        var data = PreferenceFile.Read(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl"), new PreferenceReadOptions { Limit = 2 });
+        PreferenceSet data = Read(2);
+        PreferenceSet[] others = [Read(3), Read(4), Read(5)];
         var options = new TrainerOptions
         {
             Backbone = new BackboneOptions { Model = SharedData.MiniWorld("model"), Backend = "cuda:0" }, Sae = SharedData.MiniWorld("saes", "saelens-topk-layer-4"),
@@ -26,25 +27,30 @@ public sealed class DeviceFitTests
         using var trainer = RewardTrainer.Open(options);
         using var without = RewardTrainer.Open(options with { Sae = null, Layer = trainer.Layer });
         PreferenceStates? states = null;
-        // What first passes bring to the device, the encoder too; and a pass that came back a third time is launched otherwise.
-        for (int i = 0; i < 3; i++)
-        {
-            without.ReadStates(data);
-            trainer.ReadStates(data);
-            trainer.ReadStates(data, withLatents: true);
-        }
+        // What first passes bring to the device, the encoder too.
+        without.ReadStates(data);
+        trainer.ReadStates(data, withLatents: true);
         int plain = Uploads(() => without.ReadStates(data));
         Assert.True(plain > 0);
         // Nobody asked for latents.
         Assert.Equal(plain, Uploads(() => trainer.ReadStates(data)));
-        // One more: where on the device each row's latents go before they are brought to the host.
-        Assert.Equal(plain + 1, Uploads(() => states = trainer.ReadStates(data, withLatents: true)));
+        // At most one more: where on the device each row's latents go before they are brought to the host, unless the pass has brought the same numbers.
+        Assert.InRange(Uploads(() => states = trainer.ReadStates(data, withLatents: true)), plain, plain + 1);
         // Counting, and the heads' inputs.
         Assert.Equal(0, Uploads(() => FitUpToTheHead(trainer, states!)));
         Assert.Equal("", MockDriver.Violations());
+
+        int Uploads(Action action)
+        {
+            // What equals an array that was brought just before is not brought again.
+            foreach (var other in others) without.ReadStates(other);
+            return Counted(action);
+        }
     }
 
-    private static int Uploads(Action action)
+    private static PreferenceSet Read(int pairs) => PreferenceFile.Read(SharedData.MiniWorld("pairs", "truthfulness.train.jsonl"), new PreferenceReadOptions { Limit = pairs });
+
+    private static int Counted(Action action)
     {
         int before = MockDriver.Count(Upload);
         action();

@@ -161,7 +161,7 @@ public sealed class ChatTemplate
         "chat_template" => "and templates come from the model's owner only",
         "bos_token" or "eos_token" or "pad_token" or "unk_token" => "which is the tokenizer's",
         AddGenerationPrompt or ContinueFinalMessage => "which continues a prompt, and a reward reads a finished answer",
-        _ => _functions.Get(name) is null ? null : "which is a function of templates",
+        _ => _functions.Get(name) is JinjaUndefined ? null : "which is a function of templates",
     };
 
     // The role is written by the template as its own text, where a mark would be a token: so it must be a word.

@@ -107,7 +107,7 @@ internal sealed class SiloPorts : IDisposable
     {
         null => false,
         { SocketErrorCode: SocketError.AddressAlreadyInUse } => true,
-        var error => throw new SparseRMException($"{place} cannot be listened at ({error.Message.TrimEnd('.')}); name another port with {options.PortOption}", error),
+        var error => throw new SparseRMException($"{place} cannot be listened on ({error.Message.TrimEnd('.')}); name another port with {options.PortOption}", error),
     };
 
     private static SocketException? Listen(IPEndPoint place)

@@ -21,57 +21,64 @@ from sparserm import SparseRM
 MODEL, REWARD, SECONDS = sys.argv[1], sys.argv[2], float(sys.argv[3])
 PROMPT, ANSWER = "What is six minus three?", "Three."
 random.seed(int(sys.argv[4]) if len(sys.argv) > 4 else 1)
-# Whoever started this in the background had SIGINT ignored, and Python keeps that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-main, gate, armed, over = threading.get_ident(), threading.Lock(), threading.Event(), threading.Event()
-sent = 0
+main, sent, budget = threading.get_ident(), 0, 0
+armed = over = False  # no events: a signal may leave those in disorder
+
+
+def heard(*_):
+    """Raises as often as the call that runs may be interrupted: a signal outside of it must not end this program."""
+    global budget
+    if budget > 0:
+        budget -= 1
+        raise KeyboardInterrupt
 
 
 def interrupt():
     global sent
-    while not over.is_set():
-        if not armed.wait(0.1):
+    while not over:
+        if not armed:
+            time.sleep(0.0002)
             continue
         time.sleep(random.random() * random.choice([0.0002, 0.002, 0.02]))
         for _ in range(random.choice([1, 1, 2, 3, 30])):
-            with gate:
-                if armed.is_set():
-                    signal.pthread_kill(main, signal.SIGINT)
-                    sent += 1
+            if armed:
+                signal.pthread_kill(main, signal.SIGINT)
+                sent += 1
             time.sleep(random.random() * random.choice([0, 0.0001, 0.002]))
 
 
 def collect():
-    while not over.is_set():
+    while not over:
         gc.collect()
         [bytearray(random.randrange(16, 300000)) for _ in range(20)]
         time.sleep(0.002)
 
 
-def disarm():
-    """No signal comes after this, however often one comes meanwhile."""
-    while True:
-        try:
-            with gate:
-                armed.clear()
-            time.sleep(0.001)  # what was sent is heard here
-            return
-        except KeyboardInterrupt:
-            continue
-
-
 def interrupted(call):
     """The call's result, or None where it was interrupted."""
-    result = None
-    try:
-        armed.set()
-        result = call()
-    except KeyboardInterrupt:
-        pass
-    disarm()
-    return result
+    global armed
+    most, result = 30, []
+
+    def attempt():
+        global armed, budget
+        budget, armed = most, True
+        result.append(call())
+
+    def within(levels):
+        # As many as there are interrupts: wherever one comes, a level is left that catches it, and that ends them.
+        global budget
+        try:
+            within(levels - 1) if levels > 0 else attempt()
+        except KeyboardInterrupt:
+            pass
+        budget = 0
+
+    within(most)
+    armed = False
+    return result[0] if result else None
 
 
+signal.signal(signal.SIGINT, heard)
 reward = SparseRM(MODEL, REWARD, threads=2)
 backbone = reward.backbone
 alone, units = reward.score(PROMPT, ANSWER), list(reward.score_tokens((PROMPT, ANSWER))[0])
@@ -93,10 +100,9 @@ while time.monotonic() < end:
     found = interrupted(random.choice(calls))
     assert found is not False, "a score is not what it is alone"
     kept, lost = kept + (found is not None), lost + (found is None)
-over.set()
-time.sleep(0.2)
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-while any(thread.name == "sparserm call" for thread in threading.enumerate()):  # what a second Ctrl-C left behind
+over = True
+end = time.monotonic() + 60
+while sparserm.open_handles() > 2 and time.monotonic() < end:  # what a second Ctrl-C left behind
     time.sleep(0.01)
 assert reward.score(PROMPT, ANSWER) == alone
 reward.close()

@@ -5,6 +5,7 @@ C may write until a call has ended, whatever signals come meanwhile. So what it 
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import ctypes
 import itertools
@@ -47,7 +48,12 @@ class Handle:
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None and self._handle.value and native.is_usable():
-            getattr(native.library(), self._close)(self._handle)
+            close = getattr(native.library(), self._close)
+            try:
+                close(self._handle)
+            except BaseException:
+                close(self._handle)  # the signal may have come before the call; closing twice is no error
+                raise
 
 
 class Canceller(Handle):
@@ -108,8 +114,11 @@ def interruptible(call: Callable[[c_void_p], T]) -> T:
     outcome: list[Any] = []
     over = threading.Lock()  # an Event's own lock may be left in disorder by a signal
     over.acquire()
+    begin = threading.Lock()  # whoever takes it: the call, or a signal that came before it
 
     def run() -> None:
+        if not begin.acquire(blocking=False):
+            return
         try:
             outcome.append((call(canceller.given), None))
         except BaseException as error:  # handed on to the caller's thread
@@ -120,14 +129,14 @@ def interruptible(call: Callable[[c_void_p], T]) -> T:
             finally:
                 over.release()
 
-    thread = threading.Thread(target=run, name="sparserm call", daemon=True)
     try:
-        thread.start()
+        # Not a threading.Thread: what that keeps of its own in Python a signal leaves in disorder.
+        _thread.start_new_thread(run, ())
         while not over.acquire(timeout=0.2):
             pass
     except BaseException:
         canceller.cancel()
-        while thread.is_alive() and not over.acquire(timeout=0.2):
+        while not begin.acquire(blocking=False) and not over.acquire(timeout=0.2):
             pass
         raise
     value, error = outcome.pop()
