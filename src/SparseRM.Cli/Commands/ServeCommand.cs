@@ -16,6 +16,8 @@ namespace SparseRM.Cli.Commands;
 internal sealed class ServeCommand : CliCommand
 {
     private const double Day = 86_400;
+    private const int Hangup = 1;
+    private const nint Default = 0;
     private static readonly ServerLimits s_limits = new();
     private readonly Option<string> _model = Choices.Text("--model", "a model folder, or a hub id in the local Hugging Face cache", "FOLDER|ID");
 
@@ -84,6 +86,8 @@ internal sealed class ServeCommand : CliCommand
             var fleet = await FarmFleet.JoinAsync(args, server, logging => Configure(logging, args), Session.Cancel);
 #endif
             Say($"serving {string.Join(", ", options.Rewards.Select(reward => reward.Name))} at {server.Address}");
+            // nohup has it ignored, which the runtime would keep; here it asks for a reload.
+            SetSignal(Hangup, Default);
             using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
@@ -104,6 +108,9 @@ internal sealed class ServeCommand : CliCommand
 #endif
         }
     }
+
+    [DllImport("libc", EntryPoint = "signal")]
+    private static extern nint SetSignal(int signal, nint handler);
 
     private async Task ReloadAsync(RewardServer server)
     {
