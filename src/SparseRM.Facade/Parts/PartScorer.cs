@@ -30,7 +30,7 @@ public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool a
     /// <param name="input">The rows' file.</param>
     /// <param name="rows">Which; those behind the file's end are not there.</param>
     /// <param name="folder">Where to.</param>
-    /// <param name="progress">Told how many rows are done.</param>
+    /// <param name="progress">Told how many rows are begun.</param>
     /// <param name="cancel">Heard between batches.</param>
     /// <returns>What is there now, and whether it was there before.</returns>
     /// <exception cref="SparseRMException">There is no such row; the input cannot be read; the device fails; the folder cannot be written or has other parts.</exception>
@@ -50,7 +50,7 @@ public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool a
     /// <param name="rows">Which; those behind the file's end are not there.</param>
     /// <param name="folder">Where to.</param>
     /// <param name="limit">The row behind the last one that is wanted, which may come down meanwhile; null for all.</param>
-    /// <param name="progress">Told how many rows are done.</param>
+    /// <param name="progress">Told how many rows are begun.</param>
     /// <param name="cancel">Heard between batches.</param>
     /// <exception cref="SparseRMException">As <see cref="ScoreInto"/>.</exception>
     public PartDraft Score(
@@ -61,9 +61,13 @@ public sealed class PartScorer(RewardScorer scorer, ScoreOptions options, bool a
         {
             var run = new ScoreRun(scorer, options, null, input.Path, skipBad: true, _say);
             long at = rows.Start;
-            var lines = input.Read(rows, cancel).TakeWhile(_ => at++ < Wanted()).GetEnumerator();
+            var lines = input.Read(rows, cancel).TakeWhile(_ => at < Wanted()).Select(row =>
+            {
+                progress?.Report(++at - rows.Start);
+                return row;
+            }).GetEnumerator();
             using var reader = new LineReader(lines, line => ScoreLine.Of(line, scorer.Backbone.Encoder, addEos, _say));
-            run.Run(reader, sink, isPipe: false, () => progress?.Report(sink.End - rows.Start), cancel);
+            run.Run(reader, sink, isPipe: false, static () => { }, cancel);
         });
     }
 

@@ -138,7 +138,7 @@ internal sealed class JobGrain : Grain, IJobGrain
     {
         if (_record.State.Spec is not { } spec) return Task.FromResult<JobStatus?>(null);
         var ledger = Ledger;
-        LeaseStatus[] leases = [.. ledger.Leases.Select(pair => new LeaseStatus(pair.Lease.Worker, pair.Lease.Start, pair.Lease.End, pair.Done, pair.Lease.Attempts))];
+        LeaseStatus[] leases = [.. ledger.Leases.Select(pair => new LeaseStatus(pair.Lease.Worker, pair.Lease.Start, pair.Lease.End, pair.Begun, pair.Lease.Attempts))];
         string state = ledger.Failure is not null ? "failed" : ledger.IsCancelled ? "cancelled" : ledger.IsComplete ? "complete" : JobStatus.Running;
         return Task.FromResult<JobStatus?>(new JobStatus(spec, state, ledger.Snapshot(), leases, _troubles.All));
     }

@@ -65,8 +65,8 @@ public sealed class JobLedger
     /// <summary>Parts that wait for their names.</summary>
     public IReadOnlyCollection<AcceptedPart> Accepted => _accepted.Values;
 
-    /// <summary>Leases, with the rows that each has done.</summary>
-    public IEnumerable<(Lease Lease, long Done)> Leases => _leases.Values.Select(held => (held.Lease, held.Done));
+    /// <summary>Leases, with the rows that each has begun.</summary>
+    public IEnumerable<(Lease Lease, long Begun)> Leases => _leases.Values.Select(held => (held.Lease, held.Begun));
 
     /// <summary>What is to be kept, as it is now.</summary>
     public LedgerState Snapshot() =>
@@ -97,11 +97,11 @@ public sealed class JobLedger
 
     /// <summary>Hears that a lease is being worked on.</summary>
     /// <returns>The row behind the last one that it may write; -1 where it is lost.</returns>
-    public long Renew(long lease, string worker, long done, DateTime now)
+    public long Renew(long lease, string worker, long begun, DateTime now)
     {
         _workers[worker] = now;
         if (IsCancelled || !_leases.TryGetValue(lease, out var held) || held.Lease.Worker != worker) return -1;
-        (held.Heard, held.Done) = (now, done);
+        (held.Heard, held.Begun) = (now, begun);
         return held.Lease.End;
     }
 
@@ -240,8 +240,8 @@ public sealed class JobLedger
 
         public DateTime Heard { get; set; }
 
-        public long Done { get; set; }
+        public long Begun { get; set; }
 
-        public long Left => Lease.End - Lease.Start - Done;
+        public long Left => Lease.End - Lease.Start - Begun;
     }
 }

@@ -30,7 +30,7 @@ public enum Fault
 
 /// <summary>A lease that is worked on, or its answer.</summary>
 /// <param name="Lease">The lease.</param>
-/// <param name="Row">Rows done; as an answer, the row behind the last one that may be written, -1 where the lease is lost.</param>
+/// <param name="Row">Rows begun; as an answer, the row behind the last one that may be written, -1 where the lease is lost.</param>
 [GenerateSerializer, Immutable]
 public sealed record LeaseRow(long Lease, long Row);
 

@@ -64,7 +64,7 @@ internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, Sco
             }
             var report = new WorkerReport(worker,
                 [.. ended.Select(shard => shard.Task.Result.Staged).OfType<StagedPart>()], [.. ended.Select(shard => shard.Task.Result.Failed).OfType<FailedLease>()],
-                [.. _running.Except(ended).Select(shard => new LeaseRow(shard.Lease.Id, shard.Done))], room);
+                [.. _running.Except(ended).Select(shard => new LeaseRow(shard.Lease.Id, shard.Begun))], room);
             // Where nobody answers for as long as a lease, others may have these shards by now.
             if (await AskAsync(report, stopping) is not { } orders) return;
             _running.RemoveAll(ended.Contains);

@@ -12,7 +12,7 @@ internal sealed record ShardResult(StagedPart? Staged, FailedLease? Failed);
 internal sealed class ShardTask
 {
     private readonly CancellationTokenSource _cancel = new();
-    private long _done, _limit;
+    private long _begun, _limit;
 
     private ShardTask(Lease lease) => (Lease, _limit) = (lease, lease.End);
 
@@ -22,8 +22,8 @@ internal sealed class ShardTask
     /// <summary>Its end; never fails.</summary>
     public required Task<ShardResult> Task { get; init; }
 
-    /// <summary>Rows done.</summary>
-    public long Done => Volatile.Read(ref _done);
+    /// <summary>Rows done, and those in the windows that are computed now: to take those from it would compute them twice.</summary>
+    public long Begun => Volatile.Read(ref _begun);
 
     /// <summary>Begins the work.</summary>
     public static ShardTask Start(ScoringMeans means, JobSpec spec, Lease lease)
@@ -108,6 +108,6 @@ internal sealed class ShardTask
 
     private sealed class Progress(ShardTask task) : IProgress<long>
     {
-        public void Report(long value) => Volatile.Write(ref task._done, value);
+        public void Report(long value) => Volatile.Write(ref task._begun, value);
     }
 }
