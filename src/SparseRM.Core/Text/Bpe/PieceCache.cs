@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace SparseRM.Text.Bpe;
 
-/// <summary>What short pieces of text became, since words come again and again. Bounded: where it is full it begins anew. Thread-safe.</summary>
+/// <summary>What short pieces of text became, since words come again and again. Bounded: a full cache is emptied. Thread-safe.</summary>
 internal sealed class PieceCache<T>
     where T : class
 {
