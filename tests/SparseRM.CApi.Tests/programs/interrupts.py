@@ -103,6 +103,7 @@ while time.monotonic() < end:
 over = True
 end = time.monotonic() + 60
 while sparserm.open_handles() > 2 and time.monotonic() < end:  # what a second Ctrl-C left behind
+    gc.collect()
     time.sleep(0.01)
 assert reward.score(PROMPT, ANSWER) == alone
 reward.close()
