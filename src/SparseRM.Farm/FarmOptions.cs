@@ -4,6 +4,7 @@ namespace SparseRM.Farm;
 public sealed record FarmOptions
 {
     internal const string Storage = "farm";
+    private static readonly TimeSpan s_idle = TimeSpan.FromMilliseconds(300);
 
     /// <summary>Which of those that share a database, or a port, belong together.</summary>
     internal string Cluster { get; init; } = "sparserm";
@@ -33,8 +34,11 @@ public sealed record FarmOptions
     /// <summary>How long a silent worker keeps its shards; a silo that is silent for as long is declared dead.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often a worker is heard of.</summary>
+    /// <summary>How often a worker is heard of while there are rows to give.</summary>
     internal TimeSpan Heartbeat => Lease / 6;
+
+    /// <summary>How often it asks where it has none, and is heard of where there are none to give: whoever has none gets half of what it has not begun.</summary>
+    internal TimeSpan Idle => TimeSpan.FromTicks(Math.Min(Heartbeat.Ticks, s_idle.Ticks));
 
     /// <summary>How long a call waits for an answer: whoever is called may just have died.</summary>
     internal TimeSpan ResponseTimeout => TimeSpan.FromSeconds(Math.Max(10, Lease.TotalSeconds));

@@ -120,10 +120,37 @@ public class JobLedgerTests
     }
 
     [Fact]
+    public void A_split_leaves_what_will_be_begun_before_the_worker_hears_of_it()
+    {
+        var ledger = Begin(rows: 50_000, shardRows: 40_000);
+        var at = s_start + TimeSpan.FromSeconds(10);
+        var first = ledger.Take("a@x", s_start)!;
+        Assert.False(ledger.IsEnding);
+        // 1,000 rows a second, and heard of every 5 seconds while there are rows to give.
+        ledger.Renew(first.Id, "a@x", 10_000, at);
+        Assert.Equal((40_000L, 50_000L), ledger.Take("b@x", at) is { } rest ? (rest.Start, rest.End) : default);
+        Assert.True(ledger.IsEnding);
+        var half = ledger.Take("c@x", at)!;
+        Assert.Equal((27_500L, 40_000L), (half.Start, half.End));
+        // And every 0.3 seconds where there are none.
+        Assert.Equal(27_500, ledger.Renew(first.Id, "a@x", 12_500, at + TimeSpan.FromSeconds(2.5)));
+        var quarter = ledger.Take("d@x", at + TimeSpan.FromSeconds(2.5))!;
+        Assert.Equal((20_150L, 27_500L), (quarter.Start, quarter.End));
+    }
+
+    [Fact]
+    public void A_worker_that_is_late_is_thought_to_go_on()
+    {
+        var ledger = Begin(rows: 40_000, shardRows: 40_000);
+        ledger.Renew(ledger.Take("a@x", s_start)!.Id, "a@x", 10_000, s_start + TimeSpan.FromSeconds(10));
+        Assert.Equal(26_000, ledger.Take("b@x", s_start + TimeSpan.FromSeconds(12))!.Start);
+    }
+
+    [Fact]
     public void A_new_job_goes_on_between_the_parts_that_are_there()
     {
         var spec = Spec(rows: 5000, shardRows: 1000);
-        var ledger = new JobLedger(spec, JobLedger.Begin(spec, [new(500, 1000), new(3200, 3300)]), s_start, s_lease);
+        var ledger = new JobLedger(spec, JobLedger.Begin(spec, [new(500, 1000), new(3200, 3300)]), s_start, new FarmOptions { Lease = s_lease });
         var taken = new List<(long, long)>();
         while (ledger.Take("a@x", s_start) is { } lease && taken.Count < 10) taken.Add((lease.Start, lease.End));
         Assert.Equal([(0, 500), (1000, 2000), (2000, 3000), (3000, 3200), (3300, 4300), (4300, 5000)], taken);
@@ -138,7 +165,7 @@ public class JobLedgerTests
     {
         var spec = Spec(rows: 300, shardRows: int.MaxValue) with { IsAudit = true };
         var state = new LedgerState { Next = 300, Free = [new(0, 100, Maker: "a:1"), new(100, 200, Maker: "b:1"), new(200, 300, Maker: "c:1")] };
-        var ledger = new JobLedger(spec, state, s_start, s_lease);
+        var ledger = new JobLedger(spec, state, s_start, new FarmOptions { Lease = s_lease });
         // Alone it does even its own; with another one it waits for that.
         Assert.Equal(0, ledger.Take("b:1@1", s_start)!.Start);
         Assert.Equal(200, ledger.Take("b:1@1", s_start)!.Start);
@@ -155,7 +182,7 @@ public class JobLedgerTests
     {
         var spec = Spec(rows: 200, shardRows: int.MaxValue) with { IsAudit = true };
         var state = new LedgerState { Next = 200, Free = [new(0, 100, Maker: "a:1"), new(100, 200, Maker: "a:1")] };
-        var ledger = new JobLedger(spec, state, s_start, s_lease);
+        var ledger = new JobLedger(spec, state, s_start, new FarmOptions { Lease = s_lease });
         Assert.Null(ledger.Take("a:1@1", s_start));
         Assert.Null(ledger.Take("a:1@1", s_start + s_lease / 2));
         Assert.Equal(0, ledger.Take("b:1@1", s_start + s_lease / 2)!.Start);
@@ -165,7 +192,7 @@ public class JobLedgerTests
         Assert.NotNull(ledger.Take("a:1@1", s_start + 2 * s_lease));
         // What another failed over goes back to that one, not to its maker.
         state = new LedgerState { Next = 100, Free = [new(0, 100, Maker: "a:1")] };
-        ledger = new JobLedger(spec with { Rows = 100 }, state, s_start, s_lease);
+        ledger = new JobLedger(spec with { Rows = 100 }, state, s_start, new FarmOptions { Lease = s_lease });
         Assert.Null(ledger.Take("a:1@1", s_start + s_lease / 2));
         ledger.Fail(ledger.Take("b:1@1", s_start)!.Id, "b:1@1", "the disk is full", Fault.Worker);
         Assert.Null(ledger.Take("a:1@1", s_start + s_lease));
@@ -174,5 +201,5 @@ public class JobLedgerTests
 
     private static JobSpec Spec(long rows, int shardRows) => new("job", "/in", "/out", rows, shardRows, 3, "jsonl", IsAudit: false);
 
-    private static JobLedger Begin(long rows, int shardRows) => new(Spec(rows, shardRows), JobLedger.Begin(Spec(rows, shardRows), []), s_start, s_lease);
+    private static JobLedger Begin(long rows, int shardRows) => new(Spec(rows, shardRows), JobLedger.Begin(Spec(rows, shardRows), []), s_start, new FarmOptions { Lease = s_lease });
 }

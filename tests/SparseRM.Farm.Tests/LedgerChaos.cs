@@ -30,7 +30,7 @@ internal sealed class LedgerChaos(int seed, long rows, int shardRows, int worker
     public void Run()
     {
         _kept = JobLedger.Begin(_spec, []);
-        var ledger = new JobLedger(_spec, Copy(_kept), _now, s_lease);
+        var ledger = new JobLedger(_spec, Copy(_kept), _now, new FarmOptions { Lease = s_lease });
         string[] names = [.. Enumerable.Range(0, workers).Select(_ => $"w{_names++}@x")];
         for (int step = 0; !ledger.IsComplete; step++)
         {
@@ -52,7 +52,7 @@ internal sealed class LedgerChaos(int seed, long rows, int shardRows, int worker
                     break;
                 case 2:
                     // The coordinator dies; the next one knows what was kept. One that only seemed dead fails at its next write.
-                    ledger = new JobLedger(_spec, Copy(_kept), _now, s_lease);
+                    ledger = new JobLedger(_spec, Copy(_kept), _now, new FarmOptions { Lease = s_lease });
                     Coordinators++;
                     break;
                 default:

@@ -36,7 +36,7 @@ public class TroublesTests
     public void A_job_that_failed_says_so_and_gives_nothing_more()
     {
         var spec = new JobSpec("job", "/in", "/out", 100, 10, 3, "jsonl", IsAudit: false);
-        var ledger = new JobLedger(spec, JobLedger.Begin(spec, []), s_start, TimeSpan.FromSeconds(30));
+        var ledger = new JobLedger(spec, JobLedger.Begin(spec, []), s_start, new FarmOptions());
         ledger.Cancel("no silo could do it");
         Assert.Null(ledger.Take("a:1@A", s_start));
         Assert.Equal((true, "no silo could do it"), (ledger.Snapshot().IsCancelled, ledger.Snapshot().Failure));

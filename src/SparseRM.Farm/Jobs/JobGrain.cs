@@ -53,7 +53,7 @@ internal sealed class JobGrain : Grain, IJobGrain
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        if (_record.State.Spec is { } spec) _ledger = new JobLedger(spec, _record.State.Ledger, Now, _options.Lease);
+        if (_record.State.Spec is { } spec) _ledger = new JobLedger(spec, _record.State.Ledger, Now, _options);
         this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(_options.Heartbeat, _options.Heartbeat) { Interleave = true });
         return Task.CompletedTask;
     }
@@ -85,7 +85,7 @@ internal sealed class JobGrain : Grain, IJobGrain
             // Numbers go on, or a part that an old lease staged might be taken for a new one's.
             state.LastLease = _record.State.Ledger.LastLease;
             _record.State = new JobRecord { Spec = spec, Ledger = state, Fingerprint = fingerprint };
-            _ledger = new JobLedger(spec, state, Now, _options.Lease);
+            _ledger = new JobLedger(spec, state, Now, _options);
             _troubles = NewTroubles();
             _isTold = false;
         }
@@ -131,7 +131,7 @@ internal sealed class JobGrain : Grain, IJobGrain
         while (leases.Count < report.Wants && ledger.Take(report.Worker, Now) is { } lease) leases.Add(lease);
         if (staged.Any(part => part.Row >= 0)) _troubles.Done(report.Worker, Now);
         if (staged.Length > 0 || report.Failed.Length > 0 || leases.Count > 0) await _commit.Commit();
-        return new WorkerOrders(staged, running, [.. leases], ledger.IsCancelled || ledger.IsComplete);
+        return new WorkerOrders(staged, running, [.. leases], ledger.IsEnding, ledger.IsCancelled || ledger.IsComplete);
     }
 
     public Task<JobStatus?> Status()

@@ -20,18 +20,19 @@ public sealed class JobLedger
     private readonly Dictionary<long, Held> _leases = [];
     private readonly Dictionary<long, AcceptedPart> _accepted = [];
     private readonly Dictionary<string, DateTime> _workers = [];
+    private readonly FarmOptions _options;
     private readonly DateTime _othersUntil;
 
     /// <summary>Goes on from a state.</summary>
     /// <param name="spec">The job.</param>
     /// <param name="state">What was kept of it.</param>
     /// <param name="now">The time: every lease counts as heard of now.</param>
-    /// <param name="lease">How long a silent worker keeps a lease, and others have to come before a part goes to its own maker.</param>
-    public JobLedger(JobSpec spec, LedgerState state, DateTime now, TimeSpan lease)
+    /// <param name="options">How long a silent worker keeps a lease, and others have to come before a part goes to its own maker; how often a worker is heard of.</param>
+    public JobLedger(JobSpec spec, LedgerState state, DateTime now, FarmOptions options)
     {
-        (_spec, _state, _othersUntil) = (spec, state, now + lease);
+        (_spec, _state, _options, _othersUntil) = (spec, state, options, now + options.Lease);
         foreach (var range in state.Free) _free[range.Start] = range;
-        foreach (var held in state.Leases) _leases[held.Id] = new Held(held) { Heard = now };
+        foreach (var held in state.Leases) _leases[held.Id] = new Held(held, now);
         foreach (var part in state.Accepted) _accepted[part.Lease] = part;
     }
 
@@ -55,6 +56,9 @@ public sealed class JobLedger
 
     /// <summary>Whether every row is in a published part.</summary>
     public bool IsComplete => _state.Next >= _spec.Rows && _free.Count == 0 && _leases.Count == 0 && _accepted.Count == 0;
+
+    /// <summary>Whether all rows are given.</summary>
+    public bool IsEnding => _state.Next >= _spec.Rows && _free.Count == 0;
 
     /// <summary>Whether the user ended it, or it failed.</summary>
     public bool IsCancelled => _state.IsCancelled;
@@ -101,7 +105,7 @@ public sealed class JobLedger
     {
         _workers[worker] = now;
         if (IsCancelled || !_leases.TryGetValue(lease, out var held) || held.Lease.Worker != worker) return -1;
-        (held.Heard, held.Begun) = (now, begun);
+        held.Hear(begun, now, IsEnding ? _options.Idle : _options.Heartbeat);
         return held.Lease.End;
     }
 
@@ -192,12 +196,11 @@ public sealed class JobLedger
     private Lease? Split(string worker, DateTime now)
     {
         if (_spec.IsAudit) return null;
-        Held? longest = null;
-        foreach (var held in _leases.Values)
-            if (held.Lease.Refuse is null && held.Lease.Worker != worker && (longest is null || held.Left > longest.Left)) longest = held;
-        if (longest is null || longest.Left < 2 * LeastSplit) return null;
+        var (longest, left) = _leases.Values.Where(held => held.Lease.Refuse is null && held.Lease.Worker != worker)
+            .Select(held => (Held: held, Left: held.LeftWhenToldAt(now))).DefaultIfEmpty().MaxBy(one => one.Left);
+        if (longest is null || left < 2 * LeastSplit) return null;
         var lease = longest.Lease;
-        long middle = lease.End - longest.Left / 2;
+        long middle = lease.End - left / 2;
         longest.Lease = lease with { End = middle };
         _state.Splits++;
         return Give(lease with { Start = middle, Worker = worker }, now);
@@ -206,7 +209,7 @@ public sealed class JobLedger
     private Lease Give(Lease range, DateTime now)
     {
         var lease = range with { Id = ++_state.LastLease };
-        _leases[lease.Id] = new Held(lease) { Heard = now };
+        _leases[lease.Id] = new Held(lease, now);
         return lease;
     }
 
@@ -234,14 +237,24 @@ public sealed class JobLedger
         _state.Shards++;
     }
 
-    private sealed class Held(Lease lease)
+    private sealed class Held(Lease lease, DateTime given)
     {
+        private readonly DateTime _given = given;
+        private DateTime _next = given;
+
         public Lease Lease { get; set; } = lease;
 
-        public DateTime Heard { get; set; }
+        public DateTime Heard { get; private set; } = given;
 
-        public long Begun { get; set; }
+        public long Begun { get; private set; }
 
-        public long Left => Lease.End - Lease.Start - Begun;
+        public void Hear(long begun, DateTime now, TimeSpan untilNext) => (Heard, Begun, _next) = (now, begun, now + untilNext);
+
+        // What is begun before its worker hears that it lost it would be computed twice.
+        public long LeftWhenToldAt(DateTime now)
+        {
+            double known = (Heard - _given).TotalSeconds, until = ((_next > now ? _next : now) - Heard).TotalSeconds;
+            return Lease.End - Lease.Start - Begun - (known > 0 ? (long)(Begun / known * until) : 0);
+        }
     }
 }

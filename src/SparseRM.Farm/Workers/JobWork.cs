@@ -12,9 +12,6 @@ namespace SparseRM.Farm.Workers;
 /// <param name="log">Hears of what goes wrong.</param>
 internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, ScoringMeans means, FarmOptions options, ILogger log)
 {
-    /// <summary>How long nothing is asked where there is nothing to do.</summary>
-    public static readonly TimeSpan Idle = TimeSpan.FromMilliseconds(300);
-
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
     private readonly List<ShardTask> _running = [];
     private TimeSpan _pause = TimeSpan.Zero;
@@ -59,7 +56,7 @@ internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, Sco
             if (_running.Count == 0 && room == 0)
             {
                 // Older jobs have the lanes, or this one waits.
-                if (!IsOpen || !await PauseAsync(Idle, stopping)) return;
+                if (!IsOpen || !await PauseAsync(options.Idle, stopping)) return;
                 continue;
             }
             var report = new WorkerReport(worker,
@@ -71,7 +68,8 @@ internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, Sco
             Follow(spec, ended, orders);
             seat.Got(room, _running.Count, orders.Leases.Length);
             if (isLeaving || (orders.IsOver && _running.Count == 0)) return;
-            var wait = orders.Leases.Length == 0 && _running.Count < Lanes.Count ? Idle : options.Heartbeat;
+            bool hasRoom = orders.Leases.Length == 0 && _running.Count < Lanes.Count;
+            var wait = hasRoom || orders.IsEnding ? options.Idle : options.Heartbeat;
             await Task.WhenAny(_running.Select(shard => (Task)shard.Task).Append(PauseAsync(wait, stopping)));
         }
     }
@@ -102,7 +100,7 @@ internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, Sco
             {
                 log.LogWarning("the coordinator did not answer: {Message}", error.Message);
                 if (stopping.IsCancellationRequested || DateTime.UtcNow > until) return null;
-                await PauseAsync(Idle, stopping);
+                await PauseAsync(options.Idle, stopping);
             }
         }
     }

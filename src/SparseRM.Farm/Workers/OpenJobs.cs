@@ -28,7 +28,7 @@ internal sealed class OpenJobs(string worker, Func<Task<string[]>> list, Func<st
             {
                 log.LogWarning("the farm's jobs could not be asked for: {Message}", error.Message);
             }
-            await JobWork.PauseAsync(JobWork.Idle, stopping);
+            await JobWork.PauseAsync(options.Idle, stopping);
             // While there is work the list is asked for as seldom as a heartbeat; a job that ends makes room for the next.
             Task[] busy = [.. _jobs.Values.Where(one => one.Seat.Running > 0).Select(one => one.Task)];
             if (busy.Length > 0) await Task.WhenAny(busy.Append(JobWork.PauseAsync(options.Heartbeat, stopping)));
