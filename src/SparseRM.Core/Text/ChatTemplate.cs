@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -22,11 +23,12 @@ public sealed class ChatTemplate
     /// <summary>Names that <see cref="Named"/> knows beside files.</summary>
     public static readonly IReadOnlyList<string> Names = ["gemma", "gemma3", "llama3", "llama3_1", "qwen2_5", "qwen3", "chatml", "none"];
 
+    private static readonly SearchValues<char> s_roleCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_- ");
     private const int LargestSource = 1 << 20;
     private const string AddGenerationPrompt = "add_generation_prompt", ContinueFinalMessage = "continue_final_message";
     private readonly string _origin;
     private readonly List<Statement> _statements;
-    private readonly SpecialTokenNames _tokens;
+    private readonly (string Name, TracedText Text)[] _tokenTexts;
     private readonly TemplateReads _fields = new(), _arguments = new();
     private readonly JinjaScope _functions;
 
@@ -38,7 +40,9 @@ public sealed class ChatTemplate
             if (i + 1 < source.Length && char.IsSurrogatePair(source, i)) i++;
             else if (char.IsSurrogate(source[i]))
                 throw new ModelFormatException(origin, $"character {i} of the chat template is half of a surrogate pair; copy the template again from where it came from");
-        (Name, Source, _tokens, _origin) = (name, source, tokens, origin);
+        (Name, Source, _origin) = (name, source, origin);
+        (string Name, string? Text)[] special = [("bos_token", tokens.Bos), ("eos_token", tokens.Eos), ("pad_token", tokens.Pad), ("unk_token", tokens.Unk)];
+        _tokenTexts = [.. special.Where(token => token.Text is not null).Select(token => (token.Name, TracedText.Of(token.Text!)))];
         _statements = JinjaParser.Parse(origin, source);
         _functions = JinjaFunctions.Scope(Name, null);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)));
@@ -125,33 +129,32 @@ public sealed class ChatTemplate
         ArgumentNullException.ThrowIfNull(messages);
         cancellationToken.ThrowIfCancellationRequested();
         var input = new JinjaInput();
-        var variables = new Dictionary<string, object?>
-        {
-            ["messages"] = new JinjaList([.. messages.Select((message, index) => ToValue(message, index, input))]),
-            [AddGenerationPrompt] = addGenerationPrompt,
-            ["tools"] = null,
-            ["documents"] = null,
-        };
-        foreach (var (name, token) in (ReadOnlySpan<(string, string?)>)[("bos_token", _tokens.Bos), ("eos_token", _tokens.Eos),
-            ("pad_token", _tokens.Pad), ("unk_token", _tokens.Unk)])
-            if (token is not null) variables[name] = TracedText.Of(token);
-        if (arguments is not null) AddArguments(arguments, variables, input);
-        var functions = variables.TryGetValue("date_string", out object? day) ? JinjaFunctions.Scope(Name, day) : _functions;
-        var text = JinjaEvaluator.Render(_origin, _statements, new JinjaScope(functions, arguments is null ? null : _arguments.Read, variables),
-            new JinjaBudget(input.Characters, input.Values, cancellationToken));
+        var turns = new List<object?>(messages.Count);
+        for (int i = 0; i < messages.Count; i++) turns.Add(ToValue(messages[i], i, input));
+        var given = arguments is null ? [] : Read(arguments, input);
+        var functions = given.Find(argument => argument.Name == "date_string") is { Name: not null } day ? JinjaFunctions.Scope(Name, day.Value) : _functions;
+        var variables = new JinjaScope(functions, arguments is null ? null : _arguments.Read);
+        variables.Set("messages", new JinjaList(turns));
+        variables.Set(AddGenerationPrompt, addGenerationPrompt);
+        variables.Set("tools", null);
+        variables.Set("documents", null);
+        foreach (var (name, token) in _tokenTexts) variables.Set(name, token);
+        foreach (var (name, value) in given) variables.Set(name, value);
+        var text = JinjaEvaluator.Render(_origin, _statements, variables, new JinjaBudget(input.Characters, input.Values, cancellationToken));
         return new RenderedDialogue(text.Text, text.Spans(), messages.Count - 1);
     }
 
-    private void AddArguments(JsonFields arguments, Dictionary<string, object?> variables, JinjaInput input)
+    private List<(string Name, object? Value)> Read(JsonFields arguments, JinjaInput input)
     {
-        foreach (var (name, value) in input.Members(arguments.Value, TextSpan.Argument, "the template's arguments"))
+        var given = input.Members(arguments.Value, TextSpan.Argument, "the template's arguments");
+        // Said to be off is what is done anyway.
+        given.RemoveAll(argument => argument is { Value: false, Name: AddGenerationPrompt or ContinueFinalMessage });
+        foreach (var (name, _) in given)
         {
-            // Said to be off is what is done anyway.
-            if (value is false && name is AddGenerationPrompt or ContinueFinalMessage) continue;
             if (NotAnArgument(name) is { } why) throw new SparseRMException($"the template's arguments hold '{name}', {why}; leave it out");
-            variables[name] = value;
             _arguments.Give(name);
         }
+        return given;
     }
 
     // Each of these would make another text of the dialogue than the one that rewards were fitted on, or be passed over.
@@ -167,7 +170,7 @@ public sealed class ChatTemplate
     // The role is written by the template as its own text, where a mark would be a token: so it must be a word.
     private JinjaDict ToValue(Message message, int index, JinjaInput input)
     {
-        if (string.IsNullOrEmpty(message.Role) || !message.Role.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or ' '))
+        if (string.IsNullOrEmpty(message.Role) || message.Role.AsSpan().ContainsAnyExcept(s_roleCharacters))
             throw new SparseRMException($"message {index} has the role '{JinjaEvaluator.Shown(message.Role ?? "")}', expected a word such as user, assistant or system");
         var fields = message.Fields is null ? [] : input.Members(message.Fields.Value, index, $"message {index}");
         if (message.Content is null && fields.Count == 0) throw new SparseRMException($"message {index} has no content");

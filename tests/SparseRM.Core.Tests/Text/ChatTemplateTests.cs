@@ -18,6 +18,8 @@ public class ChatTemplateTests
     [InlineData("{% for i in range(9) %}{% if i == 2 %}{% continue %}{% endif %}{% if i > 3 %}{% break %}{% endif %}{{ i }}{% endfor %}", "013")]
     [InlineData("{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }};{% endfor %}", "a=1;b=2;")]
     [InlineData("{% set x = 1 %}{% for i in [1, 2] %}{% set x = i %}{% endfor %}{{ x }}", "1")]
+    [InlineData("{% set a, b, c, d, e, f = [1, 2, 3, 4, 5, 6] %}{% set g, h, i, j, k, l = [7, 8, 9, 10, 11, 12] %}{% set a, l = [l, a] %}{{ [a, b, h, i, k, l] }}", "[12, 2, 8, 9, 11, 1]")]
+    [InlineData("{{ [2 == 2.0, true == 1, false < 1, 9223372036854775807 > 9223372036854775806, -1 < 0.5, 1 == '1'] }}", "[True, True, True, True, True, False]")]
     [InlineData("{% set ns = namespace(x=1) %}{% for i in [1, 2] %}{% set ns.x = ns.x + i %}{% endfor %}{{ ns.x }}", "4")]
     [InlineData("{% set x %}a{{ 1 }}{% endset %}{{ x ~ x }}", "a1a1")]
     [InlineData("{% set x | upper | trim %} ab {% endset %}[{{ x }}]", "[AB]")]

@@ -116,7 +116,7 @@ internal sealed class JinjaBraceFormat
             int stop = item ? path.IndexOf(']', at) : path.AsSpan(at + 1).IndexOfAny(".[") is >= 0 and var next ? at + 1 + next : path.Length;
             if (stop < 0 || stop == at + 1) throw new JinjaException($"the field '{path}' of a format is not understood");
             string name = path[(at + 1)..stop];
-            if (!item) value = JinjaMethods.Attribute(value, name, _budget);
+            if (!item) value = JinjaMethods.Attribute(value, TracedText.Of(name), _budget);
             else value = JinjaOperators.Index(value, long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out long index) ? index
                 : TracedText.Of(name), _budget);
             at = item ? stop + 1 : stop;

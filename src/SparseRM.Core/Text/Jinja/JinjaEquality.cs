@@ -10,15 +10,17 @@ internal static class JinjaEquality
     {
         JinjaValues.CheckDepth(depth);
         budget.Spend(1);
+        if (left is TracedText a && right is TracedText b)
+        {
+            if (a.Text.Length != b.Text.Length) return false;
+            budget.Read(a.Text.Length);
+            return a.Text == b.Text;
+        }
         if (CompareNumbers(left, right) is { } order) return order == 0;
         switch (left, right)
         {
             case (null, null) or (JinjaUndefined, JinjaUndefined):
                 return true;
-            case (TracedText x, TracedText y):
-                if (x.Text.Length != y.Text.Length) return false;
-                budget.Read(x.Text.Length);
-                return x.Text == y.Text;
             case (JinjaRange or JinjaTuple, JinjaList) or (JinjaList, JinjaRange or JinjaTuple) when
                 (left is JinjaTuple) != (right is JinjaTuple) || (left is JinjaRange) != (right is JinjaRange):
                 return false;
@@ -85,6 +87,7 @@ internal static class JinjaEquality
 
     private static int? CompareNumbers(object? left, object? right)
     {
+        if (JinjaValues.AsInteger(left) is { } i && JinjaValues.AsInteger(right) is { } j) return i.CompareTo(j);
         if (JinjaValues.AsNumber(left) is not { } a || JinjaValues.AsNumber(right) is not { } b) return null;
         if (left is double || right is double) return double.IsNaN(a) || double.IsNaN(b) ? -1 : a.CompareTo(b);
         return Exact(left).CompareTo(Exact(right));

@@ -13,7 +13,7 @@ internal sealed partial class JinjaEvaluator
             ListExpression { IsTuple: true } tuple => new JinjaTuple(EvaluateAll(tuple.Items)),
             ListExpression list => new JinjaList(EvaluateAll(list.Items)),
             DictExpression dict => EvaluateDict(dict),
-            AttributeExpression attribute => JinjaMethods.Attribute(Evaluate(attribute.Target), attribute.Name, _budget),
+            AttributeExpression attribute => JinjaMethods.Attribute(Evaluate(attribute.Target), attribute.Key, _budget),
             IndexExpression index => JinjaOperators.Index(Evaluate(index.Target), Evaluate(index.Index), _budget),
             SliceExpression slice =>
                 JinjaOperators.Slice(Evaluate(slice.Target), EvaluateOptional(slice.Start), EvaluateOptional(slice.Stop),
@@ -73,6 +73,7 @@ internal sealed partial class JinjaEvaluator
             _budget.Items(spread.Count);
             positional.AddRange(spread);
         }
+        if (arguments.Named.Count == 0 && arguments.SpreadNamed is null) return new JinjaArguments(callee, positional, [], _budget);
         var named = new List<(string, object?)>(arguments.Named.Count);
         foreach (var (name, value) in arguments.Named) named.Add((name, Evaluate(value)));
         if (arguments.SpreadNamed is not null)

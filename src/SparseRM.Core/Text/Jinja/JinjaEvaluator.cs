@@ -8,7 +8,7 @@ internal sealed partial class JinjaEvaluator
     private const int LongestShown = 300;
     private readonly JinjaBudget _budget;
     private readonly JinjaScope _template;
-    private TracedText.Builder _output = new();
+    private TracedText.Builder _output = new(512);
     private JinjaScope _scope;
     private int _line;
 

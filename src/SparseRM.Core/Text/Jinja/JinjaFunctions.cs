@@ -11,17 +11,19 @@ internal static class JinjaFunctions
     /// <summary>A scope of all functions, which renders may share; <paramref name="template"/> is named when the template refuses the dialogue.</summary>
     /// <param name="template">The template's name.</param>
     /// <param name="day">The argument <c>date_string</c>, which <c>strftime_now</c> follows; null for the fixed day.</param>
-    public static JinjaScope Scope(string template, object? day) => new(null, values: new Dictionary<string, object?>
+    public static JinjaScope Scope(string template, object? day)
     {
-        ["raise_exception"] = (JinjaFunction)(a => throw new SparseRMException(
-            $"the chat template '{template}' refuses the dialogue: {JinjaEvaluator.Shown(JinjaPrint.Print(a.Take("message"), a.Budget).Text)}")),
-        ["strftime_now"] = Checked(a => PythonDate.Format(a.Text("format").Text, day, a.Budget)),
-        ["range"] = Checked(Range),
-        ["namespace"] = (JinjaFunction)MakeNamespace,
-        ["dict"] = (JinjaFunction)MakeDict,
-        ["cycler"] = Checked(a => a.TakeRest() is { Count: > 0 } values ? new JinjaCycler(values) : throw new JinjaException("cycler needs values")),
-        ["joiner"] = Checked(Joiner),
-    });
+        var scope = new JinjaScope(null);
+        scope.Set("raise_exception", (JinjaFunction)(a => throw new SparseRMException(
+            $"the chat template '{template}' refuses the dialogue: {JinjaEvaluator.Shown(JinjaPrint.Print(a.Take("message"), a.Budget).Text)}")));
+        scope.Set("strftime_now", Checked(a => PythonDate.Format(a.Text("format").Text, day, a.Budget)));
+        scope.Set("range", Checked(Range));
+        scope.Set("namespace", (JinjaFunction)MakeNamespace);
+        scope.Set("dict", (JinjaFunction)MakeDict);
+        scope.Set("cycler", Checked(a => a.TakeRest() is { Count: > 0 } values ? new JinjaCycler(values) : throw new JinjaException("cycler needs values")));
+        scope.Set("joiner", Checked(Joiner));
+        return scope;
+    }
 
     private static JinjaFunction Checked(JinjaFunction function) => arguments =>
     {

@@ -20,9 +20,9 @@ internal static class JinjaMethods
         }.ToFrozenDictionary();
 
     /// <summary><c>target.name</c>: an attribute, else an item; undefined where there is no such thing.</summary>
-    public static object? Attribute(object? target, string name, JinjaBudget budget) =>
-        TryAttribute(target, name, out object? value) ? value
-        : target is JinjaDict dict && dict.TryGet(TracedText.Of(name), budget, out value) ? value : new JinjaUndefined(name);
+    public static object? Attribute(object? target, TracedText name, JinjaBudget budget) =>
+        TryAttribute(target, name.Text, out object? value) ? value
+        : target is JinjaDict dict && dict.TryGet(name, budget, out value) ? value : new JinjaUndefined(name.Text);
 
     /// <summary><c>target.name</c> without items; false where there is no such thing.</summary>
     public static bool TryAttribute(object? target, string name, out object? value)

@@ -79,8 +79,8 @@ internal static class JinjaOperators
         if (target is JinjaUndefined undefined) throw new JinjaException($"'{undefined.Name}' is undefined");
         if (target is JinjaDict dict)
             return dict.TryGet(index, budget, out object? value) ? value
-                : index is TracedText field ? JinjaMethods.Attribute(target, field.Text, budget) : new JinjaUndefined(Shown(index));
-        if (index is TracedText name) return JinjaMethods.Attribute(target, name.Text, budget);
+                : index is TracedText field ? JinjaMethods.Attribute(target, field, budget) : new JinjaUndefined(Shown(index));
+        if (index is TracedText name) return JinjaMethods.Attribute(target, name, budget);
         if (JinjaValues.AsInteger(index) is not { } at || target is not (TracedText or JinjaList)) return new JinjaUndefined(Shown(index));
         int count = target is JinjaList items ? items.Items.Count : ((TracedText)target).CodePoints;
         long position = at < 0 ? at + count : at;

@@ -104,9 +104,10 @@ internal sealed class TracedText
     private readonly record struct Run(int Start, int Source);
 
     /// <summary>Joins texts; neighbours of one origin become one run.</summary>
-    public sealed class Builder
+    /// <param name="capacity">Characters that are expected.</param>
+    public sealed class Builder(int capacity = 16)
     {
-        private readonly StringBuilder _text = new();
+        private readonly StringBuilder _text = new(capacity);
         private readonly List<Run> _runs = [];
 
         /// <summary>Characters so far.</summary>
