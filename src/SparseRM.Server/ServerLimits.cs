@@ -6,6 +6,9 @@ public sealed record ServerLimits
     /// <summary>Bytes of a body; a larger one is refused without being read.</summary>
     public long BodyBytes { get; init; } = 16L << 20;
 
+    /// <summary>Bytes of the bodies of all requests that are read or answered; one beyond them is told to come again, unless it is alone.</summary>
+    public long HeldBodyBytes { get; init; } = 512L << 20;
+
     /// <summary>Inputs of a request.</summary>
     public int Items { get; init; } = 4096;
 

@@ -125,6 +125,41 @@ public class SafetyTests(Rewards rewards)
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Bodies_beyond_what_all_may_hold_come_again_later(bool isChunked)
+    {
+        await using var server = await rewards.Start(options => options with { Limits = options.Limits with { HeldBodyBytes = 400 } });
+        // A client that never ends its body holds the room that it said it needs.
+        using (var slow = server.Connect())
+        {
+            slow.Send("POST /v1/rewards HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300\r\n\r\n{"u8);
+            string body = $$"""{"prompt": "{{new string('a', 200)}}", "response": "b"}""";
+            (int Status, string Text) refused = default;
+            for (int tries = 0; tries < 200 && refused.Status != 429; tries++)
+            {
+                var request = new HttpRequestMessage(HttpMethod.Post, "/v1/rewards") { Content = new StringContent(body) };
+                request.Headers.TransferEncodingChunked = isChunked;
+                var answer = await server.Send(request);
+                refused = ((int)answer.Status, answer.Text);
+                await Task.Delay(10);
+            }
+            Assert.Equal(429, refused.Status);
+            Assert.Contains("the bodies of all requests have more than 400 bytes; send this one again later", refused.Text);
+            // One that fits is answered meanwhile.
+            Assert.Equal(200, (int)(await server.Post("/v1/rewards", """{"prompt": "a", "response": "b"}""")).Status);
+        }
+        // Alone, one may be larger than the room.
+        for (int tries = 0; ; tries++)
+        {
+            var alone = await server.Post("/v1/rewards", $$"""{"prompt": "{{new string('a', 500)}}", "response": "b"}""");
+            if ((int)alone.Status == 200) break;
+            Assert.True(tries < 200, alone.Text);
+            await Task.Delay(10);
+        }
+    }
+
+    [Theory]
     [InlineData("gzip")]
     [InlineData("br")]
     public async Task A_compressed_body_is_refused_by_its_encoding(string encoding)

@@ -15,6 +15,7 @@ internal sealed class RequestPipeline(ServerParts parts)
     private const int ClientClosed = 499;
     private readonly byte[]? _keyHash = parts.Options.ApiKey is { } key ? SHA256.HashData(Encoding.UTF8.GetBytes(key)) : null;
     private readonly bool _isLocal = parts.Options is { ApiKey: null, Insecure: false } options && IPAddress.IsLoopback(options.Listen.Address);
+    private readonly HeldBodies _bodies = new(parts.Options.Limits.HeldBodyBytes);
     private readonly JsonDocumentOptions _lenient = new() { MaxDepth = parts.Options.Limits.Nesting };
     private readonly JsonDocumentOptions _strict = new() { MaxDepth = parts.Options.Limits.Nesting, AllowDuplicateProperties = false };
 
@@ -66,7 +67,8 @@ internal sealed class RequestPipeline(ServerParts parts)
             await route.Handle(call).ConfigureAwait(false);
             return;
         }
-        using var body = await ReadAsync(http, route).ConfigureAwait(false);
+        using var held = _bodies.Begin();
+        using var body = await ReadAsync(http, route, held).ConfigureAwait(false);
         call.Body = body.RootElement;
         route.Tell?.Invoke(call);
         Bound(body.RootElement, 3);
@@ -87,7 +89,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         ? route.Handle(call) : throw new Fault(FaultKind.Unavailable, "this member of the fleet answers by other means than the one that asks; ask another one");
 
     /// <summary>The body, which must be there within the time that a request may take.</summary>
-    private async Task<JsonDocument> ReadAsync(HttpContext http, WireRoute route)
+    private async Task<JsonDocument> ReadAsync(HttpContext http, WireRoute route, HeldBodies.Share held)
     {
         if (http.Request.Headers.ContentEncoding is [var coding, ..] && !"identity".Equals(coding, StringComparison.OrdinalIgnoreCase))
         {
@@ -98,13 +100,20 @@ internal sealed class RequestPipeline(ServerParts parts)
         late.CancelAfter(parts.Options.Limits.Deadline);
         try
         {
-            return await JsonDocument.ParseAsync(http.Request.Body, route.IsStrict ? _strict : _lenient, late.Token).ConfigureAwait(false);
+            held.Grow(Math.Min(http.Request.ContentLength ?? 0, parts.Options.Limits.BodyBytes));
+            var body = http.Request.ContentLength is null ? held.Counted(http.Request.Body) : http.Request.Body;
+            return await JsonDocument.ParseAsync(body, route.IsStrict ? _strict : _lenient, late.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
         {
             // What still comes of it would be taken for the next request.
             http.Response.Headers.Connection = "close";
             throw ScoringCore.Over(parts.Options.Limits.Deadline);
+        }
+        catch (Fault full) when (full.Kind == FaultKind.Full)
+        {
+            http.Response.Headers.Connection = "close";
+            throw;
         }
         // The size of a chunk that no number holds comes as this.
         catch (IOException error) when (error is not BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)

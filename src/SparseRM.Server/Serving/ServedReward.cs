@@ -97,7 +97,7 @@ internal sealed class ServedReward
         try
         {
             // A pipe or a device has no length, and to open it may wait for ever.
-            if (new FileInfo(path) is { Exists: true, Length: 0 }) throw new Errors.ModelFormatException(path, "is empty or no regular file, expected a reward file");
+            if (new FileInfo(path) is { Exists: true, Length: 0 }) throw new Errors.ModelFormatException(path, "is empty, or a pipe or device; expected a reward file");
             await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, FileOptions.Asynchronous);
             return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancel).ConfigureAwait(false));
         }
