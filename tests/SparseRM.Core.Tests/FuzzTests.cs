@@ -9,7 +9,7 @@ public class FuzzTests
     public async Task Every_reader_reads_or_refuses_what_is_made_of_its_valid_files()
     {
         using var faults = new TemporaryFolder();
-        var (code, said) = await Run("--seconds", "1.5", "--seed", "7", "--faults", faults.Path);
+        var (code, said) = await Run("--seconds", "0.4", "--seed", "7", "--faults", faults.Path);
         Assert.True(code == 0, said);
         foreach (string name in (await Run("--list")).Said.Split('\n', StringSplitOptions.RemoveEmptyEntries)) Assert.Contains($"{name}: ", said);
     }

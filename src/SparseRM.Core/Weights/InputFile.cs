@@ -7,14 +7,14 @@ namespace SparseRM.Weights;
 internal static class InputFile
 {
     /// <summary>The file, opened for reading while others may read it too.</summary>
-    /// <exception cref="ModelFormatException">Missing, a folder, or not readable.</exception>
-    public static SafeFileHandle Open(string path) => Guard(path, () => File.OpenHandle(path));
+    /// <exception cref="ModelFormatException">Missing, empty, a folder, a pipe, or not readable.</exception>
+    public static SafeFileHandle Open(string path) => Guard(path, () => OpenRegular(path));
 
     /// <summary>The whole of a small file (configs, indexes).</summary>
     /// <exception cref="ModelFormatException">As <see cref="Open"/>, or longer than <paramref name="limit"/> bytes.</exception>
     public static byte[] ReadAll(string path, int limit = 100_000_000) => Guard(path, () =>
     {
-        using var file = File.OpenHandle(path);
+        using var file = OpenRegular(path);
         long length = RandomAccess.GetLength(file);
         if (length > limit) throw new ModelFormatException(path, $"is {length} bytes long; at most {limit} are read");
         var bytes = new byte[length];
@@ -40,6 +40,10 @@ internal static class InputFile
             throw new ModelFormatException(path, $"cannot be read ({error.Message})", error);
         }
     }
+
+    // A pipe or a device has no length, and to open it may wait for ever.
+    private static SafeFileHandle OpenRegular(string path) => new FileInfo(path) is { Exists: true, Length: 0 }
+        ? throw new ModelFormatException(path, "is empty, or a pipe or device; expected a file") : File.OpenHandle(path);
 
     private static T Guard<T>(string path, Func<T> read)
     {

@@ -59,7 +59,7 @@ public sealed class StrictJsonTests : IDisposable
     {
         Assert.Contains("must be a JSON object, found an array", Refusal(file, "[1]"));
         Assert.Contains("is not valid JSON", Refusal(file, "{\"a\": 1"));
-        Assert.Contains("is not valid JSON", Refusal(file, ""));
+        Assert.Contains("is empty", Refusal(file, ""));
         Assert.Contains("is not valid JSON", Refusal(file, "{} {}"));
     }
 

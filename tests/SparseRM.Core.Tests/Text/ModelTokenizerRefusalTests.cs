@@ -34,7 +34,7 @@ public class ModelTokenizerRefusalTests
     [InlineData("""{"model": 3}""", "model is 3")]
     [InlineData("""{}""", "'model'")]
     [InlineData("""[]""", "JSON object")]
-    [InlineData("", "JSON")]
+    [InlineData("", "is empty")]
     public void Refuses_a_tokenizer_json_by_what_is_wrong_in_it(string json, string named)
     {
         string folder = TokenizerFiles.Folder(("tokenizer.json", json.Replace("MODEL", Bpe)));
@@ -44,7 +44,7 @@ public class ModelTokenizerRefusalTests
     }
 
     [Theory]
-    [InlineData("", "pieces")]
+    [InlineData("", "is empty")]
     [InlineData("IQ== 0\nIg== 2\n", "line 2")]
     [InlineData("IQ== 0\nIQ== 1\n", "repeats")]
     [InlineData("IQ== 0\nIR== 1\n", "line 2")]

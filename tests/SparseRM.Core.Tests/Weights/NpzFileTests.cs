@@ -124,8 +124,11 @@ public sealed class NpzFileTests : IDisposable
     [Fact]
     public void Refuses_duplicates() => Assert.Contains("member \"a.npy\" twice", Refusal(ZipBytes.Of(false, ("a.npy", ZipBytes.Npy(Pair, ZipBytes.Floats(1, 2))), ("a.npy", ZipBytes.Npy(Pair, ZipBytes.Floats(1, 2))))));
 
+    [Fact]
+    public void Refuses_an_empty_file() => Assert.Contains("is empty", Refusal([]));
+
     [Theory]
-    [InlineData(0)]
+    [InlineData(1)]
     [InlineData(10)]
     [InlineData(100)]
     public void Refuses_truncated_files(int length) => Assert.Contains("not a complete zip file", Refusal(One()[..length]));

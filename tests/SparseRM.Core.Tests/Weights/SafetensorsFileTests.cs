@@ -64,7 +64,15 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
-    public void Refuses_an_empty_file() => Assert.Contains("header too small", Refusal([]));
+    public void Refuses_an_empty_file() => Assert.EndsWith("is empty, or a pipe or device; expected a file", Refusal([]));
+
+    [Fact]
+    public void Refuses_a_pipe_that_nobody_writes_to_instead_of_waiting()
+    {
+        string pipe = _folder.File("pipe.safetensors");
+        Tool.Run(Tool.Find("mkfifo", "whether a pipe is waited for"), pipe);
+        Assert.EndsWith("is empty, or a pipe or device; expected a file", Assert.Throws<ModelFormatException>(() => SafetensorsFile.Open(pipe)).Message);
+    }
 
     [Fact]
     public void Refuses_seven_bytes() => Assert.Contains("header too small", Refusal(new byte[7]));

@@ -70,7 +70,7 @@ public sealed class WeightIndexTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "not valid JSON")]
+    [InlineData("", "is empty")]
     [InlineData("{", "not valid JSON")]
     [InlineData("[]", "must be a JSON object, found an array")]
     [InlineData("{}", "no \"weight_map\" object")]
