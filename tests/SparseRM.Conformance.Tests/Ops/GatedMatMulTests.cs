@@ -12,11 +12,12 @@ public class GatedMatMulTests
         rig.SelectNamesake(OpKind.MatMul, c.Variant);
         foreach (var activation in rig.Native.Variants(OpKind.GatedActivation).Where(v => v.Supported))
             if (c.Variant.StartsWith(activation.Name)) rig.Native.Select(OpKind.GatedActivation, activation.Name);
+        var kinds = Enum.GetValues<GatedActivationKind>();
         int rows = 1, inputs = 3;
         foreach (int outputs in c.Lengths)
         {
             foreach (var compute in new[] { DType.F32, DType.BF16 })
-                foreach (var kind in Enum.GetValues<GatedActivationKind>())
+                foreach (var kind in c.Sample(kinds, [kinds[rows % kinds.Length]]))
                     Compare(rig, kind, rows, inputs, outputs, compute);
             (rows, inputs) = (rows % 13 + 1, (inputs + 29) % 90 + 1);
         }
