@@ -139,6 +139,40 @@ public class JobLedgerTests
     }
 
     [Fact]
+    public void What_was_begun_before_the_coordinator_died_is_not_split_before_its_worker_reports()
+    {
+        var ledger = Begin(rows: 40_000, shardRows: 40_000);
+        var lease = ledger.Take("a@x", s_start)!;
+        var next = new JobLedger(Spec(40_000, 40_000), ledger.Snapshot(), s_start, new FarmOptions());
+        Assert.Null(next.Take("b@x", s_start));
+        next.Renew(lease.Id, "a@x", 20_000, s_start);
+        // 1,000 rows a second since then, not the 20,000 that it had.
+        next.Renew(lease.Id, "a@x", 21_000, s_start + TimeSpan.FromSeconds(1));
+        Assert.Equal(40_000 - (19_000 - 300) / 2, next.Take("b@x", s_start + TimeSpan.FromSeconds(1))!.Start);
+    }
+
+    [Fact]
+    public void Half_of_what_may_kill_its_worker_goes_to_one_that_has_nothing_else()
+    {
+        var ledger = Begin(rows: 3000, shardRows: 1000);
+        ledger.Fail(ledger.Take("a@x", s_start)!.Id, "a@x", "the device is gone", Fault.Rows);
+        Assert.Equal((0L, 1), ledger.Take("b@x", s_start) is { } suspect ? (suspect.Start, suspect.Attempts) : default);
+        Assert.Equal(1000, ledger.Take("c@x", s_start)!.Start);
+        Assert.Equal(2000, ledger.Take("d@x", s_start)!.Start);
+        Assert.Equal(2500, ledger.Take("c@x", s_start)!.Start);
+        Assert.Equal(500, ledger.Take("e@x", s_start)!.Start);
+    }
+
+    [Fact]
+    public void An_audit_is_never_split_and_so_never_ending()
+    {
+        var spec = Spec(rows: 300, shardRows: int.MaxValue) with { IsAudit = true };
+        var ledger = new JobLedger(spec, new LedgerState { Next = 300, Free = [new(0, 300, Maker: "a:1")] }, s_start, new FarmOptions());
+        Assert.NotNull(ledger.Take("b:1@1", s_start));
+        Assert.False(ledger.IsEnding);
+    }
+
+    [Fact]
     public void A_worker_that_is_late_is_thought_to_go_on()
     {
         var ledger = Begin(rows: 40_000, shardRows: 40_000);

@@ -35,7 +35,7 @@ public sealed class OpenJobsTests : IDisposable
         File.WriteAllText(_folder.File("broken"), "where its folder would be");
         Start();
         // It was asked again after 1, 2 and 4 seconds; the next time is after 8.
-        await Until(() => broken.Failures >= 4);
+        await Until(() => broken.Failures >= 5);
         int before = broken.Failures;
         var sound = Add("sound", shards: 4);
         await Until(() => sound.Ledger.Accepted.Count == 4);
@@ -71,11 +71,21 @@ public sealed class OpenJobsTests : IDisposable
         Assert.InRange(before, 4, 6);
     }
 
-    private TestJob Add(string name, int shards)
+    [Fact]
+    public async Task Once_all_rows_are_given_a_worker_is_heard_of_as_often_as_others_ask_for_half()
+    {
+        // Two long shards: one heartbeat, a second, would not pass so often before the first of them is done.
+        var job = Add("long", shards: 2, rows: 6000);
+        Start();
+        await Until(() => job.Reports >= 6 || job.Ledger.Accepted.Count > 0);
+        Assert.Empty(job.Ledger.Accepted);
+    }
+
+    private TestJob Add(string name, int shards, int rows = 20)
     {
         string input = _folder.File($"{name}.jsonl");
-        File.WriteAllLines(input, Enumerable.Range(0, 20 * shards).Select(i => $$"""{"prompt": "Question {{i}}?", "response": "the cat"}"""));
-        var spec = new JobSpec(name, input, _folder.File(name), 20 * shards, 20, 3, "jsonl", IsAudit: false);
+        File.WriteAllLines(input, Enumerable.Range(0, rows * shards).Select(i => $$"""{"prompt": "Question {{i}}?", "response": "the cat"}"""));
+        var spec = new JobSpec(name, input, _folder.File(name), rows * shards, rows, 3, "jsonl", IsAudit: false);
         var job = new TestJob(spec);
         lock (_jobs) _jobs.Add(job);
         return job;
@@ -87,7 +97,7 @@ public sealed class OpenJobsTests : IDisposable
         var means = new ScoringMeans(new PartScorer(_scorer, asked), ScoringFingerprint.Of(_scorer, SharedData.MiniWorld("reward.safetensors"), asked, addEos: false, CancellationToken.None));
         Task<string[]> Open()
         {
-            lock (_jobs) return Task.FromResult<string[]>([.. _jobs.Where(job => job.Ledger.Accepted.Count * 20 < job.Spec.Rows).Select(job => job.Spec.Id)]);
+            lock (_jobs) return Task.FromResult<string[]>([.. _jobs.Where(job => job.Ledger.Accepted.Count * job.Spec.ShardRows < job.Spec.Rows).Select(job => job.Spec.Id)]);
         }
 
         IJobGrain Of(string id)
@@ -121,6 +131,8 @@ public sealed class OpenJobsTests : IDisposable
 
         public int Failures { get; private set; }
 
+        public int Reports { get; private set; }
+
         public Task<JobSpec?> Join(string worker, string[] fingerprint) => IsBarred ? throw new TimeoutException("it does not answer") : Task.FromResult<JobSpec?>(spec);
 
         public Task<WorkerOrders> Exchange(WorkerReport report)
@@ -128,6 +140,7 @@ public sealed class OpenJobsTests : IDisposable
             if (IsSilent) return new TaskCompletionSource<WorkerOrders>().Task;
             lock (_lock)
             {
+                Reports++;
                 Failures += report.Failed.Length;
                 foreach (var failed in report.Failed) Ledger.Fail(failed.Lease, report.Worker, failed.Reason, failed.Fault);
                 LeaseRow[] staged = [.. report.Staged.Select(part => new LeaseRow(part.Lease, Ledger.Accept(part.Lease, report.Worker, part.End, part.Bad, part.Mismatch)))];
@@ -135,7 +148,7 @@ public sealed class OpenJobsTests : IDisposable
                 var leases = new List<Lease>();
                 while (leases.Count < report.Wants && Ledger.Take(report.Worker, DateTime.UtcNow) is { } lease) leases.Add(lease);
                 if (leases.Count > 0) Given();
-                return Task.FromResult(new WorkerOrders(staged, running, [.. leases], Ledger.IsEnding, IsOver: Ledger.Accepted.Count * 20 == spec.Rows));
+                return Task.FromResult(new WorkerOrders(staged, running, [.. leases], Ledger.IsEnding, IsOver: Ledger.Accepted.Count * spec.ShardRows == spec.Rows));
             }
         }
 

@@ -32,7 +32,7 @@ public sealed class JobLedger
     {
         (_spec, _state, _options, _othersUntil) = (spec, state, options, now + options.Lease);
         foreach (var range in state.Free) _free[range.Start] = range;
-        foreach (var held in state.Leases) _leases[held.Id] = new Held(held, now);
+        foreach (var held in state.Leases) _leases[held.Id] = new Held(held, now, isNew: false);
         foreach (var part in state.Accepted) _accepted[part.Lease] = part;
     }
 
@@ -57,8 +57,8 @@ public sealed class JobLedger
     /// <summary>Whether every row is in a published part.</summary>
     public bool IsComplete => _state.Next >= _spec.Rows && _free.Count == 0 && _leases.Count == 0 && _accepted.Count == 0;
 
-    /// <summary>Whether all rows are given.</summary>
-    public bool IsEnding => _state.Next >= _spec.Rows && _free.Count == 0;
+    /// <summary>Whether whoever asks for rows may get half of what another has.</summary>
+    public bool IsEnding => !_spec.IsAudit && _state.Next >= _spec.Rows;
 
     /// <summary>Whether the user ended it, or it failed.</summary>
     public bool IsCancelled => _state.IsCancelled;
@@ -196,7 +196,8 @@ public sealed class JobLedger
     private Lease? Split(string worker, DateTime now)
     {
         if (_spec.IsAudit) return null;
-        var (longest, left) = _leases.Values.Where(held => held.Lease.Refuse is null && held.Lease.Worker != worker)
+        bool isBusy = _leases.Values.Any(held => held.Lease.Worker == worker);
+        var (longest, left) = _leases.Values.Where(held => held.Lease.Refuse is null && held.Lease.Worker != worker && !(isBusy && IsSuspect(held.Lease.Attempts)))
             .Select(held => (Held: held, Left: held.LeftWhenToldAt(now))).DefaultIfEmpty().MaxBy(one => one.Left);
         if (longest is null || left < 2 * LeastSplit) return null;
         var lease = longest.Lease;
@@ -209,7 +210,7 @@ public sealed class JobLedger
     private Lease Give(Lease range, DateTime now)
     {
         var lease = range with { Id = ++_state.LastLease };
-        _leases[lease.Id] = new Held(lease, now);
+        _leases[lease.Id] = new Held(lease, now, isNew: true);
         return lease;
     }
 
@@ -237,24 +238,34 @@ public sealed class JobLedger
         _state.Shards++;
     }
 
-    private sealed class Held(Lease lease, DateTime given)
+    /// <param name="lease">The lease.</param>
+    /// <param name="now">When it was given, or found in a kept state.</param>
+    /// <param name="isNew">Whether nothing of it is begun; of one that was found nobody knows before its worker reports.</param>
+    private sealed class Held(Lease lease, DateTime now, bool isNew)
     {
-        private readonly DateTime _given = given;
-        private DateTime _next = given;
+        private (DateTime At, long Begun)? _first = isNew ? (now, 0) : null;
+        private DateTime _next = now;
 
         public Lease Lease { get; set; } = lease;
 
-        public DateTime Heard { get; private set; } = given;
+        public DateTime Heard { get; private set; } = now;
 
         public long Begun { get; private set; }
 
-        public void Hear(long begun, DateTime now, TimeSpan untilNext) => (Heard, Begun, _next) = (now, begun, now + untilNext);
+        public void Hear(long begun, DateTime now, TimeSpan untilNext)
+        {
+            (Heard, Begun, _next) = (now, begun, now + untilNext);
+            _first ??= (now, begun);
+        }
 
         // What is begun before its worker hears that it lost it would be computed twice.
         public long LeftWhenToldAt(DateTime now)
         {
-            double known = (Heard - _given).TotalSeconds, until = ((_next > now ? _next : now) - Heard).TotalSeconds;
-            return Lease.End - Lease.Start - Begun - (known > 0 ? (long)(Begun / known * until) : 0);
+            if (_first is not var (at, begun)) return 0;
+            double known = (Heard - at).TotalSeconds, until = ((_next > now ? _next : now) - Heard).TotalSeconds;
+            // A shard that was cut while it was staged is begun again.
+            long done = Math.Max(0, Begun - begun);
+            return Lease.End - Lease.Start - Begun - (known > 0 ? (long)(done / known * until) : 0);
         }
     }
 }

@@ -47,7 +47,7 @@ public sealed record WorkerReport(string Worker, StagedPart[] Staged, FailedLeas
 /// <param name="Staged">For each staged part its end where it is accepted, another end where it is to be cut there, -1 where it is lost.</param>
 /// <param name="Running">For each lease that is worked on.</param>
 /// <param name="Leases">New ones.</param>
-/// <param name="IsEnding">Whether all rows are given, so that the worker is to be heard of as often as others ask for half of what it has.</param>
+/// <param name="IsEnding">Whether others may get half of what the worker has, so that it is to be heard of as often as they ask.</param>
 /// <param name="IsOver">Whether nothing is left, or the job was ended.</param>
 [GenerateSerializer, Immutable]
 public sealed record WorkerOrders(LeaseRow[] Staged, LeaseRow[] Running, Lease[] Leases, bool IsEnding, bool IsOver);
