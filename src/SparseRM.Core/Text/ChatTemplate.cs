@@ -6,6 +6,7 @@ using SparseRM.Errors;
 using SparseRM.Json;
 using SparseRM.Text.Bpe;
 using SparseRM.Text.Jinja;
+using SparseRM.Weights;
 
 namespace SparseRM.Text;
 
@@ -132,7 +133,7 @@ public sealed class ChatTemplate
         var turns = new List<object?>(messages.Count);
         for (int i = 0; i < messages.Count; i++) turns.Add(ToValue(messages[i], i, input));
         var given = arguments is null ? [] : Read(arguments, input);
-        var functions = given.Find(argument => argument.Name == "date_string") is { Name: not null } day ? JinjaFunctions.Scope(Name, day.Value) : _functions;
+        var functions = given.FindLast(argument => argument.Name == "date_string") is { Name: not null } day ? JinjaFunctions.Scope(Name, day.Value) : _functions;
         var variables = new JinjaScope(functions, arguments is null ? null : _arguments.Read);
         variables.Set("messages", new JinjaList(turns));
         variables.Set(AddGenerationPrompt, addGenerationPrompt);
@@ -206,9 +207,9 @@ public sealed class ChatTemplate
     {
         try
         {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(InputFile.ReadAll(path, JsonMembers.MaxFileLength)).TrimStart('\uFEFF');
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or DecoderFallbackException)
+        catch (DecoderFallbackException error)
         {
             throw new ModelFormatException(path, $"the chat template cannot be read ({error.Message})", error);
         }

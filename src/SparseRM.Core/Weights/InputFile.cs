@@ -41,8 +41,8 @@ internal static class InputFile
         }
     }
 
-    // A pipe or a device has no length, and to open it may wait for ever.
-    private static SafeFileHandle OpenRegular(string path) => new FileInfo(path) is { Exists: true, Length: 0 }
+    // A pipe or a device has no length, and to open it may wait for ever. The length of a link would be that of its text.
+    private static SafeFileHandle OpenRegular(string path) => (File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)) is FileInfo { Exists: true, Length: 0 }
         ? throw new ModelFormatException(path, "is empty, or a pipe or device; expected a file") : File.OpenHandle(path);
 
     private static T Guard<T>(string path, Func<T> read)
@@ -60,7 +60,7 @@ internal static class InputFile
             string problem = Directory.Exists(path) ? "is a folder, expected a file" : "may not be read; check its permissions";
             throw new ModelFormatException(path, problem, error);
         }
-        catch (Exception error) when (error is IOException or ArgumentException)
+        catch (Exception error) when (error is IOException or ArgumentException or NotSupportedException)
         {
             throw new ModelFormatException(path, $"cannot be read ({error.Message})", error);
         }

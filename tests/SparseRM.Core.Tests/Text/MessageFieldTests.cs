@@ -122,6 +122,8 @@ public class MessageFieldTests
         Assert.Equal("26 July 2024", template.Render([]).Text);
         Assert.Equal("3 May 2025", template.Render([], arguments: TokenizerFiles.Fields("""{"date_string": "03 May 2025"}""")).Text);
         Assert.Equal("3 May 2025", template.Render([], arguments: TokenizerFiles.Fields("""{"date_string": "2025-05-03"}""")).Text);
+        // Of two the last one, as for the variable.
+        Assert.Equal("3 May 2025", template.Render([], arguments: TokenizerFiles.Fields("""{"date_string": "2024-01-01", "date_string": "2025-05-03"}""")).Text);
         Assert.Contains("date_string", Assert.Throws<ModelFormatException>(() =>
             template.Render([], arguments: TokenizerFiles.Fields("""{"date_string": "today"}"""))).Message);
     }

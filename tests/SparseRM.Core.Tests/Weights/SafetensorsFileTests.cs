@@ -71,7 +71,9 @@ public sealed class SafetensorsFileTests : IDisposable
     {
         string pipe = _folder.File("pipe.safetensors");
         Tool.Run(Tool.Find("mkfifo", "whether a pipe is waited for"), pipe);
-        Assert.EndsWith("is empty, or a pipe or device; expected a file", Assert.Throws<ModelFormatException>(() => SafetensorsFile.Open(pipe)).Message);
+        string link = File.CreateSymbolicLink(_folder.File("link.safetensors"), pipe).FullName;
+        foreach (string path in (string[])[pipe, link])
+            Assert.EndsWith("is empty, or a pipe or device; expected a file", Assert.Throws<ModelFormatException>(() => SafetensorsFile.Open(path)).Message);
     }
 
     [Fact]

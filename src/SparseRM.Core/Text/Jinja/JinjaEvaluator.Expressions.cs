@@ -13,7 +13,7 @@ internal sealed partial class JinjaEvaluator
             ListExpression { IsTuple: true } tuple => new JinjaTuple(EvaluateAll(tuple.Items)),
             ListExpression list => new JinjaList(EvaluateAll(list.Items)),
             DictExpression dict => EvaluateDict(dict),
-            AttributeExpression attribute => JinjaMethods.Attribute(Evaluate(attribute.Target), attribute.Key, _budget),
+            AttributeExpression attribute => JinjaMethods.Attribute(Evaluate(attribute.Target), attribute.Name, _budget),
             IndexExpression index => JinjaOperators.Index(Evaluate(index.Target), Evaluate(index.Index), _budget),
             SliceExpression slice =>
                 JinjaOperators.Slice(Evaluate(slice.Target), EvaluateOptional(slice.Start), EvaluateOptional(slice.Stop),
@@ -91,7 +91,7 @@ internal sealed partial class JinjaEvaluator
         string callee = call.Target switch
         {
             NameExpression name => name.Name,
-            AttributeExpression attribute => attribute.Name,
+            AttributeExpression attribute => attribute.Name.Text,
             _ => "the called value",
         };
         if (target is JinjaUndefined) throw new JinjaException($"function '{callee}' is not known");

@@ -174,7 +174,7 @@ internal sealed partial class JinjaExpressionParser(string name, List<JinjaToken
             if (Accept("."))
                 value = Current.Kind == JinjaTokenKind.Integer
                     ? new IndexExpression(line, value, ParsePrimary())
-                    : new AttributeExpression(line, value, Expect(JinjaTokenKind.Name).Text);
+                    : new AttributeExpression(line, value, TracedText.Of(Expect(JinjaTokenKind.Name).Text));
             else if (Accept("[")) value = ParseSubscript(value, line);
             else if (Current.Is("(")) value = new CallExpression(line, value, ParseArguments());
             else return value;

@@ -16,11 +16,7 @@ internal sealed record ListExpression(int Line, List<Expression> Items, bool IsT
 internal sealed record DictExpression(int Line, List<(Expression Key, Expression Value)> Items) : Expression(Line);
 
 /// <summary><c>target.name</c>.</summary>
-internal sealed record AttributeExpression(int Line, Expression Target, string Name) : Expression(Line)
-{
-    /// <summary>The name as the key of an item.</summary>
-    public TracedText Key { get; } = TracedText.Of(Name);
-}
+internal sealed record AttributeExpression(int Line, Expression Target, TracedText Name) : Expression(Line);
 
 /// <summary><c>target[index]</c>.</summary>
 internal sealed record IndexExpression(int Line, Expression Target, Expression Index) : Expression(Line);

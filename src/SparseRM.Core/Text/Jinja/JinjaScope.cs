@@ -26,6 +26,7 @@ internal sealed class JinjaScope(JinjaScope? parent, Action<string>? read = null
         {
             _many = _few.ToDictionary(variable => variable.Name, variable => variable.Value);
             _many[name] = value;
+            _few = [];
             return;
         }
         if (place < 0)
