@@ -13,13 +13,13 @@ public class GatedMatMulTests
         foreach (var activation in rig.Native.Variants(OpKind.GatedActivation).Where(v => v.Supported))
             if (c.Variant.StartsWith(activation.Name)) rig.Native.Select(OpKind.GatedActivation, activation.Name);
         var kinds = Enum.GetValues<GatedActivationKind>();
-        int rows = 1, inputs = 3;
+        int rows = 1, inputs = 3, turn = 0;
         foreach (int outputs in c.Lengths)
         {
             foreach (var compute in new[] { DType.F32, DType.BF16 })
-                foreach (var kind in c.Sample(kinds, [kinds[rows % kinds.Length]]))
+                foreach (var kind in c.Sample(kinds, [kinds[turn % kinds.Length]]))
                     Compare(rig, kind, rows, inputs, outputs, compute);
-            (rows, inputs) = (rows % 13 + 1, (inputs + 29) % 90 + 1);
+            (rows, inputs, turn) = (rows % 13 + 1, (inputs + 29) % 90 + 1, turn + 1);
         }
         foreach (var compute in new[] { DType.F32, DType.BF16 })
         {
