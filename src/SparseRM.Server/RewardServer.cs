@@ -9,8 +9,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using SparseRM.Errors;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Fleet;
 using SparseRM.Server.Http;
+using SparseRM.Server.Telemetry;
 using SparseRM.Server.Wires;
 
 namespace SparseRM.Server;
@@ -82,8 +84,9 @@ public sealed class RewardServer : IAsyncDisposable
     public async Task JoinAsync(FleetPeer own, Func<IReadOnlyList<FleetPeer>> live, CancellationToken cancel = default)
     {
         if (_parts.Options.TlsCertificate is not null) throw new SparseRMException(ErrorKind.Usage, "members of a fleet reach each other by plain HTTP; leave TLS to what stands before them");
-        _parts.Fleet = await Task.Run(() => new ServerFleet(_parts, own, live), cancel).ConfigureAwait(false);
-        await _parts.Fleet.JoinAsync(cancel).ConfigureAwait(false);
+        var fleet = await Task.Run(() => new ServerFleet(_parts, own, live), cancel).ConfigureAwait(false);
+        _parts.Fleet = fleet;
+        await fleet.JoinAsync(cancel).ConfigureAwait(false);
     }
 
     /// <summary>Reads all reward files again; each that cannot be served stays as it was.</summary>

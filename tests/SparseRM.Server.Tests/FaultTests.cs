@@ -1,4 +1,5 @@
 using SparseRM.Errors;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 
 namespace SparseRM.Server.Tests;

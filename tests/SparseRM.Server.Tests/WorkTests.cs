@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
 

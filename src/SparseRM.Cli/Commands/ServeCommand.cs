@@ -167,11 +167,12 @@ internal sealed class ServeCommand : CliCommand
         FarmFleet.Check(args, address);
 #endif
         var queue = new QueueOptions();
+        long body = args.GetValue(_body) is { } mebibytes ? (long)mebibytes << 20 : s_limits.BodyBytes;
         return new ServerOptions
         {
             Backbone = args.Backbone(null, demo ? MiniWorldDemo.Model : args.GetValue(_model)!) with
             {
-                PrefixCacheBytes = args.GetValue(_cache) is { } mebibytes ? (long)mebibytes << 20 : BackboneOptions.DefaultPrefixCacheBytes,
+                PrefixCacheBytes = args.GetValue(_cache) is { } cached ? (long)cached << 20 : BackboneOptions.DefaultPrefixCacheBytes,
                 Queue = queue with { MaxRequests = args.GetValue(_requests) ?? queue.MaxRequests, MaxTokens = args.GetValue(_tokens) ?? queue.MaxTokens },
             },
             Rewards = demo ? [new NamedReward("miniworld", MiniWorldDemo.Reward)] : [.. files.Select(Named)],
@@ -189,7 +190,8 @@ internal sealed class ServeCommand : CliCommand
             Limits = s_limits with
             {
                 Items = args.GetValue(_items) ?? s_limits.Items,
-                BodyBytes = args.GetValue(_body) is { } body ? (long)body << 20 : s_limits.BodyBytes,
+                BodyBytes = body,
+                HeldBodyBytes = Math.Max(s_limits.HeldBodyBytes, 2 * body),
                 Deadline = args.GetValue(_deadline) is { } seconds ? TimeSpan.FromSeconds(seconds) : s_limits.Deadline,
             },
         };

@@ -1,6 +1,6 @@
 using SparseRM.Errors;
 
-namespace SparseRM.Server.Http;
+namespace SparseRM.Server.Faults;
 
 /// <summary>What sort of failure a wire tells its client of.</summary>
 internal enum FaultKind

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 
-namespace SparseRM.Server.Http;
+namespace SparseRM.Server.Faults;
 
 /// <summary>Says of a body that is no JSON where it fails, what was found and what was expected.</summary>
 /// <remarks>The runtime tells kinds of failure apart by its messages alone; none of its words reaches a client, and what is not known here is told by its place.</remarks>

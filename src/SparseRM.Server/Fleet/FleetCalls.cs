@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text.Json;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
 
@@ -22,11 +23,8 @@ internal sealed class FleetCalls : IDisposable
     /// <summary>Header with the receiver's own secret: whoever sends it is a member, and has chosen this one.</summary>
     public const string TokenHeader = "X-SparseRM-Member";
 
-    /// <summary>Header with the hash of the means by which the sender would answer; who has others refuses, and says <see cref="PassHeader"/>.</summary>
+    /// <summary>Header with the hash of the means by which the sender would answer; who has others refuses, and says <see cref="IFleet.PassHeader"/>.</summary>
     public const string MeansHeader = "X-SparseRM-Means";
-
-    /// <summary>Header of an answer that says: ask the next one.</summary>
-    public const string PassHeader = "X-SparseRM-Pass";
 
     /// <summary>Header with the milliseconds that a forwarded request has taken before: the time that it may take goes on.</summary>
     public const string ElapsedHeader = "X-SparseRM-Elapsed";
@@ -118,7 +116,7 @@ internal sealed class FleetCalls : IDisposable
         {
             using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, wait.Token).ConfigureAwait(false);
             byte[] body = await response.Content.ReadAsByteArrayAsync(wait.Token).ConfigureAwait(false);
-            if (response.Headers.Contains(PassHeader)) return null;
+            if (response.Headers.Contains(IFleet.PassHeader)) return null;
             return new FleetAnswer((int)response.StatusCode, response.Content.Headers.ContentType?.ToString(), [.. Own(response.Headers), .. Own(response.Content.Headers)], body);
         }
         catch (OperationCanceledException error) when (!call.Cancel.IsCancellationRequested && !member.Gone.IsCancellationRequested)

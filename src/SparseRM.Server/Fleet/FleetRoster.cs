@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using SparseRM.Errors;
 using SparseRM.Server.Http;
+using SparseRM.Server.Telemetry;
 
 namespace SparseRM.Server.Fleet;
 

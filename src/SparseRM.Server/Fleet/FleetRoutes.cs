@@ -44,7 +44,7 @@ internal static class FleetRoutes
     {
         var (waiting, room) = Queue(call.Parts);
         json.WriteStartObject();
-        call.Parts.Fleet!.Identity.WriteTo(json);
+        call.Parts.Fleet!.WriteIdentity(json);
         json.WriteNumber("waiting", waiting);
         json.WriteNumber("room", room);
         json.WriteEndObject();

@@ -2,14 +2,16 @@ using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
 
 namespace SparseRM.Server.Fleet;
 
 /// <summary>This server as a member of a fleet: sends requests to the member that has their prompt's beginning, and reads reward files again with all others. Thread-safe.</summary>
-internal sealed class ServerFleet : IDisposable
+internal sealed class ServerFleet : IFleet
 {
     private readonly ServerParts _parts;
     private readonly FleetCalls _calls = new();
@@ -49,7 +51,7 @@ internal sealed class ServerFleet : IDisposable
         }
     }
 
-    /// <summary>How this member is known in names that it gives away.</summary>
+    /// <inheritdoc/>
     public string Mark => $"{_place:x16}";
 
     /// <summary>Members beside this one that get requests.</summary>
@@ -58,26 +60,26 @@ internal sealed class ServerFleet : IDisposable
     /// <summary>Requests that others answered; that were sent again since a member died; that a member passed on.</summary>
     public (long Forwarded, long Retried, long Passed) Counts => (Volatile.Read(ref _forwarded), Volatile.Read(ref _retried), Volatile.Read(ref _passed));
 
+    /// <inheritdoc/>
+    public void WriteIdentity(Utf8JsonWriter json) => Identity.WriteTo(json);
+
     /// <summary>Joins those who are there.</summary>
     /// <exception cref="Errors.SparseRMException">One answers by other means.</exception>
     public Task JoinAsync(CancellationToken cancel) => _roster.JoinAsync(cancel);
 
-    /// <summary>Whether a member sends a request; it has chosen this one, so it goes no further.</summary>
+    /// <inheritdoc/>
     public bool IsFromMember(HttpRequest request) =>
         (string?)request.Headers[FleetCalls.TokenHeader] is { } given && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(given)), _tokenHash);
 
-    /// <summary>Whether a member's request is to be answered by the means that are here now.</summary>
+    /// <inheritdoc/>
     public bool HasMeansOf(HttpRequest request) => (string?)request.Headers[FleetCalls.MeansHeader] == Identity.Hash;
 
-    /// <summary>What a member's request has taken there already.</summary>
-    public static TimeSpan ElapsedOf(HttpRequest request) =>
+    /// <inheritdoc/>
+    public TimeSpan ElapsedOf(HttpRequest request) =>
         long.TryParse((string?)request.Headers[FleetCalls.ElapsedHeader], NumberStyles.None, CultureInfo.InvariantCulture, out long milliseconds) && milliseconds < int.MaxValue
             ? TimeSpan.FromMilliseconds(milliseconds) : TimeSpan.Zero;
 
-    /// <summary>Has a request answered by the member that it belongs to, or where that one cannot, by the next one in its order.</summary>
-    /// <param name="call">The request.</param>
-    /// <param name="here">Answers it as this member.</param>
-    /// <exception cref="Fault">This one refused it; since it was full, only where the members behind it in the order do not answer either.</exception>
+    /// <inheritdoc/>
     public async Task AnswerAsync(WireCall call, Func<WireCall, Task> here)
     {
         var others = _roster.Fit;
@@ -109,11 +111,7 @@ internal sealed class ServerFleet : IDisposable
         full!.Throw();
     }
 
-    /// <summary>Has a request answered by a member that it names, of which it wants what only that one has, whatever its means are by now.</summary>
-    /// <param name="call">The request.</param>
-    /// <param name="mark">The member's <see cref="Mark"/>.</param>
-    /// <returns>False where that is this one, or no member any more.</returns>
-    /// <exception cref="Fault">It is a member, and did not answer.</exception>
+    /// <inheritdoc/>
     public async Task<bool> TryAnswerAtAsync(WireCall call, string mark)
     {
         if (_roster.All.FirstOrDefault(member => $"{member.Place:x16}" == mark) is not { } owner) return false;
@@ -121,7 +119,7 @@ internal sealed class ServerFleet : IDisposable
             ? true : throw new Fault(FaultKind.Unavailable, "the member of the fleet that has this does not answer now; ask again");
     }
 
-    /// <summary>Reads reward files again at all members, or at none: see <see cref="FleetReload"/>.</summary>
+    /// <inheritdoc/>
     public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel)
     {
         await _roster.RefreshAsync(cancel).ConfigureAwait(false);
@@ -133,6 +131,16 @@ internal sealed class ServerFleet : IDisposable
     /// <summary>The first half of a reload at a member: its means are computed beside the requests, not in the first one that asks for them.</summary>
     public static Task<IReadOnlyList<ReloadResult>> PrepareAsync(ServerParts parts, string reload, string? name, CancellationToken cancel) =>
         parts.Registry.PrepareAsync(reload, name, reward => Task.Run(() => reward.Means, cancel), cancel);
+
+    /// <inheritdoc/>
+    public void WriteTo(MetricsText text)
+    {
+        var (forwarded, retried, passed) = Counts;
+        text.Of("sparserm_fleet_members", "gauge", "Members that get requests, this one among them.").Line("", Others + 1);
+        text.Of("sparserm_fleet_forwarded_total", "counter", "Requests that another member answered for this one.").Line("", forwarded);
+        text.Of("sparserm_fleet_retried_total", "counter", "Requests that were asked again elsewhere, since a member died or could not be reached.").Line("", retried);
+        text.Of("sparserm_fleet_passed_total", "counter", "Requests that a member passed on: it was full, about to stop, or had other means.").Line("", passed);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

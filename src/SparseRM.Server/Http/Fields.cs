@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SparseRM.Server.Faults;
 
 namespace SparseRM.Server.Http;
 

@@ -1,3 +1,5 @@
+using SparseRM.Server.Faults;
+
 namespace SparseRM.Server.Http;
 
 /// <summary>Bytes of the bodies that all requests hold at once; one that would go beyond the bound is refused as where the queue is full, unless it is alone. Thread-safe.</summary>
@@ -14,48 +16,58 @@ internal sealed class HeldBodies(long most)
     {
         private long _bytes;
 
-        /// <summary>Takes room for more.</summary>
-        /// <exception cref="Fault">There is none; what it has stays its own until it ends.</exception>
-        public void Grow(long bytes)
+        /// <summary>Takes room for more; where there is none, nothing is taken.</summary>
+        /// <exception cref="Fault">There is none.</exception>
+        private void Grow(long bytes)
         {
-            long held = Interlocked.Add(ref all._held, bytes);
+            long held;
+            do
+            {
+                held = Volatile.Read(ref all._held);
+                if (held + bytes > all._most && held > _bytes) throw new Fault(FaultKind.Full, $"the bodies of all requests have more than {all._most} bytes; send this one again later");
+            }
+            while (Interlocked.CompareExchange(ref all._held, held + bytes, held) != held);
             _bytes += bytes;
-            if (held > all._most && held > _bytes) throw new Fault(FaultKind.Full, $"the bodies of all requests have more than {all._most} bytes; send this one again later");
         }
 
         /// <summary>The body, counted as it comes.</summary>
         public Stream Counted(Stream body) => new CountedStream(body, this);
 
-        public void Dispose() => Interlocked.Add(ref all._held, -Interlocked.Exchange(ref _bytes, 0));
-    }
-
-    private sealed class CountedStream(Stream body, Share share) : Stream
-    {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        /// <inheritdoc/>
+        public void Dispose()
         {
-            int got = await body.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-            share.Grow(got);
-            return got;
+            Interlocked.Add(ref all._held, -_bytes);
+            _bytes = 0;
         }
 
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        private sealed class CountedStream(Stream body, Share share) : Stream
+        {
+            public override bool CanRead => true;
 
-        public override void Flush() => throw new NotSupportedException();
+            public override bool CanSeek => false;
 
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+            public override bool CanWrite => false;
 
-        public override void SetLength(long value) => throw new NotSupportedException();
+            public override long Length => throw new NotSupportedException();
 
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+            public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+            public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+            {
+                int got = await body.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+                share.Grow(got);
+                return got;
+            }
+
+            public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+            public override void Flush() => throw new NotSupportedException();
+
+            public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+            public override void SetLength(long value) => throw new NotSupportedException();
+
+            public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using SparseRM.Server.Faults;
 using SparseRM.Text;
 
 namespace SparseRM.Server.Http;

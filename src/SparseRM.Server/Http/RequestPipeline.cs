@@ -4,8 +4,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using SparseRM.Server.Fleet;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Serving;
+using SparseRM.Server.Telemetry;
 
 namespace SparseRM.Server.Http;
 
@@ -39,7 +40,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         catch (Exception error)
         {
             var fault = Fault.Of(error);
-            RequestTrace.Failed(span, fault);
+            Spans.Failed(span, fault);
             status = await RefuseAsync(http, call, route, error, fault).ConfigureAwait(false);
         }
         finally
@@ -54,7 +55,7 @@ internal sealed class RequestPipeline(ServerParts parts)
     {
         bool isFromMember = parts.Fleet?.IsFromMember(http.Request) ?? false;
         call.MayPass = isFromMember;
-        if (isFromMember) call.WasElsewhere(ServerFleet.ElapsedOf(http.Request));
+        if (isFromMember) call.WasElsewhere(parts.Fleet!.ElapsedOf(http.Request));
         if (route.IsOfFleet && !isFromMember) throw new Fault(FaultKind.NoRoute, $"{http.Request.Method} {http.Request.Path} is not served; /openapi.json lists what is");
         if (!route.IsOpen && !isFromMember && !HasKey(http.Request)) throw new Fault(FaultKind.Unauthorized, "the API key is missing or wrong; send it as a bearer token or as X-API-Key");
         if (_isLocal && !route.IsOpen && !isFromMember && !IsThisMachine(http.Request.Host.Host))
@@ -78,7 +79,7 @@ internal sealed class RequestPipeline(ServerParts parts)
     }
 
     /// <summary>Answers a client of this member: here, or at the member that has the request's prompt or result.</summary>
-    private static async Task AnswerInFleetAsync(ServerFleet fleet, WireRoute route, WireCall call)
+    private static async Task AnswerInFleetAsync(IFleet fleet, WireRoute route, WireCall call)
     {
         if (route.OwnerOf is not { } owner) await fleet.AnswerAsync(call, route.Handle).ConfigureAwait(false);
         else if (owner(call) is not { } mark || !await fleet.TryAnswerAtAsync(call, mark).ConfigureAwait(false)) await route.Handle(call).ConfigureAwait(false);
@@ -100,9 +101,7 @@ internal sealed class RequestPipeline(ServerParts parts)
         late.CancelAfter(parts.Options.Limits.Deadline);
         try
         {
-            held.Grow(Math.Min(http.Request.ContentLength ?? 0, parts.Options.Limits.BodyBytes));
-            var body = http.Request.ContentLength is null ? held.Counted(http.Request.Body) : http.Request.Body;
-            return await JsonDocument.ParseAsync(body, route.IsStrict ? _strict : _lenient, late.Token).ConfigureAwait(false);
+            return await JsonDocument.ParseAsync(held.Counted(http.Request.Body), route.IsStrict ? _strict : _lenient, late.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!http.RequestAborted.IsCancellationRequested)
         {

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
-using SparseRM.Server.Fleet;
 using SparseRM.Server.Serving;
+using SparseRM.Server.Telemetry;
 
 namespace SparseRM.Server.Http;
 
@@ -32,7 +32,7 @@ internal sealed class ServerParts(ServerOptions options, ILogger log) : IDisposa
     public bool IsStopping { get; set; }
 
     /// <summary>The other servers that answer with this one; null where it is alone.</summary>
-    public ServerFleet? Fleet { get; set; }
+    public IFleet? Fleet { get; set; }
 
     /// <summary>Reads reward files again, in a fleet at all members, and says what became of each.</summary>
     public async Task<IReadOnlyList<ReloadResult>> ReloadAsync(string? name, CancellationToken cancel) =>

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using SparseRM.Server.Faults;
+using SparseRM.Server.Telemetry;
 
 namespace SparseRM.Server.Http;
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Serving;
 
 namespace SparseRM.Server.Http;
@@ -84,7 +85,7 @@ internal sealed class WireCall(HttpContext http, WireRoute route, ServerParts pa
     {
         int status = Errors.Status(fault);
         if (status is 429 or 503) http.Response.Headers.RetryAfter = "1";
-        if (MayPass && fault.Kind is FaultKind.Full or FaultKind.Unavailable) http.Response.Headers[Fleet.FleetCalls.PassHeader] = "1";
+        if (MayPass && fault.Kind is FaultKind.Full or FaultKind.Unavailable) http.Response.Headers[IFleet.PassHeader] = "1";
         if (status == 401) http.Response.Headers.WWWAuthenticate = "Bearer";
         return WriteAsync(json => Errors.Write(json, fault, status), status);
     }

@@ -1,5 +1,6 @@
 using SparseRM.Models;
 using SparseRM.Scoring;
+using SparseRM.Server.Faults;
 
 namespace SparseRM.Server.Serving;
 

@@ -1,6 +1,6 @@
 using SparseRM.Models;
 using SparseRM.Scoring;
-using SparseRM.Server.Http;
+using SparseRM.Server.Faults;
 using SparseRM.Text;
 
 namespace SparseRM.Server.Serving;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using SparseRM.Server.Http;
+using SparseRM.Server.Faults;
 
 namespace SparseRM.Server.Serving;
 

@@ -1,3 +1,4 @@
+using SparseRM.Server.Faults;
 using SparseRM.Text;
 
 namespace SparseRM.Server.Serving;

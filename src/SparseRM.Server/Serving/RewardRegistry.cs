@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using SparseRM.Errors;
-using SparseRM.Server.Http;
+using SparseRM.Server.Faults;
 
 namespace SparseRM.Server.Serving;
 

@@ -1,3 +1,4 @@
+using SparseRM.Server.Faults;
 using SparseRM.Text;
 
 namespace SparseRM.Server.Serving;
@@ -41,4 +42,4 @@ internal sealed record DialogueItem(string Field, IReadOnlyList<Message> Message
 }
 
 /// <summary>An input that its wire could not read; its neighbours are scored nonetheless where the wire can say so.</summary>
-internal sealed record BadItem(string Field, Http.Fault Fault) : ScoreItem(Field);
+internal sealed record BadItem(string Field, Fault Fault) : ScoreItem(Field);

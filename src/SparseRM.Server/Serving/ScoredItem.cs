@@ -1,4 +1,4 @@
-using SparseRM.Server.Http;
+using SparseRM.Server.Faults;
 using SparseRM.Text;
 
 namespace SparseRM.Server.Serving;
@@ -25,11 +25,11 @@ internal sealed class ScoredItem
     public Fault? Fault { get; }
 
     /// <summary>Everything that the library says of the input.</summary>
-    /// <exception cref="Http.Fault">There is no score.</exception>
+    /// <exception cref="Faults.Fault">There is no score.</exception>
     public ScoreResult Result => _result ?? throw Fault!;
 
     /// <summary>The score.</summary>
-    /// <exception cref="Http.Fault">There is none.</exception>
+    /// <exception cref="Faults.Fault">There is none.</exception>
     public float Score => Result.Score;
 
     /// <summary>Its ids.</summary>

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using SparseRM.Models;
-using SparseRM.Server.Http;
+using SparseRM.Server.Faults;
+using SparseRM.Server.Telemetry;
 
 namespace SparseRM.Server.Serving;
 
@@ -90,7 +91,9 @@ internal sealed class ScoringCore(RewardRegistry registry, ServerOptions options
             Explain = work.Explain?.Directions,
             ExplainTokens = work.Explain?.Tokens ?? 0,
         };
-        using var span = RequestTrace.BeginScoring(reward, inputs.Count, inputs.Sum(input => (long)input.Ids.Length));
+        // Waiting and scoring: from ids to results.
+        using var span = Spans.Source.StartActivity("score")?.SetTag("sparserm.reward", reward.Name).SetTag("sparserm.inputs", inputs.Count)
+            .SetTag("sparserm.tokens", inputs.Sum(input => (long)input.Ids.Length));
         try
         {
             return await scorer.ScoreAllAsync(inputs, call, cancel).ConfigureAwait(false);

@@ -96,8 +96,8 @@ internal sealed class ServedReward
     {
         try
         {
-            // A pipe or a device has no length, and to open it may wait for ever.
-            if (new FileInfo(path) is { Exists: true, Length: 0 }) throw new Errors.ModelFormatException(path, "is empty, or a pipe or device; expected a reward file");
+            // A pipe or a device has no length, and to open it may wait for ever. The length of a link would be that of its text.
+            if ((File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)) is FileInfo { Exists: true, Length: 0 }) throw new Errors.ModelFormatException(path, "is empty, or a pipe or device; expected a reward file");
             await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, FileOptions.Asynchronous);
             return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancel).ConfigureAwait(false));
         }

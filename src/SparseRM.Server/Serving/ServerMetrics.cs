@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using SparseRM.Server.Fleet;
+using SparseRM.Server.Faults;
 
 namespace SparseRM.Server.Serving;
 
@@ -72,7 +72,9 @@ internal sealed class ServerMetrics
     }
 
     /// <summary>Writes all of it.</summary>
-    public string Write(RewardRegistry registry, ServerFleet? fleet)
+    /// <param name="registry">The reward models.</param>
+    /// <param name="more">Writes what others count; null for nothing.</param>
+    public string Write(RewardRegistry registry, Action<MetricsText>? more)
     {
         var text = new MetricsText();
         text.Of("sparserm_requests_total", "counter", "Requests with an answer, by wire and HTTP status (499: the client went away).");
@@ -86,17 +88,8 @@ internal sealed class ServerMetrics
             .Line("result=\"done\"", Volatile.Read(ref _reloads)).Line("result=\"failed\"", Volatile.Read(ref _failedReloads));
         WriteLatencies(text);
         EngineMetrics.Write(text, registry);
-        if (fleet is not null) WriteFleet(text, fleet);
+        more?.Invoke(text);
         return text.ToString();
-    }
-
-    private static void WriteFleet(MetricsText text, ServerFleet fleet)
-    {
-        var (forwarded, retried, passed) = fleet.Counts;
-        text.Of("sparserm_fleet_members", "gauge", "Members that get requests, this one among them.").Line("", fleet.Others + 1);
-        text.Of("sparserm_fleet_forwarded_total", "counter", "Requests that another member answered for this one.").Line("", forwarded);
-        text.Of("sparserm_fleet_retried_total", "counter", "Requests that were asked again elsewhere, since a member died or could not be reached.").Line("", retried);
-        text.Of("sparserm_fleet_passed_total", "counter", "Requests that a member passed on: it was full, about to stop, or had other means.").Line("", passed);
     }
 
     private void WriteLatencies(MetricsText text)

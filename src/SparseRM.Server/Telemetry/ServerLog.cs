@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace SparseRM.Server.Http;
+namespace SparseRM.Server.Telemetry;
 
 /// <summary>What the server logs. No text of a request is among it, unless the options ask for texts.</summary>
 internal static partial class ServerLog

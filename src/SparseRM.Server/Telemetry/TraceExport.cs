@@ -3,7 +3,7 @@ using OpenTelemetry.Exporter;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 
-namespace SparseRM.Server.Http;
+namespace SparseRM.Server.Telemetry;
 
 /// <summary>Sends spans to a collector of OpenTelemetry. What it needs is loaded only where one is given.</summary>
 internal static class TraceExport
@@ -12,7 +12,7 @@ internal static class TraceExport
     /// <param name="collector">Its address, without a path or with that of traces.</param>
     public static IDisposable To(Uri collector) => Sdk.CreateTracerProviderBuilder()
         .ConfigureResource(resource => resource.AddService("sparserm", serviceVersion: RewardTrainer.EngineVersion).AddEnvironmentVariableDetector())
-        .AddSource(RequestTrace.Name)
+        .AddSource(Spans.Name)
         .AddOtlpExporter(exporter =>
         {
             bool grpc = Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_PROTOCOL") == "grpc";

@@ -1,3 +1,4 @@
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 
 namespace SparseRM.Server.Wires;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 
 namespace SparseRM.Server.Wires;

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
+using SparseRM.Server.Telemetry;
 
 namespace SparseRM.Server.Wires;
 
@@ -39,7 +40,7 @@ internal static class OperationRoutes
     }, status);
 
     private static Task MetricsAsync(WireCall call) =>
-        call.WriteAsync(Encoding.UTF8.GetBytes(call.Parts.Metrics.Write(call.Parts.Registry, call.Parts.Fleet)), "text/plain; version=0.0.4; charset=utf-8");
+        call.WriteAsync(Encoding.UTF8.GetBytes(call.Parts.Metrics.Write(call.Parts.Registry, call.Parts.Fleet is { } fleet ? fleet.WriteTo : null)), "text/plain; version=0.0.4; charset=utf-8");
 
     /// <summary>All reward models, or <c>?model=NAME</c>; no request says which file is read.</summary>
     private static async Task ReloadAsync(WireCall call)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
 

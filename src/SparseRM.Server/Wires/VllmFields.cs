@@ -1,5 +1,6 @@
 using System.Text.Json;
 using SparseRM.Models;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
 using SparseRM.Text;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SparseRM.Server.Faults;
 using SparseRM.Server.Http;
 using SparseRM.Server.Serving;
 using SparseRM.Text;
