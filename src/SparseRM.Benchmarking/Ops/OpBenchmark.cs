@@ -1,5 +1,4 @@
 using SparseRM.Backends;
-using SparseRM.Benchmarking.Ab;
 using SparseRM.Errors;
 using SparseRM.Tensors;
 

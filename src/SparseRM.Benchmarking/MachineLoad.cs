@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace SparseRM.Benchmarking.Ab;
+namespace SparseRM.Benchmarking;
 
 /// <summary>How much of the machine other processes took since this was made.</summary>
 public sealed class MachineLoad
