@@ -9,6 +9,22 @@ namespace SparseRM.Farm.Tests;
 public class FarmTests
 {
     [Fact]
+    public void Without_a_database_a_silo_that_dies_takes_no_job_with_it_unless_it_is_the_first()
+    {
+        using var farm = new TestFarm(null, rows: 6000, slow: new(0, 200));
+        string whole = farm.Whole();
+        farm.Silo();
+        var second = farm.Silo();
+        var submit = farm.Submit("--shard-rows", "300");
+        farm.WaitForParts(2);
+        TestFarm.Kill(second);
+        // A job that this silo alone would have kept is not known any more.
+        Assert.Equal("running", farm.Farm("status").GetProperty("jobs")[0].GetProperty("state").GetString());
+        Assert.Equal("complete", farm.Done(submit).GetProperty("state").GetString());
+        farm.RequireLines(whole);
+    }
+
+    [Fact]
     public void Two_silos_with_nothing_set_up_score_a_file_and_audit_each_other()
     {
         using var farm = new TestFarm(null, rows: 3000);

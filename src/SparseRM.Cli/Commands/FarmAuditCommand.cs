@@ -32,7 +32,7 @@ internal sealed class FarmAuditCommand : CliCommand
         var input = RowFile.Open(args.GetRequiredValue(_input), output);
         await using var farm = await FarmJobs.ConnectAsync(args, Session);
         double share = args.Has(_sample) ? args.GetValue(_sample) : DefaultShare;
-        string job = await farm.AuditAsync(input, output, share, args.GetValue(_seed) ?? 0, attempts: 3);
+        string job = await FarmJobs.PatientlyAsync(() => farm.AuditAsync(input, output, share, args.GetValue(_seed) ?? 0, attempts: 3), Session);
         var status = Meter.Run(Session, meter => FarmJobs.WatchAsync(farm, job, Session, meter).GetAwaiter().GetResult());
         var counts = status.Counts;
         if (counts.SameMaker > 0) Session.Warn($"parts that their own maker computed again, since no other machine had its kernels: {counts.SameMaker}");

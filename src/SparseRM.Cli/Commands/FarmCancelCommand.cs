@@ -23,9 +23,14 @@ internal sealed class FarmCancelCommand : CliCommand
     {
         string job = args.GetRequiredValue(_job);
         await using var farm = await FarmJobs.ConnectAsync(args, Session);
-        await FarmJobs.StatusAsync(farm, job);
-        await farm.CancelAsync(job);
-        var status = await FarmJobs.StatusAsync(farm, job);
+        var status = await FarmJobs.PatientlyAsync(
+            async () =>
+            {
+                await FarmJobs.StatusAsync(farm, job);
+                await farm.CancelAsync(job);
+                return await FarmJobs.StatusAsync(farm, job);
+            },
+            Session);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(FarmJobs.Report(status).WriteTo);
         else Session.Say($"job {job} {status.State}: {status.Counts.DoneRows} of {status.Spec.Rows} rows are done");
     }

@@ -24,16 +24,16 @@ internal sealed class FarmStatusCommand : CliCommand
         await using var farm = await FarmJobs.ConnectAsync(args, Session);
         if (args.GetValue(_job) is { } job)
         {
-            var report = FarmJobs.Report(await FarmJobs.StatusAsync(farm, job));
+            var report = FarmJobs.Report(await FarmJobs.PatientlyAsync(() => FarmJobs.StatusAsync(farm, job), Session));
             if (args.GetValue(CommonOptions.Json)) Session.WriteJson(report.WriteTo);
             else Session.Tables.Write(report.ToTable("job"));
             return;
         }
         var table = Tables.Of("job", "state", "rows", "done", "output");
         var jobs = new List<Report>();
-        foreach (string id in await farm.JobsAsync())
+        foreach (string id in await FarmJobs.PatientlyAsync(farm.JobsAsync, Session))
         {
-            if (await farm.StatusAsync(id) is not { } status) continue;
+            if (await FarmJobs.PatientlyAsync(() => farm.StatusAsync(id), Session) is not { } status) continue;
             table.Row(id, status.State, Tables.Count(status.Spec.Rows), Tables.Count(status.Counts.DoneRows), status.Spec.Output);
             jobs.Add(new Report().Add("job", id).Add("state", status.State).Add("rows", status.Spec.Rows).Add("rows_done", status.Counts.DoneRows).Add("output", status.Spec.Output));
         }

@@ -53,8 +53,9 @@ internal sealed class FarmSubmitCommand : CliCommand
     {
         long rows = input.Count(meter.Bytes("counting rows", new FileInfo(input.Path).Length), Session.Cancel);
         if (rows == 0) throw new DataFormatException(input.Path, 0, "holds no rows");
-        string job = await farm.SubmitAsync(input, args.GetRequiredValue(_output), rows, args.GetValue(_shard) ?? DefaultShard, args.GetValue(_attempts) ?? DefaultAttempts,
-            args.GetValue(PartRows.Format) ?? input.Format);
-        return args.GetValue(_detach) ? await FarmJobs.StatusAsync(farm, job) : await FarmJobs.WatchAsync(farm, job, Session, meter);
+        Task<string> Submit() => farm.SubmitAsync(
+            input, args.GetRequiredValue(_output), rows, args.GetValue(_shard) ?? DefaultShard, args.GetValue(_attempts) ?? DefaultAttempts, args.GetValue(PartRows.Format) ?? input.Format);
+        string job = await FarmJobs.PatientlyAsync(Submit, Session);
+        return args.GetValue(_detach) ? await FarmJobs.PatientlyAsync(() => FarmJobs.StatusAsync(farm, job), Session) : await FarmJobs.WatchAsync(farm, job, Session, meter);
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SparseRM.Errors;
+using SparseRM.Farm;
 using SparseRM.Farm.Clusters;
 using SparseRM.Farm.Jobs;
 
@@ -26,26 +27,32 @@ internal static class FarmJobs
     {
         session.AfterInterrupt = $"the job goes on; ask with farm status {job}, or end it with farm cancel {job}";
         var told = new HashSet<string>();
-        var heard = DateTime.UtcNow;
         while (true)
         {
-            JobStatus status;
-            try
-            {
-                status = await StatusAsync(farm, job);
-                heard = DateTime.UtcNow;
-            }
-            catch (Exception error) when (error is not (SparseRMException or OperationCanceledException))
-            {
-                // Its coordinator may have died: another silo takes the job over.
-                if (DateTime.UtcNow - heard > s_patience) throw new SparseRMException($"the farm does not answer any more ({error.Message.TrimEnd('.')}); the job goes on where its silos do", error);
-                await Task.Delay(s_poll, session.Cancel);
-                continue;
-            }
+            var status = await PatientlyAsync(() => StatusAsync(farm, job), session);
             meter.Report(new WorkProgress(status.Spec.IsAudit ? "auditing rows" : "scoring rows", DoneOf(status), Math.Max(1, status.Spec.Rows)));
             foreach (string problem in status.Problems.Where(told.Add)) session.Warn(problem);
             if (status.State != JobStatus.Running) return status;
             await Task.Delay(s_poll, session.Cancel);
+        }
+    }
+
+    /// <summary>Asks a farm, for as long as it may take that another silo goes on with what one that died had.</summary>
+    /// <exception cref="SparseRMException">It does not answer for that long.</exception>
+    public static async Task<T> PatientlyAsync<T>(Func<Task<T>> ask, Session session)
+    {
+        var until = DateTime.UtcNow + s_patience;
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (Exception error) when (error is not (SparseRMException or OperationCanceledException))
+            {
+                if (DateTime.UtcNow > until) throw new SparseRMException($"the farm does not answer any more ({FarmErrors.Sentence(error)}); jobs go on where their silos do", error);
+                await Task.Delay(s_poll, session.Cancel);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
+using Orleans.Runtime.Hosting;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 using Orleans.Serialization;
 using Orleans.Storage;
@@ -129,7 +130,9 @@ public sealed class FarmSilo : IAsyncDisposable
                 else
                 {
                     silo.UseLocalhostClustering(ports.Silo, ports.Gateway, ports.IsFirst ? null : new IPEndPoint(IPAddress.Loopback, options.Port), options.Cluster, options.Cluster)
-                        .AddMemoryGrainStorage(FarmOptions.Storage);
+                        .AddPlacementDirector<FirstSiloPlacement, FirstSiloDirector>();
+                    silo.Services.AddSingleton<PlacementStrategy, FirstSiloPlacement>()
+                        .AddGrainStorage(FarmOptions.Storage, (services, _) => new ProcessMemory(services.GetRequiredService<Serializer>()));
                 }
                 silo.UseSiloMetadata(SiloTerms.Facts(options, facts));
                 silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = options.ResponseTimeout);

@@ -29,7 +29,7 @@ internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, Sco
         }
         catch (Exception error)
         {
-            log.LogWarning("a job could not be asked for: {Message}", error.Message);
+            log.LogWarning("a job could not be asked for: {Message}", FarmErrors.Sentence(error));
         }
         finally
         {
@@ -90,7 +90,7 @@ internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, Sco
     private async Task<WorkerOrders?> AskAsync(WorkerReport report, CancellationToken stopping)
     {
         var until = DateTime.UtcNow + options.Lease;
-        while (true)
+        for (bool isTold = false; ; isTold = true)
         {
             try
             {
@@ -98,7 +98,7 @@ internal sealed class JobWork(string worker, IJobGrain job, Lanes.Seat seat, Sco
             }
             catch (Exception error)
             {
-                log.LogWarning("the coordinator did not answer: {Message}", error.Message);
+                if (!isTold) log.LogWarning("a job's coordinator does not answer ({Message}); it is asked again", FarmErrors.Sentence(error));
                 if (stopping.IsCancellationRequested || DateTime.UtcNow > until) return null;
                 await PauseAsync(options.Idle, stopping);
             }

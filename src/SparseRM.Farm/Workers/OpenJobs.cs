@@ -18,15 +18,18 @@ internal sealed class OpenJobs(string worker, Func<Task<string[]>> list, Func<st
     /// <summary>Works until it is told to stop; gives back then what is not done.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        bool isTold = false;
         while (!stopping.IsCancellationRequested)
         {
             try
             {
                 Meet(await list(), stopping);
+                isTold = false;
             }
             catch (Exception error)
             {
-                log.LogWarning("the farm's jobs could not be asked for: {Message}", error.Message);
+                if (!isTold) log.LogWarning("the farm's list of jobs cannot be read ({Message}); it is asked for again", FarmErrors.Sentence(error));
+                isTold = true;
             }
             await JobWork.PauseAsync(options.Idle, stopping);
             // While there is work the list is asked for as seldom as a heartbeat; a job that ends makes room for the next.
