@@ -106,6 +106,8 @@ public class PythonClientTests(Rewards rewards, ITestOutputHelper output, Python
         var result = await Run("failures", new() { ["decodes"] = "text" });
         foreach (string client in (string[])["bad", "group", "trl", "slime"]) Assert.Equal("text", result.GetProperty(client).GetProperty("kind").GetString());
         Assert.Equal("nan", result.GetProperty("areal").GetProperty("value").GetString());
+        Assert.StartsWith("completion 0 does not end", result.GetProperty("unanswered").GetProperty("type").GetString());
+        Assert.StartsWith("queries is a str", result.GetProperty("letters").GetProperty("type").GetString());
         Assert.Equal("unreachable", result.GetProperty("nobody").GetProperty("kind").GetString());
     }
 

@@ -42,7 +42,7 @@ internal sealed class ServerFleet : IFleet
     {
         get
         {
-            // Read before what it is of: where a reload comes between, the next request makes it anew.
+            // Read before what it is of: where a reload comes between, the next request makes it again.
             int version = _parts.Registry.Version;
             if (Volatile.Read(ref _kept) is { } kept && kept.Version == version) return kept.Identity;
             var identity = FleetIdentity.Of(_parts.Registry, _parts.Options);

@@ -14,8 +14,15 @@ internal static class Fields
     public static bool Has(this JsonElement owner, string name) => owner.Has(name, out _);
 
     /// <summary>A member that must be there.</summary>
-    public static JsonElement Need(this JsonElement owner, string name) =>
-        owner.Has(name, out var value) ? value : throw new Fault(FaultKind.Field, owner.TryGetProperty(name, out _) ? $"{name} is null, expected a value" : $"{name} is missing", name) { IsPlain = true };
+    /// <param name="owner">The object.</param>
+    /// <param name="name">The member's name.</param>
+    /// <param name="within">Where the object is; null for the request itself.</param>
+    public static JsonElement Need(this JsonElement owner, string name, string? within = null)
+    {
+        if (owner.Has(name, out var value)) return value;
+        string field = within is null ? name : $"{within}.{name}";
+        throw new Fault(FaultKind.Field, owner.TryGetProperty(name, out _) ? $"{field} is null, expected a value" : $"{field} is missing", field) { IsPlain = true };
+    }
 
     /// <summary>A string. JSON may spell half of a surrogate pair, which is no text.</summary>
     public static string Text(this JsonElement value, string field)

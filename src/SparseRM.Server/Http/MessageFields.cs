@@ -54,7 +54,7 @@ internal static class MessageFields
             if (type is not ("text" or "input_text" or "output_text"))
                 throw new Fault(FaultKind.Field, $"{name} is a part of type '{type}'; only text can be scored", name);
             part.RefuseMedia(name);
-            text.Append(part.Need("text").Text($"{name}.text"));
+            text.Append(part.Need("text", name).Text($"{name}.text"));
         }
         return text.ToString();
     }

@@ -46,14 +46,14 @@ internal static class NemoGymWire
         parameters.Refuse(At, SlimeWire.NoTools, "tools");
         var prompt = new List<Message>();
         if (parameters.TextOrNull("instructions") is { } instructions) prompt.Add(new Message("system", instructions));
-        var input = parameters.Need("input");
-        if (input.ValueKind == JsonValueKind.String) return [.. prompt, new Message("user", input.Text("input"))];
+        var input = parameters.Need("input", At);
+        if (input.ValueKind == JsonValueKind.String) return [.. prompt, new Message("user", input.Text($"{At}.input"))];
         int at = 0;
-        foreach (var item in input.List("input", "a string or a list of messages").EnumerateArray())
+        foreach (var item in input.List($"{At}.input", "a string or a list of messages").EnumerateArray())
         {
-            string field = $"input[{at++}]", role = item.Object(field).Need("role").Text($"{field}.role");
+            string field = $"{At}.input[{at++}]", role = item.Object(field).Need("role", field).Text($"{field}.role");
             item.RefuseMedia(field);
-            prompt.Add(new Message(role == "developer" ? "system" : MessageFields.Role(role), item.Need("content").Content($"{field}.content")));
+            prompt.Add(new Message(role == "developer" ? "system" : MessageFields.Role(role), item.Need("content", field).Content($"{field}.content")));
         }
         return prompt;
     }
@@ -63,12 +63,12 @@ internal static class NemoGymWire
     {
         var text = new StringBuilder();
         int messages = 0, at = 0;
-        foreach (var item in response.Need("output").List("output").EnumerateArray())
+        foreach (var item in response.Need("output", "response").List("response.output").EnumerateArray())
         {
             string field = $"response.output[{at++}]", type = item.Object(field).TextOrNull("type") ?? "message";
             if (type == "reasoning") continue;
             if (type != "message") throw new Fault(FaultKind.Field, $"{field} is of type '{type}'; only answers in text can be scored", field);
-            text.Append(item.Need("content").Content($"{field}.content"));
+            text.Append(item.Need("content", field).Content($"{field}.content"));
             messages++;
         }
         return messages > 0 ? text.ToString() : throw new Fault(FaultKind.Field, "response.output has no message; there is no answer to score", "response.output");
@@ -80,7 +80,7 @@ internal static class NemoGymWire
         int count = 0;
         foreach (var response in call.Request.Need("verify_responses").List("verify_responses").EnumerateArray())
         {
-            var reward = response.Object($"verify_responses[{count}]").Need("reward");
+            var reward = response.Object($"verify_responses[{count}]").Need("reward", $"verify_responses[{count}]");
             if (reward.ValueKind != JsonValueKind.Number) throw Fields.Not(reward, $"verify_responses[{count}].reward", "a number");
             if (!double.IsFinite(reward.GetDouble())) throw Fields.Not(reward, $"verify_responses[{count}].reward", "a finite number");
             sum += reward.GetDouble();

@@ -25,7 +25,7 @@ internal static class SlimeWire
     {
         var prompt = request.Need("prompt");
         string response = request.Need("response").Text("response");
-        if (prompt.ValueKind == JsonValueKind.String) return new TextItem("prompt", prompt.Text("prompt") + response);
+        if (prompt.ValueKind == JsonValueKind.String) return new TextItem("response", prompt.Text("prompt") + response);
         request.Refuse("", NoTools, "tools", "functions");
         return DialogueItem.Of("response", prompt.Messages("prompt", "a string or a list of messages"), response);
     }

@@ -76,6 +76,7 @@ class Scores(unittest.TestCase):
         self.assertRaisesRegex(ValueError, "completion 0 does not end with a message of the assistant", function, prompts=[asked], completions=[[]])
         self.assertRaisesRegex(ValueError, "completion 1 does not end", function, prompts=[asked] * 2, completions=["a", asked])
         self.assertRaisesRegex(TypeError, "completion 0 is NoneType", function, prompts=[asked], completions=[None])
+        self.assertRaisesRegex(TypeError, "of a str each letter", function, prompts="ab", completions="cd")
         self.assertRaisesRegex(ValueError, "1 prompts and 2 completions", function, prompts=[asked], completions=["a", "b"])
         self.assertRaises(SparseRMError, function, prompts=[asked], completions=[[{"role": "assistant", "content": None}]])
 

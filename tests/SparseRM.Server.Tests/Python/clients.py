@@ -196,7 +196,7 @@ def own():
 
 def failures():
     """What each client does where there is no score: it raises, or gives NaN where its trainer drops the sample."""
-    from sparserm import areal, server, slime
+    from sparserm import areal, openrlhf as function, server, slime
 
     slime._servers.append(server.RewardServer(url, timeout=30))
     client = server.RewardServer(url, timeout=30)
@@ -208,12 +208,15 @@ def failures():
             return {"value": repr(call())}
         except server.ServerError as error:
             return {"kind": error.kind}
+        except (TypeError, ValueError) as error:
+            return {"type": str(error)}
 
     nobody = server.RewardServer("http://127.0.0.1:9", timeout=1.0)
     return {
         "bad": of(lambda: client.score(prompt, bad)), "group": of(lambda: client.score_group(turn, [answer, bad])), "trl": of(lambda: client.trl()([prompt], [bad])),
         "slime": of(lambda: asyncio.run(slime.reward(None, types.SimpleNamespace(prompt=turn, response=bad)))),
         "areal": of(lambda: areal.reward_fn(prompt=turn, completions=bad)), "nobody": of(lambda: nobody.score(prompt, answer)),
+        "unanswered": of(lambda: client.trl()([turn], [[]])), "letters": of(lambda: function.reward_func("ab", "", [])),
     }
 
 

@@ -25,6 +25,11 @@ public class RefusalTests(Rewards rewards)
     [InlineData("/verify", $$"""{"responses_create_params": {"input": "Q", "previous_response_id": "r"}, "response": {{Response}}}""", 422, "responses_create_params.previous_response_id cannot be obeyed")]
     public async Task Tools_where_a_wire_has_no_place_for_them(string path, string body, int status, string message) => await Refused(path, body, status, message);
 
+    [Theory]
+    [InlineData("/verify", """{"responses_create_params": {"input": "Q"}, "response": {"output": [{"type": "message", "content": null}]}}""", 422, "response.output[0].content is null, expected a value")]
+    [InlineData("/verify", """{"responses_create_params": {"input": "Q"}, "response": {}}""", 422, "response.output is missing")]
+    public async Task What_is_missing_is_named_by_its_place(string path, string body, int status, string message) => await Refused(path, body, status, message);
+
     [Fact]
     public async Task An_empty_list_says_nothing()
     {

@@ -16,6 +16,8 @@ _servers: list[RewardServer] = []
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Optional[str]], **_: Any) -> dict[str, Any]:
     """Scores of queries: prompts with their responses, decoded with special tokens kept."""
+    if isinstance(queries, str):
+        raise TypeError("queries is a str, expected a list of texts: each of its letters would get a score")
     if not _servers:
         _servers.append(RewardServer(model=os.environ.get("SPARSERM_MODEL")))
     scores = _servers[0].score_all([{"text": query} for query in queries])

@@ -21,6 +21,8 @@ import time
 import urllib.parse
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
+from ._dialogues import dialogues
+
 Prompt = Union[str, Sequence[Mapping[str, Any]]]
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
@@ -99,8 +101,7 @@ class RewardServer:
         """A reward function for TRL's trainers: ``GRPOTrainer(..., reward_funcs=server.trl())``."""
 
         def reward(prompts: Sequence[Any], completions: Sequence[Any], **_: Any) -> list[float]:
-            pairs = zip(prompts, completions, strict=True)
-            return self.score_all([{"messages": [*_turns(prompt, "user"), *_turns(completion, "assistant")]} for prompt, completion in pairs])
+            return self.score_all([{"messages": dialogue} for dialogue in dialogues(prompts, completions)])
 
         reward.__name__ = name
         return reward
@@ -169,7 +170,3 @@ def _score(result: Mapping[str, Any]) -> float:
     if not math.isfinite(score):
         raise ServerError(f"the server answered the score {score}", "internal", 200)
     return score
-
-
-def _turns(value: Any, role: str) -> list[Any]:
-    return [{"role": role, "content": value}] if isinstance(value, str) else list(value)
