@@ -34,7 +34,7 @@ internal static class CommonOptions
         "cut inputs longer than the model's context (default: refuse them)", ("left", Truncation.Left), ("right", Truncation.Right));
 
     public static Option<string> ChatTemplate { get; } = Choices.Text("--chat-template",
-        "gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file", "NAME|FILE");
+        $"{string.Join(", ", SparseRM.Text.ChatTemplate.Names)} or a file", "NAME|FILE");
 
     public static Option<ReadOutPosition> Position { get; } = Choices.Of("--position",
         "where the state is read: the last token (default), the answer's last token, or the mean over the answer",

@@ -31,7 +31,7 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     {
         if (dialogue.Count == 0) throw new SparseRMException("the dialogue has no messages; give at least one, the answer being the last");
         if (template is null)
-            throw new SparseRMException("the model has no chat template; name one as the option chat template (gemma, gemma3, llama3, llama3_1, qwen2_5, qwen3, chatml, none or a file)");
+            throw new SparseRMException($"the model has no chat template; name one as the option chat template ({string.Join(", ", ChatTemplate.Names)} or a file)");
         var encoded = Tokenizer.Encode(template.Render(dialogue, arguments: arguments, cancellationToken: cancel));
         return Checked(encoded.Ids, encoded.AnswerStart, encoded.AnswerEnd);
     }

@@ -59,7 +59,7 @@ internal sealed class CudaVariant(string Name, string Module, int Threads)
 /// <summary>The variants of all ops, slowest first.</summary>
 internal static class CudaVariants
 {
-    /// <summary>One line an op; the tables stand at the foot of the ops' files. An op without one is composed of others.</summary>
+    /// <summary>One line an op; the tables stand at the foot of the ops' files.</summary>
     public static CudaVariant[] Of(OpKind op) => op switch
     {
         OpKind.Embed => Ops.CudaEmbed.Variants,
