@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import socket
 import sys
 import types
 
@@ -211,11 +212,16 @@ def failures():
         except (TypeError, ValueError) as error:
             return {"type": str(error)}
 
+    # Pauses of greatest length end behind the deadline; a listener that never accepts leaves the client waiting.
+    server.random.random = lambda: 0.999
     nobody = server.RewardServer("http://127.0.0.1:9", timeout=1.0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    silent = server.RewardServer(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.3)
     return {
         "bad": of(lambda: client.score(prompt, bad)), "group": of(lambda: client.score_group(turn, [answer, bad])), "trl": of(lambda: client.trl()([prompt], [bad])),
         "slime": of(lambda: asyncio.run(slime.reward(None, types.SimpleNamespace(prompt=turn, response=bad)))),
         "areal": of(lambda: areal.reward_fn(prompt=turn, completions=bad)), "nobody": of(lambda: nobody.score(prompt, answer)),
+        "silent": of(lambda: silent.score(prompt, answer)),
         "unanswered": of(lambda: client.trl()([turn], [[]])), "letters": of(lambda: function.reward_func("ab", "", [])),
     }
 

@@ -109,20 +109,25 @@ class RewardServer:
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         end = time.monotonic() + self.timeout
         pause = 0.25
-        while True:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise ServerError(f"{self.url} gave no answer within {self.timeout:g} s", "deadline")
+        failure: Optional[ServerError] = None
+        while (left := end - time.monotonic()) > 0:
             try:
                 return self._try(path, body, left)
             except ServerError as error:
                 if error.status is not None and error.status not in _AGAIN:
                     raise
                 # Full, or not reachable just now: nothing of the call was scored.
-                if time.monotonic() + pause >= end:
-                    raise
-            time.sleep(pause * (0.5 + random.random()))
+                failure = error
+            wait = pause * (0.5 + random.random())
+            if time.monotonic() + wait >= end:
+                break
+            time.sleep(wait)
             pause = min(2 * pause, 8.0)
+        # What kept the call from its score says more than that time is up.
+        raise failure or self._late()
+
+    def _late(self) -> ServerError:
+        return ServerError(f"{self.url} gave no answer within {self.timeout:g} s", "deadline")
 
     def _try(self, path: str, body: dict[str, Any], left: float) -> dict[str, Any]:
         text = json.dumps({"deadline_ms": max(1, int(1000 * left)), **body})
@@ -141,6 +146,8 @@ class RewardServer:
         except (OSError, http.client.HTTPException) as error:
             self._local.connection = None
             connection.close()
+            if isinstance(error, TimeoutError):
+                raise self._late() from error
             raise ServerError(f"{self.url} cannot be reached: {error or type(error).__name__}") from error
         try:
             parsed = json.loads(answer)
