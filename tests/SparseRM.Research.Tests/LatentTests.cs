@@ -2,6 +2,7 @@ using SparseRM.Data;
 using SparseRM.Fitting;
 using SparseRM.Research.Answers;
 using SparseRM.Research.Latents;
+using SparseRM.Research.Vocabulary;
 using SparseRM.Sae;
 
 namespace SparseRM.Research.Tests;

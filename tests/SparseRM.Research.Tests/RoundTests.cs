@@ -4,6 +4,7 @@ using SparseRM.Fitting;
 using SparseRM.Models;
 using SparseRM.Research.Alignment;
 using SparseRM.Research.Latents;
+using SparseRM.Research.Vocabulary;
 using SparseRM.Text;
 
 namespace SparseRM.Research.Tests;

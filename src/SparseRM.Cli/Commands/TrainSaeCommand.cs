@@ -49,7 +49,7 @@ internal sealed class TrainSaeCommand : CliCommand
         var result = Meter.Run(Session, meter => SaeTrainingRun.Run(job, options, meter, Session.Cancel));
         var report = new Report().Add("architecture", SaeTrainingOptions.NameOf(options.Architecture)).Add("layer", job.Layer).Add("width", options.Width)
             .Add(options.Architecture == SaeArchitecture.JumpRelu ? "l0_target" : "k", options.Active).Add("tokens", result.Tokens).Add("resumed_at", result.ResumedAt)
-            .Add("fvu", result.Measure.Fvu).Add("l0", result.Measure.L0).Add("dead", result.Measure.Dead).Add("held_out_tokens", result.Measure.Tokens)
+            .AddAll(Facts(result.Measure)).Add("held_out_tokens", result.Measure.Tokens)
             .Add("seconds", Math.Round(result.Seconds, 1)).Add("model_seconds", Math.Round(result.ModelSeconds, 1)).Add("step_seconds", Math.Round(result.StepSeconds, 1))
             .Add("product_gflops", Math.Round(result.ProductGflops)).Add("share_of_product", result.Share is { } share ? Math.Round(share, 3) : null);
         if (args.GetValue(CommonOptions.Json)) report.Add("output", job.Output);
@@ -59,6 +59,7 @@ internal sealed class TrainSaeCommand : CliCommand
             Session.Tables.Write(report.ToTable("SAE"));
             if (result.Compared is { } other) Session.Tables.Write(Facts(other).ToTable("Compared"));
         }
+        if (result.NoLoss.Length > 0) Session.Say($"the loss recovered is not known: {result.NoLoss}");
         Session.Say($"wrote {job.Output}");
     }
 
@@ -94,7 +95,8 @@ internal sealed class TrainSaeCommand : CliCommand
         };
     }
 
-    private static Report Facts(SaeMeasure measure) => new Report().Add("fvu", measure.Fvu).Add("l0", measure.L0).Add("dead", measure.Dead);
+    private static Report Facts(SaeMeasure measure) => new Report().Add("fvu", measure.Fvu).Add("l0", measure.L0).Add("dead", measure.Dead)
+        .Add("loss", measure.Loss?.Loss).Add("loss_with_sae", measure.Loss?.WithSae).Add("loss_with_zeros", measure.Loss?.WithZeros).Add("loss_recovered", measure.Loss?.Recovered);
 
     private static void WriteJson(Utf8JsonWriter json, Report report, SaeMeasure? compared)
     {

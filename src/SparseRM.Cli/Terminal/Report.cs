@@ -18,6 +18,13 @@ internal sealed class Report
         return this;
     }
 
+    /// <summary>Adds another's facts.</summary>
+    public Report AddAll(Report other)
+    {
+        _facts.AddRange(other._facts);
+        return this;
+    }
+
     /// <summary>The same without a fact, which is told elsewhere.</summary>
     public Report Without(string key)
     {

@@ -44,15 +44,28 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
     /// <exception cref="SparseRMException">A sequence is longer than the model's context.</exception>
     public void Run(TokenBatch batch, ReadOnlySpan<int> layers, Span<Tensor> states, Hook? hook = null)
     {
-        for (int i = 0; i < layers.Length; i++)
-        {
-            if (layers[i] < 0 || layers[i] > model.LastLayer || (i > 0 && layers[i] <= layers[i - 1]))
-                throw new ArgumentOutOfRangeException(nameof(layers), layers[i], $"blocks 0..{model.LastLayer} are loaded, and layers rise");
-        }
-        if (batch.MaxLength > _config.NCtx)
-            throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
+        RequireLoaded(layers);
+        RequireContext(batch);
+        RunBlocks(batch, 0, null, layers, states, hook);
+    }
 
-        RunBlocks(batch, layers, states, hook);
+    /// <summary>Goes on from states that something else put in place of those after a block, and gives the states of the read-out rows after a later one, [reads, d_model].</summary>
+    /// <remarks>With the states that the model has there, the bits are those of <see cref="RunToLayer"/>.</remarks>
+    /// <param name="batch">Packed sequences; of what is known already, nothing is replaced.</param>
+    /// <param name="after">The block whose states are replaced.</param>
+    /// <param name="residual">[n_tokens, d_model], a row for each of the batch's rows; not memory that this pass owns.</param>
+    /// <param name="layer">Last block to run, above <paramref name="after"/>, at most the model's last loaded.</param>
+    /// <exception cref="SparseRMException">A sequence is longer than the model's context.</exception>
+    public Tensor RunFrom(TokenBatch batch, int after, Tensor residual, int layer)
+    {
+        if (after < 0 || after >= layer) throw new ArgumentOutOfRangeException(nameof(after), after, $"expected a block before block {layer}");
+        if (residual.Rows != batch.TokenCount || residual.Columns != _config.DModel)
+            throw new ShapeMismatchException("RunFrom", $"residual is {residual}, the batch has {batch.TokenCount} rows of d_model {_config.DModel}");
+        RequireLoaded([layer]);
+        RequireContext(batch);
+        Span<Tensor> states = [default];
+        RunBlocks(batch, after + 1, residual, [layer], states, null);
+        return states[0];
     }
 
     /// <summary>Frees the activations; the model lives on.</summary>
@@ -64,17 +77,34 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
 
     private float UnitOffset => _config.RmsNormUnitOffset ? 1 : 0;
 
-    private void RunBlocks(TokenBatch batch, ReadOnlySpan<int> layers, Span<Tensor> states, Hook? hook)
+    private void RequireLoaded(ReadOnlySpan<int> layers)
+    {
+        for (int i = 0; i < layers.Length; i++)
+        {
+            if (layers[i] < 0 || layers[i] > model.LastLayer || (i > 0 && layers[i] <= layers[i - 1]))
+                throw new ArgumentOutOfRangeException(nameof(layers), layers[i], $"blocks 0..{model.LastLayer} are loaded, and layers rise");
+        }
+    }
+
+    private void RequireContext(TokenBatch batch)
+    {
+        if (batch.MaxLength > _config.NCtx)
+            throw new SparseRMException($"a sequence has {batch.MaxLength} tokens, the model's context is {_config.NCtx}; shorten or truncate it");
+    }
+
+    /// <summary>Runs the blocks from <paramref name="first"/> on, over the embedding or the states that are given for what comes before.</summary>
+    private void RunBlocks(TokenBatch batch, int first, Tensor? given, ReadOnlySpan<int> layers, Span<Tensor> states, Hook? hook)
     {
         int n = batch.TokenCount, reads = batch.ReadCount, layer = layers[^1], read = 0;
         var residual = _workspace.Tensor(Activation.Residual, n, _config.DModel);
         var branch = _workspace.Tensor(Activation.Branch, n, _config.DModel);
         var normed = _workspace.Operand(Activation.Normed, n, _config.DModel, model.Compute);
-        _backend.Embed(model.Embedding, batch.Ids, _config.EmbeddingScale(model.Compute), residual);
-        hook?.Invoke("hook_embed", residual);
-        Norm(residual, null, null, model.Block(0).AttnNorm, normed);
+        if (given is { } before) Copy(before, residual);
+        else _backend.Embed(model.Embedding, batch.Ids, _config.EmbeddingScale(model.Compute), residual);
+        if (first == 0) hook?.Invoke("hook_embed", residual);
+        Norm(residual, null, null, model.Block(first).AttnNorm, normed);
 
-        for (int l = 0; l < layer; l++)
+        for (int l = first; l < layer; l++)
         {
             RunBlock(l, new Rows(normed, residual, normed, branch, batch.Positions, batch.Segments), batch, hook);
             if (l == layers[read])

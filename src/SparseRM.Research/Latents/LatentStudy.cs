@@ -2,6 +2,7 @@ using SparseRM.Data;
 using SparseRM.Errors;
 using SparseRM.Fitting;
 using SparseRM.Research.Answers;
+using SparseRM.Research.Vocabulary;
 using SparseRM.Sae;
 using SparseRM.Scoring;
 using SparseRM.Text;

@@ -45,8 +45,9 @@ public sealed record SaeTrainingJob
 /// <param name="StepSeconds">Of the steps.</param>
 /// <param name="Share">How fast the steps are, as a share of the encoder's product alone: arithmetic operations of both a second; null where no step was done.</param>
 /// <param name="ProductGflops">Thousand million operations a second of that product, alone.</param>
+/// <param name="NoLoss">Why there is no <see cref="SaeMeasure.Loss"/>, as a clause; empty where there is one.</param>
 public sealed record SaeTrainingResult(
-    SaeMeasure Measure, SaeMeasure? Compared, long Tokens, long ResumedAt, double Seconds, double ModelSeconds, double StepSeconds, double? Share, double ProductGflops);
+    SaeMeasure Measure, SaeMeasure? Compared, long Tokens, long ResumedAt, double Seconds, double ModelSeconds, double StepSeconds, double? Share, double ProductGflops, string NoLoss);
 
 /// <summary>Trains an SAE on a model's residual stream: states stream through a shuffle buffer, checkpoints let it go on with the same bits, the result is measured as saved.</summary>
 public static class SaeTrainingRun
@@ -78,15 +79,18 @@ public static class SaeTrainingRun
         new TrainedSae(parameters, options, norm, trainer.BatchThreshold).Save(job.Output, job.Format, NameOf(backbone), job.Layer);
         folder.Keep();
         // Not to be interrupted: the SAE is there, and nothing would measure it later.
-        var measure = SaeMeasure.Of(SaeFormatCatalog.Open(job.Output), heldOut, backbone);
-        var other = compared is null ? null : SaeMeasure.Of(compared, heldOut, backbone);
+        var (from, part) = HeldOut(job, options, texts, backbone);
+        var meter = SplicedLossMeter.Open(backbone, from, from.Pieces(part), job.Layer, out string noLoss);
+        SaeMeasure Measure(SparseAutoencoder sae) => SaeMeasure.Of(sae, heldOut, backbone) with { Loss = meter?.Measure(sae, progress) };
+        var measure = Measure(SaeFormatCatalog.Open(job.Output));
+        var other = compared is null ? null : Measure(compared);
         checkpoint.Delete();
         double flops = 2.0 * trainer.BatchRows * parameters.Depth * parameters.Width, product = Enumerable.Range(0, 8).Min(_ => trainer.MeasureProduct());
         long done = options.Tokens - resumedAt;
         // A step's operations: the product, and for each active latent four sums over d_in, of its row and of its gradients.
         double stepFlops = done * 2.0 * parameters.Depth * (parameters.Width + (4 * measure.L0));
         double? share = done > 0 ? stepFlops / stepSeconds / (flops / product) : null;
-        return new SaeTrainingResult(measure, other, options.Tokens, resumedAt, clock.Elapsed.TotalSeconds, stream.ModelSeconds, stepSeconds, share, flops / product / 1e9);
+        return new SaeTrainingResult(measure, other, options.Tokens, resumedAt, clock.Elapsed.TotalSeconds, stream.ModelSeconds, stepSeconds, share, flops / product / 1e9, noLoss);
     }
 
     private static (StateNorm Norm, long ResumedAt, double StepSeconds) Train(
@@ -131,11 +135,14 @@ public static class SaeTrainingRun
         }
     }
 
+    private static (TrainingTexts Texts, TextPart Part) HeldOut(SaeTrainingJob job, SaeTrainingOptions options, TrainingTexts texts, Backbone backbone) =>
+        job.Test is { } test ? (new TrainingTexts([test], backbone, options.ContextTokens), TextPart.All) : (texts, TextPart.HeldOut);
+
     private static StateBuffer ReadHeldOut(
         SaeTrainingJob job, SaeTrainingOptions options, TrainingTexts texts, Backbone backbone, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
-        var from = job.Test is { } test ? new TrainingTexts([test], backbone, options.ContextTokens) : texts;
-        using var pieces = from.Pieces(job.Test is null ? TextPart.HeldOut : TextPart.All).GetEnumerator();
+        var (from, part) = HeldOut(job, options, texts, backbone);
+        using var pieces = from.Pieces(part).GetEnumerator();
         var states = new StateBuffer(backbone.DModel);
         states.Fill(pieces, false, HeldOutTokens, from, backbone, job.Layer, new StageProgress(progress, "reading held-out states", HeldOutTokens), cancel);
         if (states.Rows > 1) return states;

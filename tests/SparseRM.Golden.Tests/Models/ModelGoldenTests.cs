@@ -37,6 +37,34 @@ public class ModelGoldenTests
         }
     }
 
+    /// <summary>A pass that goes on from the states after any block, where two sequences share a beginning, has the bits of one that began before them.</summary>
+    [Theory, MemberData(nameof(Cases))]
+    public void A_pass_goes_on_from_states_with_the_same_bits(string family, string backendName)
+    {
+        using var backend = GoldenBackends.Open(backendName);
+        string folder = SharedData.Shipped("goldens", "models", family);
+        int last = SparseRM.Models.Architectures.ArchitectureCatalog.Read(folder).NLayers - 1;
+        using var model = TransformerModel.Open(backend, folder, last, DType.BF16);
+        using var forward = new TransformerForward(model);
+        var golden = SafetensorsFile.Open(Path.Combine(folder, "golden.safetensors"));
+        int[] ids = Enumerable.Range(0, 4).Select(s => golden.Take($"ids.{s}").ReadIntegers().Select(id => (int)id).ToArray()).MaxBy(one => one.Length)![..6];
+        var batch = TokenBatch.Pack([new(ids, ReadOut.Each(0, ids.Length)), new((int[])[.. ids[..^1], ids[0]], ReadOut.Each(ids.Length - 1, ids.Length))]);
+        var after = new Dictionary<int, float[]>();
+        float[] expected = Downloaded(backend, forward.RunToLayer(batch, last, (name, tensor) =>
+        {
+            if (name.EndsWith("hook_resid_post", StringComparison.Ordinal)) after[after.Count] = Downloaded(backend, tensor);
+        }));
+        using var buffer = backend.Allocate((long)batch.TokenCount * model.Config.DModel);
+        var residual = new Tensor(buffer, 0, batch.TokenCount, model.Config.DModel, model.Config.DModel);
+        for (int l = 0; l < last; l++)
+        {
+            backend.Upload(after[l], residual);
+            Assert.Equal(expected, Downloaded(backend, forward.RunFrom(batch, l, residual, last)));
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => forward.RunFrom(batch, last, residual, last));
+        Assert.Throws<SparseRM.Errors.ShapeMismatchException>(() => forward.RunFrom(batch, 0, residual.RowRange(0, 1), last));
+    }
+
     /// <summary>No farther from the f32 golden than 1.5 times transformers' own bf16 run, stage by stage.</summary>
     [Theory, MemberData(nameof(Cases))]
     public void Bf16_is_no_farther_from_f32_than_transformers_own(string family, string backendName)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using SparseRM.Models;
 using SparseRM.Models.Architectures;
 using SparseRM.Json;
@@ -5,7 +6,7 @@ using SparseRM.Research.Baselines;
 using SparseRM.Tensors;
 using SparseRM.Weights;
 
-namespace SparseRM.Research.Latents;
+namespace SparseRM.Research.Vocabulary;
 
 /// <summary>A token and how much a direction raises its logit.</summary>
 /// <param name="Token">Its id.</param>
@@ -20,13 +21,25 @@ public readonly record struct PromotedToken(int Token, double Logit);
 internal sealed class Unembedding
 {
     private const int BlockRows = 512;
-    private readonly WeightSlice _rows;
     private readonly double[] _norm;
 
-    private Unembedding(WeightSlice rows, double[] norm, bool isTied) => (_rows, _norm, IsTied) = (rows, norm, isTied);
+    private Unembedding(WeightSlice rows, WeightSlice norm, bool isTied, double softcap, bool isUnitOffset)
+    {
+        (Rows, Norm, IsTied, Softcap) = (rows, norm, isTied, softcap);
+        _norm = [.. norm.ReadSingles().Select(weight => (isUnitOffset ? 1.0 : 0.0) + weight)];
+    }
+
+    /// <summary>The matrix as its file has it, [d_vocab, d_model].</summary>
+    public WeightSlice Rows { get; }
+
+    /// <summary>The final norm's weight as its file has it, [d_model].</summary>
+    public WeightSlice Norm { get; }
 
     /// <summary>Whether its rows are the embedding's.</summary>
     public bool IsTied { get; }
+
+    /// <summary>c of c tanh(logit / c), which Gemma-2 does with its logits; 0 where the model does not.</summary>
+    public double Softcap { get; }
 
     /// <summary>Opens it where the folder has it.</summary>
     /// <param name="folder">The model.</param>
@@ -38,7 +51,7 @@ internal sealed class Unembedding
         var index = WeightIndex.Open(folder);
         string embedding = new TensorNames(folder, index.Names).Actual("embed_tokens.weight");
         string[] heads = [.. index.Names.Where(name => name == "lm_head.weight" || name.EndsWith(".lm_head.weight", StringComparison.Ordinal))];
-        bool isTied = IsTiedBy(folder, config.Family);
+        var (isTied, softcap) = Fields(folder, config.Family);
         if (!isTied && heads.Length != 1)
         {
             missing = $"{folder} has no lm_head.weight, and its config.json does not tie it to the embedding";
@@ -49,7 +62,7 @@ internal sealed class Unembedding
         {
             var rows = index.Take(isTied ? embedding : heads[0], config.DVocab, config.DModel);
             if (rows.DType is DType.F32 or DType.BF16 or DType.F16)
-                return new Unembedding(rows, [.. index.Take(norm, config.DModel).ReadSingles().Select(weight => (config.RmsNormUnitOffset ? 1.0 : 0.0) + weight)], isTied);
+                return new Unembedding(rows, index.Take(norm, config.DModel), isTied, softcap, config.RmsNormUnitOffset);
             missing = $"the head matrix of {folder} is stored as {rows.DType}";
         }
         catch (Errors.ModelFormatException error)
@@ -71,13 +84,13 @@ internal sealed class Unembedding
         for (int i = 0; i < folded.Length; i++) folded[i] = directions.Span[i] * _norm[i % width];
         var top = new PriorityQueue<PromotedToken, (double, int)>[n];
         for (int i = 0; i < n; i++) top[i] = new();
-        _rows.ReadRows(width, (row, values) =>
+        Rows.ReadRows(width, (row, values) =>
         {
             for (int i = 0; i < width; i++) block[(filled * width) + i] = values[i];
             if (++filled == BlockRows) Flush();
         });
         Flush();
-        long vocabulary = _rows.ElementCount / width;
+        long vocabulary = Rows.ElementCount / width;
         return [.. top.Select((queue, i) => queue.UnorderedItems.Select(item => item.Element).OrderByDescending(token => token.Logit).ThenBy(token => token.Token)
             .Select(token => token with { Logit = token.Logit - (sums[i] / vocabulary) }).ToArray())];
 
@@ -99,11 +112,15 @@ internal sealed class Unembedding
         }
     }
 
-    // Transformers' defaults where the field is absent: Gemma ties, the others do not.
-    private static bool IsTiedBy(string folder, string family)
+    // Transformers' defaults where a field is absent: Gemma ties, the others do not; Gemma-2 caps at 30, null is no cap.
+    private static (bool IsTied, double Softcap) Fields(string folder, string family)
     {
         var root = StrictJson.OpenObject(Path.Combine(folder, "config.json"));
-        if (root.TryGetProperty("tie_word_embeddings", out var tied) && tied.ValueKind is System.Text.Json.JsonValueKind.True or System.Text.Json.JsonValueKind.False) return tied.GetBoolean();
-        return family.StartsWith("gemma", StringComparison.Ordinal);
+        // The multimodal folder of Gemma-3 has those of its text model within.
+        if (root.TryGetProperty("text_config", out var text) && text.ValueKind == JsonValueKind.Object) root = text;
+        bool isTied = root.TryGetProperty("tie_word_embeddings", out var tied) && tied.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? tied.GetBoolean() : family.StartsWith("gemma", StringComparison.Ordinal);
+        double softcap = root.TryGetProperty("final_logit_softcapping", out var cap) ? cap.ValueKind == JsonValueKind.Number ? cap.GetDouble() : 0 : family == "gemma2" ? 30 : 0;
+        return (isTied, softcap);
     }
 }
