@@ -14,6 +14,8 @@ internal static class DeviceSearch
     /// <summary>Most lanes of a group on the CPU accelerator: ILGPU starts a thread for each lane that a kernel asks for.</summary>
     private const int CpuWarpSize = 32, CpuWarps = 8;
 
+    private static readonly Lock s_search = new();
+
     /// <summary>Opens the device in a context of its own.</summary>
     /// <param name="name">Which.</param>
     /// <param name="threads">Groups that the CPU accelerator runs at once; 0 for one a processor. Other devices ignore it.</param>
@@ -45,13 +47,17 @@ internal static class DeviceSearch
     private static Context CreateContext(DeviceName name)
     {
         if (name.Kind == "cuda") CudaLibrary.Resolve();
-        return Context.Create(builder =>
+        // One search at a time: of two that began at once, before PoCL had compiled anything, one found no device (seen once).
+        lock (s_search)
         {
-            builder.EnableAlgorithms();
-            builder.Profiling();  // marks between which a stream can be timed
-            if (name.Kind == "cuda") builder.Cuda();
-            if (name.Kind == "opencl") builder.OpenCL();
-        });
+            return Context.Create(builder =>
+            {
+                builder.EnableAlgorithms();
+                builder.Profiling();  // marks between which a stream can be timed
+                if (name.Kind == "cuda") builder.Cuda();
+                if (name.Kind == "opencl") builder.OpenCL();
+            });
+        }
     }
 
     private static CPUAccelerator OpenCpu(Context context, int threads)
