@@ -39,8 +39,10 @@ public sealed class InputEncoder(ModelTokenizer? tokenizer, ChatTemplate? templa
     /// <summary>A text that was rendered already: marks in it are tokens, and which tokens are the answer is not known.</summary>
     /// <param name="rendered">The text.</param>
     /// <param name="addEos">Whether the tokenizer's EOS is put last; see <see cref="ModelTokenizer.Note"/>.</param>
+    /// <exception cref="SparseRMException">No tokenizer; the text is empty, of which a BOS alone would be scored; the input is too long.</exception>
     public EncodedInput EncodeText(string rendered, bool addEos = false)
     {
+        if (rendered.Length == 0) throw new SparseRMException("the rendered text is empty; a template writes its marks around an empty answer, too");
         int[] ids = Tokenizer.Encode(rendered, addEos: addEos);
         return Checked(ids, ids.Length, ids.Length);
     }

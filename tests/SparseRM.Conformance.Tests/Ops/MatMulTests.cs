@@ -35,18 +35,18 @@ public class MatMulTests
     [Theory, MemberData(nameof(OpCases.For), OpKind.MatMul, MemberType = typeof(OpCases))]
     public void Agrees_with_the_oracle_for_every_length_and_dtype(OpCase c)
     {
-        foreach (var weights in new[] { DType.F32, DType.BF16, DType.F16 })
-            foreach (var compute in new[] { DType.F32, DType.BF16 })
+        (DType Weights, DType Compute)[] few = [(DType.F32, DType.F32), (DType.F16, DType.F32), (DType.BF16, DType.BF16)];
+        foreach (var (weights, compute) in c.Sample([.. few, (DType.BF16, DType.F32), (DType.F32, DType.BF16), (DType.F16, DType.BF16)], few))
+        {
+            using var rig = c.Open();
+            int rows = 1;
+            foreach (int length in c.Lengths)
             {
-                using var rig = c.Open();
-                int rows = 1;
-                foreach (int length in c.Lengths)
-                {
-                    Compare(rig, rows, length, 3, weights, compute, false, true);
-                    Compare(rig, rows, 5, length, weights, compute, true, false);
-                    rows = rows % 13 + 1;
-                }
+                Compare(rig, rows, length, 3, weights, compute, false, true);
+                Compare(rig, rows, 5, length, weights, compute, true, false);
+                rows = rows % 13 + 1;
             }
+        }
     }
 
     [Theory(SkipTestWithoutData = true), MemberData(nameof(OpCases.OfFastBackends), OpKind.MatMul, MemberType = typeof(OpCases))]

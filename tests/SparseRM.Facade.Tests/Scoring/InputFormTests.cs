@@ -51,6 +51,16 @@ public sealed class InputFormTests(FittedReward fitted)
         World.Refuses(() => scorer.ScoreLines([.. ScoreInputFile.Read(path)], path), "lines.jsonl, line 2", "2048");
     }
 
+    /// <summary>A text that was lost is no BOS to be scored; an empty answer is one, with its template's marks around it.</summary>
+    [Fact]
+    public void An_empty_text_is_refused_and_an_empty_answer_scored()
+    {
+        using var scorer = fitted.Open();
+        World.Refuses(() => scorer.ScoreText(""), "the rendered text is empty");
+        World.Refuses(() => scorer.ScoreIds(Array.Empty<int>()), "no tokens");
+        Assert.True(float.IsFinite(scorer.Score(Question, "")));
+    }
+
     [Fact]
     public void Marks_in_an_answer_are_text()
     {
