@@ -12,8 +12,7 @@ internal enum PathKind { Unknown, Model, Sae, Reward, Tensors }
 /// <summary>Tells what a path is, and which of two was meant for the other.</summary>
 internal static class Recognised
 {
-    private static readonly string[] s_saeFiles =
-        ["params.npz", "params.safetensors", "sae_weights.safetensors", "sae.safetensors", "ae.pt", "hyperparams.json", "final.safetensors", "cfg.json"];
+    private static readonly string[] s_saeFiles = [.. SaeFolder.Files, "final.safetensors", "cfg.json"];
 
     /// <summary>What was looked for where nothing was found.</summary>
     public const string LookedFor = "a model (a folder with config.json that names model_type or architectures), an SAE (params.npz or params.safetensors, "

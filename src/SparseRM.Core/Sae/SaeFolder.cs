@@ -1,5 +1,6 @@
 using SparseRM.Errors;
 using SparseRM.Models;
+using SparseRM.Sae.Formats;
 
 namespace SparseRM.Sae;
 
@@ -8,7 +9,9 @@ public static class SaeFolder
 {
     private const int MaxFolders = 20_000, MaxDepth = 5;
 
-    private static readonly string[] s_files = ["params.npz", "params.safetensors", "sae_weights.safetensors", "sae.safetensors", "ae.pt", "hyperparams.json"];
+    /// <summary>Files of which one lies in the folder of an SAE, unless that is a single torch file.</summary>
+    public static IReadOnlyList<string> Files { get; } =
+        [GemmaScope.ArraysFile, GemmaScope.WeightsFile, SaeLens.WeightsFile, Sparsify.WeightsFile, DictionaryLearning.WeightsFile, LlamaScope.ConfigFile];
 
     /// <summary>The file or folder.</summary>
     /// <param name="sae">A path, or an id such as <c>google/gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71</c>.</param>
@@ -32,6 +35,6 @@ public static class SaeFolder
     {
         var options = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = MaxDepth, IgnoreInaccessible = true };
         return [.. Directory.EnumerateDirectories(folder, "*", options).Take(MaxFolders)
-            .Where(part => s_files.Any(file => File.Exists(Path.Combine(part, file)))).Select(part => Path.GetRelativePath(folder, part)).Order(StringComparer.Ordinal)];
+            .Where(part => Files.Any(file => File.Exists(Path.Combine(part, file)))).Select(part => Path.GetRelativePath(folder, part)).Order(StringComparer.Ordinal)];
     }
 }

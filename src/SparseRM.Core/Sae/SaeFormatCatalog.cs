@@ -29,8 +29,8 @@ public static class SaeFormatCatalog
     {
         bool Has(string name) => File.Exists(Path.Combine(folder, name));
         if (Has(LlamaScope.ConfigFile)) return LlamaScope.Open(folder, mode);
-        if (Has("params.npz")) return GemmaScope.Open(Path.Combine(folder, "params.npz"));
-        if (Has("params.safetensors")) return GemmaScope.Open(Path.Combine(folder, "params.safetensors"));
+        if (Has(GemmaScope.ArraysFile)) return GemmaScope.Open(Path.Combine(folder, GemmaScope.ArraysFile));
+        if (Has(GemmaScope.WeightsFile)) return GemmaScope.Open(Path.Combine(folder, GemmaScope.WeightsFile));
         if (Has(SaeLens.WeightsFile)) return OpenSaeLens(folder);
         if (Has(Sparsify.WeightsFile)) return Sparsify.Open(folder);
         if (Has(DictionaryLearning.WeightsFile)) return DictionaryLearning.Open(folder);
@@ -61,7 +61,7 @@ public static class SaeFormatCatalog
             LlamaScope.ConfigFile => LlamaScope.Open(folder, mode),
             "final.safetensors" or "pruned.safetensors" when File.Exists(Path.Combine(folder, "..", LlamaScope.ConfigFile)) => LlamaScope.Open(Path.GetFullPath(Path.Combine(folder, "..")), mode),
             SaeLens.WeightsFile or SaeLens.ConfigFile or DictionaryLearning.ConfigFile or Sparsify.WeightsFile or DictionaryLearning.WeightsFile => OpenFolder(folder, mode),
-            "params.safetensors" => GemmaScope.Open(file),
+            GemmaScope.WeightsFile => GemmaScope.Open(file),
             var name when name.EndsWith(".npz", StringComparison.Ordinal) => GemmaScope.Open(file),
             var name when IsTorch(name) => OpenTorch(file),
             _ => throw new ModelFormatException(file, $"is no SAE of a known format; expected {Known}"),

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using SparseRM.Errors;
+using SparseRM.Sae.Formats;
 using SparseRM.Weights;
 
 namespace SparseRM.Research.SaeTraining;
@@ -16,7 +17,6 @@ public enum SaeFileFormat
 /// <summary>A trained SAE in the units of the residual stream: p = x · W_encᵀ + b_enc, recon = sum of a_j W_dec[j] + b_dec; directions have norm 1.</summary>
 internal sealed class TrainedSae
 {
-    private const string Weights = "sae_weights.safetensors", LensConfig = "cfg.json", Arrays = "params.npz", ScopeConfig = "config.json";
     private readonly SaeParameters _parameters;
     private readonly SaeTrainingOptions _options;
     private readonly float[] _bEnc, _bDec;
@@ -48,7 +48,7 @@ internal sealed class TrainedSae
     }
 
     /// <summary>Whether a folder holds an SAE of either format.</summary>
-    public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, Weights)) || File.Exists(Path.Combine(folder, Arrays));
+    public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, SaeLens.WeightsFile)) || File.Exists(Path.Combine(folder, GemmaScope.ArraysFile));
 
     /// <summary>Refuses what a format cannot say.</summary>
     public static void Check(SaeArchitecture architecture, SaeFileFormat format)
@@ -62,7 +62,7 @@ internal sealed class TrainedSae
     public void Save(string folder, SaeFileFormat format, string model, int layer)
     {
         bool isLens = format == SaeFileFormat.SaeLens;
-        string config = Path.Combine(folder, isLens ? LensConfig : ScopeConfig);
+        string config = Path.Combine(folder, isLens ? SaeLens.ConfigFile : GemmaScope.ConfigFile);
         try
         {
             AtomicFile.Write(config, stream =>
@@ -72,8 +72,8 @@ internal sealed class TrainedSae
                 else WriteScope(json, model, layer);
             });
             // Last: by this file the folder is known to hold an SAE.
-            if (isLens) SafetensorsWriter.Write(Path.Combine(folder, Weights), Tensors());
-            else NpzWriter.Write(Path.Combine(folder, Arrays), Tensors());
+            if (isLens) SafetensorsWriter.Write(Path.Combine(folder, SaeLens.WeightsFile), Tensors());
+            else NpzWriter.Write(Path.Combine(folder, GemmaScope.ArraysFile), Tensors());
         }
         catch (SparseRMException)
         {

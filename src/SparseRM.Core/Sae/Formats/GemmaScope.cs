@@ -8,7 +8,7 @@ namespace SparseRM.Sae.Formats;
 /// <remarks>Source: SAELens <c>gemma_2_sae_huggingface_loader</c> and <c>gemma_3_sae_huggingface_loader</c>.</remarks>
 internal static partial class GemmaScope
 {
-    public const string Name = "gemma-scope";
+    public const string Name = "gemma-scope", ArraysFile = "params.npz", WeightsFile = "params.safetensors", ConfigFile = "config.json";
 
     public static SparseAutoencoder Open(string file)
     {
@@ -19,7 +19,7 @@ internal static partial class GemmaScope
         string prefix = tensors.Source.Contains("w_enc") ? "w" : "W";
         var (dIn, dSae) = tensors.SizeOf($"{prefix}_enc");
         tensors.DropOnes("scaling_factor");
-        var (hook, layer, model, ignored) = ReadConfig(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, "config.json"), dSae);
+        var (hook, layer, model, ignored) = ReadConfig(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, ConfigFile), dSae);
         return new SaeParts
         {
             Encoder = tensors.Matrix($"{prefix}_enc", dIn, dSae),
