@@ -53,6 +53,7 @@ public sealed record SaeTrainingResult(
 public static class SaeTrainingRun
 {
     private const int HeldOutTokens = 1 << 15;
+    private const int ProductsTimed = 32;
 
     /// <summary>Trains, saves and measures.</summary>
     /// <param name="job">What, on what, and where it goes; the same job goes on from a checkpoint that it left.</param>
@@ -75,7 +76,8 @@ public static class SaeTrainingRun
         var trainer = new SaeTrainer(options, parameters);
         var checkpoint = new SaeCheckpoint(Path.Combine(job.Output, SaeCheckpoint.FileName), StudyOf(job, options, texts, backbone));
         using var stream = new StateStream(texts, job.Test is null ? TextPart.Training : TextPart.All, backbone, job.Layer, options);
-        var (norm, resumedAt, stepSeconds) = Train(job, options, parameters, trainer, checkpoint, stream, folder, progress, cancel);
+        var products = new List<double>();
+        var (norm, resumedAt, stepSeconds) = Train(job, options, parameters, trainer, checkpoint, stream, folder, products, progress, cancel);
         new TrainedSae(parameters, options, norm, trainer.BatchThreshold).Save(job.Output, job.Format, NameOf(backbone), job.Layer);
         folder.Keep();
         // Not to be interrupted: the SAE is there, and nothing would measure it later.
@@ -85,7 +87,7 @@ public static class SaeTrainingRun
         var measure = Measure(SaeFormatCatalog.Open(job.Output));
         var other = compared is null ? null : Measure(compared);
         checkpoint.Delete();
-        double flops = 2.0 * trainer.BatchRows * parameters.Depth * parameters.Width, product = Enumerable.Range(0, 8).Min(_ => trainer.MeasureProduct());
+        double flops = 2.0 * trainer.BatchRows * parameters.Depth * parameters.Width, product = products.Count > 0 ? products.Order().ElementAt(products.Count / 2) : trainer.MeasureProduct();
         long done = options.Tokens - resumedAt;
         // A step's operations: the product, and for each active latent four sums over d_in, of its row and of its gradients.
         double stepFlops = done * 2.0 * parameters.Depth * (parameters.Width + (4 * measure.L0));
@@ -95,7 +97,7 @@ public static class SaeTrainingRun
 
     private static (StateNorm Norm, long ResumedAt, double StepSeconds) Train(
         SaeTrainingJob job, SaeTrainingOptions options, SaeParameters parameters, SaeTrainer trainer, SaeCheckpoint checkpoint, StateStream stream, OutputFolder folder,
-        IProgress<WorkProgress>? progress, CancellationToken cancel)
+        List<double> products, IProgress<WorkProgress>? progress, CancellationToken cancel)
     {
         var known = checkpoint.Read(trainer, parameters);
         if (known is null) parameters.Initialize(options.Seed);
@@ -104,6 +106,7 @@ public static class SaeTrainingRun
         stream.Begin(known?.Position ?? default, new StageProgress(progress, "reading states", options.BufferTokensFor(parameters.DIn)), cancel);
         var norm = known?.Norm ?? StateNorm.Of(stream.Buffer, parameters.DIn);
         var (saved, steps) = (Stopwatch.StartNew(), new Stopwatch());
+        long timed = Math.Max(1, options.Tokens / ProductsTimed);
         try
         {
             while (tokens < options.Tokens)
@@ -116,7 +119,8 @@ public static class SaeTrainingRun
                 trainer.Fill(rows, stream.Buffer, norm);
                 trainer.Step(rows.Length, tokens / (double)options.Tokens);
                 steps.Stop();
-                tokens += rows.Length;
+                // Between steps, so that both meet the same machine.
+                if (tokens / timed < (tokens += rows.Length) / timed) products.Add(trainer.MeasureProduct());
                 progress?.Report(new WorkProgress("training", tokens, options.Tokens));
             }
         }
