@@ -61,18 +61,17 @@ public sealed class SplicedLossTests : IDisposable
     {
         using var backbone = Backbone.Open(World.Backbone, layer);
         var texts = new TrainingTexts([SharedData.MiniWorld("pairs", "truthfulness.test.jsonl")], backbone, 512);
-        var meter = SplicedLossMeter.Open(backbone, texts, texts.Pieces(TextPart.All).Take(20), layer, out string missing)!;
-        Assert.Equal("", missing);
-        var whole = meter.Measure(Sae("identity", backbone.DModel, 0), null);
+        using var meter = new SplicedLossMeter(backbone, texts, texts.Pieces(TextPart.All).Take(20), layer);
+        var whole = meter.Measure(Sae("identity", backbone.DModel, 0));
         Assert.Equal(whole.Loss, whole.WithSae);
         Assert.Equal(1, whole.Recovered);
-        var none = meter.Measure(Sae("zeros", backbone.DModel, -1e9f), null);
+        var none = meter.Measure(Sae("zeros", backbone.DModel, -1e9f));
         Assert.Equal((whole.Loss, whole.WithZeros, none.WithZeros, 0.0), (none.Loss, none.WithSae, whole.WithZeros, none.Recovered));
         int predictions = texts.Pieces(TextPart.All).Take(20).Sum(piece => Enumerable.Range(0, piece.Ids.Length - 1).Count(t => texts.Counts(piece.Ids.Span[t])));
         Assert.Equal(predictions, whole.Tokens);
         if (layer != 4) return;
         // Far better than zeros, not as good as the states.
-        var shipped = meter.Measure(SaeFormatCatalog.Open(World.Sae), null);
+        var shipped = meter.Measure(SaeFormatCatalog.Open(World.Sae));
         Assert.InRange(shipped.Recovered!.Value, 0.99, 0.9999);
         Assert.True(shipped.WithSae > shipped.Loss);
     }
@@ -90,8 +89,93 @@ public sealed class SplicedLossTests : IDisposable
         File.Move(cut, Path.Combine(model, "model.safetensors"), overwrite: true);
         using var backbone = Backbone.Open(World.Backbone with { Model = model }, 4);
         var texts = new TrainingTexts([SharedData.MiniWorld("pairs", "truthfulness.test.jsonl")], backbone, 512);
-        Assert.Null(SplicedLossMeter.Open(backbone, texts, texts.Pieces(TextPart.All).Take(2), 4, out string missing));
-        Assert.Contains("layers.5.", missing);
+        World.Refuses(() => new SplicedLossMeter(backbone, texts, texts.Pieces(TextPart.All).Take(2), 4), "layers.5.");
+        World.Refuses(() => new SplicedLossMeter(backbone, texts, [new TokenSequence((int[])[2, 300], ReadOut.Each(1, 2))], 4), "no held-out token has a next one");
+        // The SAE is there all the same, with what else is known of it.
+        var job = new SaeTrainingJob { Model = World.Backbone with { Model = model }, Layer = 4, Data = [SharedData.MiniWorld("pairs", "truthfulness.test.jsonl")], Output = _folder.File("sae") };
+        var result = SaeTrainingRun.Run(job, new SaeTrainingOptions { Architecture = SaeArchitecture.TopK, Width = 64, Active = 8, Tokens = 2000, BatchTokens = 256 });
+        Assert.Null(result.Measure.Loss);
+        Assert.Contains("layers.5.", result.NoLoss);
+        Assert.InRange(result.Measure.Fvu, 0.01, 1);
+        Assert.Equal(64, SaeFormatCatalog.Open(job.Output).DSae);
+    }
+
+    /// <summary>The states of marks stay: with them replaced by zeros, too, the loss is another.</summary>
+    [Fact]
+    public void Zeros_stand_in_place_of_all_states_but_those_of_marks()
+    {
+        using var backbone = Backbone.Open(World.Backbone, 2);
+        var texts = new TrainingTexts([SharedData.MiniWorld("pairs", "truthfulness.test.jsonl")], backbone, 512);
+        var piece = texts.Pieces(TextPart.All).First();
+        using var meter = new SplicedLossMeter(backbone, texts, [piece], 2);
+        double found = meter.Measure(SaeFormatCatalog.Open(World.Sae)).WithZeros, kept = 0, none = 0;
+        backbone.Engine.Use(() =>
+        {
+            var (length, width) = (piece.Ids.Length, backbone.DModel);
+            int[] predicting = [.. Enumerable.Range(0, length - 1).Where(i => texts.Counts(piece.Ids.Span[i]))];
+            var batch = TokenBatch.Pack([new TokenSequence(piece.Ids, ReadOut.Each(0, length))]);
+            using var forward = new TransformerForward(backbone.Model);
+            using var loss = new NextTokenLoss(backbone.Model, Unembedding.Open(backbone.Model.Folder, out _)!, mostRows: 3);
+            using var buffer = backbone.Backend.Allocate((long)length * width);
+            var rows = new Tensor(buffer, 0, length, width, width);
+            float[] states = new float[length * width];
+            backbone.Backend.Download(forward.RunToLayer(batch, 2), states);
+            for (int i = 0; i < length; i++)
+                if (texts.Counts(piece.Ids.Span[i])) states.AsSpan(i * width, width).Clear();
+            kept = With(states);
+            none = With(new float[states.Length]);
+
+            double With(float[] values)
+            {
+                backbone.Backend.Upload(values, rows);
+                var last = forward.RunFrom(batch, 2, rows, backbone.Config.NLayers - 1);
+                double[] all = new double[length];
+                loss.Of(last, [.. piece.Ids.Span[1..], 0], all);
+                return predicting.Average(i => all[i]);
+            }
+        });
+        Assert.Equal(kept, found, 1e-9);
+        Assert.NotEqual(none, found, 1e-3);
+    }
+
+    /// <summary>Gemma-2's default is 30, null is none; a folder that says two things of its head has none.</summary>
+    [Fact]
+    public void Cap_and_ties_are_read_where_they_stand()
+    {
+        float Cap(string? value)
+        {
+            var json = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(World.Backbone.Model, "config.json")))!.AsObject();
+            json.Remove("final_logit_softcapping");
+            if (value is not null) json["final_logit_softcapping"] = System.Text.Json.Nodes.JsonNode.Parse(value);
+            File.WriteAllText(_folder.File("config.json"), json.ToJsonString());
+            return SparseRM.Models.Architectures.ArchitectureCatalog.Read(_folder.Path).FinalLogitSoftcap;
+        }
+        Assert.Equal((30, 0, 20), (Cap(null), Cap("null"), Cap("20.0")));
+        World.Refuses(() => Cap("\"30\""), "final_logit_softcapping");
+
+        string gemma3 = SharedData.Shipped("goldens", "models", "gemma3");
+        foreach (string file in Directory.GetFiles(gemma3)) File.Copy(file, _folder.File(Path.GetFileName(file)), overwrite: true);
+        var text = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(_folder.File("config.json")))!;
+        void Write(bool? inner, bool? outer)
+        {
+            var own = text.DeepClone().AsObject();
+            own.Remove("tie_word_embeddings");
+            if (inner is not null) own["tie_word_embeddings"] = inner;
+            var whole = new System.Text.Json.Nodes.JsonObject { ["model_type"] = "gemma3", ["text_config"] = own };
+            if (outer is not null) whole["tie_word_embeddings"] = outer;
+            File.WriteAllText(_folder.File("config.json"), whole.ToJsonString());
+        }
+        string Missing()
+        {
+            Unembedding.Open(_folder.Path, out string missing);
+            return missing;
+        }
+        Write(true, false);
+        Assert.Contains("one is tied to the embedding and the other not", Missing());
+        Write(false, null);
+        Assert.Contains("no lm_head.weight", Missing());
+        Write(null, false);
+        Assert.Contains("no lm_head.weight", Missing());
     }
 
     private static TensorToWrite Copied(WeightSlice slice)
@@ -113,10 +197,11 @@ public sealed class SplicedLossTests : IDisposable
         {
             backbone.Model.Load(last);
             using var forward = new TransformerForward(backbone.Model);
-            using var loss = new NextTokenLoss(backbone.Model, Unembedding.Open(backbone.Model.Folder, out _)!);
+            // Fewer than there are: a model with a large vocabulary takes several rounds.
+            using var loss = new NextTokenLoss(backbone.Model, Unembedding.Open(backbone.Model.Folder, out _)!, mostRows: 2);
             var rows = forward.RunToLayer(TokenBatch.Pack([new TokenSequence(ids, ReadOut.Each(0, predicting))]), last);
             backbone.Backend.Download(rows, read);
-            loss.Of(rows, ids.AsSpan(1), losses);
+            loss.Of(rows, ids[1..], losses);
         });
         states = read;
         return losses;

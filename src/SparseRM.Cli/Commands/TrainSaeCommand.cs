@@ -52,7 +52,7 @@ internal sealed class TrainSaeCommand : CliCommand
             .AddAll(Facts(result.Measure)).Add("held_out_tokens", result.Measure.Tokens)
             .Add("seconds", Math.Round(result.Seconds, 1)).Add("model_seconds", Math.Round(result.ModelSeconds, 1)).Add("step_seconds", Math.Round(result.StepSeconds, 1))
             .Add("product_gflops", Math.Round(result.ProductGflops)).Add("share_of_product", result.Share is { } share ? Math.Round(share, 3) : null);
-        if (args.GetValue(CommonOptions.Json)) report.Add("output", job.Output);
+        if (args.GetValue(CommonOptions.Json)) report.Add("no_loss", result.NoLoss.Length > 0 ? result.NoLoss : null).Add("output", job.Output);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, report, result.Compared));
         else
         {
@@ -96,7 +96,7 @@ internal sealed class TrainSaeCommand : CliCommand
     }
 
     private static Report Facts(SaeMeasure measure) => new Report().Add("fvu", measure.Fvu).Add("l0", measure.L0).Add("dead", measure.Dead)
-        .Add("loss", measure.Loss?.Loss).Add("loss_with_sae", measure.Loss?.WithSae).Add("loss_with_zeros", measure.Loss?.WithZeros).Add("loss_recovered", measure.Loss?.Recovered);
+        .Add("loss", measure.Loss?.Loss).Add("loss_with_sae", measure.Loss?.WithSae).Add("loss_with_zeros", measure.Loss?.WithZeros).Add("loss_recovered", measure.Loss?.Recovered).Add("loss_tokens", measure.Loss?.Tokens);
 
     private static void WriteJson(Utf8JsonWriter json, Report report, SaeMeasure? compared)
     {

@@ -72,6 +72,8 @@ public sealed record ModelConfig
     public required float QueryScale { get; init; }
     /// <summary>Soft-cap of attention scores; 0 for none.</summary>
     public float AttnLogitSoftcap { get; init; }
+    /// <summary>Soft-cap of the logits, which no state depends on; 0 for none.</summary>
+    public float FinalLogitSoftcap { get; init; }
     /// <summary>Sliding window of each layer, in tokens; 0 for none.</summary>
     public required IReadOnlyList<int> LayerWindows { get; init; }
     /// <summary>The rotary tables.</summary>

@@ -51,16 +51,19 @@ public sealed class TransformerForward(TransformerModel model) : IDisposable
 
     /// <summary>Goes on from states that something else put in place of those after a block, and gives the states of the read-out rows after a later one, [reads, d_model].</summary>
     /// <remarks>With the states that the model has there, the bits are those of <see cref="RunToLayer"/>.</remarks>
-    /// <param name="batch">Packed sequences; of what is known already, nothing is replaced.</param>
+    /// <param name="batch">Packed sequences of which no keys and values are known before or kept after: those of other states must not be mixed with them.</param>
     /// <param name="after">The block whose states are replaced.</param>
     /// <param name="residual">[n_tokens, d_model], a row for each of the batch's rows; not memory that this pass owns.</param>
     /// <param name="layer">Last block to run, above <paramref name="after"/>, at most the model's last loaded.</param>
+    /// <exception cref="ArgumentException">A layer is out of range, or keys and values of the batch are known or kept.</exception>
+    /// <exception cref="ShapeMismatchException">The states are not those of the batch.</exception>
     /// <exception cref="SparseRMException">A sequence is longer than the model's context.</exception>
-    public Tensor RunFrom(TokenBatch batch, int after, Tensor residual, int layer)
+    internal Tensor RunFrom(TokenBatch batch, int after, Tensor residual, int layer)
     {
         if (after < 0 || after >= layer) throw new ArgumentOutOfRangeException(nameof(after), after, $"expected a block before block {layer}");
+        if (batch.Known.Length > 0 || batch.Kept.Length > 0) throw new ArgumentException("keys and values of the batch are known or kept", nameof(batch));
         if (residual.Rows != batch.TokenCount || residual.Columns != _config.DModel)
-            throw new ShapeMismatchException("RunFrom", $"residual is {residual}, the batch has {batch.TokenCount} rows of d_model {_config.DModel}");
+            throw new ShapeMismatchException(nameof(RunFrom), $"residual is {residual}, the batch has {batch.TokenCount} rows of d_model {_config.DModel}");
         RequireLoaded([layer]);
         RequireContext(batch);
         Span<Tensor> states = [default];

@@ -7,7 +7,7 @@ namespace SparseRM.Research.SaeTraining;
 /// <param name="L0">Active latents of a token on average.</param>
 /// <param name="Dead">Latents that are active on none of these tokens.</param>
 /// <param name="Tokens">Tokens.</param>
-/// <param name="Loss">What the language model loses with it; null where its folder lacks later blocks or the head matrix.</param>
+/// <param name="Loss">What the language model loses with it; null where that could not be measured: see <see cref="SaeTrainingResult.NoLoss"/>.</param>
 public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens, SplicedLoss? Loss = null)
 {
     private const int BlockRows = 2048;

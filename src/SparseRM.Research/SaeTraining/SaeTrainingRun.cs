@@ -40,7 +40,7 @@ public sealed record SaeTrainingJob
 /// <param name="Compared">Of the other SAE; null where none was given.</param>
 /// <param name="Tokens">Tokens that were trained on.</param>
 /// <param name="ResumedAt">Tokens that were known from a checkpoint.</param>
-/// <param name="Seconds">Of everything but loading the model.</param>
+/// <param name="Seconds">Of everything but loading the model and measuring the loss.</param>
 /// <param name="ModelSeconds">Of the model's passes, without those for the held-out tokens.</param>
 /// <param name="StepSeconds">Of the steps.</param>
 /// <param name="Share">How fast the steps are, as a share of the encoder's product alone: arithmetic operations of both a second; null where no step was done.</param>
@@ -81,18 +81,31 @@ public static class SaeTrainingRun
         new TrainedSae(parameters, options, norm, trainer.BatchThreshold).Save(job.Output, job.Format, NameOf(backbone), job.Layer);
         folder.Keep();
         // Not to be interrupted: the SAE is there, and nothing would measure it later.
-        var (from, part) = HeldOut(job, options, texts, backbone);
-        var meter = SplicedLossMeter.Open(backbone, from, from.Pieces(part), job.Layer, out string noLoss);
-        SaeMeasure Measure(SparseAutoencoder sae) => SaeMeasure.Of(sae, heldOut, backbone) with { Loss = meter?.Measure(sae, progress) };
-        var measure = Measure(SaeFormatCatalog.Open(job.Output));
-        var other = compared is null ? null : Measure(compared);
+        var trained = SaeFormatCatalog.Open(job.Output);
+        var measure = SaeMeasure.Of(trained, heldOut, backbone);
+        var other = compared is null ? null : SaeMeasure.Of(compared, heldOut, backbone);
         checkpoint.Delete();
-        double flops = 2.0 * trainer.BatchRows * parameters.Depth * parameters.Width, product = products.Count > 0 ? products.Order().ElementAt(products.Count / 2) : trainer.MeasureProduct();
+        double seconds = clock.Elapsed.TotalSeconds;
+        double flops = 2.0 * trainer.BatchRows * parameters.Depth * parameters.Width;
+        double product = products.Count > 0 ? products.Order().ElementAt(products.Count / 2) : Enumerable.Range(0, 8).Min(_ => trainer.MeasureProduct());
         long done = options.Tokens - resumedAt;
         // A step's operations: the product, and for each active latent four sums over d_in, of its row and of its gradients.
         double stepFlops = done * 2.0 * parameters.Depth * (parameters.Width + (4 * measure.L0));
         double? share = done > 0 ? stepFlops / stepSeconds / (flops / product) : null;
-        return new SaeTrainingResult(measure, other, options.Tokens, resumedAt, clock.Elapsed.TotalSeconds, stream.ModelSeconds, stepSeconds, share, flops / product / 1e9, noLoss);
+        string noLoss = "";
+        try
+        {
+            var (from, part) = HeldOut(job, options, texts, backbone);
+            using var meter = new SplicedLossMeter(backbone, from, from.Pieces(part), job.Layer, cancel);
+            measure = measure with { Loss = meter.Measure(trained, progress, cancel) };
+            if (other is not null) other = other with { Loss = meter.Measure(compared!, progress, cancel) };
+        }
+        catch (Exception error) when (error is SparseRMException or OperationCanceledException)
+        {
+            // What an SAE keeps of the loss is worth less than the SAE.
+            noLoss = error is OperationCanceledException ? "it was interrupted" : error.Message;
+        }
+        return new SaeTrainingResult(measure, other, options.Tokens, resumedAt, seconds, stream.ModelSeconds, stepSeconds, share, flops / product / 1e9, noLoss);
     }
 
     private static (StateNorm Norm, long ResumedAt, double StepSeconds) Train(
@@ -119,8 +132,10 @@ public static class SaeTrainingRun
                 trainer.Fill(rows, stream.Buffer, norm);
                 trainer.Step(rows.Length, tokens / (double)options.Tokens);
                 steps.Stop();
+                long before = tokens;
+                tokens += rows.Length;
                 // Between steps, so that both meet the same machine.
-                if (tokens / timed < (tokens += rows.Length) / timed) products.Add(trainer.MeasureProduct());
+                if (before / timed < tokens / timed) products.Add(trainer.MeasureProduct());
                 progress?.Report(new WorkProgress("training", tokens, options.Tokens));
             }
         }

@@ -23,9 +23,9 @@ internal sealed class Unembedding
     private const int BlockRows = 512;
     private readonly double[] _norm;
 
-    private Unembedding(WeightSlice rows, WeightSlice norm, bool isTied, double softcap, bool isUnitOffset)
+    private Unembedding(WeightSlice rows, WeightSlice norm, bool isTied, bool isUnitOffset)
     {
-        (Rows, Norm, IsTied, Softcap) = (rows, norm, isTied, softcap);
+        (Rows, Norm, IsTied) = (rows, norm, isTied);
         _norm = [.. norm.ReadSingles().Select(weight => (isUnitOffset ? 1.0 : 0.0) + weight)];
     }
 
@@ -38,9 +38,6 @@ internal sealed class Unembedding
     /// <summary>Whether its rows are the embedding's.</summary>
     public bool IsTied { get; }
 
-    /// <summary>c of c tanh(logit / c), which Gemma-2 does with its logits; 0 where the model does not.</summary>
-    public double Softcap { get; }
-
     /// <summary>Opens it where the folder has it.</summary>
     /// <param name="folder">The model.</param>
     /// <param name="missing">Why there is none, as the end of a sentence.</param>
@@ -51,7 +48,16 @@ internal sealed class Unembedding
         var index = WeightIndex.Open(folder);
         string embedding = new TensorNames(folder, index.Names).Actual("embed_tokens.weight");
         string[] heads = [.. index.Names.Where(name => name == "lm_head.weight" || name.EndsWith(".lm_head.weight", StringComparison.Ordinal))];
-        var (isTied, softcap) = Fields(folder, config.Family);
+        if (IsTiedBy(folder, config.Family) is not { } isTied)
+        {
+            missing = $"config.json of {folder} says of its text model's head and of the whole model's that one is tied to the embedding and the other not";
+            return null;
+        }
+        if (index.Names.FirstOrDefault(name => name == "lm_head.bias" || name.EndsWith(".lm_head.bias", StringComparison.Ordinal)) is { } bias)
+        {
+            missing = $"{folder} has {bias}, and a head with a bias is not supported";
+            return null;
+        }
         if (!isTied && heads.Length != 1)
         {
             missing = $"{folder} has no lm_head.weight, and its config.json does not tie it to the embedding";
@@ -62,7 +68,7 @@ internal sealed class Unembedding
         {
             var rows = index.Take(isTied ? embedding : heads[0], config.DVocab, config.DModel);
             if (rows.DType is DType.F32 or DType.BF16 or DType.F16)
-                return new Unembedding(rows, index.Take(norm, config.DModel), isTied, softcap, config.RmsNormUnitOffset);
+                return new Unembedding(rows, index.Take(norm, config.DModel), isTied, config.RmsNormUnitOffset);
             missing = $"the head matrix of {folder} is stored as {rows.DType}";
         }
         catch (Errors.ModelFormatException error)
@@ -112,15 +118,14 @@ internal sealed class Unembedding
         }
     }
 
-    // Transformers' defaults where a field is absent: Gemma ties, the others do not; Gemma-2 caps at 30, null is no cap.
-    private static (bool IsTied, double Softcap) Fields(string folder, string family)
+    /// <summary>Whether config.json ties the head to the embedding; null where it contradicts itself. Transformers' defaults where it does not say: Gemma ties, the others do not.</summary>
+    private static bool? IsTiedBy(string folder, string family)
     {
+        static bool? Said(JsonElement section) => section.TryGetProperty("tie_word_embeddings", out var tied) && tied.ValueKind is JsonValueKind.True or JsonValueKind.False ? tied.GetBoolean() : null;
         var root = StrictJson.OpenObject(Path.Combine(folder, "config.json"));
-        // The multimodal folder of Gemma-3 has those of its text model within.
-        if (root.TryGetProperty("text_config", out var text) && text.ValueKind == JsonValueKind.Object) root = text;
-        bool isTied = root.TryGetProperty("tie_word_embeddings", out var tied) && tied.ValueKind is JsonValueKind.True or JsonValueKind.False
-            ? tied.GetBoolean() : family.StartsWith("gemma", StringComparison.Ordinal);
-        double softcap = root.TryGetProperty("final_logit_softcapping", out var cap) ? cap.ValueKind == JsonValueKind.Number ? cap.GetDouble() : 0 : family == "gemma2" ? 30 : 0;
-        return (isTied, softcap);
+        // The multimodal folder of Gemma-3 has its text model's within.
+        bool? inner = root.TryGetProperty("text_config", out var text) && text.ValueKind == JsonValueKind.Object ? Said(text) : null, outer = Said(root);
+        if (inner is not null && outer is not null && inner != outer) return null;
+        return inner ?? outer ?? family.StartsWith("gemma", StringComparison.Ordinal);
     }
 }
