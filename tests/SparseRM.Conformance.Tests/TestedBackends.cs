@@ -25,7 +25,7 @@ public static class TestedBackends
     /// <summary>Emulated devices are a thousand times slower than what they stand for: there lengths are fewer and real sizes left out.</summary>
     public static bool IsFast(string name) => name == Cpu || (name == Cuda && !MockDriver.IsInstalled);
 
-    /// <summary>Lengths round every vector width: 1 to 2 * 16 + 1, then around the panel of 64.</summary>
+    /// <summary>Lengths round every vector width: 1 to 2 * 16 + 1, then around the panel of 64; some of them on an emulated device.</summary>
     public static IEnumerable<int> Lengths(string name) => IsFast(name)
         ? [.. Enumerable.Range(1, 33), 47, 48, 49, 63, 64, 65, 127, 130]
         : [1, 2, 5, 8, 15, 16, 17, 33, 64, 65, 130];

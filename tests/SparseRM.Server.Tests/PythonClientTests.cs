@@ -110,6 +110,7 @@ public class PythonClientTests(Rewards rewards, ITestOutputHelper output, Python
         Assert.StartsWith("queries is a str", result.GetProperty("letters").GetProperty("type").GetString());
         Assert.Equal("unreachable", result.GetProperty("nobody").GetProperty("kind").GetString());
         Assert.Equal("deadline", result.GetProperty("silent").GetProperty("kind").GetString());
+        Assert.Equal("full", result.GetProperty("full").GetProperty("kind").GetString());
     }
 
     private static JsonElement Single(JsonElement list) => Assert.Single(list.EnumerateArray().ToArray());

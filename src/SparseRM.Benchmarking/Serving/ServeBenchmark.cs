@@ -12,7 +12,7 @@ namespace SparseRM.Benchmarking.Serving;
 public static class ServeBenchmark
 {
     private const int Answers = 16;
-    private const int Turns = 10; // of the three loads, which are compared: so all meet the same machine
+    private const int Turns = 5; // of the three loads, which are compared: so all meet the same machine
 
     /// <summary>A text of the demo, as the library takes it and as bodies of requests.</summary>
     internal sealed record Sample(TokenSequence Sequence, byte[] Ids, byte[] Text, byte[] Classify);
@@ -36,7 +36,11 @@ public static class ServeBenchmark
             var result = (await scorer.ScoreAllAsync([new EncodedInput(sample.Sequence.Ids, 0, sample.Sequence.Ids.Length)], null, cancel).ConfigureAwait(false))[0];
             if (result.Error is not null) throw result.Error;
         }
-        double Own() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
+        double Own()
+        {
+            using var process = Process.GetCurrentProcess();
+            return process.TotalProcessorTime.TotalSeconds;
+        }
         var engine = new Load(samples, clients, Own);
         await engine.WarmAsync(time / 2, Library, cancel).ConfigureAwait(false);
 

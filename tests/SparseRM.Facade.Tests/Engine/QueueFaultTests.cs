@@ -6,7 +6,7 @@ using SparseRM.Tensors;
 
 namespace SparseRM.Facade.Tests.Engine;
 
-/// <summary>What waits before the backend and is not to be had: bounds, cancellation, deadlines, faults, disposal.</summary>
+/// <summary>What waits before the backend and gets no result: bounds, cancellation, deadlines, faults, disposal.</summary>
 public sealed class QueueFaultTests(TinyReward tiny)
 {
     private static int[] Text(int i) => [.. Enumerable.Range(0, 4 + i % 9).Select(t => (t * 7 + i) % 256)];

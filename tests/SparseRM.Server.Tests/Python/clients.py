@@ -217,11 +217,19 @@ def failures():
     nobody = server.RewardServer("http://127.0.0.1:9", timeout=1.0)
     listener = socket.create_server(("127.0.0.1", 0))
     silent = server.RewardServer(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.3)
+    # Full at first, and no answer to the last try.
+    full = server.RewardServer(url, timeout=1.0)
+    tries = iter([server.ServerError("full", "full", 503), server.ServerError("late", "deadline", 504)])
+
+    def refuse(*_):
+        raise next(tries)
+
+    full._try = refuse
     return {
         "bad": of(lambda: client.score(prompt, bad)), "group": of(lambda: client.score_group(turn, [answer, bad])), "trl": of(lambda: client.trl()([prompt], [bad])),
         "slime": of(lambda: asyncio.run(slime.reward(None, types.SimpleNamespace(prompt=turn, response=bad)))),
         "areal": of(lambda: areal.reward_fn(prompt=turn, completions=bad)), "nobody": of(lambda: nobody.score(prompt, answer)),
-        "silent": of(lambda: silent.score(prompt, answer)),
+        "silent": of(lambda: silent.score(prompt, answer)), "full": of(lambda: full.score(prompt, answer)),
         "unanswered": of(lambda: client.trl()([turn], [[]])), "letters": of(lambda: function.reward_func("ab", "", [])),
     }
 

@@ -114,9 +114,12 @@ class RewardServer:
             try:
                 return self._try(path, body, left)
             except ServerError as error:
+                # The last try has little time: what kept those before it from a score says more.
+                if error.kind == "deadline" and failure is not None:
+                    raise failure from error
                 if error.status is not None and error.status not in _AGAIN:
                     raise
-                # Full, or not reachable just now: nothing of the call was scored.
+                # Full, or not reachable just now; sent again, a call gets the same scores.
                 failure = error
             wait = pause * (0.5 + random.random())
             if time.monotonic() + wait >= end:
@@ -130,6 +133,7 @@ class RewardServer:
         return ServerError(f"{self.url} gave no answer within {self.timeout:g} s", "deadline")
 
     def _try(self, path: str, body: dict[str, Any], left: float) -> dict[str, Any]:
+        end = time.monotonic() + left
         text = json.dumps({"deadline_ms": max(1, int(1000 * left)), **body})
         headers = {"Content-Type": "application/json"}
         if self._key:
@@ -139,6 +143,8 @@ class RewardServer:
             try:
                 connection.request("POST", self._parts.path + path, text.encode(), headers)
             except (BrokenPipeError, ConnectionResetError):
+                if connection.sock is None:
+                    raise
                 # A server that takes no more of a body has said why.
                 connection.sock.settimeout(min(left, 5.0))
             response = connection.getresponse()
@@ -146,7 +152,7 @@ class RewardServer:
         except (OSError, http.client.HTTPException) as error:
             self._local.connection = None
             connection.close()
-            if isinstance(error, TimeoutError):
+            if isinstance(error, TimeoutError) and time.monotonic() >= end - 0.05:
                 raise self._late() from error
             raise ServerError(f"{self.url} cannot be reached: {error or type(error).__name__}") from error
         try:
