@@ -23,7 +23,7 @@ constexpr std::array kMatMulVariants = {
                           Cpu::kAvx512Bf16,
                           {avx512::multiply, avx512_bf16::multiply, nullptr, avx512_vnni::multiply_int8}},
     Variant<MatMulKernel>{
-        "amx_bf16", Cpu::kAmxBf16, {avx512::multiply, nullptr, amx_bf16::multiply, avx512_vnni::multiply_int8}, false},
+        "amx_bf16", Cpu::kAmxBf16, {avx512::multiply, nullptr, amx_bf16::multiply, avx512_vnni::multiply_int8}},
 #endif
 };
 constexpr auto kMatMulInfos = infos(kMatMulVariants);
@@ -76,7 +76,7 @@ void MatMulPlan::narrow() {
 void MatMulPlan::lay_out_rows() {
   const Operand pairs = x_;
   x_.columns = (x_.columns + 31) / 32 * 32;
-  const int64_t width = x_.width(), padded_rows = x_.rows + 32;
+  const int64_t width = x_.width(), padded_rows = x_.rows + 16;
   x_.data = backend_.shared_scratch.get<uint32_t>(padded_rows * width);
   std::memset(x_.data + x_.rows * width, 0, (padded_rows - x_.rows) * width * sizeof(uint32_t));
   share(pairs.blocks(), [&](int64_t block, int) {

@@ -93,7 +93,7 @@ class MatMulPlan {
   /// Pairs of bf16 to f32, where the operand was made for another variant; narrow is the way back.
   void widen();
   void narrow();
-  /// Rows of bf16 one after the other, filled up with zeros to a multiple of 32 columns and with 32 rows.
+  /// Rows of bf16 one after the other, filled up with zeros to a multiple of 32 columns and with 16 rows.
   void lay_out_rows();
 
   srmk_backend& backend_;
