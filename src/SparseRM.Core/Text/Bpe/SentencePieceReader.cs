@@ -45,6 +45,7 @@ internal sealed class SentencePieceReader
         if (_removesExtra) throw new ModelFormatException(_path, "SentencePiece setting remove_extra_whitespaces is not supported");
         if (_suffixBlank) throw new ModelFormatException(_path, "SentencePiece setting treat_whitespace_as_suffix is not supported");
         var vocabulary = new Dictionary<string, int>(_pieces.Count, StringComparer.Ordinal);
+        var reserved = new HashSet<string>(StringComparer.Ordinal);
         var marks = new List<AddedToken>();
         var userDefined = new List<AddedToken>();
         var byteIds = new int[256];
@@ -53,7 +54,8 @@ internal sealed class SentencePieceReader
         {
             var (text, score, type) = _pieces[id];
             if (text.Length == 0 || float.IsNaN(score)) throw new ModelFormatException(_path, $"piece {id} has no text or no score");
-            if (type is Normal or UserDefined && !vocabulary.TryAdd(text, id))
+            // Two lists, as in SentencePiece; a mark that is in both would be two tokens of one text.
+            if ((type is Normal or UserDefined ? !vocabulary.TryAdd(text, id) : !reserved.Add(text)) || (type == UserDefined && isMark(text) && !reserved.Add(text)))
                 throw new ModelFormatException(_path, $"piece '{text}' is there twice");
             if (type is Control or Unknown || (type == UserDefined && isMark(text))) marks.Add(new AddedToken(id, text, Special: true));
             else if (type == UserDefined) userDefined.Add(new AddedToken(id, text, Special: false));
