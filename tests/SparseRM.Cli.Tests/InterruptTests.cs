@@ -16,7 +16,7 @@ public sealed class InterruptTests
 
         using var process = Cli.Start(new CliInput(), Args("cache", "r.safetensors"));
         WaitForStates(folder.File("cache"), process);
-        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
+        Signals.Send(process, Signals.Interrupt);
         var interrupted = Cli.Finish(process, new CliInput());
         Assert.Equal(130, interrupted.Code);
         Assert.Equal("", interrupted.Out);

@@ -24,7 +24,7 @@ public sealed class ScoreStreamTests(FittedReward reward)
             // Ends in TimeoutException where there is no answer while the pipe is open.
             Assert.Equal(alone, await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
         }
-        using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])) kill.WaitForExit();
+        Signals.Send(process, Signals.Terminate);
         Assert.True(process.WaitForExit(30_000));
         Assert.Equal((130, "interrupted; what was scored is written"), (process.ExitCode, process.StandardError.ReadToEnd().Trim()));
     }

@@ -44,7 +44,7 @@ public sealed class TrainSaeTests : IDisposable
         for (var clock = Stopwatch.StartNew(); !Directory.Exists(_folder.File("sae")) && clock.Elapsed < TimeSpan.FromSeconds(60); Thread.Sleep(20)) Assert.False(process.HasExited);
         // Somewhere in reading or in training.
         Thread.Sleep(4000);
-        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
+        Signals.Send(process, Signals.Interrupt);
         var interrupted = Cli.Finish(process, new CliInput());
         Assert.Equal(130, interrupted.Code);
         Assert.Contains("the same command resumes", interrupted.Error);
