@@ -33,6 +33,9 @@ public class Int8Tests
             rows = rows % 13 + 1;
         }
         Compare(rig, 40, 300, 200, DType.BF16);
+        // Tiles are 16 rows of 64 inputs.
+        foreach (int many in new[] { 15, 16, 17, 32, 33, 48, 49, 100 })
+            foreach (int inputs in new[] { 64, 65, 301 }) Compare(rig, many, inputs, 70 + (inputs % 2), types[at++ % 3]);
     }
 
     [Theory, MemberData(nameof(Cases))]
@@ -40,8 +43,12 @@ public class Int8Tests
     {
         using var rig = c.Open();
         // All as large as they come and of one sign: the largest sums that there are.
-        Compare(rig, rig.Pair(2, 20_000, [.. Enumerable.Repeat(3f, 40_000)]), [.. Enumerable.Repeat(-2f, 20_000 * 2)], 2, DType.F32, true);
-        Compare(rig, 2, 20_001, 5, DType.F16);
+        foreach (int rows in new[] { 2, 17 })
+        {
+            Compare(rig, rig.Pair(rows, 20_000, [.. Enumerable.Repeat(3f, rows * 20_000)]), [.. Enumerable.Repeat(-2f, 20_000 * 2)], 2, DType.F32, true);
+            Compare(rig, rows, 20_001, 5, DType.F16);
+            Compare(rig, rows, 2100, 520, DType.BF16);
+        }
     }
 
     private static void Compare(Rig rig, int rows, int inputs, int outputs, DType weights) =>
@@ -73,7 +80,7 @@ public class Int8Tests
         one.Native.MatMul(one.Packed(x, I8).Actual, new Product(one.Load(I8, part).Actual, null, y));
         float[] all = Rig.Read(one.Native, y);
         var w = three.Load(I8, part).Actual;
-        foreach (int count in new[] { 1, 2, 5, 6, 7, 13 })
+        foreach (int count in new[] { 1, 2, 5, 6, 7, 13, 16, 17, Rows })
         {
             for (int first = 0; first + count <= Rows; first += count)
             {
@@ -147,15 +154,18 @@ public class Int8Tests
         const int Inputs = 40;
         using var rig = c.Open();
         rig.SelectNamesake(OpKind.Pack, c.Variant);
-        float[] values = rig.Random(6 * Inputs);
-        (values[Inputs + 39], values[(3 * Inputs) + 8]) = (float.NaN, float.NegativeInfinity);
-        for (int i = 0; i < Inputs; i++) (values[(2 * Inputs) + i], values[(4 * Inputs) + i]) = (0, 1e-40f * (i % 3));
-        Compare(rig, rig.Pair(6, Inputs, values), rig.Random(3 * Inputs), 3, DType.F32, bias: true);
-        var (w, b, y) = (rig.Load(I8, Part(rig, rig.Random(Inputs), DType.F32, 1, Inputs)).Actual, rig.Pair(1, 1, [2.5f]), rig.Guarded(6, 1));
-        rig.Native.MatMul(rig.Packed(rig.Pair(6, Inputs, values), I8).Actual, new Product(w, b.Actual, y));
-        float[] products = Rig.Read(rig.Native, y);
-        Assert.Equal([false, true, false, true, false, false], products.Select(float.IsNaN));
-        Assert.Equal([2.5f, 2.5f], [products[2], products[4]]);
+        foreach (int rows in new[] { 6, 18 })
+        {
+            float[] values = rig.Random(rows * Inputs);
+            (values[Inputs + 39], values[(3 * Inputs) + 8]) = (float.NaN, float.NegativeInfinity);
+            for (int i = 0; i < Inputs; i++) (values[(2 * Inputs) + i], values[(4 * Inputs) + i]) = (0, 1e-40f * (i % 3));
+            Compare(rig, rig.Pair(rows, Inputs, values), rig.Random(3 * Inputs), 3, DType.F32, bias: true);
+            var (w, b, y) = (rig.Load(I8, Part(rig, rig.Random(Inputs), DType.F32, 1, Inputs)).Actual, rig.Pair(1, 1, [2.5f]), rig.Guarded(rows, 1));
+            rig.Native.MatMul(rig.Packed(rig.Pair(rows, Inputs, values), I8).Actual, new Product(w, b.Actual, y));
+            float[] products = Rig.Read(rig.Native, y);
+            Assert.Equal([1, 3], Enumerable.Range(0, rows).Where(row => float.IsNaN(products[row])));
+            Assert.Equal([2.5f, 2.5f], [products[2], products[4]]);
+        }
     }
 
     [Fact]

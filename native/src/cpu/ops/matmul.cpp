@@ -23,7 +23,9 @@ constexpr std::array kMatMulVariants = {
                           Cpu::kAvx512Bf16,
                           {avx512::multiply, avx512_bf16::multiply, nullptr, avx512_vnni::multiply_int8}},
     Variant<MatMulKernel>{
-        "amx_bf16", Cpu::kAmxBf16, {avx512::multiply, nullptr, amx_bf16::multiply, avx512_vnni::multiply_int8}},
+        "amx_bf16",
+        Cpu::kAmxBf16,
+        {avx512::multiply, nullptr, amx_bf16::multiply, avx512_vnni::multiply_int8, amx_bf16::multiply_int8}},
 #endif
 };
 constexpr auto kMatMulInfos = infos(kMatMulVariants);
@@ -74,17 +76,20 @@ void MatMulPlan::narrow() {
 }
 
 void MatMulPlan::lay_out_rows() {
-  const Operand pairs = x_;
-  x_.columns = (x_.columns + 31) / 32 * 32;
-  const int64_t width = x_.width(), padded_rows = x_.rows + 16;
-  x_.data = backend_.shared_scratch.get<uint32_t>(padded_rows * width);
-  std::memset(x_.data + x_.rows * width, 0, (padded_rows - x_.rows) * width * sizeof(uint32_t));
-  share(pairs.blocks(), [&](int64_t block, int) {
-    const int64_t rows = pairs.rows_of(block);
+  const Operand blocks = x_;
+  const bool bytes = x_.compute == SRMK_I8;
+  const int64_t width = (blocks.width() + 15) / 16 * 16, behind = x_.rows * width;
+  x_.columns = width * (bytes ? 4 : 2);
+  x_.data = backend_.shared_scratch.get<uint32_t>(behind + 16 * width + (bytes ? x_.rows : 0));
+  std::memset(x_.data + behind, 0, 16 * width * sizeof(uint32_t));
+  // What tiles read of the scales belongs to rows that there are not.
+  if (bytes) std::memcpy(x_.scales(), blocks.scales(), x_.rows * sizeof(float));
+  share(blocks.blocks(), [&](int64_t block, int) {
+    const int64_t rows = blocks.rows_of(block);
     for (int64_t r = 0; r < rows; r++) {
-      uint32_t* to = x_.data + (pairs.first_row(block) + r) * width;
-      for (int64_t pair = 0; pair < pairs.width(); pair++) to[pair] = pairs.block(block)[pair * rows + r];
-      std::memset(to + pairs.width(), 0, (width - pairs.width()) * sizeof(uint32_t));
+      uint32_t* to = x_.data + (blocks.first_row(block) + r) * width;
+      for (int64_t word = 0; word < blocks.width(); word++) to[word] = blocks.block(block)[word * rows + r];
+      std::memset(to + blocks.width(), 0, (width - blocks.width()) * sizeof(uint32_t));
     }
   });
 }

@@ -13,9 +13,10 @@ using MultiplyFn = void (*)(const Operand& x, int64_t first_block, int64_t end_b
 
 /// A variant of MatMul. multiply takes operands in f32. dot, which may be null, takes them in pairs of bf16; without it
 /// they are widened. tiles, which may be null, takes them in bf16 row after row (see MatMulPlan) and goes before dot.
-/// integers takes operands and weights in int8.
+/// integers takes operands and weights in int8; integer_tiles, which may be null, takes many rows of them, one after
+/// the other.
 struct MatMulKernel {
-  MultiplyFn multiply, dot, tiles, integers;
+  MultiplyFn multiply, dot, tiles, integers, integer_tiles = nullptr;
 };
 
 /// Whether a variant multiplies bf16 in pairs.

@@ -22,6 +22,9 @@ class MatMulPlan {
     if (&kernel == own_kernel()) {
       multiply_ = x.compute == SRMK_I8 ? kernel.integers : x.compute == SRMK_BF16 ? kernel.dot : kernel.multiply;
       if (multiply_ == nullptr) throw Error(SRMK_UNSUPPORTED, "the kernel takes no products of this type");
+    } else if (x.compute == SRMK_I8 && kernel.integer_tiles != nullptr && x.rows >= kManyRows) {
+      multiply_ = kernel.integer_tiles;
+      lay_out_rows();
     } else if (x.compute == SRMK_I8) {
       multiply_ = kernel.integers;
     } else if (x.compute == SRMK_BF16 && kernel.tiles != nullptr) {
@@ -72,6 +75,7 @@ class MatMulPlan {
   // Not worth waking anyone: one row against up to 262,144 weights, half a megabyte of bf16, comes from the third cache
   // in 6 us, of which a second thread saves nothing where it is at hand at once, and far less than it costs where not.
   static constexpr int64_t kSmall = 512 * 1024;
+  static constexpr int64_t kManyRows = 16;   // fewer leave tiles of int8 half empty
   static constexpr int64_t kLongRun = 86;    // 516 rows
   static constexpr int64_t kFewBlocks = 12;  // each task reads its panel from memory: few rows are hardly cut
   static constexpr int64_t kCuts = 8;
@@ -93,7 +97,8 @@ class MatMulPlan {
   /// Pairs of bf16 to f32, where the operand was made for another variant; narrow is the way back.
   void widen();
   void narrow();
-  /// Rows of bf16 one after the other, filled up with zeros to a multiple of 32 columns and with 16 rows.
+  /// Rows of bf16 or int8 one after the other, filled up with zeros to a multiple of 64 bytes and with 16 rows, at
+  /// whose start the scales of int8 lie.
   void lay_out_rows();
 
   srmk_backend& backend_;

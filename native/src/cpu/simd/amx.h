@@ -37,14 +37,26 @@ inline void tile_dot(int target, int left, int right) {
       std::memcpy(&g_tiles[target].at[m][n], &sum, 4);
     }
 }
+inline void tile_dot_bytes(int target, int left, int right) {
+  for (int m = 0; m < 16; m++)
+    for (int n = 0; n < 16; n++)
+      for (int k = 0; k < 16; k++)
+        for (int byte = 0; byte < 32; byte += 8) {
+          const auto a = static_cast<uint8_t>(g_tiles[left].at[m][k] >> byte);
+          const auto b = static_cast<int8_t>(g_tiles[right].at[k][n] >> byte);
+          g_tiles[target].at[m][n] += static_cast<uint32_t>(a * b);
+        }
+}
 #else
 // Macros: the compiler's own are, and want the numbers of tiles as they stand in the source.
-#define tile_configure(configuration) _tile_loadconfig(configuration)
+// That of GCC 12 claims to read eight bytes, and orders nothing that was stored before.
+#define tile_configure(configuration) asm volatile("ldtilecfg %0" ::"m"(*(configuration)) : "memory")
 #define tile_release() _tile_release()
 #define tile_zero(tile) _tile_zero(tile)
 #define tile_load(tile, from, stride) _tile_loadd(tile, from, stride)
 #define tile_store(tile, to, stride) _tile_stored(tile, to, stride)
 #define tile_dot(sum, left, right) _tile_dpbf16ps(sum, left, right)
+#define tile_dot_bytes(sum, left, right) _tile_dpbusd(sum, left, right)
 #endif
 
 }  // namespace srm::amx_bf16
