@@ -95,7 +95,7 @@ public sealed class SplicedLossTests : IDisposable
         var job = new SaeTrainingJob { Model = World.Backbone with { Model = model }, Layer = 4, Data = [SharedData.MiniWorld("pairs", "truthfulness.test.jsonl")], Output = _folder.File("sae") };
         var result = SaeTrainingRun.Run(job, new SaeTrainingOptions { Architecture = SaeArchitecture.TopK, Width = 64, Active = 8, Tokens = 2000, BatchTokens = 256 });
         Assert.Null(result.Measure.Loss);
-        Assert.Contains("layers.5.", result.NoLoss);
+        Assert.Contains("layers.5.", result.Measure.NoLoss);
         Assert.InRange(result.Measure.Fvu, 0.01, 1);
         Assert.Equal(64, SaeFormatCatalog.Open(job.Output).DSae);
     }
@@ -151,6 +151,7 @@ public sealed class SplicedLossTests : IDisposable
             return SparseRM.Models.Architectures.ArchitectureCatalog.Read(_folder.Path).FinalLogitSoftcap;
         }
         Assert.Equal((30, 0, 20), (Cap(null), Cap("null"), Cap("20.0")));
+        World.Refuses(() => Cap("-5.0"), "final_logit_softcapping", "greater than 0");
         World.Refuses(() => Cap("\"30\""), "final_logit_softcapping");
 
         string gemma3 = SharedData.Shipped("goldens", "models", "gemma3");
@@ -176,6 +177,9 @@ public sealed class SplicedLossTests : IDisposable
         Assert.Contains("no lm_head.weight", Missing());
         Write(null, false);
         Assert.Contains("no lm_head.weight", Missing());
+        text["tie_word_embeddings"] = "no";
+        File.WriteAllText(_folder.File("config.json"), text.ToJsonString());
+        World.Refuses(() => Missing(), "tie_word_embeddings", "expected true or false");
     }
 
     private static TensorToWrite Copied(WeightSlice slice)

@@ -57,6 +57,8 @@ internal sealed class BenchServeCommand : CliCommand
         var result = Meter.Run(Session, meter => EnduranceBenchmark.Run(args.GetValue(_clients) ?? 64, minutes, meter, Session.Cancel));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => Write(json, result));
         else Show(result);
+        Session.AfterInterrupt = $"the load ended after {result.Seconds:N0} s of {60 * minutes:N0}";
+        Session.Cancel.ThrowIfCancellationRequested();
         if (result.Lost + result.Wrong > 0)
             throw new SparseRMException(ErrorKind.Internal, $"{result.Lost} requests were lost and {result.Wrong} answers were wrong; the first lost one: {result.FirstLost ?? "none"}");
     }
@@ -68,7 +70,7 @@ internal sealed class BenchServeCommand : CliCommand
             table.Row(count.Sort, $"{count.Clients}", $"{count.Requests:N0}", $"{count.Right:N0}", $"{count.Wrong}", $"{count.Lost}", $"{count.Left:N0}");
         Session.Tables.Write(table);
         Session.Out.WriteLine($"{result.Lost} lost, {result.Wrong} wrong in {result.Seconds:N0} s");
-        Session.Out.WriteLine($"resident memory of the server, MiB, mean of each minute: {string.Join(' ', result.Memory.Select(memory => $"{memory:F0}"))}");
+        if (result.Memory.Count > 0) Session.Out.WriteLine($"resident memory of the server, MiB, mean of each minute: {string.Join(' ', result.Memory.Select(memory => $"{memory:F0}"))}");
         if (result.Growth is { } growth) Session.Out.WriteLine($"last minute / second minute: {growth:P1}");
     }
 

@@ -52,15 +52,18 @@ internal sealed class TrainSaeCommand : CliCommand
             .AddAll(Facts(result.Measure)).Add("held_out_tokens", result.Measure.Tokens)
             .Add("seconds", Math.Round(result.Seconds, 1)).Add("model_seconds", Math.Round(result.ModelSeconds, 1)).Add("step_seconds", Math.Round(result.StepSeconds, 1))
             .Add("product_gflops", Math.Round(result.ProductGflops)).Add("share_of_product", result.Share is { } share ? Math.Round(share, 3) : null);
-        if (args.GetValue(CommonOptions.Json)) report.Add("no_loss", result.NoLoss.Length > 0 ? result.NoLoss : null).Add("output", job.Output);
+        if (args.GetValue(CommonOptions.Json)) report.Add("output", job.Output);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, report, result.Compared));
         else
         {
             Session.Tables.Write(report.ToTable("SAE"));
             if (result.Compared is { } other) Session.Tables.Write(Facts(other).ToTable("Compared"));
         }
-        if (result.NoLoss.Length > 0) Session.Say($"the loss recovered is not known: {result.NoLoss}");
+        if (result.Measure.NoLoss.Length > 0) Session.Say($"the loss recovered is not known: {result.Measure.NoLoss}");
+        else if (result.Compared is { NoLoss: { Length: > 0 } reason }) Session.Say($"the loss recovered of {job.Compare} is not known: {reason}");
         Session.Say($"wrote {job.Output}");
+        Session.AfterInterrupt = $"{job.Output} is whole; what it keeps of the loss was not measured to the end";
+        Session.Cancel.ThrowIfCancellationRequested();
     }
 
     private SaeTrainingJob JobOf(ParseResult args)
@@ -96,7 +99,8 @@ internal sealed class TrainSaeCommand : CliCommand
     }
 
     private static Report Facts(SaeMeasure measure) => new Report().Add("fvu", measure.Fvu).Add("l0", measure.L0).Add("dead", measure.Dead)
-        .Add("loss", measure.Loss?.Loss).Add("loss_with_sae", measure.Loss?.WithSae).Add("loss_with_zeros", measure.Loss?.WithZeros).Add("loss_recovered", measure.Loss?.Recovered).Add("loss_tokens", measure.Loss?.Tokens);
+        .Add("loss", measure.Loss?.Loss).Add("loss_with_sae", measure.Loss?.WithSae).Add("loss_with_zeros", measure.Loss?.WithZeros).Add("loss_recovered", measure.Loss?.Recovered).Add("loss_tokens", measure.Loss?.Tokens)
+        .Add("no_loss", measure.NoLoss.Length > 0 ? measure.NoLoss : null);
 
     private static void WriteJson(Utf8JsonWriter json, Report report, SaeMeasure? compared)
     {

@@ -7,8 +7,9 @@ namespace SparseRM.Research.SaeTraining;
 /// <param name="L0">Active latents of a token on average.</param>
 /// <param name="Dead">Latents that are active on none of these tokens.</param>
 /// <param name="Tokens">Tokens.</param>
-/// <param name="Loss">What the language model loses with it; null where that could not be measured: see <see cref="SaeTrainingResult.NoLoss"/>.</param>
-public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens, SplicedLoss? Loss = null)
+/// <param name="Loss">What the language model loses with it; null where that could not be measured.</param>
+/// <param name="NoLoss">Why there is no <paramref name="Loss"/>, as a clause; empty where there is one.</param>
+public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens, SplicedLoss? Loss = null, string NoLoss = "")
 {
     private const int BlockRows = 2048;
 

@@ -45,9 +45,8 @@ public sealed record SaeTrainingJob
 /// <param name="StepSeconds">Of the steps.</param>
 /// <param name="Share">How fast the steps are, as a share of the encoder's product alone: arithmetic operations of both a second; null where no step was done.</param>
 /// <param name="ProductGflops">Thousand million operations a second of that product, alone.</param>
-/// <param name="NoLoss">Why there is no <see cref="SaeMeasure.Loss"/>, as a clause; empty where there is one.</param>
 public sealed record SaeTrainingResult(
-    SaeMeasure Measure, SaeMeasure? Compared, long Tokens, long ResumedAt, double Seconds, double ModelSeconds, double StepSeconds, double? Share, double ProductGflops, string NoLoss);
+    SaeMeasure Measure, SaeMeasure? Compared, long Tokens, long ResumedAt, double Seconds, double ModelSeconds, double StepSeconds, double? Share, double ProductGflops);
 
 /// <summary>Trains an SAE on a model's residual stream: states stream through a shuffle buffer, checkpoints let it go on with the same bits, the result is measured as saved.</summary>
 public static class SaeTrainingRun
@@ -92,20 +91,31 @@ public static class SaeTrainingRun
         // A step's operations: the product, and for each active latent four sums over d_in, of its row and of its gradients.
         double stepFlops = done * 2.0 * parameters.Depth * (parameters.Width + (4 * measure.L0));
         double? share = done > 0 ? stepFlops / stepSeconds / (flops / product) : null;
-        string noLoss = "";
+        // What an SAE keeps of the loss is worth less than the SAE: what fails here is told beside what is known.
         try
         {
             var (from, part) = HeldOut(job, options, texts, backbone);
             using var meter = new SplicedLossMeter(backbone, from, from.Pieces(part), job.Layer, cancel);
-            measure = measure with { Loss = meter.Measure(trained, progress, cancel) };
-            if (other is not null) other = other with { Loss = meter.Measure(compared!, progress, cancel) };
+            measure = WithLoss(measure, () => meter.Measure(trained, progress, cancel));
+            if (other is not null) other = WithLoss(other, () => meter.Measure(compared!, progress, cancel));
         }
         catch (Exception error) when (error is SparseRMException or OperationCanceledException)
         {
-            // What an SAE keeps of the loss is worth less than the SAE.
-            noLoss = error is OperationCanceledException ? "it was interrupted" : error.Message;
+            (measure, other) = (WithLoss(measure, () => throw error), other is null ? null : WithLoss(other, () => throw error));
         }
-        return new SaeTrainingResult(measure, other, options.Tokens, resumedAt, seconds, stream.ModelSeconds, stepSeconds, share, flops / product / 1e9, noLoss);
+        return new SaeTrainingResult(measure, other, options.Tokens, resumedAt, seconds, stream.ModelSeconds, stepSeconds, share, flops / product / 1e9);
+    }
+
+    private static SaeMeasure WithLoss(SaeMeasure measure, Func<SplicedLoss> loss)
+    {
+        try
+        {
+            return measure with { Loss = loss() };
+        }
+        catch (Exception error) when (error is SparseRMException or OperationCanceledException)
+        {
+            return measure with { NoLoss = error is OperationCanceledException ? "it was interrupted" : error.Message };
+        }
     }
 
     private static (StateNorm Norm, long ResumedAt, double StepSeconds) Train(

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SparseRM.Errors;
 using SparseRM.Models;
 using SparseRM.Models.Architectures;
 using SparseRM.Json;
@@ -71,7 +72,7 @@ internal sealed class Unembedding
                 return new Unembedding(rows, index.Take(norm, config.DModel), isTied, config.RmsNormUnitOffset);
             missing = $"the head matrix of {folder} is stored as {rows.DType}";
         }
-        catch (Errors.ModelFormatException error)
+        catch (ModelFormatException error)
         {
             // Scoring needs neither the head nor the shard that it lies in.
             missing = error.Message;
@@ -121,7 +122,12 @@ internal sealed class Unembedding
     /// <summary>Whether config.json ties the head to the embedding; null where it contradicts itself. Transformers' defaults where it does not say: Gemma ties, the others do not.</summary>
     private static bool? IsTiedBy(string folder, string family)
     {
-        static bool? Said(JsonElement section) => section.TryGetProperty("tie_word_embeddings", out var tied) && tied.ValueKind is JsonValueKind.True or JsonValueKind.False ? tied.GetBoolean() : null;
+        bool? Said(JsonElement section)
+        {
+            if (!section.TryGetProperty("tie_word_embeddings", out var tied) || tied.ValueKind == JsonValueKind.Null) return null;
+            if (tied.ValueKind is JsonValueKind.True or JsonValueKind.False) return tied.GetBoolean();
+            throw new ModelFormatException(Path.Combine(folder, "config.json"), $"tie_word_embeddings is {StrictJson.Shown(tied)}, expected true or false");
+        }
         var root = StrictJson.OpenObject(Path.Combine(folder, "config.json"));
         // The multimodal folder of Gemma-3 has its text model's within.
         bool? inner = root.TryGetProperty("text_config", out var text) && text.ValueKind == JsonValueKind.Object ? Said(text) : null, outer = Said(root);

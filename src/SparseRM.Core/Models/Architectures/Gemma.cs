@@ -14,7 +14,7 @@ internal static class Gemma
             PostNorms = true,
             QueryScale = 1 / MathF.Sqrt((float)hf.Number("query_pre_attn_scalar", 256)),
             AttnLogitSoftcap = hf.IsNull("attn_logit_softcapping") ? 0 : (float)hf.Number("attn_logit_softcapping", 50),
-            FinalLogitSoftcap = hf.IsNull("final_logit_softcapping") ? 0 : (float)hf.Number("final_logit_softcapping", 30),
+            FinalLogitSoftcap = hf.IsNull("final_logit_softcapping") ? 0 : (float)hf.Positive("final_logit_softcapping", 30),
             LayerWindows = HfFields.Windows(hf, config.NLayers, window, layer => layer % 2 == 0),
         };
     });

@@ -33,7 +33,7 @@ internal static class Gemma3
             QkNorm = true,
             QueryScale = 1 / MathF.Sqrt((float)hf.Number("query_pre_attn_scalar", 256)),
             AttnLogitSoftcap = (float)hf.Number("attn_logit_softcapping", 0),
-            FinalLogitSoftcap = (float)hf.Number("final_logit_softcapping", 0),
+            FinalLogitSoftcap = hf.Has("final_logit_softcapping") ? (float)hf.Positive("final_logit_softcapping") : 0,
             LayerWindows = windows,
             Ropes = ropes,
             NCtx = RopeFields.Context(ropes[0].Scaling, config.NCtx),
