@@ -1,5 +1,6 @@
 using SparseRM.Errors;
 using SparseRM.Interop.Cuda;
+using SparseRM.Models;
 using SparseRM.Tensors;
 
 namespace SparseRM.Cuda;
@@ -46,6 +47,19 @@ public sealed class FaultTests : IDisposable
     {
         Scenario.Run();
         Assert.Equal((0, ""), (MockDriver.Alive(), MockDriver.Violations()));
+    }
+
+    [Fact]
+    public void Where_rotations_could_not_grow_they_are_made_again()
+    {
+        using var backend = CudaBackend.Open();
+        using var table = new RopeTable(backend, new RopeConfig(1e4, new RopeScaling("default")), 4);
+        Assert.Equal(64, table.For(10).Rows);
+        MockDriver.Fail("cuMemcpyHtoDAsync_v2", 0, InvalidValue);
+        Assert.Throws<BackendException>(() => table.For(100));
+        var values = new float[64 * 4];
+        backend.Download(table.For(10), values);
+        Assert.Equal(MathF.Cos(1), values[4], 6);
     }
 
     [Fact]

@@ -36,7 +36,9 @@ public static partial class MockDriver
     /// <summary>Changes a parameter of every launch of a kernel; -1 ends it.</summary>
     public static void Tamper(string kernel, int parameter, long add) => srm_mock_tamper(kernel, parameter, add);
 
-    /// <summary>Calls of a driver function or launches of a kernel so far.</summary>
+    /// <summary>
+    /// Calls of a driver function or launches of a kernel so far; <c>waits with work behind</c>: waits for a mark that was not passed, while the device had more to do.
+    /// </summary>
     public static int Count(string name) => srm_mock_count(name);
 
     /// <summary>Parameters of an emulated kernel; -1 where there is none of that name.</summary>

@@ -71,8 +71,11 @@ SRM_MOCK CUresult cuEventSynchronize(void* handle) {
   SRM_ENTER();
   auto found = state().events.find(handle);
   if (found == state().events.end()) return mock::violation("a dead event is waited for"), kInvalidHandle;
-  if (found->second->stream == nullptr) return kSuccess;
-  return wait_for(found->second->stream, found->second->at);  // what was queued later may still be under way
+  mock::Stream* stream = found->second->stream;
+  if (stream == nullptr) return kSuccess;
+  const uint64_t at = found->second->at;
+  if (at > stream->done && at < stream->done + stream->work.size()) state().calls["waits with work behind"]++;
+  return wait_for(stream, at);  // what was queued later may still be under way
 }
 
 // A piece of work (a launch, a copy, a memset) takes a microsecond: nothing is known here of how long a device takes.

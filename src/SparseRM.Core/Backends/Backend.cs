@@ -5,7 +5,7 @@ namespace SparseRM.Backends;
 
 /// <summary>Supplies memory, weights and ops on one device. The forward pass, the projection and the head are written once, over this class.</summary>
 /// <remarks>
-/// <para>Calls enqueue on the backend's stream and may return before the work is done; <see cref="Download"/>, <see cref="SaeEncode"/>,
+/// <para>Calls enqueue on the backend's stream and may return before the work is done; <see cref="Download"/>, <see cref="PendingRows.Read"/>, <see cref="SaeEncode"/>,
 /// <see cref="Time"/>, loading weights, and a default that computes on the host wait. A backend is used by one thread at a time; it may use many itself.</para>
 /// <para>Every op computes each row by itself: a row's bits do not depend on the other rows, on their number or on the number of threads.
 /// This is what makes a score the same in any batch. Only variants that are not <see cref="KernelVariant.BatchInvariant"/> may do else.</para>
@@ -37,6 +37,13 @@ public abstract class Backend : IDisposable
 
     /// <summary>Waits, then copies rows densely from the device.</summary>
     public abstract void Download(Tensor source, Span<float> destination);
+
+    /// <summary>Whether ops are computed behind the calls, so that it pays to enqueue one batch while another is computed.</summary>
+    public virtual bool RunsBehind => false;
+
+    /// <summary>Enqueues a copy of rows to the host: reading them waits for what was enqueued before, and not for what comes behind.</summary>
+    /// <remarks>Where a backend does not <see cref="RunsBehind"/>, they are copied when they are read, and nothing may change them until then.</remarks>
+    public virtual PendingRows BeginDownload(Tensor source) => new(this, source);
 
     /// <summary>Loads matrices of equal inputs, stacked along their outputs, in the layout that <see cref="MatMul"/> wants.</summary>
     /// <param name="parts">At least one; shapes [outputs_p, inputs].</param>

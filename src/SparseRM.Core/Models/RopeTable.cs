@@ -12,10 +12,18 @@ public sealed class RopeTable(Backend backend, RopeConfig config, int dHead) : I
     public Tensor For(int positions)
     {
         if (_table is { } table && table.Rows >= positions) return table;
-        _table?.Buffer.Dispose();
+        Dispose();
         int rows = (int)Math.Max(64, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
         var grown = new Tensor(backend.Allocate((long)rows * dHead), 0, rows, dHead, dHead);
-        backend.Upload(Values(rows), grown);
+        try
+        {
+            backend.Upload(Values(rows), grown);
+        }
+        catch
+        {
+            grown.Buffer.Dispose();
+            throw;
+        }
         _table = grown;
         return grown;
     }

@@ -44,30 +44,50 @@ internal sealed class AttachedReward : IDisposable
     /// <summary>Whether it was disposed.</summary>
     public bool IsClosed { get; private set; }
 
-    /// <summary>The states [n, d_model] of the last call of <see cref="Score"/>, where they came to the host.</summary>
+    /// <summary>The states [n, d_model] of the scores that were read last, where they came to the host.</summary>
     public ReadOnlySpan<float> States => _states.AsSpan(0, _statesLength);
 
-    /// <summary>Scores of each row's heads, component after component, [n, heads of all]; NaN for a state that is not finite. Valid until the next call.</summary>
+    /// <summary>Enqueues what scores each row's heads, component after component; see <see cref="PendingScores"/>.</summary>
     /// <remarks>The components are enqueued one behind the other; one download brings the scores of all, and one the states, where they are needed.</remarks>
-    /// <param name="states">[n, d_model].</param>
+    /// <param name="states">[n, d_model]; may change once another batch is begun.</param>
     /// <param name="keepStates">Whether <see cref="States"/> will be read.</param>
-    public ReadOnlySpan<float> Score(Tensor states, bool keepStates = false)
+    public PendingScores Score(Tensor states, bool keepStates)
     {
-        int width = Reward.HeadCount, count = states.Rows * width, at = 0;
-        if (_scores.Length < count) _scores = new float[Math.Max(count, 64)];
-        var scored = new Tensor(Buffer(), 0, states.Rows, width, width);
+        int width = Reward.HeadCount, at = 0;
+        var scored = new Tensor(Buffer(states.Rows * width), 0, states.Rows, width, width);
         bool onBackend = false, onHost = keepStates;
         foreach (var component in _components)
         {
             bool enqueued = component.TryScoreOnBackend(states, scored.ColumnRange(at, component.Heads));
             (onBackend, onHost, at) = (onBackend | enqueued, onHost | !enqueued, at + component.Heads);
         }
-        if (onBackend) _backend.Download(scored, _scores);
-        _statesLength = onHost ? states.Rows * states.Columns : 0;
-        if (!onHost) return _scores.AsSpan(0, count);
+        PendingRows? scores = onBackend ? _backend.BeginDownload(scored) : null;
+        try
+        {
+            return new PendingScores(this, states.Rows, states.Columns, scores, onHost ? _backend.BeginDownload(states) : null);
+        }
+        catch
+        {
+            scores?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Scores of each row's heads, [n, heads of all]; NaN for a state that is not finite. Valid until the next call.</summary>
+    /// <param name="rows">n.</param>
+    /// <param name="columns">d_model.</param>
+    /// <param name="scores">Those of the components that the backend scores; null for none.</param>
+    /// <param name="states">Null where nobody reads them.</param>
+    public ReadOnlySpan<float> Read(int rows, int columns, PendingRows? scores, PendingRows? states)
+    {
+        int width = Reward.HeadCount, count = rows * width, at = 0;
+        if (_scores.Length < count) _scores = new float[Math.Max(count, 64)];
+        scores?.Read(_scores);
+        _statesLength = 0;
+        if (states is not { } pending) return _scores.AsSpan(0, count);
+        _statesLength = rows * columns;
         if (_states.Length < _statesLength) _states = new float[_statesLength];
-        _backend.Download(states, _states);
-        at = 0;
+        pending.Read(_states);
         foreach (var component in _components)
         {
             if (!component.IsOnBackend) component.ScoreOnHost(States, _scores, at, width);
@@ -86,11 +106,11 @@ internal sealed class AttachedReward : IDisposable
         _buffer = null;
     }
 
-    private DeviceBuffer Buffer()
+    private DeviceBuffer Buffer(int length)
     {
-        if (_buffer is not null && _buffer.Length >= _scores.Length) return _buffer;
+        if (_buffer is not null && _buffer.Length >= length) return _buffer;
         _buffer?.Dispose();
         _buffer = null;
-        return _buffer = _backend.Allocate(_scores.Length);
+        return _buffer = _backend.Allocate(Math.Max(length, 64));
     }
 }

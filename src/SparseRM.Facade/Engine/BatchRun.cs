@@ -5,15 +5,20 @@ using SparseRM.Tensors;
 namespace SparseRM.Engine;
 
 /// <summary>Runs batches: packs, looks up and keeps prefixes, computes, hands out states. For the thread that owns the backend.</summary>
+/// <remarks>
+/// A batch is begun, then ended. Where the backend computes behind the calls, the next one may be begun in between: it is enqueued while this one is computed.
+/// What it finds in the cache of this one, or writes where this one reads, stands behind it in the backend's queue.
+/// </remarks>
 internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, long sessionBytes) : IDisposable
 {
     private readonly ResidualRunner _runner = new(model);
     private readonly List<TokenSequence> _sequences = [];
     private readonly List<KeyValuePrefix?> _known = [];
-    private readonly List<BatchPart> _single = [];
+    private readonly RunningBatch _single = new();
     private readonly SortedSet<int> _layerSet = [];
     private int[] _layers = [];
     private Tensor[] _states = [], _handed = [];
+    private long _losses; // times that all of the cache was forgotten
 
     /// <summary>Keys and values of earlier texts.</summary>
     public PrefixCache Cache { get; } = new(model.Backend, model.Config, prefixCacheBytes);
@@ -30,39 +35,55 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
     /// <summary>Tokens that went through the blocks so far.</summary>
     public long ComputedTokens => _runner.ComputedTokens;
 
-    /// <summary>Runs a batch and advances its requests. What fails fails alone: its neighbours are run again without it.</summary>
-    public void Run(List<BatchPart> parts)
+    /// <summary>Enqueues a batch, unless its pass fails at once; <see cref="End"/> must follow.</summary>
+    public void Begin(RunningBatch batch)
     {
         try
         {
-            Compute(parts);
+            Enqueue(batch);
         }
         catch (Exception error)
         {
-            // The pass itself failed: nobody was handed anything yet.
+            // Nobody was handed anything yet.
             Cache.Abandon();
-            if (parts.Count == 1 && parts[0].Count == 1) parts[0].Request.Fail(parts[0].First, error);
-            else RunOneByOne(parts);
+            batch.Error = error;
         }
-        foreach (var part in parts) part.Request.Advance(part.Count);
     }
 
-    private void RunOneByOne(List<BatchPart> parts)
+    /// <summary>Places what the batch found and advances its requests. What fails fails alone: its neighbours are run again without it.</summary>
+    public void End(RunningBatch batch)
     {
-        foreach (var part in parts)
+        // The pass before it failed on the device when this one had been enqueued, with keys and values of that one.
+        bool isLost = batch.Error is null && batch.Losses != _losses && batch.Pending.Count > 0;
+        if (isLost) batch.Drop();
+        if (isLost || batch.Error is not null) RunOneByOne(batch);
+        else Place(batch);
+        batch.Error = null;
+        foreach (var part in batch.Parts) part.Request.Advance(part.Count);
+    }
+
+    private void RunOneByOne(RunningBatch batch)
+    {
+        if (batch is { Error: { } error, Parts: [{ Count: 1 } only] })
+        {
+            only.Request.Fail(only.First, error);
+            return;
+        }
+        foreach (var part in batch.Parts)
         {
             for (int i = 0; i < part.Count; i++)
             {
-                _single.Clear();
-                _single.Add(part with { First = part.First + i, Count = 1 });
+                _single.Parts.Clear();
+                _single.Parts.Add(part with { First = part.First + i, Count = 1 });
                 try
                 {
-                    Compute(_single);
+                    Enqueue(_single);
+                    Place(_single);
                 }
-                catch (Exception error)
+                catch (Exception own)
                 {
                     Cache.Abandon();
-                    part.Request.Fail(part.First + i, error);
+                    part.Request.Fail(part.First + i, own);
                 }
             }
         }
@@ -74,8 +95,10 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
             for (int i = 0; i < part.Count; i++) part.Request.Fail(part.First + i, error);
     }
 
-    private void Compute(List<BatchPart> parts)
+    private void Enqueue(RunningBatch batch)
     {
+        var parts = batch.Parts;
+        batch.Losses = _losses;
         PlaceLayers(parts);
         Cache.Begin();
         _sequences.Clear();
@@ -94,12 +117,9 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
             }
         }
         var sequences = CollectionsMarshal.AsSpan(_sequences);
-        var batch = _runner.Pack(sequences, anyKnown ? CollectionsMarshal.AsSpan(_known) : []);
-        Keep(parts, batch, anyKept);
+        Keep(parts, _runner.Pack(sequences, anyKnown ? CollectionsMarshal.AsSpan(_known) : []), anyKept);
         _runner.Run(sequences, _layers, _states);
-        Passes++;
-        // An error of a device may show only when states are read: then nothing of the pass is kept.
-        if (HandOut(parts)) Cache.Commit();
+        if (HandOut(batch)) Cache.Commit();
         else Cache.Abandon();
         // The ids are the callers'.
         _sequences.Clear();
@@ -139,37 +159,69 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
 
     /// <summary>Hands each consumer its states; what one of them throws fails that one's parts alone.</summary>
     /// <returns>Whether all took theirs.</returns>
-    private bool HandOut(List<BatchPart> parts)
+    private bool HandOut(RunningBatch batch)
     {
         bool all = true;
         int row = 0;
-        for (int first = 0, end; first < parts.Count; first = end)
+        var parts = CollectionsMarshal.AsSpan(batch.Parts);
+        for (int first = 0, end; first < parts.Length; first = end)
         {
             int rows = parts[first].States;
-            for (end = first + 1; end < parts.Count && parts[end].Request.Consumer == parts[first].Request.Consumer; end++) rows += parts[end].States;
+            for (end = first + 1; end < parts.Length && parts[end].Request.Consumer == parts[first].Request.Consumer; end++) rows += parts[end].States;
             int[] layers = parts[first].Request.Layers;
             if (_handed.Length < layers.Length) _handed = new Tensor[layers.Length];
             for (int i = 0; i < layers.Length; i++) _handed[i] = _states[Array.IndexOf(_layers, layers[i])].RowRange(row, rows);
-            var own = CollectionsMarshal.AsSpan(parts)[first..end];
             try
             {
-                parts[first].Request.Consume(_handed.AsSpan(0, layers.Length), own);
-                foreach (var part in own) Finish(part);
+                var scores = parts[first].Request.Consume(_handed.AsSpan(0, layers.Length), parts[first..end]);
+                if (scores is not { } pending) Finish(parts[first..end]);
+                else if (model.Backend.RunsBehind) batch.Pending.Add((first, end, pending));
+                else Place(parts[first..end], pending);
             }
             catch (Exception error)
             {
                 all = false;
-                FailAll(own, error);
+                FailAll(parts[first..end], error);
             }
             row += rows;
         }
         return all;
     }
 
-    private void Finish(BatchPart part)
+    private void Place(RunningBatch batch)
     {
-        Sequences += part.Count;
-        for (int i = part.First; i < part.First + part.Count; i++) part.Request.Finish(i);
+        Passes++;
+        var parts = CollectionsMarshal.AsSpan(batch.Parts);
+        foreach (var (first, end, scores) in batch.Pending)
+        {
+            try
+            {
+                Place(parts[first..end], scores);
+            }
+            catch (Exception error)
+            {
+                // The pass may be what failed, and a batch that was begun since may have added to what it left: all of that goes.
+                Cache.Clear();
+                _losses++;
+                FailAll(parts[first..end], error);
+            }
+        }
+        batch.Pending.Clear();
+    }
+
+    private void Place(ReadOnlySpan<BatchPart> parts, PendingScores scores)
+    {
+        using (scores) parts[0].Request.Place(scores, parts);
+        Finish(parts);
+    }
+
+    private void Finish(ReadOnlySpan<BatchPart> parts)
+    {
+        foreach (var part in parts)
+        {
+            Sequences += part.Count;
+            for (int i = part.First; i < part.First + part.Count; i++) part.Request.Finish(i);
+        }
     }
 
     /// <inheritdoc/>

@@ -10,15 +10,11 @@ namespace SparseRM.Engine;
 /// </remarks>
 internal sealed class ForwardEngine : IDisposable
 {
-    private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(5);
     private readonly ModelHost _host;
     private readonly RequestQueue _queue;
-    private readonly List<BatchPart> _parts = [];
     private readonly BatchRun _run;
+    private readonly BatchTurn _turn;
     private readonly TimeSpan _gatherWait;
-    private int _lastRequests = 1;
-    private TimeSpan _lastTime = TimeSpan.MaxValue; // of the last batch
-    private long _shortTokens; // the most that a batch computed in a short time
     private bool _closed;
 
     /// <summary>An engine before a model; it is closed before its host.</summary>
@@ -27,6 +23,7 @@ internal sealed class ForwardEngine : IDisposable
         _host = host;
         (_queue, _gatherWait) = (new RequestQueue(settings.Queue, settings.MaxBatchTokens), settings.Queue.GatherWait);
         _run = new BatchRun(host.Model, settings.PrefixCacheBytes, settings.SessionBytes);
+        _turn = new BatchTurn(host, _queue, _run, Withdraw);
         host.Add(this);
     }
 
@@ -81,7 +78,7 @@ internal sealed class ForwardEngine : IDisposable
             {
                 if (mine)
                 {
-                    RunBatch();
+                    _turn.Run(request);
                     mine = ReleaseOrGoOn(request, goOn: progress is null);
                 }
                 else
@@ -120,14 +117,14 @@ internal sealed class ForwardEngine : IDisposable
         if (requests.Length == 0) return;
         deadline = RequestLimits.Checked(deadline);
         // Beyond some milliseconds another thread costs nothing beside the pass, and a deadline must be heard meanwhile.
-        bool isShort = requests is [{ Sequences: [var text] }] && text.Ids.Length <= Volatile.Read(ref _shortTokens) && _lastTime < s_short;
-        bool mine = Enqueue(requests, takeIfFree: hereIfAlone && isShort && _lastRequests == 1);
+        bool isShort = requests is [{ Sequences: [var text] }] && _turn.IsShort(text.Ids.Length);
+        bool mine = Enqueue(requests, takeIfFree: hereIfAlone && isShort && _turn.LastRequests == 1);
         using var limits = new RequestLimits(this, requests, deadline, cancel);
         if (mine)
         {
             try
             {
-                RunBatch(alone: true);
+                _turn.Run(requests[0], alone: true);
             }
             finally
             {
@@ -156,7 +153,7 @@ internal sealed class ForwardEngine : IDisposable
     public void RunGathered()
     {
         Gather();
-        RunBatch();
+        _turn.Run(null);
     }
 
     /// <summary>Answers all that waits with "closed", waits for what runs, and frees the activations and the cache.</summary>
@@ -190,48 +187,6 @@ internal sealed class ForwardEngine : IDisposable
         }
     }
 
-    /// <summary>Runs the next batch within a turn. What cannot be planned or completed fails the requests that it is of, and not whoever runs it.</summary>
-    /// <param name="alone">Whether nothing is run where more than one request waits by now.</param>
-    private void RunBatch(bool alone = false)
-    {
-        try
-        {
-            lock (_host.Gate)
-            {
-                if (alone && _queue.Requests > 1) return;
-                _queue.Take(_parts);
-            }
-            if (_parts.Count == 0) return;
-            _lastRequests = _parts.Count;
-            long computed = _run.ComputedTokens;
-            long start = System.Diagnostics.Stopwatch.GetTimestamp();
-            _run.Run(_parts);
-            _lastTime = System.Diagnostics.Stopwatch.GetElapsedTime(start);
-            if (_lastTime < s_short) Volatile.Write(ref _shortTokens, Math.Max(_shortTokens, _run.ComputedTokens - computed));
-            // What has failed is told now: its other batches would be computed for nothing.
-            foreach (var part in _parts)
-                if (part.Request.Error is { } error) Withdraw(part.Request, error);
-        }
-        catch (Exception error)
-        {
-            FailBatch(error);
-        }
-        finally
-        {
-            _parts.Clear();
-        }
-    }
-
-    private void FailBatch(Exception error)
-    {
-        lock (_host.Gate)
-        {
-            // Where no batch could be made of it, what stands first goes: else it would come up again for ever.
-            if (_parts.Count == 0 && _queue.First is { } first) _parts.Add(new BatchPart(first, 0, 0));
-        }
-        foreach (var part in _parts) Withdraw(part.Request, error);
-    }
-
     /// <summary>After a batch: goes on where nobody else waits, else leaves the rest to the host's thread.</summary>
     private bool ReleaseOrGoOn(ForwardRequest request, bool goOn)
     {
@@ -262,14 +217,14 @@ internal sealed class ForwardEngine : IDisposable
     /// <summary>Waits a little while fewer requests are there than the last batch served: those callers are about to come back.</summary>
     private void Gather()
     {
-        if (_lastRequests <= 1 || _gatherWait <= TimeSpan.Zero) return;
+        if (_turn.LastRequests <= 1 || _gatherWait <= TimeSpan.Zero) return;
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         while (Expects() && System.Diagnostics.Stopwatch.GetElapsedTime(start) < _gatherWait) Thread.Yield();
 
         // Nothing waits where all of it was withdrawn, or the engine was closed; and others who share the model are not kept waiting.
         bool Expects()
         {
-            lock (_host.Gate) return _queue.Requests > 0 && _queue.Requests < _lastRequests && _host.Waiting == _queue.Requests && !_host.HasJobs;
+            lock (_host.Gate) return _queue.Requests > 0 && _queue.Requests < _turn.LastRequests && _host.Waiting == _queue.Requests && !_host.HasJobs;
         }
     }
 }

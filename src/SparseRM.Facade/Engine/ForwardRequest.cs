@@ -37,18 +37,27 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     /// <summary>Requests with the same value are handed their states together.</summary>
     public abstract object Consumer { get; }
 
-    /// <summary>Reads the states of neighbouring parts of a batch, all of one <see cref="Consumer"/>; on the thread that owns the backend.</summary>
+    /// <summary>Reads the states of neighbouring parts of a batch, all of one <see cref="Consumer"/>, or begins to; on the thread that owns the backend.</summary>
     /// <param name="states">[rows, d_model] for each of <see cref="Layers"/>; the parts' rows, in their order.</param>
     /// <param name="parts">The parts; their first one is of this request.</param>
-    public abstract void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts);
+    /// <returns>What <see cref="Place"/> waits for, when another batch may have been enqueued; null where all is read.</returns>
+    public abstract PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts);
+
+    /// <summary>Puts what <see cref="Consume"/> began to read where it belongs.</summary>
+    /// <param name="scores">What it gave.</param>
+    /// <param name="parts">The same parts.</param>
+    public virtual void Place(PendingScores scores, ReadOnlySpan<BatchPart> parts) => throw new NotSupportedException("no scores were asked for");
 
     /// <summary>Says that one sequence has no result. By default the whole request fails.</summary>
     /// <param name="index">Place in <see cref="Sequences"/>.</param>
     /// <param name="error">Why.</param>
     public virtual void Fail(int index, Exception error) => _error ??= error;
 
-    /// <summary>Whether it may stand in a batch that runs beyond its layers: not where it holds keys and values of its own, which end there.</summary>
-    public virtual bool MayRunDeeper => true;
+    /// <summary>
+    /// Whether it holds keys and values of its own: they end at its layers, so that it stands in no batch that runs deeper, and what was computed of them must be
+    /// known before the next batch is begun.
+    /// </summary>
+    public virtual bool HoldsMemory => false;
 
     /// <summary>What is known of a sequence beforehand, where the cache is not asked; on the thread that owns the backend, just before the pass.</summary>
     public virtual KeyValuePrefix? Known(int index) => null;

@@ -26,11 +26,10 @@ internal sealed class InputsRequest : ScoreRequest
     protected override bool KeepsStates => true;
 
     /// <inheritdoc/>
-    public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
+    public override void Place(PendingScores scores, ReadOnlySpan<BatchPart> parts)
     {
-        base.Consume(states, parts);
-        if (Reward.IsClosed) return;
-        var (part, width) = (parts[0], states[0].Columns);
+        base.Place(scores, parts);
+        var (part, width) = (parts[0], Reward.Reward.DModel);
         int row = 0;
         for (int i = part.First; i < part.First + part.Count; i++)
         {

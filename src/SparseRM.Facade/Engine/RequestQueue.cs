@@ -22,6 +22,9 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
     /// <summary>Tokens that wait.</summary>
     public long Tokens { get; private set; }
 
+    /// <summary>Whether as many tokens wait as stand in one batch.</summary>
+    public bool FillsBatch => Tokens >= maxBatchTokens;
+
     /// <summary>What stands first where nothing else is known of it; null where nothing waits.</summary>
     public ForwardRequest? First => (_interactive.First ?? _bulk.First)?.Value;
 
@@ -82,7 +85,7 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
             var request = node.Value;
             if (request == first) continue;
             bool joins = fits && !goesOn && request.Layers[^1] == depth && tokens < maxBatchTokens;
-            int count = joins ? Fitting(request, ref tokens) : request.Layers[^1] <= depth && request.MayRunDeeper ? Computed(request, ref tokens) : 0;
+            int count = joins ? Fitting(request, ref tokens) : request.Layers[^1] <= depth && !request.HoldsMemory ? Computed(request, ref tokens) : 0;
             if (joins) fits = count == request.Waiting;
             if (count == 0) continue;
             parts.Add(new BatchPart(request, request.Taken, count));
@@ -96,7 +99,7 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
     private static ForwardRequest Deepest(LinkedList<ForwardRequest> list)
     {
         var first = list.First!.Value;
-        if (!first.MayRunDeeper || list.Count == 1) return first;
+        if (first.HoldsMemory || list.Count == 1) return first;
         var (deepest, text) = (first, first.Sequences[first.Taken].Ids);
         int looked = 0;
         foreach (var request in list)

@@ -62,20 +62,23 @@ internal class ScoreRequest : ForwardRequest
     public override object Consumer => Reward;
 
     /// <inheritdoc/>
-    public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
+    public override PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
     {
-        if (Reward.IsClosed)
-        {
-            foreach (var part in parts)
-                for (int i = 0; i < part.Count; i++) part.Request.Fail(part.First + i, new ObjectDisposedException(nameof(RewardScorer)));
-            return;
-        }
-        var scores = Reward.Score(states[0], KeepsStates);
+        if (!Reward.IsClosed) return Reward.Score(states[0], KeepsStates);
+        foreach (var part in parts)
+            for (int i = 0; i < part.Count; i++) part.Request.Fail(part.First + i, new ObjectDisposedException(nameof(RewardScorer)));
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public override void Place(PendingScores scores, ReadOnlySpan<BatchPart> parts)
+    {
+        var values = scores.Read();
         foreach (var part in parts)
         {
             int count = part.States * Width;
-            ((ScoreRequest)part.Request).Place(part, scores[..count]);
-            scores = scores[count..];
+            ((ScoreRequest)part.Request).Place(part, values[..count]);
+            values = values[count..];
         }
     }
 
@@ -96,7 +99,7 @@ internal class ScoreRequest : ForwardRequest
     }
 
     /// <summary>Puts the scores of a part's states at their places.</summary>
-    protected void Place(BatchPart part, ReadOnlySpan<float> scores)
+    private void Place(BatchPart part, ReadOnlySpan<float> scores)
     {
         for (int i = part.First; i < part.First + part.Count; i++)
         {

@@ -17,7 +17,7 @@ internal sealed class SessionRequest : ScoreRequest
         new(sequence, reward, memory, same, engine) { Priority = priority };
 
     /// <inheritdoc/>
-    public override bool MayRunDeeper => false;
+    public override bool HoldsMemory => true;
 
     /// <inheritdoc/>
     public override KeyValuePrefix? Known(int index)

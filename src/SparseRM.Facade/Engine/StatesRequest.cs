@@ -27,8 +27,11 @@ internal sealed class StatesRequest(TokenSequence[] sequences, int[] numbers, in
     public override object Consumer => this;
 
     /// <inheritdoc/>
-    public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts) =>
+    public override PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
+    {
         read(states[0], Numbers.AsMemory(parts[0].First, parts[0].Count));
+        return null;
+    }
 }
 
 /// <summary>Receives the states of some sequences after one of several blocks; for the thread that owns the backend.</summary>
@@ -56,9 +59,10 @@ internal sealed class LayerStatesRequest(TokenSequence[] sequences, int[] number
     public override object Consumer => this;
 
     /// <inheritdoc/>
-    public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
+    public override PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
     {
         for (int i = 0; i < layers.Length; i++) read(i, states[i], Numbers.AsMemory(parts[0].First, parts[0].Count));
+        return null;
     }
 }
 
@@ -75,7 +79,7 @@ internal sealed class LayersRequest(TokenSequence sequence, int[] layers, Backen
     public override object Consumer => this;
 
     /// <inheritdoc/>
-    public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
+    public override PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
     {
         for (int i = 0; i < layers.Length; i++)
         {
@@ -83,5 +87,6 @@ internal sealed class LayersRequest(TokenSequence sequence, int[] layers, Backen
             StateReading.DownloadFinite(backend, states[i], values, layers[i]);
             States[layers[i]] = values;
         }
+        return null;
     }
 }

@@ -162,6 +162,7 @@ public sealed partial class CudaBackend : Backend
             _device.Settle();  // queued work reads pinned memory and runs code of the modules
             _indices.Dispose();
             _staging?.Dispose();
+            foreach (var copy in _copies) copy.Dispose();
             _loader?.Dispose();
             _saeEncode?.Dispose();
             _timer?.Dispose();

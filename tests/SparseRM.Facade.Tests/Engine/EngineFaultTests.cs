@@ -17,7 +17,7 @@ public sealed class EngineFaultTests(TinyReward tiny)
 
         public override object Consumer => this;
 
-        public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts) => throw new InvalidDataException("consume");
+        public override PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts) => throw new InvalidDataException("consume");
 
         public override void Fail(int index, Exception error) => throw new InvalidDataException("fail");
     }

@@ -113,7 +113,11 @@ public sealed class QueueTests(TinyReward tiny)
 
         public override object Consumer => this;
 
-        public override void Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts) => order.Add(Priority);
+        public override PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
+        {
+            order.Add(Priority);
+            return null;
+        }
     }
 
     [Fact]
