@@ -55,14 +55,11 @@ internal static unsafe class Inputs
                 Fields = Fields(all[i].Fields, i),
             };
             // A template would write None, or nothing, for what nobody said.
-            if (dialogue[i] is { Content: null } silent && !Says(silent.Fields))
+            if (dialogue[i] is { Content: null, Fields: not { StandForContent: true } })
                 throw new CallException(Status.Data, $"message {i} has no content; give a text, or the fields that the template reads in its place, such as tool_calls");
         }
         return dialogue;
     }
-
-    private static bool Says(JsonFields? fields) =>
-        fields?.Value.EnumerateObject().Any(member => member.Value.ValueKind != JsonValueKind.Null && !member.NameEquals("role") && !member.NameEquals("content")) ?? false;
 
     private static JsonFields? Fields(NativeText text, int message)
     {

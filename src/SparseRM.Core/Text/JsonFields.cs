@@ -17,6 +17,19 @@ public sealed class JsonFields : IEquatable<JsonFields>
     /// <summary>The object.</summary>
     public JsonElement Value { get; }
 
+    /// <summary>
+    /// Whether a message with these fields may have no content, since one of them is said in its place, as <c>tool_calls</c> are: a text, list or object that
+    /// is not empty. A speaker's name, a number or a truth says nothing: a template would write None for the content that is not there.
+    /// </summary>
+    public bool StandForContent => Value.EnumerateObject().Any(member => !member.NameEquals("role") && !member.NameEquals("content") && !member.NameEquals("name")
+        && member.Value.ValueKind switch
+        {
+            JsonValueKind.String => !member.Value.ValueEquals(""),
+            JsonValueKind.Array => member.Value.GetArrayLength() > 0,
+            JsonValueKind.Object => member.Value.GetPropertyCount() > 0,
+            _ => false,
+        });
+
     /// <inheritdoc/>
     public bool Equals(JsonFields? other) => other is not null && JsonElement.DeepEquals(Value, other.Value);
 

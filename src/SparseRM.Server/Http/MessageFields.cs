@@ -36,10 +36,11 @@ internal static class MessageFields
         return new JsonFields(value);
     }
 
-    /// <summary>A text, or the text parts of a list joined; other parts are refused, since only text is scored.</summary>
+    /// <summary>A text, or the text parts of a list joined; other parts are refused, since only text is scored, and so is a list without any: nobody said an empty text with it.</summary>
     public static string Content(this JsonElement value, string field)
     {
         if (value.ValueKind != JsonValueKind.Array) return value.Text(field);
+        if (value.GetArrayLength() == 0) throw new Fault(FaultKind.Field, $"{field} is an empty list, expected a text or a list of text parts", field) { IsPlain = true };
         var text = new StringBuilder();
         int at = 0;
         foreach (var part in value.EnumerateArray())
@@ -69,7 +70,7 @@ internal static class MessageFields
         item.RefuseMedia(field);
         bool hasContent = item.Has("content", out var content);
         var fields = Others(item);
-        if (!hasContent && fields is null) throw new Fault(FaultKind.Field, $"{field}.content is {(item.TryGetProperty("content", out _) ? "null, expected a text" : "missing")}", field) { IsPlain = true };
+        if (!hasContent && fields is not { StandForContent: true }) throw new Fault(FaultKind.Field, $"{field}.content is {(item.TryGetProperty("content", out _) ? "null, expected a text" : "missing")}", field) { IsPlain = true };
         return new Message(Role(role), hasContent ? content.Content($"{field}.content") : null) { Fields = fields };
     }
 

@@ -64,8 +64,12 @@ internal static class VllmFields
     public static string Id(JsonElement request, string prefix) => $"{prefix}-{request.TextOrNull("request_id") ?? Guid.NewGuid().ToString("N")}";
 
     /// <summary>A query or document of score and rerank: a text, or an object with a content of text parts.</summary>
-    public static string ScoreText(JsonElement value, string field) =>
-        value.ValueKind == JsonValueKind.Object ? value.Need(value.Has("text") ? "text" : "content").Content(field) : value.Text(field);
+    public static string ScoreText(JsonElement value, string field)
+    {
+        if (value.ValueKind != JsonValueKind.Object) return value.Text(field);
+        string name = value.Has("text") ? "text" : "content";
+        return value.Need(name, field).Content($"{field}.{name}");
+    }
 
     /// <summary>One or several of them.</summary>
     public static string[] ScoreTexts(JsonElement value, string field) => value.ValueKind != JsonValueKind.Array

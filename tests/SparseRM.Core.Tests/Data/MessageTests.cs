@@ -55,6 +55,7 @@ public sealed class MessageTests : IDisposable
 
     [Theory]
     [InlineData("""[{"role":"assistant","content":[{"type":"image_url","image_url":"x"}]}]""", "field 'chosen[0].content[0]' is a part of type 'image_url'; only text can be scored")]
+    [InlineData("""[{"role":"assistant","content":[]}]""", "field 'chosen[0].content' is an empty list, expected text or a list of text parts")]
     [InlineData("""[{"role":"assistant","content":[3]}]""", "field 'chosen[0].content[0]' must be a text part, found the number 3")]
     [InlineData("""[{"role":"assistant","content":[{"type":"text"}]}]""", "field 'chosen[0].content[0].text' is missing")]
     [InlineData("""[{"role":"assistant","content":[{"type":"text","text":null}]}]""", "field 'chosen[0].content[0].text' must be text, found null")]
@@ -62,6 +63,7 @@ public sealed class MessageTests : IDisposable
     [InlineData("""[{"role":"user","content":"a"}]""", "one of 'chosen' and 'rejected' is a whole dialogue")]
     [InlineData("""[{"role":"assistant","content":"a"},{"role":"user","content":"thanks"}]""", "must end with a message of the assistant, found one of 'user'")]
     [InlineData("""[{"role":"assistant","content":null,"tool_calls":null}]""", "field 'chosen[0].content' must be text, found null")]
+    [InlineData("""[{"role":"assistant","content":null,"name":"x","tool_calls":[]}]""", "field 'chosen[0].content' must be text, found null")]
     [InlineData("""[{"role":"assistant","content":"","name":"x"}]""", "the chosen answer is empty")]
     [InlineData("""[{"role":"assistant","content":"a","name":"\ud800"}]""", "field 'chosen[0].name' holds a lone surrogate")]
     [InlineData("""[{"role":"assistant","content":"a","meta":{"\udc00":1}}]""", "a field's name holds a lone surrogate")]

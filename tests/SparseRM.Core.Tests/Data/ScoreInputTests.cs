@@ -71,6 +71,7 @@ public sealed class ScoreInputTests : IDisposable
     [InlineData("""{"prompt":"q","response":"a","image":"x.png"}""", "has 'image' beside its text; only text can be scored")]
     [InlineData("""{"prompt":"q","responses":["a",null]}""", "field 'responses[1]' must be text or a list of messages, found null")]
     [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null}]}""", "field 'messages[1].content' must be text, found null")]
+    [InlineData("""{"messages":[{"role":"user","content":[]},{"role":"assistant","content":"a"}]}""", "field 'messages[0].content' is an empty list, expected text or a list of text parts")]
     [InlineData("""{"messages":[{"role":"user","content":"q"}]}""", "field 'messages' must end with an answer of the assistant, found a message of 'user'")]
     [InlineData("""{"prompt":"q","response":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}]}""", "field 'response' must end with an answer of the assistant, found a message of 'user'")]
     [InlineData("""{"question":"q","messages":[{"role":"assistant","content":"a"}]}""", "field 'messages' has no user turn and 'question' may be it; put it into the messages")]

@@ -30,6 +30,27 @@ public class RefusalTests(Rewards rewards)
     [InlineData("/verify", """{"responses_create_params": {"input": "Q"}, "response": {}}""", 422, "response.output is missing")]
     public async Task What_is_missing_is_named_by_its_place(string path, string body, int status, string message) => await Refused(path, body, status, message);
 
+    [Theory]
+    [InlineData("/v1/rewards", """{"messages": [ASKED, {"role": "assistant", "content": []}]}""", 422, "messages[1].content is an empty list, expected a text or a list of text parts")]
+    [InlineData("/v1/rewards", """{"prompt": [{"role": "user", "content": []}], "response": "A"}""", 422, "prompt[0].content is an empty list")]
+    [InlineData("/classify", """{"messages": [ASKED, {"role": "assistant", "content": []}]}""", 400, "messages[1].content is an empty list")]
+    [InlineData("/classify", """{"messages": [ASKED, {"role": "assistant", "content": [{"type": "text"}]}]}""", 400, "messages[1].content[0].text is missing")]
+    [InlineData("/classify", """{"messages": [ASKED, {"role": "assistant", "content": [{"type": "text", "text": null}]}]}""", 400, "messages[1].content[0].text is null, expected a value")]
+    [InlineData("/classify", """{"messages": [ASKED, {"role": "assistant", "content": [null]}]}""", 400, "messages[1].content[0] is null, expected an object")]
+    [InlineData("/classify", """{"messages": [ASKED, {"role": "assistant", "content": null}]}""", 400, "messages[1].content is null, expected a text")]
+    [InlineData("/classify", """{"messages": [ASKED, {"role": "assistant", "content": null, "name": "x"}]}""", 400, "messages[1].content is null, expected a text")]
+    [InlineData("/v1/rewards", """{"messages": [ASKED, {"role": "assistant", "content": null, "annotations": [], "weight": 1}]}""", 422, "messages[1].content is null, expected a text")]
+    [InlineData("/judge", """{"conv": [ASKED, {"role": "assistant", "content": []}]}""", 400, "conv[1].content is an empty list")]
+    [InlineData("/slime", """{"prompt": [{"role": "user", "content": []}], "response": "A"}""", 400, "prompt[0].content is an empty list")]
+    [InlineData("/roll/submit", """{"prompt": [{"role": "user", "content": []}], "response": "A"}""", 400, "prompt[0].content is an empty list")]
+    [InlineData("/verify", """{"responses_create_params": {"input": "Q"}, "response": {"output": [{"type": "message", "content": []}]}}""", 422, "response.output[0].content is an empty list")]
+    [InlineData("/score", """{"queries": "Q", "documents": {"content": []}}""", 400, "documents.content is an empty list")]
+    [InlineData("/rerank", """{"query": "Q", "documents": ["A", {"content": []}]}""", 400, "documents[1].content is an empty list")]
+    [InlineData("/rerank", """{"query": {"content": [{"type": "text"}]}, "documents": ["A"]}""", 400, "query.content[0].text is missing")]
+    [InlineData("/rerank", """{"query": "Q", "documents": [{"content": null}]}""", 400, "documents[0].content is null, expected a value")]
+    public async Task A_content_without_text_is_no_empty_answer(string path, string body, int status, string message) =>
+        await Refused(path, body.Replace("ASKED", User, StringComparison.Ordinal), status, message);
+
     [Fact]
     public async Task An_empty_list_says_nothing()
     {

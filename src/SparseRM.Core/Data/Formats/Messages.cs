@@ -59,15 +59,16 @@ internal static class Messages
         JsonFields? fields = Fields(row, item, at, roleName, contentName, isNull);
         if (hasContent && !isNull) return new Message(speaker, Content(row, content, $"{at}.{contentName}")) { Fields = fields };
         // Only a message that says something else may have no text.
-        if (fields is null || !fields.Value.EnumerateObject().Any(field => field.Value.ValueKind != JsonValueKind.Null))
+        if (fields is not { StandForContent: true })
             throw row.Refuse(isNull ? $"field '{at}.{contentName}' must be text, found null" : $"field '{at}.{contentName}' is missing");
         return new Message(speaker, null) { Fields = fields };
     }
 
-    /// <summary>A text, or the text parts of a list joined; a part of another type is refused.</summary>
+    /// <summary>A text, or the text parts of a list joined; a part of another type is refused, and so is a list without any, which is no empty text.</summary>
     public static string Content(DataRow row, JsonElement value, string name)
     {
         if (value.ValueKind != JsonValueKind.Array) return row.Text(value, name);
+        if (value.GetArrayLength() == 0) throw row.Refuse($"field '{name}' is an empty list, expected text or a list of text parts");
         return string.Concat(value.EnumerateArray().Select((part, i) => Part(row, part, $"{name}[{i}]")));
     }
 
