@@ -46,7 +46,20 @@ public class SglangTests(Rewards rewards)
         JsonAssert.Score(rewards.Scorer.ScoreIds([bos, 20, 21, 23]), ids.GetProperty("scores")[1][0]);
     }
 
+    // As its owner does: its tokenizer manager gives no scores for no items, and its tests hold that.
     [Theory]
+    [InlineData("""{"query": "One ", "items": []}""")]
+    [InlineData("""{"query": [20, 21], "items": []}""")]
+    public async Task Score_of_no_items_is_an_empty_list(string body)
+    {
+        var answer = (await rewards.Server.Post("/v1/score", body)).Ok;
+        Assert.Equal(0, answer.GetProperty("scores").GetArrayLength());
+        Assert.Equal(0, answer.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("/judge", """{"conv": []}""", "the list of inputs is empty; give at least one")]
+    [InlineData("/classify", """{"input_ids": []}""", "the list of inputs is empty; give at least one")]
     [InlineData("/classify", """{"text": [], "model": "true"}""", "the list of inputs is empty; give at least one")]
     [InlineData("/classify", """{"text": "a", "input_ids": [1]}""", "Either text or input_ids should be provided, not both")]
     [InlineData("/judge", """{"conv": [[{"role": "user"}]]}""", "conv[0][0].content is missing")]
