@@ -61,6 +61,19 @@ public sealed class ServeTests
     }
 
     [Fact]
+    public void The_ratios_of_a_load_are_for_programs_too()
+    {
+        var result = Cli.Run("bench", "serve", "--clients", "4", "--seconds", "0.5", "--json").Json();
+        var loads = result.GetProperty("loads").EnumerateArray().ToDictionary(load => load.GetProperty("name").GetString()!);
+        double Of(string load, string key) => loads[load].GetProperty(key).GetDouble();
+        void Is(double expected, string key) => Assert.Equal(expected, result.GetProperty(key).GetDouble(), expected * 1e-9);
+        Is(Of("server, ids", "tokens_per_cpu_second") / Of("engine", "tokens_per_cpu_second"), "server_to_engine_per_cpu_second");
+        Is(Of("server, text", "tokens_per_second") / Of("server, ids", "tokens_per_second"), "text_to_ids");
+        Is(Of("server, ids", "p99_ms") / Of("server, ids", "p50_ms"), "p99_to_p50");
+        Assert.Equal(JsonValueKind.Number, result.GetProperty("added_latency_ms").ValueKind);
+    }
+
+    [Fact]
     public async Task A_full_disk_for_logs_stops_no_score()
     {
         Assert.SkipUnless(File.Exists("/dev/full") && File.Exists("/bin/sh"), "needs /dev/full and sh");

@@ -19,4 +19,14 @@ public sealed record LoadResult(int Clients, int Requests, double TokensPerSecon
 /// <param name="GroupComputed">Tokens of them that were computed, where each came in a POST of its own.</param>
 /// <param name="GroupPrompt">Tokens of the prompt.</param>
 public sealed record ServeResult(
-    double FirstScore, LoadResult Engine, LoadResult Ids, LoadResult Text, double AddedLatency, int GroupTokens, long GroupComputed, int GroupPrompt);
+    double FirstScore, LoadResult Engine, LoadResult Ids, LoadResult Text, double AddedLatency, int GroupTokens, long GroupComputed, int GroupPrompt)
+{
+    /// <summary>The server's tokens in a second of its own processor time, as a share of the engine's.</summary>
+    public double ServerToEngine => Ids.TokensPerCpuSecond / Engine.TokensPerCpuSecond;
+
+    /// <summary>Tokens a second of texts, as a share of those of ids.</summary>
+    public double TextToIds => Text.TokensPerSecond / Ids.TokensPerSecond;
+
+    /// <summary>The slowest of a hundred requests by the median, of ids.</summary>
+    public double P99ToP50 => Ids.P99 / Ids.P50;
+}

@@ -44,9 +44,9 @@ internal sealed class BenchServeCommand : CliCommand
                 $"{load.P50:F2}", $"{load.P99:F2}");
         }
         Session.Tables.Write(table);
-        Session.Out.WriteLine($"server / engine, a second of its own processor time: {result.Ids.TokensPerCpuSecond / result.Engine.TokensPerCpuSecond:P0}");
-        Session.Out.WriteLine($"text / ids: {result.Text.TokensPerSecond / result.Ids.TokensPerSecond:P0}");
-        Session.Out.WriteLine($"p99 / p50: {result.Ids.P99 / result.Ids.P50:F1}");
+        Session.Out.WriteLine($"server / engine, a second of its own processor time: {result.ServerToEngine:P0}");
+        Session.Out.WriteLine($"text / ids: {result.TextToIds:P0}");
+        Session.Out.WriteLine($"p99 / p50: {result.P99ToP50:F1}");
         Session.Out.WriteLine($"added latency of one request, p50: {result.AddedLatency:F2} ms");
         Session.Out.WriteLine($"16 answers to a prompt of {result.GroupPrompt} tokens in 16 POSTs: {result.GroupComputed} of {result.GroupTokens} tokens computed");
         Session.Out.WriteLine($"start to the first score: {result.FirstScore:F2} s");
@@ -96,12 +96,16 @@ internal sealed class BenchServeCommand : CliCommand
         json.WriteEndArray();
     }
 
+    // JSON has no word for what a load without requests gives.
+    private static double? Finite(double ratio) => double.IsFinite(ratio) ? ratio : null;
+
     private static (string Name, LoadResult Load)[] Loads(ServeResult result) => [("engine", result.Engine), ("server, ids", result.Ids), ("server, text", result.Text)];
 
     private static void Write(Utf8JsonWriter json, ServeResult result)
     {
-        new Report().Add("first_score_seconds", result.FirstScore).Add("added_latency_ms", result.AddedLatency).Add("group_tokens", result.GroupTokens)
-            .Add("group_computed_tokens", result.GroupComputed).Add("group_prompt_tokens", result.GroupPrompt).WriteTo(json);
+        new Report().Add("first_score_seconds", result.FirstScore).Add("server_to_engine_per_cpu_second", Finite(result.ServerToEngine))
+            .Add("text_to_ids", Finite(result.TextToIds)).Add("p99_to_p50", Finite(result.P99ToP50)).Add("added_latency_ms", result.AddedLatency)
+            .Add("group_tokens", result.GroupTokens).Add("group_computed_tokens", result.GroupComputed).Add("group_prompt_tokens", result.GroupPrompt).WriteTo(json);
         json.WriteStartArray("loads");
         foreach (var (name, load) in Loads(result))
         {
