@@ -56,6 +56,7 @@ internal sealed class BenchAbCommand : CliCommand
             Seconds = args.GetValue(_seconds) ?? options.Seconds,
             Limit = args.GetValue(_limit) ?? options.Limit,
         };
+        RequireVariants(options);
         var result = Meter.Run(Session, meter => AbBenchmark.Run(options, meter, Session.Cancel));
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => Facts(result).WriteTo(json));
         else Show(result);
@@ -69,6 +70,15 @@ internal sealed class BenchAbCommand : CliCommand
         return new[] { _first, _second }.Select(side => args.GetRequiredValue(side)).FirstOrDefault(side => side.EndsWith(".ptx", StringComparison.Ordinal)) is { } kernel
             ? KernelCheck.Backend(kernel, asked)
             : asked is null or "auto" ? BackendCatalog.Auto : asked;
+    }
+
+    // A variant of this build is known before any process starts; what a file has is not.
+    private static void RequireVariants(AbOptions options)
+    {
+        var named = new[] { ("A", options.First), ("B", options.Second) }.Where(side => side.Item2 is { Library: null, Variant: not null }).ToArray();
+        if (named.Length == 0) return;
+        using var backend = BackendCatalog.Open(options.Backend, threads: 1);
+        foreach (var (name, side) in named) VariantChoice.Require(backend, options.Shape.Op, side.Variant!, toCompare: true, name);
     }
 
     private void Show(AbResult result)

@@ -39,21 +39,30 @@ internal static class VariantChoice
         var choices = new Dictionary<OpKind, string>(args.GetValue(Option) ?? []);
         if (choices.Count == 0) return choices;
         using var backend = BackendCatalog.Open(args.GetValue(CommonOptions.Backend) ?? "auto", threads: 1);
-        foreach (var (op, name) in choices)
-        {
-            var variants = backend.Variants(op);
-            var usable = variants.Where(variant => variant.Supported && (variant.BatchInvariant || toCompare)).Select(variant => variant.Name).ToArray();
-            if (usable.Contains(name)) continue;
-            string choice = $"{op.Name()}={name}";
-            string problem = variants.FirstOrDefault(variant => variant.Name == name) switch
-            {
-                { Name: null } => $"the backend {backend.Name} has no {choice}",
-                { BatchInvariant: false } when !toCompare => $"{choice} of the backend {backend.Name} {BackendCatalog.ForComparison}",
-                _ => $"the backend {backend.Name} cannot run {choice} on this machine",
-            };
-            throw new UsageException($"{Name}: {problem}; it can run {string.Join(", ", usable)}");
-        }
+        foreach (var (op, name) in choices) Require(backend, op, name, toCompare, Name);
         return choices;
+    }
+
+    /// <summary>Sees that a backend has a variant and can run it here.</summary>
+    /// <param name="backend">The backend.</param>
+    /// <param name="op">The op.</param>
+    /// <param name="name">The variant.</param>
+    /// <param name="toCompare">Whether one for comparison only will do.</param>
+    /// <param name="option">Where it was given.</param>
+    /// <exception cref="UsageException">It has not, or cannot.</exception>
+    public static void Require(Backend backend, OpKind op, string name, bool toCompare, string option)
+    {
+        var variants = backend.Variants(op);
+        var usable = variants.Where(variant => variant.Supported && (variant.BatchInvariant || toCompare)).Select(variant => variant.Name).ToArray();
+        if (usable.Contains(name)) return;
+        string choice = $"{op.Name()}={name}";
+        string problem = variants.FirstOrDefault(variant => variant.Name == name) switch
+        {
+            { Name: null } => $"the backend {backend.Name} has no {choice}",
+            { BatchInvariant: false } when !toCompare => $"{choice} of the backend {backend.Name} {BackendCatalog.ForComparison}",
+            _ => $"the backend {backend.Name} cannot run {choice} on this machine",
+        };
+        throw new UsageException($"{option}: {problem}; it can run {string.Join(", ", usable)}");
     }
 
     private static string? Problem(string token, Dictionary<OpKind, string> choices)
