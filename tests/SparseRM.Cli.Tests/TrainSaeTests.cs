@@ -47,10 +47,33 @@ public sealed class TrainSaeTests : IDisposable
         Signals.Send(process, Signals.Interrupt);
         var interrupted = Cli.Finish(process, new CliInput());
         Assert.Equal(130, interrupted.Code);
-        Assert.Contains("the same command resumes", interrupted.Error);
-        if (File.Exists(_folder.File("sae", "checkpoint.safetensors")))
+        bool hasBegun = File.Exists(_folder.File("sae", "checkpoint.safetensors"));
+        Assert.Contains(hasBegun ? $"interrupted; a checkpoint is kept in {_folder.File("sae")}, and the same command resumes" : "interrupted; nothing was written", interrupted.Error);
+        if (hasBegun)
             Cli.Run(Args("sae", "2e4")).Failed(1, "checkpoint.safetensors", "another training", "name another output");
         else Assert.False(Directory.Exists(_folder.File("sae")));
+    }
+
+    [Fact]
+    public void Interrupted_before_training_began_it_speaks_of_no_checkpoint()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent by kill");
+        // The reference backend takes its time for the states that training begins with.
+        using var process = Cli.Start(new CliInput(), Train("sae", "--k", "8", "--tokens", "1e9", "--backend", "reference"));
+        for (var clock = Stopwatch.StartNew(); !Directory.Exists(_folder.File("sae")) && clock.Elapsed < TimeSpan.FromSeconds(60); Thread.Sleep(20)) Assert.False(process.HasExited);
+        Signals.Send(process, Signals.Interrupt);
+        var interrupted = Cli.Finish(process, new CliInput());
+        Assert.Equal((130, "interrupted; nothing was written\n"), (interrupted.Code, interrupted.Error));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    [Fact]
+    public void Two_SAEs_stand_in_one_table()
+    {
+        string table = Cli.Run(Train("sae", "--k", "8", "--tokens", "2000", "--test", FittedReward.Test, "--compare", FittedReward.Sae)).Succeeded();
+        Assert.Matches(@"(?m)^ +SAE +Compared$", table);
+        Assert.Matches(@"(?m)^ +fvu +0\.\d+ +0\.0\d+$", table);
+        Assert.DoesNotContain("\n\n\n", table);
     }
 
     [Fact]

@@ -42,6 +42,21 @@ public sealed class SaeTrainingTests : IDisposable
         World.Refuses(() => Run(format, options, "stopped"), "stopped", "holds an SAE already");
     }
 
+    [Fact]
+    public void A_training_that_is_stopped_while_it_is_measured_is_measured_when_it_is_resumed()
+    {
+        var options = Options(SaeArchitecture.BatchTopK);
+        var whole = Run(SaeFileFormat.SaeLens, options, "whole");
+        using var cancel = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => Run(SaeFileFormat.SaeLens, options, "stopped", new StopAt(cancel, options.Tokens), cancel.Token));
+        Assert.True(File.Exists(_folder.File("stopped", SaeCheckpoint.FileName)));
+        byte[] saved = File.ReadAllBytes(_folder.File("stopped", "sae_weights.safetensors"));
+        var resumed = Run(SaeFileFormat.SaeLens, options, "stopped");
+        Assert.Equal((options.Tokens, whole.Measure), (resumed.ResumedAt, resumed.Measure));
+        Assert.Equal(saved, File.ReadAllBytes(_folder.File("stopped", "sae_weights.safetensors")));
+        Assert.False(File.Exists(_folder.File("stopped", SaeCheckpoint.FileName)));
+    }
+
     [Theory, MemberData(nameof(Kinds))]
     public void What_is_read_back_computes_what_was_trained(SaeArchitecture architecture, SaeFileFormat format)
     {

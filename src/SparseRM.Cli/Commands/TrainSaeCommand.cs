@@ -45,8 +45,7 @@ internal sealed class TrainSaeCommand : CliCommand
     {
         var (job, options) = (JobOf(args), OptionsOf(args));
         Recognised.RefuseSwapped(job.Model.Model, job.Compare);
-        Session.AfterInterrupt = $"once training had begun, a checkpoint is kept in {job.Output}, and the same command resumes";
-        var result = Meter.Run(Session, meter => SaeTrainingRun.Run(job, options, meter, Session.Cancel));
+        var result = Train(job, options);
         var report = new Report().Add("architecture", SaeTrainingOptions.NameOf(options.Architecture)).Add("layer", job.Layer).Add("width", options.Width)
             .Add(options.Architecture == SaeArchitecture.JumpRelu ? "l0_target" : "k", options.Active).Add("tokens", result.Tokens).Add("resumed_at", result.ResumedAt)
             .AddAll(Facts(result.Measure)).Add("held_out_tokens", result.Measure.Tokens)
@@ -54,16 +53,32 @@ internal sealed class TrainSaeCommand : CliCommand
             .Add("product_gflops", Math.Round(result.ProductGflops)).Add("share_of_product", result.Share is { } share ? Math.Round(share, 3) : null);
         if (args.GetValue(CommonOptions.Json)) report.Add("output", job.Output);
         if (args.GetValue(CommonOptions.Json)) Session.WriteJson(json => WriteJson(json, report, result.Compared));
-        else
-        {
-            Session.Tables.Write(report.ToTable("SAE"));
-            if (result.Compared is { } other) Session.Tables.Write(Facts(other).ToTable("Compared"));
-        }
+        else Session.Tables.Write(result.Compared is { } other ? Beside(report, Facts(other)) : report.ToTable("SAE"));
         if (result.Measure.NoLoss.Length > 0) Session.Say($"the loss recovered is not known: {result.Measure.NoLoss}");
         else if (result.Compared is { NoLoss: { Length: > 0 } reason }) Session.Say($"the loss recovered of {job.Compare} is not known: {reason}");
         Session.Say($"wrote {job.Output}");
         Session.AfterInterrupt = $"{job.Output} is whole; what it keeps of the loss was not measured to the end";
         Session.Cancel.ThrowIfCancellationRequested();
+    }
+
+    private SaeTrainingResult Train(SaeTrainingJob job, SaeTrainingOptions options)
+    {
+        try
+        {
+            return Meter.Run(Session, meter => SaeTrainingRun.Run(job, options, meter, Session.Cancel));
+        }
+        finally
+        {
+            if (File.Exists(job.Checkpoint)) Session.AfterInterrupt = $"a checkpoint is kept in {job.Output}, and the same command resumes";
+        }
+    }
+
+    private static Spectre.Console.Table Beside(Report report, Report other)
+    {
+        var table = Tables.Of("", "SAE", "Compared");
+        var others = other.Shown.ToDictionary(fact => fact.Name, fact => fact.Value);
+        foreach (var (name, value) in report.Shown) table.Row(name, value, others.GetValueOrDefault(name, ""));
+        return table;
     }
 
     private SaeTrainingJob JobOf(ParseResult args)

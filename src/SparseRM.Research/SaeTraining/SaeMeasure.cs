@@ -13,8 +13,8 @@ public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens, Spl
 {
     private const int BlockRows = 2048;
 
-    /// <summary>Measures an SAE as its file has it. Sums in float64.</summary>
-    internal static SaeMeasure Of(SparseAutoencoder sae, StateBuffer states, Backbone backbone)
+    /// <summary>Measures an SAE as its file has it. Sums in float64. Cancelling is heard between blocks.</summary>
+    internal static SaeMeasure Of(SparseAutoencoder sae, StateBuffer states, Backbone backbone, CancellationToken cancel = default)
     {
         int dIn = sae.DIn;
         SaeEncoder? encoder = null;
@@ -27,6 +27,7 @@ public sealed record SaeMeasure(double Fvu, double L0, int Dead, int Tokens, Spl
         {
             for (int start = 0; start < states.Rows; start += BlockRows)
             {
+                cancel.ThrowIfCancellationRequested();
                 int rows = Math.Min(BlockRows, states.Rows - start);
                 var x = new float[rows * dIn];
                 for (int row = 0; row < rows; row++) states[start + row].CopyTo(x.AsSpan(row * dIn));

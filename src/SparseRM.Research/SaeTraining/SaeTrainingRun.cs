@@ -10,6 +10,9 @@ namespace SparseRM.Research.SaeTraining;
 /// <summary>What is trained, on what, and where it goes.</summary>
 public sealed record SaeTrainingJob
 {
+    /// <summary>The file in <see cref="Output"/> from which the same job goes on; there only where it was stopped after training had begun.</summary>
+    public string Checkpoint => Path.Combine(Output, SaeCheckpoint.FileName);
+
     /// <summary>The model and how it runs.</summary>
     public required BackboneOptions Model { get; init; }
 
@@ -58,7 +61,7 @@ public static class SaeTrainingRun
     /// <param name="job">What, on what, and where it goes; the same job goes on from a checkpoint that it left.</param>
     /// <param name="options">How.</param>
     /// <param name="progress">Told of the tokens done.</param>
-    /// <param name="cancel">Heard between steps; a checkpoint is left then.</param>
+    /// <param name="cancel">Heard between steps, and while the SAE is measured; a checkpoint is left then, from the first step on. Where the loss is being measured, the result lacks that.</param>
     /// <exception cref="SparseRMException">An option is out of range, the data or the model cannot be read, a file cannot be written, training diverges.</exception>
     public static SaeTrainingResult Run(SaeTrainingJob job, SaeTrainingOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
@@ -73,16 +76,26 @@ public static class SaeTrainingRun
         var heldOut = ReadHeldOut(job, options, texts, backbone, progress, cancel);
         var parameters = new SaeParameters(options.Width, backbone.DModel);
         var trainer = new SaeTrainer(options, parameters);
-        var checkpoint = new SaeCheckpoint(Path.Combine(job.Output, SaeCheckpoint.FileName), StudyOf(job, options, texts, backbone));
+        var checkpoint = new SaeCheckpoint(job.Checkpoint, StudyOf(job, options, texts, backbone));
         using var stream = new StateStream(texts, job.Test is null ? TextPart.Training : TextPart.All, backbone, job.Layer, options);
         var products = new List<double>();
         var (norm, resumedAt, stepSeconds) = Train(job, options, parameters, trainer, checkpoint, stream, folder, products, progress, cancel);
         new TrainedSae(parameters, options, norm, trainer.BatchThreshold).Save(job.Output, job.Format, NameOf(backbone), job.Layer);
         folder.Keep();
-        // Not to be interrupted: the SAE is there, and nothing would measure it later.
         var trained = SaeFormatCatalog.Open(job.Output);
-        var measure = SaeMeasure.Of(trained, heldOut, backbone);
-        var other = compared is null ? null : SaeMeasure.Of(compared, heldOut, backbone);
+        SaeMeasure measure;
+        SaeMeasure? other;
+        try
+        {
+            measure = SaeMeasure.Of(trained, heldOut, backbone, cancel);
+            other = compared is null ? null : SaeMeasure.Of(compared, heldOut, backbone, cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            // The SAE is there, and nothing else would measure it later: the same job does, with no step to do.
+            checkpoint.Write(trainer, parameters, norm, stream.Position, options.Tokens);
+            throw;
+        }
         checkpoint.Delete();
         double seconds = clock.Elapsed.TotalSeconds;
         double flops = 2.0 * trainer.BatchRows * parameters.Depth * parameters.Width;
