@@ -18,6 +18,17 @@ public sealed class BadDataTests(FittedReward reward)
     }
 
     [Fact]
+    public void An_empty_file_and_an_empty_pipe_are_told_apart()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("empty.jsonl"), "");
+        CliResult Score(string input) => Cli.Run("score", "--model", FittedReward.Model, "--reward", reward.Path, "--input", input);
+        Score(folder.File("empty.jsonl")).Failed(1, "empty.jsonl: holds no lines");
+        Score("-").Failed(1, "-: standard input ended without a line; see whether what writes to it failed");
+        Score("/dev/stdin").Failed(1, "/dev/stdin: the pipe ended without a line; see whether what writes to it failed");
+    }
+
+    [Fact]
     public void Malformed_json_on_line_812_is_named_and_can_be_skipped()
     {
         using var folder = new TemporaryFolder();

@@ -45,7 +45,9 @@ public static class ScoreInputFile
             any = true;
             yield return line;
         }
-        if (!any) throw new DataFormatException(path, 0, "holds no lines");
+        if (any) yield break;
+        const string Advice = "ended without a line; see whether what writes to it failed";
+        throw new DataFormatException(path, 0, path == "-" ? $"standard input {Advice}" : source.CanSeek ? "holds no lines" : $"the pipe {Advice}");
     }
 
     /// <summary>The same rows of another reader: a part of a file, or of a parquet file.</summary>
