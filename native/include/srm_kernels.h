@@ -228,6 +228,9 @@ SRMK_API srmk_status srmk_kernel_load(const char* path);
 SRMK_API int32_t srmk_variant_count(srmk_backend* backend, int32_t op);
 SRMK_API const char* srmk_variant_name(srmk_backend* backend, int32_t op, int32_t index);
 SRMK_API int32_t srmk_variant_supported(srmk_backend* backend, int32_t op, int32_t index);
+// The variant whose kernels compute the op in a type (SRMK_F32, ..) where this one is selected: itself, or an earlier
+// one that it takes them of.
+SRMK_API int32_t srmk_variant_computing(srmk_backend* backend, int32_t op, int32_t index, int32_t compute);
 // 0 for one that never ran on a machine that has what it needs: it is not selected by itself.
 SRMK_API int32_t srmk_variant_proven(srmk_backend* backend, int32_t op, int32_t index);
 SRMK_API int32_t srmk_variant_selected(srmk_backend* backend, int32_t op);

@@ -337,6 +337,9 @@ const char* srmk_variant_name(srmk_backend*, int32_t op, int32_t index) { return
 int32_t srmk_variant_supported(srmk_backend*, int32_t op, int32_t index) {
   return srm::supports(srm::variant_of(op, index).needs) ? 1 : 0;
 }
+int32_t srmk_variant_computing(srmk_backend*, int32_t op, int32_t index, int32_t compute) {
+  return srm::computing_variant(op, index, compute);
+}
 int32_t srmk_variant_proven(srmk_backend*, int32_t op, int32_t index) {
   return srm::variant_of(op, index).proven ? 1 : 0;
 }

@@ -28,6 +28,16 @@ VariantInfo variant_of(int op, int index) {
   return index < list.count ? list.items[index] : VariantInfo{"own", Cpu::kAny, false};
 }
 
+int computing_variant(int op, int index, int compute) {
+  switch (op) {
+    case SRMK_OP_MATMUL:
+    case SRMK_OP_GATED_MATMUL:
+    case SRMK_OP_SAE_ENCODE: return matmul_computing(index, compute);
+    case SRMK_OP_ATTENTION: return attention_computing(index, compute);
+    default: return index;
+  }
+}
+
 void select_defaults(srmk_backend& backend) {
   for (int op = 0; op < SRMK_OP_COUNT; op++) {
     VariantList list = variants_of(op);

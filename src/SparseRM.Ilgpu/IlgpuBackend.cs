@@ -109,6 +109,10 @@ public sealed partial class IlgpuBackend : Backend
     };
 
     /// <inheritdoc/>
+    public override string Computing(OpKind op, string variant, DType compute) =>
+        op is OpKind.MatMul or OpKind.GatedMatMul && variant == "mma_sync" && compute != DType.BF16 ? "tiled" : variant;
+
+    /// <inheritdoc/>
     /// <remarks>Takes effect at the next op; matrices that were loaded before serve every variant.</remarks>
     public override void Select(OpKind op, string variant) => _variants[op].Select(variant);
 

@@ -105,6 +105,15 @@ public sealed partial class NativeBackend : Backend
     }
 
     /// <inheritdoc/>
+    public override string Computing(OpKind op, string variant, DType compute)
+    {
+        var variants = Variants(op);
+        for (int i = 0; i < variants.Count; i++)
+            if (variants[i].Name == variant) return variants[srmk_variant_computing(_handle, (int)op, i, (int)compute)].Name;
+        return variant;
+    }
+
+    /// <inheritdoc/>
     public override void Dispose() => _handle.Dispose();
 
     private static void RequireLength(string op, int length, Tensor tensor)

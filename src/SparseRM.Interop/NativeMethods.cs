@@ -191,6 +191,9 @@ internal static unsafe partial class NativeMethods
     internal static partial int srmk_variant_supported(BackendHandle backend, int op, int index);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    internal static partial int srmk_variant_computing(BackendHandle backend, int op, int index, int compute);
+
+    [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     internal static partial int srmk_variant_proven(BackendHandle backend, int op, int index);
 
     [LibraryImport(Library), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]

@@ -34,6 +34,12 @@ public sealed class ComparisonVariantTests
             "--variant: matmul=cublaslt of the backend cuda:0 is for comparison only (sparserm kernels bench): ",
             "a row's bits may depend on its batch; it can run tiled, mma_sync, skinny");
 
+    /// <summary>What was asked for by name computes, or nothing does.</summary>
+    [Fact]
+    public void A_kernel_that_does_not_take_the_type_is_not_replaced_in_silence() =>
+        Run(s_mock, "bench", "--shape", "miniworld", "--quick", "--backend", "cuda:0", "--variant", "matmul=mma_sync", "--dtype", "f32").Failed(2,
+            "matmul=mma_sync of the backend cuda:0 does not compute in f32, tiled would in its place; those that do are tiled");
+
     private static CliResult Run(string library, params string[] args)
     {
         var input = CliInput.Text("{\"ids\": [2]}");

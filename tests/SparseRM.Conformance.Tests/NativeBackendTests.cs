@@ -29,6 +29,21 @@ public class NativeBackendTests
         }
     }
 
+    /// <summary>Whatever this machine can run: the tables say it.</summary>
+    [Theory]
+    [InlineData(OpKind.MatMul, DType.F32, "avx512_bf16=avx512", "amx_bf16=avx512", "avx512_vnni=avx512", "avx_vnni=avx2", "avx512=avx512")]
+    [InlineData(OpKind.MatMul, DType.BF16, "avx512_bf16=avx512_bf16", "amx_bf16=amx_bf16", "avx512_vnni=avx512", "avx_vnni=avx2", "scalar=scalar")]
+    [InlineData(OpKind.GatedMatMul, DType.I8, "avx512_bf16=avx512_vnni", "amx_bf16=amx_bf16", "avx512_vnni=avx512_vnni", "avx_vnni=avx_vnni", "avx2=avx2")]
+    [InlineData(OpKind.Attention, DType.F32, "avx512_bf16=avx512", "avx512=avx512", "avx2=avx2")]
+    [InlineData(OpKind.Attention, DType.BF16, "avx512_bf16=avx512_bf16")]
+    [InlineData(OpKind.RmsNorm, DType.BF16, "avx512=avx512")]
+    public void Tells_whose_kernels_compute_in_a_type(OpKind op, DType compute, params string[] expected)
+    {
+        Assert.SkipUnless(System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64, "the variants are x64's");
+        using var backend = NativeBackend.Open(1);
+        Assert.All(expected, pair => Assert.Equal(pair.Split('=')[1], backend.Computing(op, pair.Split('=')[0], compute)));
+    }
+
     [Fact]
     public void Refuses_an_unknown_variant_and_lists_those_it_has()
     {

@@ -36,6 +36,8 @@ struct MatMulOutput {
 };
 void matmul(srmk_backend& backend, Operand x, const MatMulOutput* outputs, int64_t count);
 VariantList matmul_variants();
+/// The first variant that has the same kernels for products of a type as this one.
+int matmul_computing(int variant, int compute);
 /// Whether the variants in use want operands in pairs of bf16; else they are made widened.
 bool multiplies_pairs(const srmk_backend& backend);
 
@@ -49,6 +51,8 @@ VariantList rope_variants();
 void attention(srmk_backend& backend, Rows q, Rows k, Rows v, const int32_t* positions, const srmk_segment* segments,
                int64_t segment_count, const srmk_attention_options& options, Operand y);
 VariantList attention_variants();
+/// As matmul_computing.
+int attention_computing(int variant, int compute);
 
 void gated_activation(srmk_backend& backend, Rows gate, Rows up, int kind, Operand y);
 VariantList gated_activation_variants();

@@ -215,6 +215,13 @@ public abstract class Backend : IDisposable
     /// <summary>The variant that computed the op last: the selected one, or where that does not take the operands, the one that did.</summary>
     public virtual string Computed(OpKind op) => Variants(op).First(variant => variant.Selected).Name;
 
+    /// <summary>The variant whose kernels compute an op in a type where <paramref name="variant"/> is selected: itself, or a slower one where it has none for the type.</summary>
+    /// <remarks>The types alone: what the operands' shape decides, too, is what <see cref="Computed"/> tells.</remarks>
+    /// <param name="op">The op.</param>
+    /// <param name="variant">One of <see cref="Variants"/>.</param>
+    /// <param name="compute">F32, BF16 or I8 (see <see cref="Matrix.Compute"/>).</param>
+    public virtual string Computing(OpKind op, string variant, DType compute) => variant;
+
     /// <summary>Measures what the device reaches at most: arithmetic slowest instructions first, then reads from near to far; empty where nothing is known.</summary>
     /// <param name="seconds">About how long each measurement takes.</param>
     public virtual IReadOnlyList<Peak> MeasurePeaks(double seconds) => [];

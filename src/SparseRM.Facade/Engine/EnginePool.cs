@@ -1,6 +1,7 @@
 using SparseRM.Backends;
 using SparseRM.Errors;
 using SparseRM.Models;
+using SparseRM.Tensors;
 using SparseRM.Weights;
 
 namespace SparseRM.Engine;
@@ -39,7 +40,11 @@ internal static class EnginePool
             var host = Hold(options.IsShared ? ModelKey.Of(options, folder, compute) : Guid.NewGuid().ToString(), out bool opens);
             try
             {
-                if (opens) OpenInto(host, options, backend => TransformerModel.Open(backend, folder, layer, compute, progress, cancel));
+                if (opens) OpenInto(host, options, backend =>
+                {
+                    RequireVariants(backend, options, compute);
+                    return TransformerModel.Open(backend, folder, layer, compute, progress, cancel);
+                });
                 else if (!Await(host, cancel)) continue; // whoever opened it failed or gave up: this one tries himself
                 Load(host.Host!, layer, progress, cancel);
                 return EngineOf(host, EngineSettings.Of(options));
@@ -58,7 +63,20 @@ internal static class EnginePool
         var host = Hold(Guid.NewGuid().ToString(), out _);
         try
         {
-            OpenInto(host, options, backend => TransformerModel.Open(backend, config, weights, layer, options.Compute, progress, cancel));
+            OpenInto(host, options, backend =>
+            {
+                var model = TransformerModel.Open(backend, config, weights, layer, options.Compute, progress, cancel);
+                try
+                {
+                    RequireVariants(backend, options, model.Compute);
+                    return model;
+                }
+                catch
+                {
+                    model.Dispose();
+                    throw;
+                }
+            });
             return EngineOf(host, EngineSettings.Of(options));
         }
         catch
@@ -163,6 +181,18 @@ internal static class EnginePool
         {
             backend.Dispose();
             throw;
+        }
+    }
+
+    // What was asked for by name computes, or nothing does. An SAE's products have a type of their own.
+    private static void RequireVariants(Backend backend, BackboneOptions options, DType compute)
+    {
+        foreach (var (op, name) in options.Variants)
+        {
+            if (op == OpKind.SaeEncode || backend.Computing(op, name, compute) is not { } other || other == name) continue;
+            var able = backend.Variants(op).Where(one => one.Supported && one.BatchInvariant && backend.Computing(op, one.Name, compute) == one.Name).Select(one => one.Name);
+            throw new SparseRMException(ErrorKind.Usage, $"{op.Name()}={name} of the backend {backend.Name} does not compute in {compute.ComputeName()}, "
+                + $"{other} would in its place; those that do are {string.Join(", ", able)}");
         }
     }
 

@@ -132,6 +132,17 @@ public sealed partial class CudaBackend : Backend
     }
 
     /// <inheritdoc/>
+    public override string Computing(OpKind op, string variant, DType compute)
+    {
+        const int Width = 128; // one that every kernel takes that takes the type
+        string types = compute == DType.BF16 ? "bf16" : "f32";
+        var variants = CudaVariants.Of(op);
+        int asked = Array.FindIndex(variants, one => one.Name == variant);
+        if (asked < 0 || variants[asked].Own is not null || variants[asked].Fits(types, Width)) return variant;
+        return variants[..asked].LastOrDefault(one => !one.IsByNameOnly && one.Fits(types, Width))?.Name ?? variant;
+    }
+
+    /// <inheritdoc/>
     /// <remarks>Operands that a variant has no kernel for (types, widths of heads) are computed by the next slower one that has.</remarks>
     public override void Select(OpKind op, string variant)
     {

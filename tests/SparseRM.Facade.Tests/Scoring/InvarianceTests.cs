@@ -143,7 +143,8 @@ public sealed class InvarianceTests(FittedReward fitted, TinyReward tiny)
         using var backend = BackendCatalog.Open("cpu", 1);
         return options with
         {
-            Variants = Enum.GetValues<OpKind>().Where(op => backend.Variants(op).Any(has => has.Name == variant && has.Supported)).ToDictionary(op => op, _ => variant),
+            Variants = Enum.GetValues<OpKind>().Where(op => backend.Variants(op).Any(has => has.Name == variant && has.Supported))
+                .ToDictionary(op => op, op => backend.Computing(op, variant, options.Compute!.Value)),
         };
     }
 }

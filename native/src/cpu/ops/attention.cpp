@@ -86,6 +86,15 @@ class Sharing {
 
 }  // namespace
 
+int attention_computing(int variant, int compute) {
+  const auto kernel = [&](int i) {
+    return compute == SRMK_F32 ? kAttentionVariants[i].run.f32 : kAttentionVariants[i].run.rounded;
+  };
+  int first = 0;
+  while (kernel(first) != kernel(variant)) first++;
+  return first;
+}
+
 VariantList attention_variants() { return {kAttentionInfos.data(), static_cast<int>(kAttentionInfos.size())}; }
 
 // Multiply-adds of scores that are not worth waking anyone. What one query costs is mostly the time in which its keys

@@ -34,6 +34,19 @@ constexpr auto kMatMulInfos = infos(kMatMulVariants);
 
 VariantList matmul_variants() { return {kMatMulInfos.data(), static_cast<int>(kMatMulInfos.size())}; }
 
+int matmul_computing(int variant, int compute) {
+  if (variant >= static_cast<int>(kMatMulVariants.size())) return variant;  // the user's own: refuses what it lacks
+  const auto kernels = [&](int i) -> std::array<MultiplyFn, 2> {
+    const MatMulKernel& kernel = kMatMulVariants[i].run;
+    if (compute == SRMK_I8) return {kernel.integers, kernel.integer_tiles};
+    if (compute == SRMK_BF16 && takes_pairs(kernel)) return {kernel.dot, kernel.tiles};
+    return {kernel.multiply, nullptr};
+  };
+  int first = 0;
+  while (kernels(first) != kernels(variant)) first++;
+  return first;
+}
+
 const MatMulKernel& matmul_kernel(int variant) {
   return variant < static_cast<int>(kMatMulVariants.size()) ? kMatMulVariants[variant].run : *own_kernel();
 }
