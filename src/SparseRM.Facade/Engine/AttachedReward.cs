@@ -24,6 +24,7 @@ internal sealed class AttachedReward : IDisposable
         try
         {
             foreach (var component in reward.Components) _components.Add(new AttachedComponent(backend, component, sae));
+            IsOnBackend = _components.TrueForAll(component => component.IsOnBackend);
         }
         catch
         {
@@ -47,9 +48,12 @@ internal sealed class AttachedReward : IDisposable
     /// <summary>The states [n, d_model] of the scores that were read last, where they came to the host.</summary>
     public ReadOnlySpan<float> States => _states.AsSpan(0, _statesLength);
 
-    /// <summary>Enqueues what scores each row's heads, component after component; see <see cref="PendingScores"/>.</summary>
+    /// <summary>Whether the backend scores with every component.</summary>
+    public bool IsOnBackend { get; }
+
+    /// <summary>Enqueues the scoring of each row with all heads, component after component; see <see cref="PendingScores"/>.</summary>
     /// <remarks>The components are enqueued one behind the other; one download brings the scores of all, and one the states, where they are needed.</remarks>
-    /// <param name="states">[n, d_model]; may change once another batch is begun.</param>
+    /// <param name="states">[n, d_model]. They may change before the scores are read where all of them come from the backend, which <see cref="Backend.RunsBehind"/>.</param>
     /// <param name="keepStates">Whether <see cref="States"/> will be read.</param>
     public PendingScores Score(Tensor states, bool keepStates)
     {
@@ -61,16 +65,8 @@ internal sealed class AttachedReward : IDisposable
             bool enqueued = component.TryScoreOnBackend(states, scored.ColumnRange(at, component.Heads));
             (onBackend, onHost, at) = (onBackend | enqueued, onHost | !enqueued, at + component.Heads);
         }
-        PendingRows? scores = onBackend ? _backend.BeginDownload(scored) : null;
-        try
-        {
-            return new PendingScores(this, states.Rows, states.Columns, scores, onHost ? _backend.BeginDownload(states) : null);
-        }
-        catch
-        {
-            scores?.Dispose();
-            throw;
-        }
+        if (onHost) return new PendingScores(this, states.Rows, states.Columns, onBackend ? new PendingRows(_backend, scored) : null, new PendingRows(_backend, states));
+        return new PendingScores(this, states.Rows, states.Columns, _backend.BeginDownload(scored), null);
     }
 
     /// <summary>Scores of each row's heads, [n, heads of all]; NaN for a state that is not finite. Valid until the next call.</summary>

@@ -7,7 +7,7 @@ namespace SparseRM.Engine;
 /// <summary>Runs batches: packs, looks up and keeps prefixes, computes, hands out states. For the thread that owns the backend.</summary>
 /// <remarks>
 /// A batch is begun, then ended. Where the backend computes behind the calls, the next one may be begun in between: it is enqueued while this one is computed.
-/// What it finds in the cache of this one, or writes where this one reads, stands behind it in the backend's queue.
+/// Whatever it reads of this one's keys and values, and whatever memory of this one it writes over, comes behind this one in the backend's queue.
 /// </remarks>
 internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, long sessionBytes) : IDisposable
 {
@@ -44,32 +44,43 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
         }
         catch (Exception error)
         {
-            // Nobody was handed anything yet.
-            Cache.Abandon();
+            // The pass failed: nobody was handed anything yet.
+            batch.Drop();
             batch.Error = error;
+            Cache.Abandon();
         }
     }
 
     /// <summary>Places what the batch found and advances its requests. What fails fails alone: its neighbours are run again without it.</summary>
     public void End(RunningBatch batch)
     {
-        // The pass before it failed on the device when this one had been enqueued, with keys and values of that one.
-        bool isLost = batch.Error is null && batch.Losses != _losses && batch.Pending.Count > 0;
-        if (isLost) batch.Drop();
-        if (isLost || batch.Error is not null) RunOneByOne(batch);
-        else Place(batch);
-        batch.Error = null;
-        foreach (var part in batch.Parts) part.Request.Advance(part.Count);
+        var parts = CollectionsMarshal.AsSpan(batch.Parts);
+        if (batch.Error is { } error)
+        {
+            batch.Error = null;
+            if (parts is [{ Count: 1 } only]) only.Request.Fail(only.First, error);
+            else RunOneByOne(parts);
+        }
+        else if (batch.IsOnKnown && batch.Losses != _losses)
+        {
+            // The pass before it failed on the device when this one had been enqueued, perhaps on keys and values of that one.
+            foreach (var (first, end, scores) in batch.Pending)
+            {
+                scores.Dispose();
+                RunOneByOne(parts[first..end]);
+            }
+            batch.Pending.Clear();
+        }
+        else
+        {
+            Place(batch);
+        }
+        foreach (var part in parts) part.Request.Advance(part.Count);
     }
 
-    private void RunOneByOne(RunningBatch batch)
+    private void RunOneByOne(ReadOnlySpan<BatchPart> parts)
     {
-        if (batch is { Error: { } error, Parts: [{ Count: 1 } only] })
-        {
-            only.Request.Fail(only.First, error);
-            return;
-        }
-        foreach (var part in batch.Parts)
+        foreach (var part in parts)
         {
             for (int i = 0; i < part.Count; i++)
             {
@@ -82,11 +93,13 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
                 }
                 catch (Exception own)
                 {
+                    _single.Drop();
                     Cache.Abandon();
                     part.Request.Fail(part.First + i, own);
                 }
             }
         }
+        _single.Parts.Clear();
     }
 
     private static void FailAll(ReadOnlySpan<BatchPart> parts, Exception error)
@@ -98,7 +111,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
     private void Enqueue(RunningBatch batch)
     {
         var parts = batch.Parts;
-        batch.Losses = _losses;
+        (batch.Losses, batch.IsOnKnown) = (_losses, false);
         PlaceLayers(parts);
         Cache.Begin();
         _sequences.Clear();
@@ -109,6 +122,8 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
             for (int i = part.First; i < part.First + part.Count; i++)
             {
                 var sequence = part.Request.Sequences[i];
+                // A copy where the cache is told what was computed: who has cancelled his call may change his own meanwhile.
+                if (part.Request.KeepsPrefixes) sequence = sequence with { Ids = sequence.Ids.ToArray() };
                 var known = part.Request.Known(i) ?? Cache.Find(sequence.Ids.Span, sequence.ReadOut.Start, _layers[^1] + 1);
                 _sequences.Add(sequence);
                 _known.Add(known);
@@ -116,6 +131,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
                 anyKept |= part.Request.KeepsPrefixes;
             }
         }
+        batch.IsOnKnown = anyKnown;
         var sequences = CollectionsMarshal.AsSpan(_sequences);
         Keep(parts, _runner.Pack(sequences, anyKnown ? CollectionsMarshal.AsSpan(_known) : []), anyKept);
         _runner.Run(sequences, _layers, _states);
@@ -161,7 +177,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
     /// <returns>Whether all took theirs.</returns>
     private bool HandOut(RunningBatch batch)
     {
-        bool all = true;
+        bool all = true, overlaps = model.Backend.RunsBehind && batch.MayOverlap;
         int row = 0;
         var parts = CollectionsMarshal.AsSpan(batch.Parts);
         for (int first = 0, end; first < parts.Length; first = end)
@@ -175,7 +191,7 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
             {
                 var scores = parts[first].Request.Consume(_handed.AsSpan(0, layers.Length), parts[first..end]);
                 if (scores is not { } pending) Finish(parts[first..end]);
-                else if (model.Backend.RunsBehind) batch.Pending.Add((first, end, pending));
+                else if (overlaps) batch.Pending.Add((first, end, pending));
                 else Place(parts[first..end], pending);
             }
             catch (Exception error)
@@ -192,8 +208,10 @@ internal sealed class BatchRun(TransformerModel model, long prefixCacheBytes, lo
     {
         Passes++;
         var parts = CollectionsMarshal.AsSpan(batch.Parts);
-        foreach (var (first, end, scores) in batch.Pending)
+        for (int i = 0; i < batch.Pending.Count; i++)
         {
+            var (first, end, scores) = batch.Pending[i];
+            batch.Pending[i] = default;
             try
             {
                 Place(parts[first..end], scores);

@@ -9,7 +9,7 @@ namespace SparseRM.Engine;
 /// <param name="withdraw">Takes a request out of the queue and completes it with an error.</param>
 internal sealed class BatchTurn(ModelHost host, RequestQueue queue, BatchRun run, Action<ForwardRequest, Exception> withdraw)
 {
-    // Others who wait for the turn, and callers who tell their progress after it, wait for so many batches.
+    // A caller with progress to tell comes to it after so many; who else wants the turn has it after the batches that were begun.
     private const int MostBatches = 8;
     private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(5);
     private readonly RunningBatch[] _batches = [new(), new()];
@@ -22,8 +22,10 @@ internal sealed class BatchTurn(ModelHost host, RequestQueue queue, BatchRun run
     /// <summary>Whether as many tokens were computed in a short time before, and the last turn was short, too.</summary>
     public bool IsShort(int tokens) => tokens <= Volatile.Read(ref _shortTokens) && _lastTime < s_short;
 
-    /// <summary>Runs the next batch. What cannot be planned or completed fails the requests that it is of, and not whoever runs it.</summary>
-    /// <param name="own">The request of whoever runs it on his own thread, while which waits others may follow; null on the host's thread.</param>
+    /// <summary>
+    /// Runs the next batch, and those that may follow at once. What cannot be planned or completed fails the requests that it is of, and not whoever runs it.
+    /// </summary>
+    /// <param name="own">The request of whoever runs it on his own thread: others follow only while that waits. Null on the host's thread.</param>
     /// <param name="alone">Whether nothing is run where more than one request waits by now.</param>
     public void Run(ForwardRequest? own, bool alone = false)
     {
@@ -34,17 +36,16 @@ internal sealed class BatchTurn(ModelHost host, RequestQueue queue, BatchRun run
             var batch = _batches[number % 2];
             if (!Take(batch, alone)) break;
             LastRequests = batch.Parts.Count;
-            bool holdsMemory = batch.HoldsMemory;
-            // Two passes of one session would write at one place.
-            if (holdsMemory && before is not null)
+            bool mayOverlap = batch.MayOverlap;
+            if (!mayOverlap && before is not null)
             {
                 End(before);
                 before = null;
             }
-            Begin(batch);
+            if (!Begin(batch)) break;
             if (before is not null) End(before);
             before = batch;
-            if (holdsMemory) break;
+            if (!mayOverlap) break;
         }
         if (before is null) return;
         End(before);
@@ -52,7 +53,10 @@ internal sealed class BatchTurn(ModelHost host, RequestQueue queue, BatchRun run
         if (_lastTime < s_short) Volatile.Write(ref _shortTokens, Math.Max(_shortTokens, run.ComputedTokens - computed));
     }
 
-    /// <summary>Whether another batch is begun before the last one is ended: a full one, which would gain nothing from waiting, while nobody else wants the turn.</summary>
+    /// <summary>
+    /// Whether another batch is begun before the last one is ended: where about a full one waits, which would gain little from waiting longer, and nobody else wants
+    /// the turn.
+    /// </summary>
     private bool FollowsAtOnce(ForwardRequest? own)
     {
         if (!host.Backend.RunsBehind) return false;
@@ -76,15 +80,17 @@ internal sealed class BatchTurn(ModelHost host, RequestQueue queue, BatchRun run
         return batch.Parts.Count > 0;
     }
 
-    private void Begin(RunningBatch batch)
+    private bool Begin(RunningBatch batch)
     {
         try
         {
             run.Begin(batch);
+            return true;
         }
         catch (Exception error)
         {
             Fail(batch, error);
+            return false;
         }
     }
 
@@ -93,7 +99,7 @@ internal sealed class BatchTurn(ModelHost host, RequestQueue queue, BatchRun run
         try
         {
             run.End(batch);
-            // What has failed is told now: its other batches would be computed for nothing.
+            // What has failed is told now: what waits of it would be computed for nothing.
             foreach (var part in batch.Parts)
                 if (part.Request.Error is { } error) withdraw(part.Request, error);
         }
@@ -113,6 +119,7 @@ internal sealed class BatchTurn(ModelHost host, RequestQueue queue, BatchRun run
         }
         foreach (var part in batch.Parts) withdraw(part.Request, error);
         batch.Drop();
+        batch.Error = null;
         batch.Parts.Clear();
     }
 }

@@ -53,11 +53,14 @@ internal abstract class ForwardRequest(TokenSequence[] sequences, int[] numbers)
     /// <param name="error">Why.</param>
     public virtual void Fail(int index, Exception error) => _error ??= error;
 
-    /// <summary>
-    /// Whether it holds keys and values of its own: they end at its layers, so that it stands in no batch that runs deeper, and what was computed of them must be
-    /// known before the next batch is begun.
-    /// </summary>
+    /// <summary>Whether it holds keys and values of its own: they end at its layers, so that it stands in no batch that runs deeper.</summary>
     public virtual bool HoldsMemory => false;
+
+    /// <summary>
+    /// Whether its batch may be begun before the one before it has ended, and the next one before its own has: not where <see cref="Consume"/> waits for the device,
+    /// where <see cref="Place"/> asks it for more, or where a pass goes on from what the one before it kept.
+    /// </summary>
+    public virtual bool MayOverlap => false;
 
     /// <summary>What is known of a sequence beforehand, where the cache is not asked; on the thread that owns the backend, just before the pass.</summary>
     public virtual KeyValuePrefix? Known(int index) => null;

@@ -22,7 +22,7 @@ internal sealed class RequestQueue(QueueOptions options, int maxBatchTokens)
     /// <summary>Tokens that wait.</summary>
     public long Tokens { get; private set; }
 
-    /// <summary>Whether as many tokens wait as stand in one batch.</summary>
+    /// <summary>Whether as many tokens wait as stand in one batch, beginnings that are shared counted each time.</summary>
     public bool FillsBatch => Tokens >= maxBatchTokens;
 
     /// <summary>What stands first where nothing else is known of it; null where nothing waits.</summary>

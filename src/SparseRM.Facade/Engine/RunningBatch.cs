@@ -12,24 +12,26 @@ internal sealed class RunningBatch
     /// <summary>Why its pass could not be enqueued; null where it could.</summary>
     public Exception? Error { get; set; }
 
-    /// <summary>What <see cref="BatchRun"/> had forgotten of the cache when the batch was begun.</summary>
+    /// <summary>How often <see cref="BatchRun"/> had forgotten all of the cache when the batch was begun.</summary>
     public long Losses { get; set; }
 
-    /// <summary>Whether a request in it holds keys and values of its own.</summary>
-    public bool HoldsMemory
+    /// <summary>Whether it goes on from something that the cache knew.</summary>
+    public bool IsOnKnown { get; set; }
+
+    /// <summary>Whether it may be begun before the one before it has ended, and the next one before it has.</summary>
+    public bool MayOverlap
     {
         get
         {
             foreach (var part in Parts)
-                if (part.Request.HoldsMemory) return true;
-            return false;
+                if (!part.Request.MayOverlap) return false;
+            return true;
         }
     }
 
-    /// <summary>Ends what was begun and not placed.</summary>
+    /// <summary>Gives up what was begun and not placed.</summary>
     public void Drop()
     {
-        Error = null;
         foreach (var (_, _, scores) in Pending) scores.Dispose();
         Pending.Clear();
     }

@@ -62,6 +62,9 @@ internal class ScoreRequest : ForwardRequest
     public override object Consumer => Reward;
 
     /// <inheritdoc/>
+    public override bool MayOverlap => !KeepsStates && Reward.IsOnBackend;
+
+    /// <inheritdoc/>
     public override PendingScores? Consume(ReadOnlySpan<Tensor> states, ReadOnlySpan<BatchPart> parts)
     {
         if (!Reward.IsClosed) return Reward.Score(states[0], KeepsStates);

@@ -20,6 +20,9 @@ internal sealed class SessionRequest : ScoreRequest
     public override bool HoldsMemory => true;
 
     /// <inheritdoc/>
+    public override bool MayOverlap => false;
+
+    /// <inheritdoc/>
     public override KeyValuePrefix? Known(int index)
     {
         var (ids, read) = Sequences[0];

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Numerics;
 using SparseRM.Backends;
 using SparseRM.Tensors;
 
@@ -6,7 +6,7 @@ namespace SparseRM.Interop.Cuda;
 
 public sealed partial class CudaBackend
 {
-    private readonly List<RowCopy> _copies = []; // few: those that are not under way are used again
+    private readonly List<RowCopy> _copies = []; // as many as were under way at once: one for each reward model in each of two batches
 
     /// <inheritdoc/>
     public override bool RunsBehind => true;
@@ -16,11 +16,15 @@ public sealed partial class CudaBackend
     {
         using var call = Enter();
         var from = Rows(source);
+        // The least that is large enough, or else the largest.
         RowCopy? free = null;
         foreach (var copy in _copies)
-            if (!copy.IsUnderWay) free = copy;
+        {
+            if (copy.IsUnderWay) continue;
+            if (free is null || (free.Capacity < from.Bytes ? copy.Capacity > free.Capacity : copy.Capacity >= from.Bytes && copy.Capacity < free.Capacity)) free = copy;
+        }
         if (free is null) _copies.Add(free = new RowCopy(this));
-        free.Begin(from);
+        free.Begin(source, from);
         return new PendingRows(this, source, free);
     }
 
@@ -30,19 +34,21 @@ public sealed partial class CudaBackend
         private const int LeastBytes = 64 << 10;
         private PinnedMemory? _pinned;
         private EventHandle? _copied;
-        private long _capacity, _bytes;
+        private Tensor _source;
 
         public bool IsUnderWay { get; private set; }
 
-        public void Begin(CudaRows from)
+        public long Capacity { get; private set; }
+
+        public void Begin(Tensor source, CudaRows from)
         {
             var device = backend._device;
-            if (_pinned is null || _capacity < from.Bytes) Grow(device, Math.Max(LeastBytes, 2 * from.Bytes));
+            if (_pinned is null || Capacity < from.Bytes) Grow(device, Math.Max(LeastBytes, (long)BitOperations.RoundUpToPowerOf2((ulong)from.Bytes)));
             var to = (byte*)_pinned!.Value;
             if (from.IsDense) device.CopyToHost(to, from.Pointer, from.Bytes);
             else for (int row = 0; row < from.Rows; row++) device.CopyToHost(to + (long)row * from.RowBytes, from.Row(row), from.RowBytes);
             device.Record(_copied!);
-            (_bytes, IsUnderWay) = (from.Bytes, true);
+            (_source, IsUnderWay) = (source, true);
         }
 
         /// <summary>Waits for the copy, and for nothing that was queued behind it.</summary>
@@ -50,8 +56,10 @@ public sealed partial class CudaBackend
         {
             using var call = backend.Enter();
             if (!IsUnderWay) throw new InvalidOperationException("the rows were read, or given up");
+            RequireLength(nameof(Download), destination.Length, _source);
             backend._device.Wait(_copied!);
-            new ReadOnlySpan<byte>((void*)_pinned!.Value, checked((int)_bytes)).CopyTo(MemoryMarshal.AsBytes(destination));
+            long bytes = (long)_source.Rows * _source.Columns * sizeof(float);
+            fixed (float* to = destination) Buffer.MemoryCopy((void*)_pinned!.Value, to, bytes, bytes);
         }
 
         // Where nobody waited for the copy, the next one through the same memory stands behind it in the stream.
@@ -68,12 +76,12 @@ public sealed partial class CudaBackend
 
         private void Grow(CudaDevice device, long bytes)
         {
-            if (_copied is not null) device.Wait(_copied); // a copy that nobody waited for
+            if (_pinned is not null) device.Synchronize(); // a copy that nobody waited for may be under way
             Dispose();
-            (_pinned, _copied, _capacity) = (null, null, 0);
+            (_pinned, _copied, Capacity) = (null, null, 0);
             _pinned = device.AllocatePinned(bytes);
             _copied = device.CreateEvent();
-            _capacity = bytes;
+            Capacity = bytes;
         }
     }
 }
