@@ -1,3 +1,4 @@
+using System.Buffers;
 using SparseRM.Engine;
 using SparseRM.Errors;
 using SparseRM.Facade.Tests.Models;
@@ -117,6 +118,44 @@ public sealed class QueueTests(TinyReward tiny)
         {
             order.Add(Priority);
             return null;
+        }
+    }
+
+    /// <summary>Who has cancelled his call may write into his tokens while the pass still runs: what the cache is told of it must be what was computed.</summary>
+    [Fact]
+    public async Task Tokens_that_change_while_they_are_read_leave_nothing_wrong_in_the_cache()
+    {
+        using var world = new Alone(tiny, "gemma2");
+        for (int reads = 0; reads < 24; reads++)
+        {
+            int[] before = [reads, 2, 3, 4], after = [reads, 2, 9, 4];
+            var changing = new Changing(before, after, reads);
+            await world.Scorer.ScoreAllAsync([new EncodedInput(changing.Memory, 0, 4)]);
+            foreach (int[] ids in new[] { before, after }) Assert.Equal(world.Of(ids), (await world.Scorer.ScoreAllAsync([world.Input(ids)]))[0].Score);
+            if (changing.IsChanged) continue;
+            Assert.InRange(reads, 3, 24);
+            return;
+        }
+        Assert.Fail("the tokens are read more often than they were changed");
+    }
+
+    /// <summary>Memory that holds other tokens from some read on.</summary>
+    private sealed class Changing(int[] before, int[] after, int reads) : MemoryManager<int>
+    {
+        private int _left = reads;
+
+        public bool IsChanged => _left < 0;
+
+        public override Span<int> GetSpan() => --_left >= 0 ? before : after;
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
         }
     }
 
