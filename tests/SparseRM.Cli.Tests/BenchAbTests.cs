@@ -35,6 +35,13 @@ public sealed class BenchAbTests
     public void A_side_that_there_is_not_is_one_sentence(int code, string problem, string side) => Cli.Run(["bench", "ab", "this", side, .. s_small]).Failed(code, side, problem);
 
     [Fact]
+    public void A_variant_that_has_no_kernel_for_the_type_is_refused()
+    {
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Avx512F.IsSupported && Cli.Run("kernels", "--op", "matmul", "--backend", "cpu").Out.Contains("avx512_vnni"), "this processor has no AVX512-VNNI");
+        Cli.Run(["bench", "ab", "avx512", "avx512_vnni", .. s_small]).Failed(2, "B: avx512_vnni has no kernel for ", "avx512 would run in its place");
+    }
+
+    [Fact]
     public void A_library_that_is_no_kernel_and_no_build_is_refused()
     {
         using var folder = new TemporaryFolder();

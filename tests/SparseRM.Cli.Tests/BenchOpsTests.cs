@@ -13,7 +13,10 @@ public sealed class BenchOpsTests
         var result = Cli.Run("bench", "ops", "--shape", Shape, "--quick", "--backend", "cpu", "--json");
         var rows = result.Json().GetProperty("ops").EnumerateArray().ToArray();
         var kernels = Kernels("--op", "matmul", "--backend", "cpu").Where(row => row.Supported).Select(row => row.Variant).ToArray();
-        Assert.Equal(kernels.Concat(kernels), rows.Select(row => row.GetProperty("variant").GetString()));
+        // Those that are named for an instruction have kernels for its types alone.
+        Assert.Equal(
+            [.. kernels.Where(name => !name.Contains('_')), .. kernels.Where(name => !name.EndsWith("vnni", StringComparison.Ordinal))],
+            rows.Select(row => row.GetProperty("variant").GetString()));
         Assert.All(rows, row => Assert.Equal(row.GetProperty("gflops").GetDouble() / row.GetProperty("peak_gflops").GetDouble(), row.GetProperty("share_of_peak").GetDouble(), 1e-9));
 
         File.WriteAllText(folder.File("one.json"), result.Out);

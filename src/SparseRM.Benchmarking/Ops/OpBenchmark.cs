@@ -131,7 +131,7 @@ public static class OpBenchmark
         {
             var (shape, compute) = all[i];
             progress?.Report(new WorkProgress("timing ops", i, all.Length));
-            var variants = Asked(backend, shape.Op, options);
+            var variants = Asked(backend, shape.Op, compute, options);
             OpTiming?[] known = [.. variants.Select(variant => options.Known(shape, compute, variant.Name))];
             if (known.All(row => row is not null))
             {
@@ -152,15 +152,17 @@ public static class OpBenchmark
         return [.. from shape in options.Shapes
             from compute in options.Types
             where shape is not SaeEncodeShape || compute != DType.I8
-            from variant in Asked(backend, shape.Op, options)
+            from variant in Asked(backend, shape.Op, compute, options)
+            where backend.Computing(shape.Op, variant.Name, compute) == variant.Name
             select (shape, compute, variant.Name)];
     }
 
-    private static KernelVariant[] Asked(Backend backend, OpKind op, OpBenchOptions options)
+    /// <summary>The one that was asked for by name, or all that have kernels for the type: others would be timed under another's name.</summary>
+    private static KernelVariant[] Asked(Backend backend, OpKind op, DType compute, OpBenchOptions options)
     {
         var variants = backend.Variants(op).Where(variant => variant.Supported).ToArray();
-        string? only = options.OnlySelected ? variants.First(variant => variant.Selected).Name : options.Variants.GetValueOrDefault(op);
-        return [.. variants.Where(variant => only is null || variant.Name == only)];
+        string? only = options.OnlySelected ? backend.Computing(op, variants.First(variant => variant.Selected).Name, compute) : options.Variants.GetValueOrDefault(op);
+        return [.. variants.Where(variant => only is null ? backend.Computing(op, variant.Name, compute) == variant.Name : variant.Name == only)];
     }
 
     private static OpBenchResult Time(
@@ -178,8 +180,13 @@ public static class OpBenchmark
             cancel.ThrowIfCancellationRequested();
             try
             {
-                run.Select(variant.Name, onSample: IsSlow(backend, run.Shape, variant.Name));
-                if (backend.Computed(run.Shape.Op) is var computed && computed != variant.Name)
+                string computed = backend.Computing(run.Shape.Op, variant.Name, run.Compute);
+                if (computed == variant.Name)
+                {
+                    run.Select(variant.Name, onSample: IsSlow(backend, run.Shape, variant.Name));
+                    computed = backend.Computed(run.Shape.Op);
+                }
+                if (computed != variant.Name)
                     notTimed.Add(new UntimedVariant(run.Shape, run.Compute, variant.Name, $"{variant.Name} does not take these operands; {computed} computes them"));
                 else
                 {

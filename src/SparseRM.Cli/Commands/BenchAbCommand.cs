@@ -78,7 +78,12 @@ internal sealed class BenchAbCommand : CliCommand
         var named = new[] { ("A", options.First), ("B", options.Second) }.Where(side => side.Item2 is { Library: null, Variant: not null }).ToArray();
         if (named.Length == 0) return;
         using var backend = BackendCatalog.Open(options.Backend, threads: 1);
-        foreach (var (name, side) in named) VariantChoice.Require(backend, options.Shape.Op, side.Variant!, toCompare: true, name);
+        foreach (var (name, side) in named)
+        {
+            VariantChoice.Require(backend, options.Shape.Op, side.Variant!, toCompare: true, name);
+            string computing = backend.Computing(options.Shape.Op, side.Variant!, options.Compute);
+            if (computing != side.Variant) throw new UsageException($"{name}: {side.Variant} has no kernel for {options.Compute.ComputeName()}, {computing} would run in its place; compare that, or give another --dtype");
+        }
     }
 
     private void Show(AbResult result)
