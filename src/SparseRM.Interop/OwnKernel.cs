@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using SparseRM.Errors;
+using SparseRM.Weights;
 
 namespace SparseRM.Interop;
 
@@ -20,6 +21,7 @@ public static class OwnKernel
     /// <exception cref="SparseRMException">It is none: cannot be read or loaded, lacks a function or a field, speaks another ABI, or takes no products.</exception>
     public static unsafe void Load(string path)
     {
+        NamedPipe.Refuse(path);
         if (IsPtx(path))
         {
             Cuda.OwnPtx.Load(path);
@@ -47,6 +49,7 @@ public static class OwnKernel
 
     private static bool Exports(string path, string function)
     {
+        NamedPipe.Refuse(path);
         if (!File.Exists(path)) throw new BackendException(NativeBackend.BackendName, $"there is no file {path}");
         if (!NativeLibrary.TryLoad(Path.GetFullPath(path), out nint library))
             throw new BackendException(NativeBackend.BackendName, $"{path} cannot be loaded: it is no shared library for this machine");

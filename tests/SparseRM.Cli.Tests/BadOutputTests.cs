@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using SparseRM.Weights;
 
 namespace SparseRM.Cli.Tests;
 
@@ -31,6 +32,27 @@ public sealed class BadOutputTests(FittedReward reward)
         // A good place is passed: the next thing that is missing is told, and nothing is left there.
         Cli.Run([.. WithoutFiles(command), "--output", folder.File("file")]).Failed(1, "/nowhere/");
         AssertOnlyOld(folder, "file");
+    }
+
+    /// <summary>A file would take the pipe's place, and whoever reads it would wait for ever; to open it to read would wait, deaf to signals.</summary>
+    [Fact]
+    public void A_named_pipe_is_refused_and_stays()
+    {
+        using var folder = new TemporaryFolder();
+        string pipe = folder.File("pipe");
+        Tool.Run(Tool.Find("mkfifo", "whether a pipe is waited for"), pipe);
+        foreach (string command in CommandsWithOutput) Cli.Run([.. WithoutFiles(command), "--output", pipe]).Failed(1, $"{pipe}: is a named pipe or a socket");
+        string[][] others =
+        [
+            ["sweep", "--model", SharedData.MiniWorld("model"), "--data", "/nowhere/data", "--input", "dense", "--layer", "4", "--output", pipe],
+            ["bench", "compare", pipe, pipe],
+            ["bench", "ops", "--shape", "miniworld_mlp_up_25tok", "--quick", "--resume", pipe],
+            ["kernels", "check", pipe],
+        ];
+        foreach (string[] args in others) Cli.Run(args).Failed(1, $"{pipe}: is a named pipe or a socket");
+        Cli.Run("serve", "--demo", "--api-key", pipe).Failed(2, $"{pipe} is a named pipe or a socket");
+        Assert.Equal(["pipe"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
+        Assert.True(NamedPipe.IsAt(pipe));
     }
 
     [Theory, MemberData(nameof(CommandsWithOutput)), UnsupportedOSPlatform("windows")]

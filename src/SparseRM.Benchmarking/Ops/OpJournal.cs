@@ -35,6 +35,7 @@ public sealed class OpJournal
     /// <exception cref="SparseRMException">It is of another run, or no journal.</exception>
     public static OpJournal Open(string path, string backend, OpBenchOptions options)
     {
+        NamedPipe.Refuse(path);
         var journal = new OpJournal(path);
         var head = new JournalHead("bench_ops_journal", backend, Interop.KernelSources.Hash, options.Threads, options.Cold);
         if (!File.Exists(path) || new FileInfo(path).Length == 0)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using SparseRM.Cli.Terminal;
 using SparseRM.Errors;
+using SparseRM.Weights;
 
 namespace SparseRM.Cli.Commands;
 
@@ -53,6 +54,7 @@ internal sealed class BenchCompareCommand : CliCommand
 
     private static Result Read(string path)
     {
+        NamedPipe.Refuse(path);
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));

@@ -9,6 +9,7 @@ using SparseRM.Data;
 using SparseRM.Demo;
 using SparseRM.Errors;
 using SparseRM.Server;
+using SparseRM.Weights;
 
 namespace SparseRM.Cli.Commands;
 
@@ -223,6 +224,7 @@ internal sealed class ServeCommand : CliCommand
     private static string? ApiKey(string? file)
     {
         if (file is null) return Environment.GetEnvironmentVariable("SPARSERM_API_KEY") is { Length: > 0 } given ? given : null;
+        if (NamedPipe.IsAt(file)) throw new UsageException($"--api-key: {file} is a named pipe or a socket, expected a file that holds the key");
         string why = Directory.Exists(file) ? "is a folder" : "cannot be read";
         try
         {

@@ -152,6 +152,7 @@ internal static class OutputFile
 
     private static byte[] Start(string path)
     {
+        NamedPipe.Refuse(path);
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);

@@ -13,7 +13,7 @@ public static class AtomicFile
     /// <remarks>A link is followed, so that its target is replaced and not the link. What lies below <c>/dev</c> or <c>/proc</c> is written straight on.</remarks>
     /// <param name="path">The file to make or replace; its folder must exist.</param>
     /// <param name="write">Writes the content; may throw, which removes the temporary file and leaves the old one.</param>
-    /// <exception cref="SparseRMException">The disk is full, the folder missing or read-only, or the target cannot be replaced.</exception>
+    /// <exception cref="SparseRMException">The disk is full, the folder missing or read-only, or the target cannot be replaced, or is a named pipe.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         string? temporary = null;
@@ -26,6 +26,7 @@ public static class AtomicFile
                 write(device);
                 return;
             }
+            if (NamedPipe.IsAt(full)) throw new SparseRMException($"{path}: is a named pipe or a socket, which a file would replace; name a file");
             temporary = Beside(full, $".{Guid.NewGuid():N}.tmp");
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
             {

@@ -38,6 +38,7 @@ internal sealed class LineLog : IDisposable
     /// <exception cref="SparseRMException">The file cannot be read, or is something else.</exception>
     public static LineLog Open(string path, string header, string work, Func<string, Stream>? append = null)
     {
+        NamedPipe.Refuse(path);
         try
         {
             return new LineLog(path, header, work, append ?? Append);
