@@ -44,6 +44,7 @@ public sealed class Backbone : IDisposable
     /// <exception cref="SparseRMException">The model, its tokenizer, the template or the backend is not available; one sentence says what to do.</exception>
     public static Backbone Open(BackboneOptions options, int layer = 0, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
+        OptionChecks.Require(options, layer);
         if (options is { ChatTemplate: not null, Template: not null })
             throw new SparseRMException(ErrorKind.Usage, "a chat template is given both by name and by source; give one of them");
         string folder = ModelFolder.Resolve(options.Model);

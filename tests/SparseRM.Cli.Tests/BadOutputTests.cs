@@ -55,6 +55,15 @@ public sealed class BadOutputTests(FittedReward reward)
         Assert.True(NamedPipe.IsAt(pipe));
     }
 
+    [Fact]
+    public void What_a_shell_puts_in_the_place_of_a_file_is_written_and_read()
+    {
+        using var folder = new TemporaryFolder();
+        string score = $"score --model '{FittedReward.Model}' --reward '{reward.Path}' --input";
+        Shell.InBash($"{score} <(echo '{Line}') --output >(cat > '{folder.File("out")}')").Succeeded();
+        Assert.Contains("\"score\"", File.ReadAllText(folder.File("out")));
+    }
+
     [Theory, MemberData(nameof(CommandsWithOutput)), UnsupportedOSPlatform("windows")]
     public void A_folder_that_is_read_only(string command)
     {

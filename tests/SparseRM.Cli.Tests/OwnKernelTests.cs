@@ -75,6 +75,71 @@ public sealed class OwnKernelTests : IDisposable
         Cli.Run("kernels", "check", library, "--limit", "4").Failed(1, library, "did not answer within 4 s");
     }
 
+    [Theory]
+    [InlineData("kernels", "check")]
+    [InlineData("bench", "ab", "scalar")]
+    public void A_kernel_that_hangs_is_interrupted_at_once_and_ends_with_the_program(params string[] command)
+    {
+        string library = Compile(("float sums[BLOCK][PANEL];", "float sums[BLOCK][PANEL]; for (volatile int i = 0; i >= 0;) {}"));
+        string[] options = command[0] == "bench" ? ["--dtype", "f32", "--shape", "matmul:rows=7;inputs=40;outputs=70"] : [];
+        using var process = Cli.Start(new CliInput(), [.. command, library, .. options]);
+        Until(() => Others(library).Length > 0);
+        Thread.Sleep(1500);
+        var clock = Stopwatch.StartNew();
+        Signals.Send(process, Signals.Interrupt);
+        var result = Cli.Finish(process, new CliInput());
+        Assert.Equal(130, result.Code);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 30);
+        Until(() => Others(library).Length == 0);
+    }
+
+    [Fact]
+    public void Its_process_ends_when_the_program_was_killed()
+    {
+        string library = Compile(("float sums[BLOCK][PANEL];", "float sums[BLOCK][PANEL]; for (volatile int i = 0; i >= 0;) {}"));
+        using var process = Cli.Start(new CliInput(), "kernels", "check", library);
+        Until(() => Others(library).Length > 1);
+        process.Kill();
+        Until(() => Others(library).Length == 0);
+    }
+
+    [Fact]
+    public void What_a_kernel_prints_is_no_answer_of_its_process()
+    {
+        string library = Compile(("float sums[BLOCK][PANEL];", "float sums[BLOCK][PANEL]; printf(\"0.5\\n\"); fflush(stdout);"), ("#include \"srm_kernel.h\"", "#include \"srm_kernel.h\"\n#include <stdio.h>"));
+        Assert.Equal(80, Cli.Run("kernels", "check", library, "--json").Json().GetProperty("products").GetInt32());
+        var ab = Cli.Run("bench", "ab", "scalar", library, "--shape", "matmul:rows=7;inputs=40;outputs=70", "--dtype", "f32", "--rounds", "16", "--seconds", "1", "--json").Json();
+        Assert.Equal("own", ab.GetProperty("b_variant").GetString());
+    }
+
+    [Fact]
+    public void What_would_not_be_timed_is_refused()
+    {
+        string library = Compile();
+        Cli.Run("bench", "ops", "--kernel", library, "--op", "attention", "--quick").Failed(2, library, "would not be timed");
+        Cli.Run("bench", "ab", "scalar", $"{library}:fast", "--dtype", "f32", "--shape", "matmul:rows=7;inputs=40;outputs=70").Failed(1, "has no variant fast");
+    }
+
+    /// <summary>Processes that were given the library.</summary>
+    private static string[] Others(string library) => [.. Directory.GetDirectories("/proc").Where(folder => int.TryParse(Path.GetFileName(folder), out _) && Holds(Path.Combine(folder, "cmdline"), library))];
+
+    private static bool Holds(string file, string text)
+    {
+        try
+        {
+            return File.ReadAllText(file).Contains(text, StringComparison.Ordinal);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static void Until(Func<bool> holds)
+    {
+        for (var clock = Stopwatch.StartNew(); !holds(); Thread.Sleep(50)) Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60));
+    }
+
     [Fact]
     public void A_library_without_the_functions_is_no_kernel()
     {

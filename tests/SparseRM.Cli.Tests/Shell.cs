@@ -11,6 +11,13 @@ internal static class Shell
         return Start("/bin/sh", "-c", $"{Program} {line}");
     }
 
+    /// <summary>As <see cref="Run"/>, by bash, which has <c>&lt;(...)</c> and <c>&gt;(...)</c>; the line ends when what it started has.</summary>
+    public static CliResult InBash(string line)
+    {
+        Assert.SkipUnless(File.Exists("/bin/bash"), "needs bash");
+        return Start("/bin/bash", "-c", $"{Program} {line}; code=$?; wait; exit $code");
+    }
+
     /// <summary>The rest of a shell line after <c>sparserm</c>, on a terminal of its own: what it shows comes as standard output.</summary>
     /// <param name="line">The line.</param>
     /// <param name="columns">How wide the terminal is; null for what the system makes of it.</param>

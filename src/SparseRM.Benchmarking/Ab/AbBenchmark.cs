@@ -10,7 +10,7 @@ public static class AbBenchmark
     /// <summary>Measures.</summary>
     /// <param name="options">What.</param>
     /// <param name="progress">Told of the rounds done.</param>
-    /// <param name="cancel">Checked between measurements.</param>
+    /// <param name="cancel">Heard at once; the processes are ended.</param>
     /// <exception cref="Errors.SparseRMException">A side does not start, computes something else than the reference, crashes or hangs; says which.</exception>
     public static AbResult Run(AbOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancel = default)
     {
@@ -25,8 +25,8 @@ public static class AbBenchmark
         {
             // The one that is started first, which may have the better memory, and measured first is not always the same.
             bool isSecondFirst = placement % 2 == 1;
-            using var one = SideProcess.Start(options, isSecondFirst ? options.Second : options.First, placement + 1);
-            using var other = SideProcess.Start(options, isSecondFirst ? options.First : options.Second, placement + 1);
+            using var one = SideProcess.Start(options, isSecondFirst ? options.Second : options.First, placement + 1, cancel);
+            using var other = SideProcess.Start(options, isSecondFirst ? options.First : options.Second, placement + 1, cancel);
             names = isSecondFirst ? (other.Name, one.Name) : (one.Name, other.Name);
             sameBits &= one.Bits == other.Bits;
             var ratios = new List<double>();
@@ -38,7 +38,6 @@ public static class AbBenchmark
             int rounds = options.Rounds * (placement + 1) / options.Placements;
             while (done < rounds && (spent + Stopwatch.GetElapsedTime(start).TotalSeconds < share || done < LeastRounds * (placement + 1) / options.Placements))
             {
-                cancel.ThrowIfCancellationRequested();
                 double[] times = [one.Time(), other.Time(), other.Time(), one.Time()];
                 var (outer, inner) = (times[0] + times[3], times[1] + times[2]);
                 var (ofA, ofB) = isSecondFirst ? (inner, outer) : (outer, inner);

@@ -22,16 +22,16 @@ internal static class Child
     }
 
     /// <summary>The next line of its output; an end, a hang or an error is an exception that names <paramref name="what"/>.</summary>
-    public static string Answer(Process process, Task<string> errors, double limit, string what)
+    public static string Answer(Process process, Task<string> errors, double limit, string what, CancellationToken cancel)
     {
-        var line = process.StandardOutput.ReadLineAsync();
-        if (!line.Wait(TimeSpan.FromSeconds(limit)))
+        var line = process.StandardOutput.ReadLineAsync(CancellationToken.None).AsTask();
+        if (!line.Wait(TimeSpan.FromSeconds(limit), cancel))
             throw new SparseRMException(ErrorKind.Device, $"{what} did not answer within {limit:0.#} s; it hangs, or needs a longer --limit");
         if (line.Result is { } answer) return answer;
         process.WaitForExit();
         string said = errors.Result.Trim();
         if (process.ExitCode > BySignal) throw new SparseRMException(ErrorKind.Device, $"{what} ended its process with signal {process.ExitCode - BySignal}{NameOf(process.ExitCode - BySignal)}");
-        throw new SparseRMException(ErrorKind.Device, $"{what} failed: {Sentence(said)}");
+        throw new SparseRMException(ErrorKind.Device, said.Length > 0 ? $"{what} failed: {Sentence(said)}" : $"{what} ended its process with exit code {process.ExitCode}");
     }
 
     /// <summary>Ends it, whatever it is doing.</summary>

@@ -39,19 +39,18 @@ public static class KernelCheck
     /// <param name="path">The shared library, or PTX.</param>
     /// <param name="backend">As <see cref="Backend"/> says.</param>
     /// <param name="limit">Seconds that it has for a step.</param>
-    /// <param name="cancel">Checked between steps.</param>
+    /// <param name="cancel">Heard at once; the process is ended.</param>
     /// <returns>Products that were compared.</returns>
     /// <exception cref="SparseRMException">It is no kernel, or does something else than it should; says what.</exception>
     public static int Run(string path, string backend, double limit, CancellationToken cancel = default)
     {
         var process = Child.Start("kernels", "check", path, "--here", "--backend", backend);
-        var errors = process.StandardError.ReadToEndAsync(cancel);
+        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
             for (int done = 0; ; done++)
             {
-                cancel.ThrowIfCancellationRequested();
-                if (Child.Answer(process, errors, limit, $"the kernel {path}") == Done) return done;
+                if (Child.Answer(process, errors, limit, $"the kernel {path}", cancel) == Done) return done;
             }
         }
         finally

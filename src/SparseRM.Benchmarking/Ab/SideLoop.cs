@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using SparseRM.Backends;
 using SparseRM.Benchmarking.Ops;
+using SparseRM.Errors;
 using SparseRM.Interop;
 using SparseRM.Tensors;
 
@@ -23,14 +24,15 @@ public static class SideLoop
     /// <param name="threads">Threads.</param>
     /// <param name="seed">Of the inputs.</param>
     /// <param name="cold">Whether the caches are emptied before each call.</param>
-    /// <param name="input">Lines <c>time</c> and <c>check</c>.</param>
-    /// <param name="output">A line for each, and one at the start: the variant's name and a hash of what it computed.</param>
-    /// <exception cref="Errors.SparseRMException">It does not open, or computes something else than the reference.</exception>
+    /// <param name="parent">Says <c>time</c> and <c>check</c>; is told a line for each, and one at the start: the variant's name and a hash of what it computed.</param>
+    /// <exception cref="SparseRMException">It does not open, or computes something else than the reference.</exception>
     public static void Run(
-        string? library, string? variant, OpShape shape, DType compute, string backend, int threads, long seed, bool cold, TextReader input, TextWriter output)
+        string? library, string? variant, OpShape shape, DType compute, string backend, int threads, long seed, bool cold, ChildEnd parent)
     {
         if (library is not null && OwnKernel.IsKernel(library))
         {
+            if (variant is not null and not OwnKernel.Variant)
+                throw new SparseRMException(ErrorKind.Usage, $"{library} is a kernel of one's own, which has no variant {variant}; name the file alone");
             OwnKernel.Load(library);
             variant = OwnKernel.Variant;
         }
@@ -42,31 +44,25 @@ public static class SideLoop
         using var run = OpRun.Prepare(opened, shape, compute, seed);
         string name = variant ?? opened.Variants(shape.Op).First(one => one.Selected).Name;
         run.Select(name);
-        Say($"{name} {Convert.ToHexStringLower(SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(run.LastRows)))}");
+        parent.Say($"{name} {Convert.ToHexStringLower(SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(run.LastRows)))}");
         Action? flush = cold ? MachineCaches.Flush : null;
         int calls = 0;
-        while (input.ReadLine() is { } line)
+        while (parent.Hear() is { } line)
         {
             if (line == "check")
             {
                 run.Verify(name, onSample: false);
-                Say("right");
+                parent.Say("right");
                 continue;
             }
             if (calls == 0) calls = Math.Clamp((int)(Seconds / Call()), 1, MostCalls);
-            Say(new Timings([.. Enumerable.Range(0, calls).Select(_ => Call())]).Median.ToString("R", CultureInfo.InvariantCulture));
+            parent.Say(new Timings([.. Enumerable.Range(0, calls).Select(_ => Call())]).Median.ToString("R", CultureInfo.InvariantCulture));
         }
 
         double Call()
         {
             flush?.Invoke();
             return opened.Time(run.Call);
-        }
-
-        void Say(string line)
-        {
-            output.WriteLine(line);
-            output.Flush();
         }
     }
 }

@@ -12,9 +12,10 @@ internal sealed class SideProcess : IDisposable
     private readonly Side _side;
     private readonly Task<string> _errors;
     private readonly double _limit;
+    private readonly CancellationToken _cancel;
 
-    private SideProcess(Process process, Side side, double limit) =>
-        (_process, _side, _limit, _errors) = (process, side, limit, process.StandardError.ReadToEndAsync());
+    private SideProcess(Process process, Side side, double limit, CancellationToken cancel) =>
+        (_process, _side, _limit, _cancel, _errors) = (process, side, limit, cancel, process.StandardError.ReadToEndAsync(CancellationToken.None));
 
     /// <summary>The variant that computes.</summary>
     public string Name { get; private set; } = "";
@@ -33,7 +34,7 @@ internal sealed class SideProcess : IDisposable
     }
 
     /// <summary>Starts the same program as a side.</summary>
-    public static SideProcess Start(AbOptions options, Side side, int seed)
+    public static SideProcess Start(AbOptions options, Side side, int seed, CancellationToken cancel)
     {
         string[] arguments =
         [
@@ -42,7 +43,7 @@ internal sealed class SideProcess : IDisposable
             .. options.Cold ? ["--cold"] : Array.Empty<string>(), .. side.Library is { } library ? ["--library", library] : Array.Empty<string>(),
             .. side.Variant is { } variant ? ["--kernel-variant", variant] : Array.Empty<string>(),
         ];
-        var process = new SideProcess(Child.Start(arguments), side, options.Limit);
+        var process = new SideProcess(Child.Start(arguments), side, options.Limit, cancel);
         try
         {
             string[] words = process.Answer().Split(' ');
@@ -71,7 +72,7 @@ internal sealed class SideProcess : IDisposable
     }
 
     /// <summary>The next line, which every step of the process ends with.</summary>
-    private string Answer() => Child.Answer(_process, _errors, _limit, _side.Text);
+    private string Answer() => Child.Answer(_process, _errors, _limit, _side.Text, _cancel);
 
     public void Dispose() => Child.End(_process);
 

@@ -61,6 +61,10 @@ internal sealed class BenchCompareCommand : CliCommand
             if (document.RootElement.ValueKind == JsonValueKind.Object && Text(document.RootElement, "kind") is BenchReports.Kind or BenchOpsCommand.Kind)
                 return new Result(path, document.RootElement.Clone());
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SparseRMException($"{path}: {(Directory.Exists(path) ? "is a folder" : File.Exists(path) ? "cannot be read" : "there is no such file")}, expected a file that `sparserm bench --json` wrote", error);
+        }
         catch (JsonException error)
         {
             throw new SparseRMException($"{path}: is not valid JSON ({error.Message.TrimEnd('.')}); give a file that `sparserm bench --json` wrote", error);

@@ -5,6 +5,7 @@ using SparseRM.Benchmarking.Ops;
 using SparseRM.Cli.Terminal;
 using SparseRM.Interop;
 using SparseRM.Tensors;
+using SparseRM.Weights;
 
 namespace SparseRM.Cli.Commands;
 
@@ -71,6 +72,9 @@ internal sealed class BenchOpsCommand : CliCommand
         }
         if (kernel is not null)
         {
+            bool excluded = args.GetValue(VariantChoice.Option)?.Any(choice => choice.Key == OpKind.MatMul && choice.Value != OwnKernel.Variant) == true;
+            if (excluded || !shapes.Any(shape => shape.Op == OpKind.MatMul))
+                throw new UsageException($"--kernel {kernel} would not be timed: it computes matmul, as the variant {OwnKernel.Variant}; leave out what excludes that");
             KernelCheck.Run(kernel, backend, KernelCheck.DefaultLimit, Session.Cancel);
             OwnKernel.Load(kernel);
         }
@@ -87,8 +91,14 @@ internal sealed class BenchOpsCommand : CliCommand
         }
         string? trace = args.GetValue(_trace);
         OutputFile.Probe(trace, OutputKind.Traces);
-        if (args.GetValue(_resume) is { } path) options = Resumed(options, path);
+        if (args.GetValue(_resume) is { } path)
+        {
+            if (trace is not null && AtomicFile.Target(trace) == AtomicFile.Target(path)) throw new UsageException($"--resume and --trace are the same file, {path}; each writes its own: name another for one of them");
+            options = Resumed(options, path);
+        }
         var result = Meter.Run(Session, meter => OpBenchmark.Run(options, meter, Session.Cancel));
+        if (options.Variants.Count > 0 && result.Timings.Count == 0 && result.NotTimed is [var none, ..])
+            throw new UsageException($"nothing was timed: {none.Variant} on {none.Shape.Name} in {none.Compute.ComputeName()}: {none.Problem}");
         if (trace is not null) Session.WriteData(trace, stream => FlashInferTraces.Write(stream, result));
         if (json) Session.WriteJson(writer => BenchOpsReports.Write(writer, options.Threads, result));
         else if (args.GetValue(_format) == Format.Table) BenchOpsReports.Show(Session, result);

@@ -21,8 +21,11 @@ internal sealed class BenchSideCommand : CliCommand
         this.AddAll(_shape, _library, _variant, _seed, _cold, CommonOptions.DType, CommonOptions.Backend, CommonOptions.Threads);
     }
 
-    protected override void Run(ParseResult args) => SideLoop.Run(
-        args.GetValue(_library), args.GetValue(_variant), OpShapes.One(args.GetRequiredValue(_shape)), args.Compute(null) ?? DType.BF16,
-        args.GetValue(CommonOptions.Backend) ?? "cpu", args.GetValue(CommonOptions.Threads) ?? 0, args.GetValue(_seed) ?? 1, args.GetValue(_cold),
-        Console.In, Session.Out);
+    protected override void Run(ParseResult args)
+    {
+        using var parent = ChildEnd.Open();
+        SideLoop.Run(
+            args.GetValue(_library), args.GetValue(_variant), OpShapes.One(args.GetRequiredValue(_shape)), args.Compute(null) ?? DType.BF16,
+            args.GetValue(CommonOptions.Backend) ?? "cpu", args.GetValue(CommonOptions.Threads) ?? 0, args.GetValue(_seed) ?? 1, args.GetValue(_cold), parent);
+    }
 }

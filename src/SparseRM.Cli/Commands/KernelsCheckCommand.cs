@@ -25,11 +25,8 @@ internal sealed class KernelsCheckCommand : CliCommand
         string backend = KernelCheck.Backend(kernel, args.GetValue(CommonOptions.Backend));
         if (args.GetValue(_here))
         {
-            KernelCheck.Here(kernel, backend, line =>
-            {
-                Session.Out.WriteLine(line);
-                Session.Out.Flush();
-            });
+            using var parent = ChildEnd.Open();
+            KernelCheck.Here(kernel, backend, parent.Say);
             return;
         }
         int products = KernelCheck.Run(kernel, backend, args.GetValue(_limit) ?? KernelCheck.DefaultLimit, Session.Cancel);

@@ -63,7 +63,8 @@ internal static class OutputFile
         if (Directory.Exists(path)) throw new SparseRMException($"{path}: cannot be written: it is a folder; name a file in it");
         if ((kind is OutputKind.Scores or OutputKind.Ids or OutputKind.Pairs or OutputKind.Completions) && Path.GetExtension(path).ToLowerInvariant() is ".gz" or ".zst" or ".parquet")
             throw new UsageException($"{output} writes plain lines of JSON, not what {Path.GetFileName(path)} would be taken for; name a .jsonl");
-        if (new FileInfo(path) is { Exists: true, Length: > 0 } && !IsOf(path, kind))
+        // A shell's >(...) is none, and to read it would wait for ever.
+        if (!AtomicFile.IsDevice(AtomicFile.Target(path)) && new FileInfo(path) is { Exists: true, Length: > 0 } && !IsOf(path, kind))
             throw new SparseRMException($"{path}: is there already and does not hold {NameOf(kind)}; it is not written over: name another output, or remove it");
         try
         {

@@ -87,7 +87,7 @@ public sealed class SafetensorsFile : IWeightSource
             end = entry.End;
         }
         if (end != dataLength)
-            throw new ModelFormatException(path, $"incomplete metadata, file not fully covered: the tensors need {end} bytes, the file has {dataLength}; copy or download it again");
+            throw new ModelFormatException(path, $"incomplete metadata, file not fully covered: the tensors need {end} bytes behind the header, where the file has {dataLength}; copy or download it again");
     }
 
     /// <summary>Product of the shape times the bits of one element; null where it does not fit.</summary>

@@ -1,5 +1,6 @@
 using SparseRM.Errors;
 using SparseRM.Scoring;
+using SparseRM.Tensors;
 using SparseRM.Text;
 
 namespace SparseRM.Engine;
@@ -7,6 +8,27 @@ namespace SparseRM.Engine;
 /// <summary>Refuses what a reward model, an input or a call cannot give: nothing that is asked for is ignored.</summary>
 internal static class OptionChecks
 {
+    /// <summary>Refuses what nothing can be run by, before a model is opened.</summary>
+    /// <exception cref="SparseRMException">Names the option, what was found and what to give.</exception>
+    public static void Require(BackboneOptions options, int layer)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        RequireAtLeast("layer", layer, 0);
+        RequireAtLeast("max-batch-tokens", options.MaxBatchTokens, 1);
+        RequireAtLeast("prefix-cache-bytes", options.PrefixCacheBytes, 0);
+        RequireAtLeast("session-bytes", options.SessionBytes ?? 0, 0);
+        RequireAtLeast("max-requests", options.Queue.MaxRequests, 1);
+        RequireAtLeast("max-tokens", options.Queue.MaxTokens, 1);
+        if (options.Queue.GatherWait < TimeSpan.Zero) throw Usage($"option gather-wait is {options.Queue.GatherWait}; give zero or more");
+        if (!Enum.IsDefined(options.Truncation)) throw Usage($"option truncation is {options.Truncation}; give one of {string.Join(", ", Enum.GetNames(options.Truncation.GetType()))}");
+        if (options.Compute is not (null or DType.F32 or DType.BF16 or DType.I8)) throw Usage($"option dtype is {options.Compute}; give F32, BF16, I8 or nothing");
+    }
+
+    private static void RequireAtLeast(string name, long value, long least)
+    {
+        if (value < least) throw Usage($"option {name} is {value}; give at least {least}");
+    }
+
     /// <summary>Refuses what is not known of the reward model's scores.</summary>
     /// <exception cref="SparseRMException">Names what is missing.</exception>
     public static void Require(ScoreOptions options, RewardModel reward, ModelTokenizer? tokenizer)

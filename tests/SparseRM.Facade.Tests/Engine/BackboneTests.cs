@@ -1,5 +1,6 @@
 using SparseRM.Engine;
 using SparseRM.Models;
+using SparseRM.Tensors;
 
 namespace SparseRM.Facade.Tests.Engine;
 
@@ -16,6 +17,25 @@ public sealed class BackboneTests(TinyReward tiny)
         using var auto = tiny.Backbone("gemma2", World.Backbone with { Backend = "auto", Threads = 0, SessionBytes = BackboneOptions.DefaultPrefixCacheBytes });
         Assert.Same(first.Engine, second.Engine);
         Assert.Same(first.Engine, auto.Engine);
+    }
+
+    [Fact]
+    public void Options_that_nothing_can_be_run_by_are_refused_before_a_model_is_opened()
+    {
+        (BackboneOptions Options, string Problem)[] all =
+        [
+            (World.Backbone with { MaxBatchTokens = 0 }, "option max-batch-tokens is 0; give at least 1"),
+            (World.Backbone with { PrefixCacheBytes = -1 }, "option prefix-cache-bytes is -1"),
+            (World.Backbone with { SessionBytes = -1 }, "option session-bytes is -1"),
+            (World.Backbone with { Queue = new QueueOptions { MaxRequests = 0 } }, "option max-requests is 0"),
+            (World.Backbone with { Queue = new QueueOptions { MaxTokens = -5 } }, "option max-tokens is -5"),
+            (World.Backbone with { Queue = new QueueOptions { GatherWait = TimeSpan.FromMilliseconds(-5) } }, "option gather-wait is -00:00:00.005"),
+            (World.Backbone with { Truncation = (Truncation)99 }, "option truncation is 99; give one of Refuse"),
+            (World.Backbone with { Compute = (DType)99 }, "option dtype is 99; give F32, BF16, I8"),
+        ];
+        foreach (var (options, problem) in all) World.Refuses(() => Backbone.Open(options with { Model = "/nowhere" }).Dispose(), problem);
+        World.Refuses(() => tiny.Backbone("gemma2", layer: -1).Dispose(), "option layer is -1; give at least 0");
+        Assert.Throws<ArgumentNullException>(() => Backbone.Open(null!));
     }
 
     [Fact]
