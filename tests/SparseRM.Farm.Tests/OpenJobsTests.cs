@@ -36,7 +36,14 @@ public sealed class OpenJobsTests : IDisposable
         Start();
         // It was asked again after 1, 2 and 4 seconds; the next time is after 8.
         await Until(() => broken.Failures >= 5);
-        int before = broken.Failures;
+        // Those that were given it together report one after the other.
+        int before;
+        do
+        {
+            before = broken.Failures;
+            await Task.Delay(500, TestContext.Current.CancellationToken);
+        }
+        while (broken.Failures > before);
         var sound = Add("sound", shards: 4);
         await Until(() => sound.Ledger.Accepted.Count == 4);
         Assert.Equal(before, broken.Failures);

@@ -27,12 +27,19 @@ public sealed class MemoryTests
         Write(folder);
         Assert.True(new FileInfo(folder.File("model.safetensors")).Length > 2 * Margin);
         OpenAndRead(folder.Path, 0);  // what a first run loads
-        Settle();
-        long anonymous = Resident("RssAnon"), mapped = Mapped();
-        using var backend = NativeBackend.Open(2);
-        using var model = TransformerModel.Open(backend, folder.Path, Blocks - 1);
-        Assert.InRange(Resident("RssAnon") - anonymous, model.ResidentBytes / 2, model.ResidentBytes + Margin);
-        Assert.InRange(Mapped() - mapped, long.MinValue, Margin);
+        // What goes meanwhile of tests before this one is no part of it: a growth that is too small is measured again.
+        for (int tries = 3; ; tries--)
+        {
+            Settle();
+            long anonymous = Resident("RssAnon"), mapped = Mapped();
+            using var backend = NativeBackend.Open(2);
+            using var model = TransformerModel.Open(backend, folder.Path, Blocks - 1);
+            long grown = Resident("RssAnon") - anonymous;
+            if (grown < model.ResidentBytes / 2 && tries > 1) continue;
+            Assert.InRange(grown, model.ResidentBytes / 2, model.ResidentBytes + Margin);
+            Assert.InRange(Mapped() - mapped, long.MinValue, Margin);
+            return;
+        }
     }
 
     [Fact]
