@@ -25,7 +25,10 @@ public sealed class ResumeTests(FittedReward fitted) : IDisposable
             Assert.ThrowsAny<OperationCanceledException>(() => trainer.ReadStates(World.Pairs("train", 120), reports, source.Token));
         }
         Assert.InRange(reached, 100, 239);
-        Assert.Equal((reached, true), FitsLikeWithout());
+        // A batch that was begun for others' sake, who use the model at the same time, when it was cancelled is kept, too.
+        var (found, same) = FitsLikeWithout();
+        Assert.True(same);
+        Assert.InRange(found, reached, 239);
         Assert.Equal((240, true), FitsLikeWithout());
     }
 
